@@ -1,0 +1,179 @@
+"""``python -m swav_train FOLDER``: learn from the images of a folder, nothing else needed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from swav_train.config import derive_config
+from swav_train.errors import TrainingDiverged
+from swav_train.loop import TrainResult, TrainStart, train
+from swav_train.metrics import EpochMetrics
+from swav_train.state import resolve_device
+
+EXIT_UNUSABLE = 3
+EXIT_DIVERGED = 5
+EXIT_INTERRUPTED = 130
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Return the files below ``folder`` that Pillow's formats name, sorted, hidden ones left out."""
+    known = set(Image.registered_extensions())
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in known
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def median_side(paths: list[Path], *, sample: int = 200) -> int:
+    """Return the median short side, px, of up to ``sample`` evenly spaced readable images, 0 if none."""
+    sides = []
+    for path in paths[:: max(1, len(paths) // sample)]:
+        try:
+            with Image.open(path) as image:
+                sides.append(min(image.size))
+        except (UnidentifiedImageError, OSError, ValueError):
+            continue
+    return int(np.median(sides)) if sides else 0
+
+
+def read_squares(paths: list[Path], size: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Read images as squashed squares; those that cannot be read are left out.
+
+    Args:
+        paths: Image files.
+        size: Side of the squares, px.
+
+    Returns:
+        (N, 3, size, size) uint8 and (N,) float32 width / height of the originals.
+    """
+    squares: list[NDArray[np.uint8]] = []
+    aspects: list[float] = []
+    for path in paths:
+        try:
+            with Image.open(path) as image:
+                image.draft("RGB", (size, size))
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+        except (UnidentifiedImageError, OSError, ValueError) as error:
+            print(f"skipped {path}: {error}", file=sys.stderr)
+            continue
+        aspects.append(upright.width / upright.height)
+        square = upright.resize((size, size), Image.Resampling.BILINEAR)
+        squares.append(np.asarray(square, dtype=np.uint8).transpose(2, 0, 1))
+    if not squares:
+        return np.empty((0, 3, size, size), np.uint8), np.empty(0, np.float32)
+    return np.stack(squares), np.array(aspects, np.float32)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m swav_train", description=__doc__)
+    parser.add_argument("folder", type=Path, help="Folder of images, read with its subfolders.")
+    parser.add_argument("--out", type=Path, default=Path("swav-model"), help="Folder of the model.")
+    parser.add_argument("--budget", type=float, help="Time for the training, seconds.")
+    parser.add_argument("--init", type=Path, help="Safetensors file to start the backbone from.")
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="Any setting; repeatable."
+    )
+    return parser
+
+
+def parse_setting(text: str) -> tuple[str, object]:
+    """Return name and value of ``NAME=VALUE``; numbers and true/false become values of their kind.
+
+    Raises:
+        ValueError: There is no equals sign.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"settings look like NAME=VALUE, got {text!r}")
+    if value in {"true", "false"}:
+        return name, value == "true"
+    for convert in (int, float):
+        try:
+            return name, convert(value)
+        except ValueError:
+            continue
+    return name, value
+
+
+def run(arguments: argparse.Namespace) -> TrainResult:
+    """Read the images, derive the settings and train.
+
+    Raises:
+        ValueError: The folder holds fewer than two readable images, or a setting does not fit.
+    """
+    paths = list_images(arguments.folder)
+    side = median_side(paths)
+    if side == 0:
+        raise ValueError(f"no readable images in {arguments.folder}")
+    config = derive_config(
+        n_images=max(2, len(paths)),
+        side_px=side,
+        device=resolve_device(arguments.device).type,
+        n_cores=os.cpu_count() or 1,
+        budget_seconds=arguments.budget,
+        overrides=dict(parse_setting(text) for text in arguments.set),
+    )
+    pixels, aspects = read_squares(paths, config.cache_size)
+    return train(
+        pixels,
+        config,
+        arguments.out,
+        budget_seconds=arguments.budget,
+        aspects=aspects,
+        on_start=print_start,
+        on_epoch=print_epoch,
+        init=arguments.init,
+    )
+
+
+def print_start(start: TrainStart) -> None:
+    """Print the settings, one a line."""
+    print(f"{start.n_images} images, {start.n_parameters} parameters, on {start.device}")
+    for name, value in start.config.to_dict().items():
+        print(f"  {name} = {value}")
+
+
+def print_epoch(metrics: EpochMetrics) -> None:
+    """Print one line on an epoch."""
+    print(
+        f"epoch {metrics.epoch}/{metrics.epochs}  loss/log K {metrics.loss_ratio:.3f}  "
+        f"usage {metrics.usage_entropy:.3f}  {metrics.images_per_second:.0f} images/s  "
+        f"{metrics.seconds:.0f} s",
+        flush=True,
+    )
+
+
+def main() -> int:
+    """Run the command and return its exit code."""
+    arguments = build_parser().parse_args()
+    torch.set_float32_matmul_precision("high")
+    try:
+        result = run(arguments)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_UNUSABLE
+    except TrainingDiverged as error:
+        print(f"error: {error.reason}\nhint: {error.advice}", file=sys.stderr)
+        return EXIT_DIVERGED
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    print(f"{result.epochs} epochs in {result.seconds:.0f} s; the model is in {result.folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

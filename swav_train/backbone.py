@@ -1,0 +1,117 @@
+"""Networks that turn images into pooled features, by name, without any download."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from swav_train.config import Stem
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimmRecipe:
+    """How ``timm.create_model`` makes a network.
+
+    Attributes:
+        name: A model name that timm knows.
+        options: Keyword arguments beside ``pretrained=False, num_classes=0``.
+    """
+
+    name: str
+    options: dict[str, Any]
+
+
+OWN_NETWORKS = {
+    "resnet10": TimmRecipe(name="resnet18", options={"layers": (1, 1, 1, 1)}),
+    "resnet8": TimmRecipe(
+        name="resnet18", options={"layers": (1, 1, 1), "channels": (64, 128, 256)}
+    ),
+}
+"""Light networks for CPUs that timm builds but has no name for."""
+
+
+def timm_recipe(name: str) -> TimmRecipe:
+    """Return how to make a network with plain timm.
+
+    Args:
+        name: A key of :data:`OWN_NETWORKS` or any timm model name.
+
+    Raises:
+        ValueError: Nothing has that name; the message offers similar ones.
+    """
+    if name in OWN_NETWORKS:
+        return OWN_NETWORKS[name]
+    if not timm.is_model(name):
+        similar = difflib.get_close_matches(name, [*OWN_NETWORKS, *timm.list_models()], n=3)
+        offer = f"; similar names: {', '.join(similar)}" if similar else ""
+        raise ValueError(f"no backbone is called {name!r}{offer}")
+    module = timm.models.model_entrypoint(name).__module__
+    is_transformer = module.rsplit(".", 1)[-1] in {"vision_transformer", "deit", "eva"}
+    return TimmRecipe(name=name, options={"dynamic_img_size": True} if is_transformer else {})
+
+
+def build_backbone(name: str, stem: Stem = Stem.STANDARD) -> nn.Module:
+    """Return an untrained network from (B, 3, S, S) float to (B, F) float pooled features.
+
+    Args:
+        name: As for :func:`timm_recipe`.
+        stem: ``small`` shrinks the first layers, see :func:`use_small_stem`.
+
+    Raises:
+        ValueError: Nothing has that name.
+    """
+    recipe = timm_recipe(name)
+    network: nn.Module = timm.create_model(
+        recipe.name, pretrained=False, num_classes=0, **recipe.options
+    )
+    if stem is Stem.SMALL:
+        use_small_stem(network)
+    return network
+
+
+def use_small_stem(network: nn.Module) -> None:
+    """Halve instead of quarter the resolution before the first stage, in place.
+
+    A first filter of 5 px or more becomes one of 3 px with the same stride, and the first max
+    pooling goes, as is usual for residual networks on 32 px images (there with stride 1; stride 2
+    is 2.5 times faster and learns more in the same time). Networks without such layers, patch
+    transformers among them, stay as they are.
+    """
+    for path, layer in network.named_modules():
+        if isinstance(layer, nn.Conv2d) and layer.in_channels == 3:
+            if 5 <= layer.kernel_size[0] == layer.kernel_size[1] <= 7 and layer.stride[0] == 2:
+                smaller = nn.Conv2d(
+                    3, layer.out_channels, 3, stride=2, padding=1, bias=layer.bias is not None
+                )
+                nn.init.kaiming_normal_(smaller.weight, mode="fan_out", nonlinearity="relu")
+                _replace(network, path, smaller)
+            break
+    for path, layer in list(network.named_modules()):
+        if isinstance(layer, nn.MaxPool2d):
+            _replace(network, path, nn.Identity())
+            break
+
+
+def _replace(network: nn.Module, path: str, layer: nn.Module) -> None:
+    parent, _, name = path.rpartition(".")
+    setattr(network.get_submodule(parent), name, layer)
+
+
+def feature_dim(network: nn.Module, size: int) -> int:
+    """Return F, the number of features that ``network`` gives for a square image.
+
+    Args:
+        network: From :func:`build_backbone`.
+        size: Side of the image, px.
+    """
+    was_training = network.training
+    network.eval()
+    with torch.no_grad():
+        features: Tensor = network(torch.zeros(1, 3, size, size))
+    network.train(was_training)
+    return features.shape[1]

@@ -1,0 +1,136 @@
+"""Saving and restoring the state of a run: one safetensors file, scalars as JSON in its header."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from swav_train.distributed import all_rows, rank
+from swav_train.state import TrainState
+from swav_train.storage import write_tensors
+
+FOLDER = "checkpoint"
+FILE = "state.safetensors"
+
+
+def save_checkpoint(state: TrainState, out: Path, *, identity: Mapping[str, Any]) -> None:
+    """Write all of ``state`` under ``out``; every process calls it, the first one writes.
+
+    Args:
+        state: What to save.
+        out: The folder of the model.
+        identity: What a later run must ask for to go on from here, JSON values.
+    """
+    tensors = {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in state.average.items()}
+    tensors |= {"tally.loss": state.tally.loss, "tally.usage": state.tally.usage}
+    for index, values in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": value for key, value in values.items()}
+    queues = []
+    for index, queue in enumerate(state.queues):
+        rows, next_row, filled = queue.state()
+        tensors[f"queue.{index}"] = all_rows(rows)
+        queues.append([next_row, filled])
+    scalars = {
+        "identity": dict(identity),
+        "step": state.step,
+        "epoch": state.epoch,
+        "seconds": state.seconds,
+        "tally_steps": state.tally.steps,
+        "queues": queues,
+        "started_from": state.started_from,
+    }
+    if rank() == 0:
+        (out / FOLDER).mkdir(parents=True, exist_ok=True)
+        write_tensors(out / FOLDER / FILE, tensors, {"state": json.dumps(scalars)})
+
+
+def load_checkpoint(state: TrainState, out: Path, *, identity: Mapping[str, Any]) -> bool:
+    """Put a saved state into a fresh one.
+
+    Args:
+        state: From :func:`swav_train.state.new_state`, changed in place.
+        out: The folder of the model.
+        identity: As saved; a checkpoint of anything else is left alone.
+
+    Returns:
+        True if there was a checkpoint to go on from.
+    """
+    path = out / FOLDER / FILE
+    if not path.exists():
+        return False
+    with safe_open(path, framework="pt") as file:
+        scalars = json.loads(file.metadata()["state"])
+        if scalars["identity"] != json.loads(json.dumps(dict(identity))):
+            return False
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    _restore(state, tensors, scalars)
+    return True
+
+
+def _restore(state: TrainState, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
+    state.model.load_state_dict(_below("model.", tensors))
+    for name, tensor in _below("average.", tensors).items():
+        state.average[name].copy_(tensor)
+    state.tally.loss.copy_(tensors["tally.loss"])
+    state.tally.usage.copy_(tensors["tally.usage"])
+    state.tally.steps = scalars["tally_steps"]
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _below("optimizer.", tensors).items():
+        index, _, key = name.partition(".")
+        moments.setdefault(int(index), {})[key] = tensor
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    for number, (queue, (next_row, filled)) in enumerate(
+        zip(state.queues, scalars["queues"], strict=True)
+    ):
+        own = tensors[f"queue.{number}"].split(queue.size)[rank()]
+        queue.restore(own.to(state.device), next_row, filled)
+    state.step = scalars["step"]
+    state.epoch = scalars["epoch"]
+    state.seconds = scalars["seconds"]
+    state.started_from = scalars["started_from"]
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def remove_checkpoint(out: Path) -> None:
+    """Delete the checkpoint under ``out``, if there is one."""
+    shutil.rmtree(out / FOLDER, ignore_errors=True)
+
+
+def load_initial_weights(state: TrainState, path: Path) -> None:
+    """Start the backbone from a safetensors file: a model of this package, or a timm network.
+
+    Args:
+        state: Its backbone is changed in place.
+        path: Tensors named as in the backbone, with or without ``backbone.`` before them.
+
+    Raises:
+        ValueError: The file lacks a tensor of the backbone or has one of another shape.
+    """
+    with safe_open(path, framework="pt") as file:
+        given = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    given = _below("backbone.", given) or given
+    wanted = state.model.backbone.state_dict()
+    missing = sorted(n for n in wanted if n not in given or given[n].shape != wanted[n].shape)
+    if missing:
+        raise ValueError(
+            f"{path} does not fit backbone {state.config.backbone} with stem {state.config.stem}: "
+            f"{len(missing)} of {len(wanted)} tensors are absent or of another shape, "
+            f"the first is {missing[0]}"
+        )
+    state.model.backbone.load_state_dict({name: given[name] for name in wanted})
+    with torch.no_grad():
+        for name, average in state.average.items():
+            average.copy_(state.model.get_parameter(name))
+    state.started_from = f"the weights of {path.name}"

@@ -1,0 +1,192 @@
+"""The trained model as a function from whole images to vectors."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn import functional
+
+from swav_train.config import TrainConfig
+from swav_train.model import SwavModel
+from swav_train.multicrop import normalise
+from swav_train.state import resolve_device
+from swav_train.storage import write_json, write_tensors
+
+WEIGHTS = "weights.safetensors"
+FACTS = "model.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Whitening:
+    """A linear map that gives the main directions of the features equal spread.
+
+    Attributes:
+        mean: (F,) float32, subtracted first.
+        matrix: (F, D) float32.
+    """
+
+    mean: Tensor
+    matrix: Tensor
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Return (B, D) float32 unit rows for features (B, F)."""
+        return functional.normalize((features.float() - self.mean) @ self.matrix, dim=1)
+
+
+def fit_whitening(features: Tensor, *, max_dim: int, shrinkage: float = 0.01) -> Whitening:
+    """Return the whitening of some features.
+
+    Args:
+        features: (N, F) float, N >= 2.
+        max_dim: Most dimensions to keep, those of the largest variance.
+        shrinkage: Share of the mean variance added to each, > 0: directions that hardly vary are
+            noise and are not blown up.
+    """
+    wide = features.double()
+    mean = wide.mean(dim=0)
+    covariance = torch.cov(wide.t())
+    variance, directions = torch.linalg.eigh(covariance)
+    n_kept = min(max_dim, len(variance), max(2, len(features) - 1))
+    variance, directions = variance[-n_kept:].flip(0).clamp_min(0), directions[:, -n_kept:].flip(1)
+    floor = shrinkage * variance.mean() + 1e-12
+    # An eigenvector's sign is the solver's choice; make the largest entry positive.
+    signs = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True)).sign()
+    matrix = directions * signs / (variance + floor).sqrt()
+    return Whitening(mean=mean.float(), matrix=matrix.float())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encoded:
+    """What an encoder says about a batch.
+
+    Attributes:
+        embeddings: (B, D) float32 unit rows, for neighbours, search and groups.
+        projections: (B, P) float32 unit rows, to be compared with the prototypes.
+    """
+
+    embeddings: Tensor
+    projections: Tensor
+
+
+class Encoder:
+    """A trained backbone, its whitening, its projection head and its prototypes."""
+
+    def __init__(
+        self, model: SwavModel, whitening: Whitening, *, image_size: int, device: torch.device
+    ) -> None:
+        """Put the parts together, in evaluation mode.
+
+        Args:
+            model: Trained.
+            whitening: Fitted on its features.
+            image_size: Side of the images it takes, px.
+            device: Where to compute.
+        """
+        self.image_size = image_size
+        self._device = device
+        self._model = model.to(device).to(memory_format=torch.channels_last).eval()
+        self._whitening = Whitening(
+            mean=whitening.mean.to(device), matrix=whitening.matrix.to(device)
+        )
+
+    @property
+    def dim(self) -> int:
+        """D, length of an embedding."""
+        return int(self._whitening.matrix.shape[1])
+
+    @property
+    def projection_dim(self) -> int:
+        """P, length of a projection."""
+        return self._model.prototypes.shape[1]
+
+    @property
+    def prototypes(self) -> Tensor:
+        """(K, P) float32, unit rows, on the CPU."""
+        prototypes: Tensor = self._model.prototypes.detach()
+        return prototypes.cpu()
+
+    @torch.inference_mode()
+    def encode(self, pixels: Tensor | NDArray[np.uint8]) -> Encoded:
+        """Embed whole images; in float32, so that a copy of an image gets the same vector.
+
+        Args:
+            pixels: (B, 3, S, S) uint8, squashed to S = ``image_size``.
+
+        Returns:
+            Rows in the order of ``pixels``, on the CPU.
+
+        Raises:
+            ValueError: ``pixels`` has another shape or dtype.
+        """
+        batch = torch.as_tensor(pixels)
+        size = self.image_size
+        if batch.ndim != 4 or batch.shape[1:] != (3, size, size) or batch.dtype != torch.uint8:
+            found = f"{tuple(batch.shape)} {batch.dtype}"
+            raise ValueError(f"pixels must be (B, 3, {size}, {size}) uint8, got {found}")
+        images = normalise(batch.to(self._device)).contiguous(memory_format=torch.channels_last)
+        features = self._model.backbone(images)
+        projections = self._model.project(features)
+        return Encoded(embeddings=self._whitening(features).cpu(), projections=projections.cpu())
+
+
+def save_encoder(
+    folder: Path, model: SwavModel, whitening: Whitening, facts: dict[str, Any]
+) -> None:
+    """Write ``weights.safetensors``, then ``model.json``, which says that the model is whole.
+
+    Args:
+        folder: Exists.
+        model: Trained, batch norm calibrated.
+        whitening: Fitted on its features.
+        facts: JSON values; ``config`` holds the settings of the model.
+    """
+    (folder / FACTS).unlink(missing_ok=True)
+    tensors = dict(model.state_dict())
+    tensors |= {"whitening.mean": whitening.mean, "whitening.matrix": whitening.matrix}
+    write_tensors(folder / WEIGHTS, tensors)
+    write_json(folder / FACTS, {"format": FORMAT} | facts)
+
+
+def read_facts(folder: Path) -> dict[str, Any] | None:
+    """Return what ``model.json`` says, None if ``folder`` holds no whole model."""
+    path = folder / FACTS
+    if not path.exists() or not (folder / WEIGHTS).exists():
+        return None
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return facts
+
+
+def load_encoder(folder: Path, *, device: str = "auto") -> Encoder:
+    """Return the encoder that a training wrote.
+
+    Args:
+        folder: Holds ``weights.safetensors`` and ``model.json``.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        FileNotFoundError: ``folder`` holds no whole model.
+        ValueError: The model has another format, or the device is absent.
+    """
+    facts = read_facts(folder)
+    if facts is None:
+        raise FileNotFoundError(f"no trained model in {folder}")
+    if facts.get("format") != FORMAT:
+        raise ValueError(f"model format {facts.get('format')} in {folder}, expected {FORMAT}")
+    config = TrainConfig.from_dict(facts["config"])
+    tensors = load_file(folder / WEIGHTS)
+    whitening = Whitening(
+        mean=tensors.pop("whitening.mean"), matrix=tensors.pop("whitening.matrix")
+    )
+    with torch.random.fork_rng(devices=[]):
+        model = SwavModel(config)
+    model.load_state_dict(tensors)
+    return Encoder(model, whitening, image_size=config.image_size, device=resolve_device(device))

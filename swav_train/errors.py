@@ -1,0 +1,17 @@
+"""What can go wrong in training that the caller should tell a person about."""
+
+from __future__ import annotations
+
+
+class TrainingDiverged(RuntimeError):
+    """Training produced nothing worth keeping.
+
+    Attributes:
+        reason: What was seen, one clause without a full stop.
+        advice: What to try next, one clause without a full stop.
+    """
+
+    def __init__(self, reason: str, *, advice: str) -> None:
+        super().__init__(f"{reason}; {advice}")
+        self.reason = reason
+        self.advice = advice

@@ -1,0 +1,59 @@
+"""From the last step to an encoder: averaged weights, batch statistics, whitening."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from swav_train.config import TrainConfig
+from swav_train.encoder import Whitening, fit_whitening
+from swav_train.metrics import usage_entropy
+from swav_train.model import calibrate_batch_norm
+from swav_train.multicrop import normalise, squash
+from swav_train.source import PixelSource, generator_of
+from swav_train.state import TrainState
+
+SAMPLE = 4096
+BATCH = 256
+
+
+def finish(state: TrainState, source: PixelSource) -> tuple[Whitening, float]:
+    """Make the model ready for use, in place.
+
+    At most 4,096 random training images are used, whole.
+
+    Args:
+        state: Its model is changed: averaged weights if there are any, evaluation mode.
+        source: The training images.
+
+    Returns:
+        The whitening of the features, and the entropy of the prototypes nearest to the images over
+        log K.
+    """
+    model = state.model
+    with torch.no_grad():
+        for name, average in state.average.items():
+            model.get_parameter(name).copy_(average)
+    model.normalise_prototypes()
+    batches = _whole_images(source, state.config, state.device)
+    calibrate_batch_norm(model, batches)
+    model.eval()
+    with torch.no_grad():
+        features = torch.cat([model.backbone(batch).float() for batch in batches])
+        nearest = model.score(model.project(features)).argmax(dim=1)
+    whitening = fit_whitening(features, max_dim=state.config.embedding_dim)
+    counts = torch.bincount(nearest, minlength=state.config.n_prototypes)
+    return whitening, usage_entropy(counts)
+
+
+def _whole_images(source: PixelSource, config: TrainConfig, device: torch.device) -> list[Tensor]:
+    chosen = torch.randperm(len(source), generator=generator_of(config.seed, "finish"))[:SAMPLE]
+    parts = chosen.split(BATCH)
+    if len(parts) > 1 and len(parts[-1]) < BATCH // 2:
+        parts = parts[:-1]
+    return [
+        normalise(squash(source.batch(part).to(device), config.image_size)).contiguous(
+            memory_format=torch.channels_last
+        )
+        for part in parts
+    ]

@@ -1,0 +1,62 @@
+"""What a run says about itself, epoch by epoch."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from swav_train.storage import write_lines
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochMetrics:
+    """One line of ``metrics.jsonl``.
+
+    Attributes:
+        epoch: Number of this epoch, from 1.
+        epochs: How many there will be; an estimate while a time budget runs.
+        loss: Mean of the epoch, >= 0.
+        loss_ratio: ``loss / log K``; 1 means that nothing is predicted.
+        usage_entropy: Entropy of the prototypes nearest to the full-resolution crops over log K,
+            in [0, 1]; 1 means that all are used alike.
+        learning_rate: Of the last step.
+        images_per_second: Images of this epoch per second, each with all its crops.
+        seconds: Since the training began, pauses left out.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    loss_ratio: float
+    usage_entropy: float
+    learning_rate: float
+    images_per_second: float
+    seconds: float
+
+
+def usage_entropy(counts: Tensor) -> float:
+    """Return the entropy of prototype usage over log K, in [0, 1].
+
+    Args:
+        counts: (K,) how many crops are nearest to each prototype, not all 0, K >= 2.
+    """
+    shares = counts.double() / counts.sum()
+    entropy = -(shares * shares.clamp_min(1e-300).log()).sum().item()
+    return entropy / math.log(len(counts))
+
+
+def write_metrics(path: Path, history: list[EpochMetrics]) -> None:
+    """Write one JSON object per epoch."""
+    write_lines(path, [asdict(metrics) for metrics in history])
+
+
+def read_metrics(path: Path, *, epochs: int) -> list[EpochMetrics]:
+    """Return the first ``epochs`` lines that :func:`write_metrics` wrote; none if absent."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()[:epochs]
+    return [EpochMetrics(**json.loads(line)) for line in lines]
