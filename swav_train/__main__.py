@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -24,7 +23,7 @@ EXIT_INTERRUPTED = 130
 
 
 def list_images(folder: Path) -> list[Path]:
-    """Return the files below ``folder`` that Pillow's formats name, sorted, hidden ones left out."""
+    """Return the image files below ``folder``, by extension, sorted, hidden ones left out."""
     known = set(Image.registered_extensions())
     return sorted(
         path
@@ -36,7 +35,7 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def median_side(paths: list[Path], *, sample: int = 200) -> int:
-    """Return the median short side, px, of up to ``sample`` evenly spaced readable images, 0 if none."""
+    """Return the median short side, px, of up to ``sample`` images, 0 if none can be read."""
     sides = []
     for path in paths[:: max(1, len(paths) // sample)]:
         try:
@@ -159,7 +158,6 @@ def print_epoch(metrics: EpochMetrics) -> None:
 def main() -> int:
     """Run the command and return its exit code."""
     arguments = build_parser().parse_args()
-    torch.set_float32_matmul_precision("high")
     try:
         result = run(arguments)
     except ValueError as error:

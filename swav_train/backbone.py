@@ -28,9 +28,6 @@ class TimmRecipe:
 
 OWN_NETWORKS = {
     "resnet10": TimmRecipe(name="resnet18", options={"layers": (1, 1, 1, 1)}),
-    "resnet8": TimmRecipe(
-        name="resnet18", options={"layers": (1, 1, 1), "channels": (64, 128, 256)}
-    ),
 }
 """Light networks for CPUs that timm builds but has no name for."""
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
@@ -121,7 +121,7 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
         out: Folder for the model; made if it is absent.
         budget_seconds: Time for the whole training, > 0; it replaces ``config.epochs``.
         aspects: (N,) width / height of the originals of squashed images; None: as they are.
-        on_start: Called once before the first step.
+        on_start: Called once before the first step, in the first process.
         on_epoch: Called after each epoch, in the first process.
         init: Safetensors file to start the backbone from, see
             :func:`swav_train.checkpoint.load_initial_weights`.
@@ -197,7 +197,7 @@ class _Run:
         """
         state = self.state
         self._open(init)
-        if on_start is not None:
+        if on_start is not None and rank() == 0:
             on_start(self._start())
         with _interrupts_between_steps() as interrupt_if_asked:
             try:
@@ -407,6 +407,7 @@ def _facts(result: TrainResult, identity: dict[str, Any]) -> dict[str, Any]:
         "steps": result.steps,
         "seconds": round(result.seconds, 2),
         "usage_entropy": result.usage_entropy,
+        "metrics": asdict(result.metrics),
     }
 
 
