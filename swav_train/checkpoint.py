@@ -82,12 +82,7 @@ def _restore(state: TrainState, tensors: dict[str, Tensor], scalars: dict[str, A
     state.tally.loss.copy_(tensors["tally.loss"])
     state.tally.usage.copy_(tensors["tally.usage"])
     state.tally.steps = scalars["tally_steps"]
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _below("optimizer.", tensors).items():
-        index, _, key = name.partition(".")
-        moments.setdefault(int(index), {})[key] = tensor
-    groups = state.optimizer.state_dict()["param_groups"]
-    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    _restore_optimizer(state.optimizer, _below("optimizer.", tensors))
     for number, (queue, (next_row, filled)) in enumerate(
         zip(state.queues, scalars["queues"], strict=True)
     ):
@@ -97,6 +92,24 @@ def _restore(state: TrainState, tensors: dict[str, Tensor], scalars: dict[str, A
     state.epoch = scalars["epoch"]
     state.seconds = scalars["seconds"]
     state.started_from = scalars["started_from"]
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Give the optimiser its moments back, in the memory layout of the parameters.
+
+    A fused step walks parameter and moments side by side in memory: one in channels-last and the
+    other not would pair the wrong entries.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number, _, key = name.partition(".")
+        parameter = parameters[int(number)]
+        if tensor.shape == parameter.shape:
+            tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
+        moments.setdefault(int(number), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -40,6 +40,7 @@ from swav_train.storage import remove_partials
 
 METRICS = "metrics.jsonl"
 CHECKPOINT_SECONDS = 10.0
+CHECKPOINT_SHARE = 0.05
 STEPS_BEFORE_JUDGEMENT = 50
 
 
@@ -328,13 +329,14 @@ class _Run:
             )
 
     def _save_if_due(self) -> None:
-        """Save now and then, so rarely that it costs at most a twentieth of the time."""
+        """Save now and then, so rarely that it costs little of the time."""
         if agreed(time.monotonic() - self._saved_at) < CHECKPOINT_SECONDS:
             return
         began = time.monotonic()
         save_checkpoint(self.state, self.out, identity=self.identity)
         ended = time.monotonic()
-        self._saved_at = ended + max(0.0, 20 * (ended - began) - CHECKPOINT_SECONDS)
+        pause = (ended - began) / CHECKPOINT_SHARE
+        self._saved_at = ended + max(0.0, pause - CHECKPOINT_SECONDS)
 
     def _close(self) -> TrainResult:
         state = self.state

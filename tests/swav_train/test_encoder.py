@@ -1,0 +1,104 @@
+import pytest
+import torch
+from conftest import noise_images
+from test_model import TINY
+
+from swav_train.encoder import fit_whitening, load_encoder, save_encoder
+from swav_train.model import SwavModel
+from swav_train.storage import remove_partials, replacing
+
+
+@pytest.fixture
+def folder(tmp_path):
+    torch.manual_seed(0)
+    model = SwavModel(TINY)
+    whitening = fit_whitening(_features(model), max_dim=12)
+    save_encoder(tmp_path, model, whitening, {"config": TINY.to_dict()})
+    return tmp_path
+
+
+def _features(model):
+    with torch.no_grad():
+        return model.eval().backbone(torch.randn(50, 3, 16, 16))
+
+
+def test_whitened_features_have_no_mean_and_equal_spread():
+    generator = torch.Generator().manual_seed(0)
+    features = (
+        torch.randn(4000, 6, generator=generator) @ torch.randn(6, 6, generator=generator) + 3
+    )
+    whitening = fit_whitening(features, max_dim=6, shrinkage=1e-6)
+    white = (features - whitening.mean) @ whitening.matrix
+    torch.testing.assert_close(white.mean(dim=0), torch.zeros(6), atol=1e-3, rtol=0)
+    torch.testing.assert_close(torch.cov(white.t()), torch.eye(6), atol=1e-2, rtol=0)
+
+
+def test_few_images_limit_the_dimensions():
+    whitening = fit_whitening(torch.randn(5, 40), max_dim=30)
+    assert whitening.matrix.shape == (40, 4)
+    assert whitening.matrix.isfinite().all()
+
+
+def test_equal_features_do_not_blow_up():
+    whitening = fit_whitening(torch.ones(9, 7), max_dim=7)
+    assert whitening(torch.ones(2, 7)).isfinite().all()
+
+
+def test_a_saved_encoder_comes_back(folder):
+    encoder = load_encoder(folder, device="cpu")
+    assert (encoder.image_size, encoder.dim, encoder.projection_dim) == (16, 12, 8)
+    assert encoder.prototypes.shape == (10, 8)
+    images = noise_images(7)
+    encoded = encoder.encode(images)
+    assert encoded.embeddings.shape == (7, 12)
+    torch.testing.assert_close(encoded.embeddings.norm(dim=1), torch.ones(7))
+    torch.testing.assert_close(encoded.projections.norm(dim=1), torch.ones(7))
+    again = load_encoder(folder, device="cpu").encode(torch.from_numpy(images))
+    assert torch.equal(encoded.embeddings, again.embeddings)
+
+
+def test_an_image_gets_one_vector_whatever_the_batch(folder):
+    encoder = load_encoder(folder, device="cpu")
+    images = noise_images(33)
+    together = encoder.encode(images).embeddings
+    alone = torch.cat([encoder.encode(images[i : i + 1]).embeddings for i in range(33)])
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 16), (2, 3, 8, 8), (2, 1, 16, 16)])
+def test_wrong_pixels_are_refused(folder, shape):
+    with pytest.raises(ValueError, match="pixels"):
+        load_encoder(folder, device="cpu").encode(torch.zeros(shape, dtype=torch.uint8))
+    with pytest.raises(ValueError, match="float32"):
+        load_encoder(folder, device="cpu").encode(torch.zeros(2, 3, 16, 16))
+
+
+def test_a_folder_without_a_whole_model_is_refused(folder):
+    (folder / "model.json").unlink()
+    with pytest.raises(FileNotFoundError, match="no trained model"):
+        load_encoder(folder)
+
+
+def test_a_model_of_another_format_is_refused(folder):
+    text = (folder / "model.json").read_text().replace('"format": 1', '"format": 99')
+    (folder / "model.json").write_text(text)
+    with pytest.raises(ValueError, match="format 99"):
+        load_encoder(folder)
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "note"
+    path.write_text("old")
+
+    def fail():
+        with replacing(path) as scratch:
+            scratch.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    (tmp_path / ".note.partial").write_text("left by a killed run")
+    remove_partials(tmp_path)
+    assert list(tmp_path.iterdir()) == [path]

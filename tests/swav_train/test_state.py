@@ -1,0 +1,94 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from test_model import TINY
+
+from swav_train.config import Precision
+from swav_train.sinkhorn import sinkhorn
+from swav_train.state import (
+    assign,
+    new_state,
+    resolve_device,
+    resolve_precision,
+    train_step,
+)
+
+CPU = torch.device("cpu")
+CONFIG = replace(
+    TINY, queue_size=12, queue_start_epoch=1, freeze_prototypes_steps=1, precision="float32"
+)
+
+
+def crops(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(6, 3, 16, 16, generator=generator) for _ in range(2)]
+
+
+def test_past_embeddings_take_part_and_their_codes_are_dropped():
+    state = new_state(CONFIG, CPU)
+    past = torch.nn.functional.normalize(torch.randn(5, 8), dim=1)
+    state.queues[0].push(past)
+    scores = torch.rand(6, 10)
+    codes = assign(state, scores, state.queues[0], uses_queue=True)
+    joint = torch.cat([past @ state.model.prototypes.detach().t(), scores])
+    torch.testing.assert_close(codes, sinkhorn(joint, CONFIG.epsilon)[-6:])
+    alone = assign(state, scores, state.queues[0], uses_queue=False)
+    torch.testing.assert_close(alone, sinkhorn(scores, CONFIG.epsilon))
+
+
+def test_a_step_fills_the_queues_and_counts():
+    state = new_state(CONFIG, CPU)
+    train_step(state, crops(), learning_rate=0.01)
+    assert [queue.filled for queue in state.queues] == [6, 6]
+    assert state.step == state.tally.steps == 1
+    assert state.tally.usage.sum() == 12
+
+
+def test_prototypes_stay_frozen_then_move_on_the_sphere():
+    state = new_state(CONFIG, CPU)
+    before = state.model.prototypes.detach().clone()
+    train_step(state, crops(), learning_rate=0.01)
+    torch.testing.assert_close(state.model.prototypes.detach(), before)
+    train_step(state, crops(1), learning_rate=0.01)
+    assert not torch.allclose(state.model.prototypes.detach(), before)
+    torch.testing.assert_close(state.model.prototypes.norm(dim=1), torch.ones(10))
+
+
+def test_the_average_lags_behind():
+    state = new_state(replace(CONFIG, average_decay=0.9), CPU)
+    start = {n: p.detach().clone() for n, p in state.model.named_parameters()}
+    for seed in range(3):
+        train_step(state, crops(seed), learning_rate=0.01)
+    name = "projector.0.weight"
+    now = state.model.get_parameter(name)
+    assert (state.average[name] - start[name]).norm() < (now - start[name]).norm()
+    assert (state.average[name] - start[name]).norm() > 0
+
+
+def test_equal_seeds_give_equal_models():
+    one, two = new_state(CONFIG, CPU), new_state(CONFIG, CPU)
+    other = new_state(replace(CONFIG, seed=1), CPU)
+    assert torch.equal(one.model.prototypes, two.model.prototypes)
+    assert not torch.equal(one.model.prototypes, other.model.prototypes)
+
+
+def test_making_a_state_leaves_the_global_random_state_alone():
+    torch.manual_seed(5)
+    wanted = torch.rand(1)
+    torch.manual_seed(5)
+    new_state(CONFIG, CPU)
+    assert torch.equal(torch.rand(1), wanted)
+
+
+def test_precision_and_device_have_names():
+    assert resolve_device("cpu") == CPU
+    assert resolve_precision(Precision.FLOAT32, CPU) == torch.float32
+    assert resolve_precision(Precision.BFLOAT16, CPU) == torch.bfloat16
+    assert resolve_precision(Precision.AUTO, CPU) in {torch.float32, torch.bfloat16}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_cuda_without_a_device_is_refused():
+    with pytest.raises(ValueError, match="cuda"):
+        resolve_device("cuda")
