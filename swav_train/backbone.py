@@ -27,7 +27,11 @@ class TimmRecipe:
 
 
 OWN_NETWORKS = {
-    "resnet10": TimmRecipe(name="resnet18", options={"layers": (1, 1, 1, 1)}),
+    f"resnet10_w{width}": TimmRecipe(
+        name="resnet18",
+        options={"layers": (1, 1, 1, 1), "channels": tuple(width * 2**i for i in range(4))},
+    )
+    for width in (32, 48, 64)
 }
 """Light networks for CPUs that timm builds but has no name for."""
 

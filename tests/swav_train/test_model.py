@@ -18,7 +18,7 @@ TINY = TrainConfig(
 )
 
 
-@pytest.mark.parametrize("name", ["resnet10", "test_resnet", "test_vit", "test_efficientnet"])
+@pytest.mark.parametrize("name", ["resnet10_w32", "test_resnet", "test_vit", "test_efficientnet"])
 def test_backbones_are_made_by_name(name):
     network = build_backbone(name, Stem.SMALL)
     assert feature_dim(network, 32) > 0

@@ -1,0 +1,44 @@
+"""The method learns something from real photographs in half a minute."""
+
+import pytest
+import torch
+
+from swav_train.config import derive_config
+from swav_train.encoder import Encoder, load_encoder
+from swav_train.finish import finish
+from swav_train.loop import train
+from swav_train.source import PixelSource
+from swav_train.state import new_state
+
+
+def nearest_neighbour_accuracy(embeddings, labels, k=5):
+    """Leave-one-out: the share of images whose k nearest mostly have their label."""
+    similarity = embeddings @ embeddings.t()
+    similarity.fill_diagonal_(-2)
+    votes = torch.from_numpy(labels)[similarity.topk(k).indices].mode(dim=1).values
+    return (votes == torch.from_numpy(labels)).float().mean().item()
+
+
+@pytest.mark.slow
+def test_thirty_epochs_on_real_images_beat_the_untrained_network(pieces, tmp_path):
+    images, labels = pieces
+    config = derive_config(
+        n_images=len(images),
+        side_px=32,
+        device="cpu",
+        n_cores=1,
+        budget_seconds=None,
+        overrides={"epochs": 30},
+    )
+    state = new_state(config, torch.device("cpu"))
+    whitening, _ = finish(state, PixelSource(images, size=32))
+    untrained = Encoder(state.model, whitening, image_size=32, device=torch.device("cpu"))
+    result = train(images, config, tmp_path)
+    trained = load_encoder(tmp_path, device="cpu")
+    accuracies = [
+        nearest_neighbour_accuracy(encoder.encode(images).embeddings, labels)
+        for encoder in (untrained, trained)
+    ]
+    assert result.metrics.loss_ratio < 0.9
+    assert result.metrics.usage_entropy > 0.9
+    assert accuracies[1] > accuracies[0]

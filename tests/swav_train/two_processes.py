@@ -1,0 +1,92 @@
+"""Run by two processes at once; each compares its share of a joint batch with the whole."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from conftest import noise_images
+from test_loop import CONFIG
+from torch import nn
+
+from swav_train.distributed import GlobalBatchNorm, process_group, rank, world_size
+from swav_train.encoder import load_encoder
+from swav_train.loop import train
+from swav_train.sinkhorn import sinkhorn
+from swav_train.state import new_state, train_step
+
+STEP = replace(
+    CONFIG,
+    queue_size=0,
+    optimizer="sgd",
+    precision="float32",
+    freeze_prototypes_steps=0,
+    average_decay=0.0,
+)
+
+
+def own(rows):
+    return rows.chunk(world_size())[rank()]
+
+
+def close(found, wanted, tolerance=1e-5):
+    torch.testing.assert_close(found, wanted, atol=tolerance, rtol=tolerance)
+
+
+def check_codes():
+    scores = torch.rand(24, 5, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    plan = (scores.double() / 0.05).exp()
+    for _ in range(3):
+        plan = plan / plan.sum(dim=0)
+        plan = plan / plan.sum(dim=1, keepdim=True)
+    close(sinkhorn(own(scores)), own(plan).float())
+
+
+def check_batch_norm():
+    generator = torch.Generator().manual_seed(1)
+    values = torch.randn(12, 4, 3, 3, generator=generator)
+    slopes = torch.randn(12, 4, 3, 3, generator=generator)
+    plain, joint = nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+    GlobalBatchNorm.adopt(joint)
+    whole = values.clone().requires_grad_()
+    (plain(whole) * slopes).sum().backward()
+    part = own(values).clone().requires_grad_()
+    (joint(part) * own(slopes)).sum().backward()
+    close(part.grad, own(whole.grad))
+    close(joint.running_mean, plain.running_mean)
+    close(joint.running_var, plain.running_var)
+    close(joint.eval()(values), plain.eval()(values))
+
+
+def parameters_after_a_step():
+    generator = torch.Generator().manual_seed(2)
+    crops = [torch.randn(16, 3, size, size, generator=generator) for size in (16, 16, 12)]
+    state = new_state(STEP, torch.device("cpu"))
+    train_step(state, [own(crop) for crop in crops], learning_rate=0.05)
+    return {name: p.detach().clone() for name, p in state.model.named_parameters()}
+
+
+def check_training(out):
+    images = noise_images(64)
+    result = train(images, replace(CONFIG, epochs=2), out)
+    assert result.epochs == 2
+    assert result.steps == 8
+    if rank() == 0:
+        assert load_encoder(out, device="cpu").encode(images).embeddings.isfinite().all()
+
+
+def main(out):
+    torch.set_num_threads(1)
+    alone = parameters_after_a_step()
+    with process_group("cpu"):
+        assert world_size() == 2
+        check_codes()
+        check_batch_norm()
+        for name, parameter in parameters_after_a_step().items():
+            close(parameter, alone[name], 1e-4)
+        check_training(out)
+    assert world_size() == 1
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
