@@ -43,3 +43,8 @@ class TrainingError(CurateError):
     """Training that diverged or collapsed."""
 
     exit_code = 5
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or its type's name."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

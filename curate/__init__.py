@@ -1,0 +1,57 @@
+"""Curate and deduplicate image datasets: the verbs of the command line as functions.
+
+>>> import curate
+>>> curate.train("images")  # doctest: +SKIP
+>>> curate.cluster(out="manifest.parquet")  # doctest: +SKIP
+>>> curate.dedup("manifest.parquet")  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from curate.version import __version__
+
+if TYPE_CHECKING:
+    from curate.stages.cluster import ClusterConfig, ClusterResult, cluster
+    from curate.stages.dedup import DedupConfig, DedupResult, dedup
+    from curate.stages.embed import EmbedConfig, EmbedResult, embed
+    from curate.stages.export import ExportConfig, ExportResult, export
+    from curate.stages.info import InfoResult, info
+    from curate.stages.sample import SampleConfig, SampleResult, sample
+    from curate.stages.train import TrainConfig, TrainResult, train
+
+__all__ = [
+    "ClusterConfig",
+    "ClusterResult",
+    "DedupConfig",
+    "DedupResult",
+    "EmbedConfig",
+    "EmbedResult",
+    "ExportConfig",
+    "ExportResult",
+    "InfoResult",
+    "SampleConfig",
+    "SampleResult",
+    "TrainConfig",
+    "TrainResult",
+    "__version__",
+    "cluster",
+    "dedup",
+    "embed",
+    "export",
+    "info",
+    "sample",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a stage when it is first used, so that ``import curate`` costs nothing.
+
+    Raises:
+        AttributeError: There is no such name.
+    """
+    if name not in __all__:
+        raise AttributeError(f"module 'curate' has no attribute {name!r}")
+    stage = name.removesuffix("Config").removesuffix("Result").lower()
+    return getattr(import_module(f"curate.stages.{stage}"), name)

@@ -1,0 +1,71 @@
+"""``curate cluster``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curate.cli import options
+from curate.cli.screen import run_stage
+from curate.records import Assign, Labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from curate.stages.cluster import ClusterResult
+
+
+def cluster(
+    images: options.SomeImages = None,
+    out: Annotated[Path, typer.Option(help="The manifest to write.")] = Path("manifest.parquet"),
+    clusters: Annotated[
+        int | None,
+        typer.Option(min=1, help="Merge prototypes to N clusters.", show_default="one a prototype"),
+    ] = None,
+    assign: Annotated[
+        Assign, typer.Option(help="Natural sizes, or sizes within one of each other.")
+    ] = Assign.NEAREST,
+    neighbors: Annotated[
+        int, typer.Option(min=1, help="Nearest images that the outlier measure looks at.")
+    ] = 10,
+    labels: options.LabelsFrom = Labels.NONE,
+    model: options.Model = None,
+    device: options.Device = "auto",
+    workspace: options.Workspace = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    seed: options.Seed = 0,
+) -> None:
+    """Group images by the model's prototypes; write the manifest. Nothing is random here.
+
+    Images that are new are scanned and embedded first.
+
+    Example: curate cluster --out manifest.parquet
+    """
+    from curate.stages.cluster import ClusterConfig
+    from curate.stages.cluster import cluster as run
+
+    config = ClusterConfig(
+        clusters=clusters,
+        assign=assign,
+        neighbors=neighbors,
+        labels=labels,
+        model=model,
+        device=device,
+    )
+    run_stage(
+        lambda progress: run(images, config, out=out, workspace=workspace, progress=progress),
+        _describe,
+        as_json=as_json,
+        is_quiet=quiet,
+    )
+
+
+def _describe(result: "ClusterResult") -> "Iterator[str]":
+    unreadable = f", {result.n_unreadable:,} of them unreadable" if result.n_unreadable else ""
+    yield (
+        f"{result.n_images:,} images{unreadable}, in {result.n_clusters:,} clusters "
+        f"of {result.smallest:,} to {result.largest:,}"
+    )
+    yield f"manifest: {result.manifest}"
+    yield "next: curate dedup"

@@ -1,0 +1,47 @@
+"""``curate embed``."""
+
+from typing import TYPE_CHECKING
+
+from curate.cli import options
+from curate.cli.screen import run_stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from curate.stages.embed import EmbedResult
+
+
+def embed(
+    images: options.SomeImages = None,
+    model: options.Model = None,
+    device: options.Device = "auto",
+    workspace: options.Workspace = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    seed: options.Seed = 0,
+) -> None:
+    """Turn images into vectors, only those that have none yet. Nothing is random here.
+
+    Example: curate embed ./more-images
+    """
+    from curate.stages.embed import EmbedConfig
+    from curate.stages.embed import embed as run
+
+    config = EmbedConfig(model=model, device=device)
+    run_stage(
+        lambda progress: run(images, config, workspace=workspace, progress=progress),
+        _describe,
+        as_json=as_json,
+        is_quiet=quiet,
+    )
+
+
+def _describe(result: "EmbedResult") -> "Iterator[str]":
+    rate = f", {result.images_per_second:,.0f} images/s" if result.n_embedded else ""
+    yield (
+        f"embedded {result.n_embedded:,} of {result.n_images:,} images{rate}; "
+        "the others had vectors already"
+        if result.n_embedded < result.n_images
+        else f"embedded {result.n_embedded:,} images{rate}"
+    )
+    yield "next: curate cluster --out manifest.parquet"

@@ -1,0 +1,56 @@
+"""``curate sample``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curate.cli import options
+from curate.cli.screen import run_stage
+from curate.records import Within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from curate.stages.sample import SampleResult
+
+
+def sample(
+    manifest: options.AManifest,
+    size: Annotated[int, typer.Option(min=1, help="Images to draw.")],
+    out: Annotated[Path, typer.Option(help="The manifest to write.")] = Path("sample.parquet"),
+    by: Annotated[str, typer.Option(help="Column whose values get even shares.")] = "cluster",
+    within: Annotated[
+        Within, typer.Option(help="Which images of a group are taken first.")
+    ] = Within.RANDOM,
+    workspace: options.Workspace = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    seed: options.Seed = 0,
+) -> None:
+    """Draw a balanced subset, without duplicates and unreadable images.
+
+    Every group gives the same number of images, or all it has. The columns "selected" and "weight"
+    of the new manifest tell which images were drawn and how many each stands for.
+
+    Example: curate sample manifest.parquet --size 500 --out subset.parquet
+    """
+    from curate.stages.sample import SampleConfig
+    from curate.stages.sample import sample as run
+
+    config = SampleConfig(size=size, by=by, within=within, seed=seed)
+    run_stage(
+        lambda progress: run(manifest, config, out=out, workspace=workspace, progress=progress),
+        _describe,
+        as_json=as_json,
+        is_quiet=quiet,
+    )
+
+
+def _describe(result: "SampleResult") -> "Iterator[str]":
+    yield (
+        f"drew {result.n_selected:,} of {result.n_available:,} images, "
+        f"{result.smallest:,} to {result.largest:,} from each of {result.n_groups:,} groups"
+    )
+    yield f"manifest: {result.manifest}"
+    yield f"next: curate export {result.manifest} --to subset"

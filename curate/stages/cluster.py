@@ -1,0 +1,238 @@
+"""Cluster: give every image a prototype, say how sure that is and how alone the image stands."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.balance import balanced_assignment
+from curate.embeddings import Embedded
+from curate.errors import UsageError
+from curate.features import (
+    SCORE_CELLS,
+    embed_missing,
+    find_model,
+    nearest_prototype,
+    prototypes_of,
+)
+from curate.hierarchy import merge
+from curate.manifest import (
+    CLUSTER_COLUMNS,
+    Manifest,
+    carry_over,
+    check_overwritable,
+    read_manifest,
+    write_manifest,
+)
+from curate.neighbors import list_centroids, nearest
+from curate.records import Assign, Labels, Progress, Silent
+from curate.scan import Scan, scan
+from curate.workspace import find_workspace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterConfig:
+    """What the stage needs to know.
+
+    Attributes:
+        clusters: How many clusters; None gives one a prototype, fewer merge prototypes bottom-up.
+        assign: ``nearest`` gives natural sizes, ``balanced`` sizes within one of each other.
+        neighbors: How many nearest images the outlier measure looks at, >= 1.
+        labels: Whether the folder's name is the label.
+        model: Name of the model; None takes ``default`` or the only one.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    clusters: int | None = None
+    assign: Assign = Assign.NEAREST
+    neighbors: int = 10
+    labels: Labels = Labels.NONE
+    model: str | None = None
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            UsageError: One is out of range.
+        """
+        if self.clusters is not None and self.clusters < 1:
+            raise UsageError(
+                f"clusters must be at least 1, got {self.clusters}", hint="use --clusters 10, say"
+            )
+        if self.neighbors < 1:
+            raise UsageError(
+                f"neighbors must be at least 1, got {self.neighbors}", hint="use --neighbors 10"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterResult:
+    """What the stage did.
+
+    Attributes:
+        manifest: The file written.
+        source: Folder of the images.
+        model: Name and weights of the model.
+        n_images: Rows of the manifest.
+        n_unreadable: Rows that cannot be used.
+        n_embedded: Images that had no vector before.
+        n_clusters: Clusters asked for.
+        smallest: Images in the smallest cluster, empty ones included.
+        largest: Images in the largest cluster.
+    """
+
+    manifest: str
+    source: str
+    model: str
+    n_images: int
+    n_unreadable: int
+    n_embedded: int
+    n_clusters: int
+    smallest: int
+    largest: int
+
+
+def cluster(
+    images: Path | str | None = None,
+    config: ClusterConfig | None = None,
+    *,
+    out: Path | str = "manifest.parquet",
+    workspace: Path | None = None,
+    progress: Progress | None = None,
+) -> ClusterResult:
+    """Scan and embed what is missing, assign images to clusters, write the manifest.
+
+    Args:
+        images: Folder; None takes the one scanned last.
+        config: The stage's settings.
+        out: The manifest; columns that other stages or people added to an older one are kept.
+        workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
+        progress: Hears how it gets on.
+
+    Raises:
+        InputError: The folder, the workspace or the output cannot be used.
+        UsageError: The model or the number of clusters cannot be used.
+    """
+    config = config or ClusterConfig()
+    progress = progress or Silent()
+    space = find_workspace(workspace)
+    source = Path(images) if images is not None else space.newest_source()
+    model = find_model(space, config.model)
+    prototypes = prototypes_of(model)
+    if config.clusters is not None and config.clusters > len(prototypes):
+        raise UsageError(
+            f"{config.clusters} clusters asked for, the model has {len(prototypes)} prototypes",
+            hint=f"ask for fewer, or train with --prototypes {config.clusters}",
+        )
+    out = Path(out)
+    check_overwritable(out)
+    with space.writing():
+        found = scan(source, space, progress)
+        hashes = found.readable()["hash"].to_pylist()
+        done = embed_missing(space, model, hashes, device=config.device, progress=progress)
+        vectors = done.store.load(hashes)
+        groups = assign_clusters(vectors, prototypes, config)
+        manifest = _manifest(found, groups, config, model.identity)
+        if out.is_file():
+            manifest = carry_over(manifest, read_manifest(out))
+        write_manifest(manifest, out)
+        space.remember(manifest=out.absolute())
+    n_clusters = config.clusters or len(prototypes)
+    sizes = np.bincount(groups.cluster, minlength=n_clusters)
+    return ClusterResult(
+        manifest=str(out),
+        source=str(found.source),
+        model=model.identity,
+        n_images=len(manifest.table),
+        n_unreadable=found.n_unreadable,
+        n_embedded=done.n_embedded,
+        n_clusters=n_clusters,
+        smallest=int(sizes.min()),
+        largest=int(sizes.max()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Clusters of some images.
+
+    Attributes:
+        cluster: (N,) int32.
+        similarity: (N,) float32, cosine to the own cluster's prototype.
+        margin: (N,) float32, that minus the cosine to the best other; below 0 where balance asks.
+        outlier: (N,) float32, 1 minus the mean cosine to the nearest images, in [0, 2].
+    """
+
+    cluster: NDArray[np.int32]
+    similarity: NDArray[np.float32]
+    margin: NDArray[np.float32]
+    outlier: NDArray[np.float32]
+
+
+def assign_clusters(
+    vectors: Embedded, prototypes: NDArray[np.float32], config: ClusterConfig
+) -> Groups:
+    """Assign images to clusters and measure how well they fit."""
+    own = nearest_prototype(vectors.projections, prototypes)
+    if config.clusters is not None and config.clusters < len(prototypes):
+        sizes = np.bincount(own, minlength=len(prototypes))
+        parent = merge(prototypes, sizes, config.clusters)
+        prototypes = _merged(prototypes, sizes, parent)
+        assigned = parent[own]
+    else:
+        assigned = own
+    if config.assign is Assign.BALANCED:
+        assigned = balanced_assignment(vectors.projections, prototypes)
+    similarity, margin = _fit(vectors.projections, prototypes, assigned)
+    centroids = list_centroids(vectors.embeddings, own, int(own.max()) + 1)
+    alike = nearest(vectors.embeddings, config.neighbors, centroids=centroids).similarity
+    mean = alike.mean(axis=1) if alike.shape[1] else np.zeros(len(alike), np.float32)
+    return Groups(assigned, similarity, margin, np.asarray(1 - mean, np.float32))
+
+
+def _merged(
+    prototypes: NDArray[np.float32], sizes: NDArray[np.int64], parent: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """Return the unit mean of each cluster's prototypes, weighted with their sizes."""
+    sums = np.zeros((int(parent.max()) + 1, prototypes.shape[1]), np.float32)
+    np.add.at(sums, parent, prototypes * (sizes[:, None] + 1))
+    return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True), np.float32)
+
+
+def _fit(
+    projections: NDArray[np.float32],
+    prototypes: NDArray[np.float32],
+    assigned: NDArray[np.int32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return cosine to the own prototype, and what it leads the best other one by."""
+    similarity = np.empty(len(projections), np.float32)
+    margin = np.empty(len(projections), np.float32)
+    rows = max(1, SCORE_CELLS // len(prototypes))
+    for start in range(0, len(projections), rows):
+        block = slice(start, start + rows)
+        scores = projections[block] @ prototypes.T
+        own = assigned[block][:, None]
+        similarity[block] = np.take_along_axis(scores, own, axis=1)[:, 0]
+        np.put_along_axis(scores, own, -1.0, axis=1)
+        margin[block] = similarity[block] - scores.max(axis=1)
+    return similarity, margin
+
+
+def _manifest(found: Scan, groups: Groups, config: ClusterConfig, model: str) -> Manifest:
+    readable = found.row_numbers()
+    columns = {
+        "cluster": groups.cluster,
+        "cluster_similarity": groups.similarity,
+        "cluster_margin": groups.margin,
+        "outlier": groups.outlier,
+    }
+    table = pa.table(
+        [pa.array(columns[field.name], field.type).take(readable) for field in CLUSTER_COLUMNS],
+        schema=CLUSTER_COLUMNS,
+    )
+    scanned = found.manifest(config.labels)
+    named = Manifest(table=scanned.table, source=scanned.source, model=model, stages=scanned.stages)
+    return named.with_columns(table, stage="cluster", config=asdict(config))

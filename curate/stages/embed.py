@@ -1,0 +1,77 @@
+"""Embed: turn cached pixels into vectors, only what is missing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from curate.features import embed_missing, find_model
+from curate.records import Progress, Silent
+from curate.scan import scan
+from curate.workspace import find_workspace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmbedConfig:
+    """What the stage needs to know.
+
+    Attributes:
+        model: Name of the model; None takes ``default`` or the only one.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    model: str | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmbedResult:
+    """What the stage did.
+
+    Attributes:
+        source: Folder of the images.
+        model: Name and weights of the model.
+        n_images: Images that can be used.
+        n_embedded: Images that had no vector before.
+        images_per_second: Rate of embedding, decoding from the cache included; 0 for none.
+    """
+
+    source: str
+    model: str
+    n_images: int
+    n_embedded: int
+    images_per_second: float
+
+
+def embed(
+    images: Path | str | None = None,
+    config: EmbedConfig | None = None,
+    *,
+    workspace: Path | None = None,
+    progress: Progress | None = None,
+) -> EmbedResult:
+    """Embed the images that have no vector yet.
+
+    Args:
+        images: Folder; None takes the one scanned last.
+        config: The stage's settings.
+        workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
+        progress: Hears how it gets on.
+
+    Raises:
+        CurateError: The folder, the workspace, the model or the device cannot be used.
+    """
+    config = config or EmbedConfig()
+    progress = progress or Silent()
+    space = find_workspace(workspace)
+    source = Path(images) if images is not None else space.newest_source()
+    model = find_model(space, config.model)
+    with space.writing():
+        found = scan(source, space, progress)
+        hashes = found.readable()["hash"].to_pylist()
+        done = embed_missing(space, model, hashes, device=config.device, progress=progress)
+    return EmbedResult(
+        source=str(found.source),
+        model=model.identity,
+        n_images=len(hashes),
+        n_embedded=done.n_embedded,
+        images_per_second=done.images_per_second,
+    )

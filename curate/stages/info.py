@@ -1,0 +1,111 @@
+"""Info: what the workspace holds."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate.errors import InputError
+from curate.records import Status
+from curate.workspace import Workspace, find_workspace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelInfo:
+    """One trained model.
+
+    Attributes:
+        name: Its name.
+        backbone: timm's name of the network.
+        n_prototypes: How many.
+        started_from: What the features started from.
+        epochs: Passes done.
+        loss_ratio: Loss over log K of each epoch; 1 means nothing was learned.
+        usage_entropy: Entropy of the prototypes' usage over log K at the end.
+        n_embedded: Images with an embedding of this model.
+    """
+
+    name: str
+    backbone: str
+    n_prototypes: int
+    started_from: str
+    epochs: int
+    loss_ratio: list[float]
+    usage_entropy: float
+    n_embedded: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InfoResult:
+    """What a workspace holds.
+
+    Attributes:
+        workspace: Its folder.
+        sources: Folders seen, newest last.
+        n_files: Image files in the catalogue.
+        n_unreadable: Those that cannot be used.
+        source_bytes: Size of the files.
+        workspace_bytes: Size of the workspace.
+        models: Trained models.
+        manifests: Manifests written that are still there, newest last.
+    """
+
+    workspace: str
+    sources: list[str]
+    n_files: int
+    n_unreadable: int
+    source_bytes: int
+    workspace_bytes: int
+    models: list[ModelInfo]
+    manifests: list[str]
+
+
+def info(*, workspace: Path | None = None) -> InfoResult:
+    """Tell what a workspace holds.
+
+    Raises:
+        InputError: There is no workspace.
+    """
+    space = find_workspace(workspace)
+    if not (space.root / "workspace.json").is_file():
+        raise InputError(
+            f"no workspace at {space.root}", hint="make one with `curate train IMAGES`"
+        )
+    facts = space.facts()
+    names = ["status", "bytes"]
+    table = pq.read_table(space.catalogue, columns=names) if space.catalogue.is_file() else None
+    is_ok = pc.equal(table["status"], Status.OK.value) if table is not None else None
+    return InfoResult(
+        workspace=str(space.root),
+        sources=facts["sources"],
+        n_files=len(table) if table is not None else 0,
+        n_unreadable=len(is_ok) - (pc.sum(is_ok).as_py() or 0) if is_ok is not None else 0,
+        source_bytes=int(pc.sum(table["bytes"]).as_py() or 0) if table is not None else 0,
+        workspace_bytes=sum(p.stat().st_size for p in space.root.rglob("*") if p.is_file()),
+        models=[_model_info(space, name) for name in space.models()],
+        manifests=[name for name in facts["manifests"] if Path(name).is_file()],
+    )
+
+
+def _model_info(space: Workspace, name: str) -> ModelInfo:
+    folder = space.model(name)
+    result = _json(folder / "result.json")
+    history = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    shards = space.embeddings(name).glob("[0-9]*.parquet")
+    return ModelInfo(
+        name=name,
+        backbone=result["settings"]["backbone"],
+        n_prototypes=result["settings"]["n_prototypes"],
+        started_from=result["started_from"],
+        epochs=result["epochs"],
+        loss_ratio=[line["loss_ratio"] for line in history],
+        usage_entropy=result["usage_entropy"],
+        n_embedded=sum(pq.read_metadata(shard).num_rows for shard in shards),
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text()))

@@ -1,0 +1,181 @@
+"""Sample: draw a subset with even shares of every group, without duplicates."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.balance import water_fill
+from curate.embeddings import EmbeddingStore, Vectors
+from curate.errors import UsageError
+from curate.manifest import SAMPLE_COLUMNS, Manifest, read_manifest, write_manifest
+from curate.records import Progress, Silent, Status, Within, task
+from curate.spread import farthest_first
+from curate.workspace import find_workspace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SampleConfig:
+    """What the stage needs to know.
+
+    Attributes:
+        size: Images to draw, >= 1.
+        by: Column whose values get even shares; null counts as a value.
+        within: Which images of a group are taken: any at random, those nearest to their prototype,
+            or those that cover the group best.
+        seed: Of the random draw.
+    """
+
+    size: int
+    by: str = "cluster"
+    within: Within = Within.RANDOM
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the range.
+
+        Raises:
+            UsageError: ``size`` is below 1.
+        """
+        if self.size < 1:
+            raise UsageError(
+                f"size must be at least 1, got {self.size}", hint="use --size 500, say"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SampleResult:
+    """What the stage did.
+
+    Attributes:
+        manifest: The file written.
+        n_selected: Images drawn.
+        n_available: Images that could have been: readable and kept.
+        n_groups: Values of the column.
+        smallest: Images drawn from the least drawn group.
+        largest: Images drawn from the most drawn group.
+    """
+
+    manifest: str
+    n_selected: int
+    n_available: int
+    n_groups: int
+    smallest: int
+    largest: int
+
+
+def sample(
+    manifest: Path | str,
+    config: SampleConfig,
+    *,
+    out: Path | str,
+    workspace: Path | None = None,
+    progress: Progress | None = None,
+) -> SampleResult:
+    """Draw a balanced subset; write a manifest with ``selected`` and ``weight`` filled.
+
+    Args:
+        manifest: The manifest to draw from; it is not changed unless ``out`` names it.
+        config: The stage's settings.
+        out: The manifest to write, all rows of the first.
+        workspace: Where the embeddings are, for ``diverse``.
+        progress: Hears how it gets on.
+
+    Raises:
+        InputError: The manifest cannot be used.
+        UsageError: The column or the size cannot be used.
+    """
+    source = read_manifest(Path(manifest))
+    available = np.flatnonzero(_is_available(source.table))
+    if config.size > len(available):
+        raise UsageError(
+            f"{config.size} images asked for, {len(available)} can be drawn",
+            hint=f"use --size {len(available)} or less; duplicates and unreadable images are out",
+        )
+    hint = "cluster first: `curate cluster --out M.parquet`, or choose a column with --by"
+    values = source.column(config.by, hint=hint).take(pa.array(available)).combine_chunks()
+    groups = pc.dictionary_encode(values.cast(pa.string()), null_encoding="encode").indices
+    group = np.asarray(groups.to_numpy(zero_copy_only=False), np.int64)
+    sizes = np.bincount(group)
+    quotas = water_fill(sizes, config.size)
+    rank = _ranks(
+        source, available, group, config, find_workspace(workspace).root, progress or Silent()
+    )
+    taken = rank < quotas[group]
+    selected = np.zeros(len(source.table), bool)
+    selected[available[taken]] = True
+    weight = np.zeros(len(source.table), np.float32)
+    weight[available[taken]] = (sizes / np.maximum(quotas, 1))[group[taken]]
+    columns = pa.table([pa.array(selected), pa.array(weight)], schema=SAMPLE_COLUMNS)
+    out = Path(out)
+    write_manifest(source.with_columns(columns, stage="sample", config=asdict(config)), out)
+    return SampleResult(
+        manifest=str(out),
+        n_selected=int(selected.sum()),
+        n_available=len(available),
+        n_groups=len(sizes),
+        smallest=int(quotas.min()),
+        largest=int(quotas.max()),
+    )
+
+
+def _is_available(table: pa.Table) -> NDArray[np.bool_]:
+    """Return which rows are readable and no duplicates."""
+    usable = pc.equal(table["status"], Status.OK.value)
+    if "keep" in table.column_names:
+        usable = pc.and_(usable, pc.fill_null(table["keep"], fill_value=True))
+    return np.asarray(usable.to_numpy(), bool)
+
+
+def _ranks(
+    manifest: Manifest,
+    rows: NDArray[np.int64],
+    group: NDArray[np.int64],
+    config: SampleConfig,
+    workspace: Path,
+    progress: Progress,
+) -> NDArray[np.int64]:
+    """Return the place of each row in the order in which its group gives images."""
+    match config.within:
+        case Within.RANDOM:
+            return _places(np.random.default_rng(config.seed).random(len(rows)), group)
+        case Within.CENTRAL:
+            hint = "cluster first, or use --within random"
+            similarity = manifest.column("cluster_similarity", hint=hint).to_numpy()[rows]
+            return _places(-similarity, group)
+        case Within.DIVERSE:
+            vectors = _vectors(manifest, rows, workspace)
+            ranks = np.empty(len(rows), np.int64)
+            members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
+            with task(progress, "spread", len(members)):
+                for own in members:
+                    ranks[own[farthest_first(vectors[own], config.size)]] = np.arange(len(own))
+                    progress.advance()
+            return ranks
+
+
+def _places(order: NDArray[np.floating], group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return each row's place within its group when sorted by ``order``, ties by row."""
+    sequence = np.lexsort((np.arange(len(order)), order, group))
+    first = np.searchsorted(group[sequence], group[sequence], side="left")
+    places = np.empty(len(order), np.int64)
+    places[sequence] = np.arange(len(order)) - first
+    return places
+
+
+def _vectors(manifest: Manifest, rows: NDArray[np.int64], workspace: Path) -> Vectors:
+    """Return the embeddings of some rows.
+
+    Raises:
+        UsageError: The manifest was written without a model.
+    """
+    if manifest.model is None:
+        raise UsageError(
+            "--within diverse needs embeddings, the manifest names no model",
+            hint="cluster first, or use --within random",
+        )
+    store = EmbeddingStore(workspace / "embeddings" / manifest.model.partition("@")[0])
+    return store.load(manifest.table["hash"].take(pa.array(rows)).to_pylist()).embeddings

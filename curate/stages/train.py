@@ -1,0 +1,401 @@
+"""Train: scan a folder, then let SwAV learn features and prototypes from its cached pixels."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.errors import InputError, TrainingError, UsageError
+from curate.features import require_device
+from curate.files import disk_errors, remove, write_json
+from curate.pixels import PixelCache
+from curate.records import Progress, Silent, task
+from curate.scan import scan
+from curate.threads import n_workers
+from curate.workspace import Workspace, find_workspace
+
+if TYPE_CHECKING:
+    import swav_train.config as swav_config
+    from swav_train.loop import TrainResult as SwavResult
+    from swav_train.metrics import EpochMetrics
+
+Result = TypeVar("Result")
+
+FEWEST_IMAGES = 8
+_MEMORY_SHARE = 0.25
+_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainConfig:
+    """What the stage needs to know; None lets data and machine decide.
+
+    Attributes:
+        backbone: Any timm name.
+        prototypes: How many, >= 2.
+        epochs: Passes over the images, >= 1.
+        budget_seconds: Time for the whole training, > 0; an alternative to ``epochs``.
+        batch_size: Images of a step, >= 2.
+        image_size: Side of the images that the encoder takes, px.
+        crops: Such as ``2x96+4x48``: full-resolution crops first.
+        queue: Past embeddings that help to balance the codes; 0 for none.
+        precision: ``auto``, ``float32`` or ``bfloat16``.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        init: Weights of the backbone to start from, a safetensors file.
+        name: Name of the model in the workspace.
+        resume: Go on where an interrupted training of the same settings stopped.
+        seed: Of everything random.
+    """
+
+    backbone: str | None = None
+    prototypes: int | None = None
+    epochs: int | None = None
+    budget_seconds: float | None = None
+    batch_size: int | None = None
+    image_size: int | None = None
+    crops: str | None = None
+    queue: int | None = None
+    precision: str = "auto"
+    device: str = "auto"
+    init: Path | None = None
+    name: str = "default"
+    resume: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check what swav_train does not.
+
+        Raises:
+            UsageError: An option is out of range.
+        """
+        if self.epochs is not None and self.budget_seconds is not None:
+            raise UsageError("--epochs and --budget exclude each other", hint="give one of them")
+        if not self.name or self.name.startswith(".") or set(self.name) - _NAME_CHARACTERS:
+            raise UsageError(
+                f"{self.name!r} cannot name a model",
+                hint="use letters, digits, '-', '_' and '.', not at the start",
+            )
+
+    def overrides(self) -> dict[str, object]:
+        """Return the settings that were given, by swav_train's names."""
+        given = {
+            "backbone": self.backbone,
+            "n_prototypes": self.prototypes,
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "image_size": self.image_size,
+            "crops": self.crops,
+            "queue_size": self.queue,
+            "precision": self.precision,
+            "seed": self.seed,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainResult:
+    """What the stage did.
+
+    Attributes:
+        model: Folder of the model.
+        name: Its name.
+        source: Folder of the images.
+        n_images: Different images that it learned from.
+        n_unreadable: Files that could not be used.
+        scan_images_per_second: Rate of the scan; 0 if nothing was new.
+        settings: Every setting of the training.
+        started_from: What the features started from.
+        epochs: Passes done.
+        loss: Of the last epoch.
+        loss_ratio: Loss over log K; 1 means nothing was learned.
+        usage_entropy: Entropy of the prototypes' usage over log K; 1 means all used alike.
+        images_per_second: Rate of training.
+        seconds: Time of training.
+        was_trained: False where the same training had been finished before.
+    """
+
+    model: str
+    name: str
+    source: str
+    n_images: int
+    n_unreadable: int
+    scan_images_per_second: float
+    settings: dict[str, Any]
+    started_from: str
+    epochs: int
+    loss: float
+    loss_ratio: float
+    usage_entropy: float
+    images_per_second: float
+    seconds: float
+    was_trained: bool
+
+
+def train(
+    images: Path | str,
+    config: TrainConfig | None = None,
+    *,
+    workspace: Path | None = None,
+    progress: Progress | None = None,
+) -> TrainResult:
+    """Scan a folder and learn features and prototypes from it.
+
+    Args:
+        images: The folder.
+        config: The stage's settings.
+        workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
+        progress: Hears how it gets on.
+
+    Raises:
+        InputError: The folder or the weights to start from cannot be used.
+        UsageError: A setting is out of range.
+        ResourceError: The device is not there, the lock is held or the disk is full.
+        TrainingError: Training diverged or collapsed.
+    """
+    config = config or TrainConfig()
+    progress = progress or Silent()
+    space = find_workspace(workspace)
+    with space.writing():
+        _check_early(config)
+        found = scan(Path(images), space, progress)
+        table = _distinct(found.readable())
+        if len(table) < FEWEST_IMAGES:
+            raise InputError(
+                f"{found.source} has {len(table)} different images, "
+                f"training needs {FEWEST_IMAGES} or more",
+                hint="`curate dedup IMAGES` works without a model",
+            )
+        settings = _settings(config, table)
+        run = _Run(space, config, settings, table)
+        result = run.finished() or run.train(progress)
+    return TrainResult(
+        model=str(space.model(config.name)),
+        name=config.name,
+        source=str(found.source),
+        n_images=len(table),
+        n_unreadable=found.n_unreadable,
+        scan_images_per_second=found.images_per_second,
+        **result,
+    )
+
+
+def _check_early(config: TrainConfig) -> None:
+    """Find mistakes before an hour of scanning.
+
+    Raises:
+        InputError: The weights to start from are not there.
+    """
+    require_device(config.device)
+    if config.init is not None and not config.init.is_file():
+        raise InputError(f"no weights at {config.init}", hint="name a .safetensors file")
+    if config.backbone is not None:
+        from swav_train.backbone import timm_recipe
+
+        backbone = config.backbone
+        _as_usage(lambda: timm_recipe(backbone))
+    _derive(config, n_images=1000, side_px=256)
+
+
+def _derive(config: TrainConfig, *, n_images: int, side_px: int) -> "swav_config.TrainConfig":
+    import torch
+
+    from swav_train.config import derive_config
+
+    device = config.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return _as_usage(
+        lambda: derive_config(
+            n_images=n_images,
+            side_px=side_px,
+            device=device,
+            n_cores=n_workers(),
+            budget_seconds=config.budget_seconds,
+            overrides=config.overrides(),
+        )
+    )
+
+
+def _as_usage(call: Callable[[], Result]) -> Result:
+    """Return what ``call()`` returns; a ValueError of swav_train is the user's mistake.
+
+    Raises:
+        UsageError: ``call`` raised one.
+    """
+    try:
+        return call()
+    except ValueError as error:
+        raise UsageError(str(error), hint="see `curate train --help` for the ranges") from None
+
+
+def _distinct(table: pa.Table) -> pa.Table:
+    """Return one row for each different content, sorted by hash: names do not sway training."""
+    table = table.sort_by("hash")
+    hashes = table["hash"].to_numpy()
+    return table.filter(pa.array(np.concatenate([[True], hashes[1:] != hashes[:-1]])))
+
+
+def _settings(config: TrainConfig, table: pa.Table) -> "swav_config.TrainConfig":
+    short = pc.min_element_wise(table["width"], table["height"])
+    side_px = min(256, round(pc.quantile(short, 0.5)[0].as_py()))
+    return _derive(config, n_images=len(table), side_px=side_px)
+
+
+class _Run:
+    """One training: where it happens, what it is for, whether it is done already."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        config: TrainConfig,
+        settings: "swav_config.TrainConfig",
+        table: pa.Table,
+    ) -> None:
+        self._workspace = workspace
+        self._config = config
+        self._settings = settings
+        self._table = table
+        self._final = workspace.model(config.name)
+        self._scratch = self._final.with_name(f".{config.name}.training")
+        digest = hashlib.sha256("".join(table["hash"].to_pylist()).encode()).hexdigest()
+        self._inputs = {
+            "images": digest,
+            "settings": settings.to_dict(),
+            "budget_seconds": config.budget_seconds,
+            "init": _digest(config.init),
+        }
+
+    def finished(self) -> dict[str, Any] | None:
+        """Return the result of the same training, if it was finished before."""
+        if not self._config.resume or _read(self._final / "inputs.json") != self._inputs:
+            return None
+        return {**_read(self._final / "result.json"), "was_trained": False}
+
+    def train(self, progress: Progress) -> dict[str, Any]:
+        """Train or go on training; put the model in its place when it is done."""
+        with disk_errors(self._scratch):
+            known = _read(self._scratch / "inputs.json")
+            if not self._config.resume or known != self._inputs:
+                remove(self._scratch)
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            write_json(self._scratch / "inputs.json", self._inputs)
+            squares, held = self._squares(progress)
+            try:
+                done = self._learn(squares, progress)
+            finally:
+                del squares
+                remove(held)
+            result = _told(done)
+            write_json(self._scratch / "result.json", result)
+            remove(self._final)
+            self._scratch.rename(self._final)
+        return {**result, "was_trained": True}
+
+    def _learn(self, squares: NDArray[np.uint8], progress: Progress) -> "SwavResult":
+        """Let SwAV learn.
+
+        Raises:
+            TrainingError: It diverged or collapsed.
+        """
+        from swav_train.errors import TrainingDiverged
+        from swav_train.loop import train as train_swav
+
+        width, height = (self._table[name].to_numpy() for name in ("width", "height"))
+        watch = _Watch(progress, self._settings)
+        try:
+            return train_swav(
+                squares,
+                self._settings,
+                self._scratch,
+                budget_seconds=self._config.budget_seconds,
+                aspects=width / height,
+                on_epoch=watch.epoch,
+                init=self._config.init,
+            )
+        except TrainingDiverged as error:
+            raise TrainingError(f"training failed: {error.reason}", hint=error.advice) from None
+        finally:
+            watch.end()
+
+    def _squares(self, progress: Progress) -> tuple[NDArray[np.uint8], Path]:
+        """Return the images (N, 3, S, S) uint8, in memory, or in a mapped file if they are many."""
+        side = self._settings.cache_size
+        shape = (len(self._table), 3, side, side)
+        scratch = self._workspace.pixels / ".squares.npy.partial"
+        squares: NDArray[np.uint8]
+        if np.prod(shape, dtype=float) < _MEMORY_SHARE * _memory_bytes():
+            squares = np.empty(shape, np.uint8)
+        else:
+            squares = np.lib.format.open_memmap(scratch, "w+", np.uint8, shape)
+        cache = PixelCache(self._workspace.pixels)
+        hashes = self._table["hash"].to_pylist()
+        with task(progress, "load", len(hashes)):
+            for start in range(0, len(hashes), 4096):
+                part = slice(start, start + 4096)
+                cache.squares(hashes[part], side, out=squares[part])
+                progress.advance(len(hashes[part]))
+        return squares, scratch
+
+
+class _Watch:
+    """Turns epochs into progress."""
+
+    def __init__(self, progress: Progress, settings: "swav_config.TrainConfig") -> None:
+        self._progress = progress
+        self._is_open = False
+        self._done = 0
+        progress.note(
+            f"SwAV: {settings.backbone}, {settings.image_size} px, "
+            f"{settings.n_prototypes} prototypes, batch {settings.batch_size}"
+        )
+
+    def epoch(self, metrics: "EpochMetrics") -> None:
+        """Hear of an epoch's end."""
+        if not self._is_open:
+            self._progress.begin("train", metrics.epochs)
+            self._is_open = True
+        self._progress.advance(metrics.epoch - self._done)
+        self._done = metrics.epoch
+        self._progress.status(
+            f"epoch {metrics.epoch}/{metrics.epochs}: loss/log K {metrics.loss_ratio:.3f}, "
+            f"prototype usage {metrics.usage_entropy:.3f}, {metrics.images_per_second:.0f} images/s"
+        )
+
+    def end(self) -> None:
+        """Close the task, if it was opened."""
+        if self._is_open:
+            self._progress.end()
+
+
+def _told(done: "SwavResult") -> dict[str, Any]:
+    last = done.metrics
+    return {
+        "settings": done.config.to_dict(),
+        "started_from": done.started_from,
+        "epochs": last.epoch,
+        "loss": last.loss,
+        "loss_ratio": last.loss_ratio,
+        "usage_entropy": last.usage_entropy,
+        "images_per_second": last.images_per_second,
+        "seconds": last.seconds,
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+
+def _digest(path: Path | None) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None else None
+
+
+def _memory_bytes() -> float:
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

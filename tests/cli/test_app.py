@@ -1,0 +1,181 @@
+import errno
+import json
+import shutil
+import sys
+
+import pytest
+
+from curate.cli.app import main
+
+SMALL = "--epochs 1 --image-size 32 --batch-size 8 --prototypes 6 --device cpu".split()
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run the program in an empty folder; return exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CURATE_WORKSPACE", raising=False)
+
+    def go(*arguments):
+        monkeypatch.setattr(sys, "argv", ["curate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        said = capsys.readouterr()
+        return caught.value.code, said.out, said.err
+
+    return go
+
+
+@pytest.fixture
+def mistakes(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.jpg").write_bytes(b"no image")
+    (tmp_path / "not.parquet").write_text("no manifest")
+    return tmp_path
+
+
+MISTAKES = [
+    (2, "nonsense"),
+    (2, "train images --no-such-option"),
+    (2, "train images --epochs -1"),
+    (2, "train images --epochs 1 --budget 1m"),
+    (2, "train images --budget soon"),
+    (2, "train images --backbone no_such_net"),
+    (2, "train images --name ../out"),
+    (2, "cluster images --assign evenly"),
+    (2, "sample m.parquet"),
+    (2, "dedup images --level twins"),
+    (3, "train nowhere"),
+    (3, "train empty"),
+    (3, "train bad"),
+    (3, "dedup nowhere --out x.parquet"),
+    (3, "dedup empty --out x.parquet"),
+    (3, "dedup bad --out x.parquet"),
+    (3, "dedup"),
+    (3, "cluster"),
+    (3, "embed images"),
+    (3, "info"),
+    (3, "sample not.parquet --size 3"),
+    (3, "sample nowhere.parquet --size 3"),
+    (3, "export not.parquet --to out"),
+    (3, "dedup not.parquet"),
+]
+
+
+@pytest.mark.parametrize(("code", "line"), MISTAKES)
+def test_a_mistake_is_one_error_and_one_hint(run, mistakes, images, code, line):
+    before = sorted(path.name for path in mistakes.iterdir())
+    exit_code, out, err = run(*line.split())
+    assert exit_code == code, err
+    assert out == ""
+    lines = err.splitlines()
+    assert [text.partition(":")[0] for text in lines[-2:]] == ["error", "hint"], err
+    assert "Traceback" not in err
+    left = {path.name for path in mistakes.iterdir()} - set(before)
+    assert left <= {".curate"}
+
+
+@pytest.mark.parametrize("line", ["train nowhere --json", "nonsense --json", "info --json"])
+def test_with_json_a_mistake_is_an_object_too(run, line):
+    code, out, _ = run(*line.split())
+    told = json.loads(out)
+    assert told["exit_code"] == code
+    assert told["error"]
+    assert told["hint"]
+
+
+def test_a_workspace_of_another_version_is_refused(run, images, tmp_path):
+    (tmp_path / ".curate").mkdir()
+    (tmp_path / ".curate" / "workspace.json").write_text('{"format": 99}')
+    code, _, err = run("train", images, *SMALL)
+    assert code == 3
+    assert "format 99" in err
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(run, images, tmp_path, monkeypatch):
+    import pyarrow.parquet
+
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pyarrow.parquet, "write_table", full)
+    code, _, err = run("dedup", images, "--out", "m.parquet")
+    assert code == 4
+    assert "no space left" in err
+    assert not list(tmp_path.rglob("*.partial"))
+    assert not (tmp_path / "m.parquet").exists()
+    monkeypatch.undo()
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(run, images):
+    code, _, err = run("dedup", images, "--out", "/proc/m.parquet")
+    assert code in (3, 4)
+    assert "cannot be written" in err
+
+
+@pytest.mark.parametrize("stage", ["scan", "embed_missing"])
+def test_ctrl_c_exits_with_130_and_says_that_state_is_saved(run, images, monkeypatch, stage):
+    import curate.stages.cluster
+
+    assert run("train", images, *SMALL)[0] == 0
+
+    def interrupted(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(curate.stages.cluster, stage, interrupted)
+    code, _, err = run("cluster", images)
+    assert code == 130
+    assert err.splitlines()[-2] == "error: interrupted"
+
+
+def test_a_bug_keeps_its_traceback(run, images, monkeypatch):
+    import curate.stages.train
+
+    def broken(*_args, **_options):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(curate.stages.train, "scan", broken)
+    monkeypatch.setattr(sys, "argv", ["curate", "train", str(images)])
+    with pytest.raises(ZeroDivisionError):
+        main()
+
+
+def test_help_and_version_need_no_workspace(run):
+    assert run("--version")[:2] == (0, "curate 0.1.0\n")
+    assert run()[0] == 0
+
+
+def test_the_whole_chain_speaks_json(run, images, tmp_path):
+    told = {}
+    for line in (
+        f"train {images} {' '.join(SMALL)}",
+        "embed",
+        "cluster --out m.parquet --labels folder",
+        "dedup",
+        "sample m.parquet --size 9 --out s.parquet",
+        "export s.parquet --to out --as copy",
+        "info",
+    ):
+        code, out, err = run(*line.split(), "--json")
+        assert (code, err) == (0, ""), err
+        told[line.split()[0]] = json.loads(out)
+    assert told["train"]["n_images"] == 25
+    assert told["cluster"]["n_unreadable"] == 2
+    assert told["dedup"]["n_duplicates"] >= 2
+    assert told["export"]["n_images"] == 9
+    assert len(told["info"]["manifests"]) == 1
+    assert sum(path.is_file() for path in (tmp_path / "out").rglob("*")) == 9
+
+
+def test_quiet_says_nothing_and_plain_output_ends_with_the_next_step(run, images):
+    assert run("train", images, *SMALL, "-q") == (0, "", "")
+    code, out, err = run("cluster")
+    assert (code, out) == (0, "")
+    assert err.splitlines()[-1] == "next: curate dedup"
+
+
+def test_check_exits_with_ten_where_copies_are_found(run, images, tmp_path):
+    assert run("dedup", images, "--check")[0] == 10
+    shutil.rmtree(images / "red")
+    assert run("dedup", images, "--check")[0] == 0

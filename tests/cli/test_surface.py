@@ -1,0 +1,60 @@
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from curate.cli.app import COMMANDS, app
+
+NAMES = [command.__name__ for command in COMMANDS]
+PROMISED = {
+    "train": (
+        "--backbone --prototypes --epochs --budget --batch-size --image-size --crops --queue "
+        "--precision --device --resume --init --name"
+    ),
+    "embed": "--model --device",
+    "cluster": "--out --clusters --assign --labels",
+    "dedup": "--out --level --precision --threshold --keep --protect --pairs --check",
+    "sample": "--size --out --by --within",
+    "export": "--to --as",
+    "info": "",
+}
+EVERYWHERE = "--workspace -w --json --quiet -q --seed --help"
+
+
+def help_of(*names):
+    from typer.testing import CliRunner
+
+    return CliRunner().invoke(app, [*names, "--help"]).output
+
+
+def test_the_promised_commands_are_there_and_no_others():
+    assert set(typer.main.get_command(app).commands) == set(PROMISED) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_has_the_promised_options_and_an_example(name):
+    text = help_of(name)
+    missing = [option for option in f"{PROMISED[name]} {EVERYWHERE}".split() if option not in text]
+    assert missing == []
+    assert "Example: curate " + name in text
+
+
+def test_heavy_packages_wait_until_a_command_runs():
+    code = (
+        "import sys, curate.cli.app; heavy = {'torch', 'torchvision', 'timm', 'faiss', 'pyarrow', "
+        "'numpy', 'cv2', 'rich'}; print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_library_offers_every_verb_with_its_config_and_result():
+    import curate
+
+    for name in NAMES:
+        assert callable(getattr(curate, name))
+        assert f"{name.capitalize()}Result" in curate.__all__
+    assert all(hasattr(curate, name) for name in curate.__all__)
+    with pytest.raises(AttributeError):
+        _ = curate.nonsense

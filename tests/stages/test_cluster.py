@@ -1,0 +1,132 @@
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from curate import ClusterConfig, EmbedConfig, cluster, embed
+from curate.errors import InputError, UsageError
+from curate.manifest import CLUSTER_COLUMNS, SCAN_COLUMNS
+from curate.records import Assign, Labels
+from tests.conftest import picture, save
+
+
+@pytest.fixture
+def place(trained, tmp_path):
+    """Return a copy of the trained folder that a test may change."""
+    shutil.copytree(trained, tmp_path / "place")
+    return tmp_path / "place"
+
+
+def clustered(place, name="m.parquet", **options):
+    result = cluster(
+        place / "images", ClusterConfig(**options), out=place / name, workspace=place / ".curate"
+    )
+    return result, pq.read_table(place / name)
+
+
+def test_the_manifest_has_the_promised_columns_and_a_row_for_every_file(place):
+    result, table = clustered(place)
+    assert table.schema.names == [*SCAN_COLUMNS.names, *CLUSTER_COLUMNS.names]
+    assert [f.type for f in table.schema] == [f.type for f in (*SCAN_COLUMNS, *CLUSTER_COLUMNS)]
+    assert table["path"].to_pylist() == sorted(table["path"].to_pylist())
+    assert (result.n_images, result.n_unreadable) == (28, 2)
+    assert table["cluster"].null_count == 2
+
+
+def test_measures_are_in_their_ranges(place):
+    _, table = clustered(place)
+    readable = table.filter(table["cluster"].is_valid()).to_pydict()
+    assert set(readable["cluster"]) <= set(range(6))
+    assert all(-1 <= value <= 1.0001 for value in readable["cluster_similarity"])
+    assert all(value >= 0 for value in readable["cluster_margin"])
+    assert all(0 <= value <= 2 for value in readable["outlier"])
+
+
+def test_equal_images_get_equal_rows(place):
+    _, table = clustered(place)
+    rows = {row["path"]: row for row in table.to_pylist()}
+    for name in CLUSTER_COLUMNS.names:
+        assert rows["red/003.png"][name] == rows["red/twin.png"][name]
+
+
+def test_clustering_twice_writes_the_same_bytes(place):
+    clustered(place)
+    clustered(place, "again.parquet")
+    assert (place / "m.parquet").read_bytes() == (place / "again.parquet").read_bytes()
+
+
+def test_balanced_sizes_are_within_one_of_each_other(place):
+    for n_clusters in (None, 4):
+        result, table = clustered(place, assign=Assign.BALANCED, clusters=n_clusters)
+        sizes = np.bincount(table["cluster"].drop_null().to_numpy(), minlength=n_clusters or 6)
+        assert sizes.max() - sizes.min() <= 1
+        assert (result.smallest, result.largest) == (sizes.min(), sizes.max())
+
+
+def test_fewer_clusters_are_unions_of_the_prototypes(place):
+    _, fine = clustered(place)
+    _, coarse = clustered(place, "coarse.parquet", clusters=3)
+    pairs = set(zip(fine["cluster"].to_pylist(), coarse["cluster"].to_pylist(), strict=True))
+    assert len(pairs) == len(set(fine["cluster"].to_pylist()))
+
+
+def test_columns_of_the_user_survive_clustering_again(place):
+    _, table = clustered(place)
+    marked = table.append_column("mine", [[str(i) for i in range(28)]])
+    pq.write_table(marked, place / "m.parquet")
+    _, table = clustered(place)
+    assert table["mine"].to_pylist() == [str(i) for i in range(28)]
+
+
+def test_only_new_images_are_embedded(place):
+    first, _ = clustered(place)
+    save(place / "images" / "new.png", picture(99))
+    second, table = clustered(place)
+    assert (first.n_embedded, second.n_embedded) == (25, 1)
+    assert len(table) == 29
+
+
+def test_labels_come_from_folders(place):
+    _, table = clustered(place, labels=Labels.FOLDER)
+    assert table["label"].to_pylist().count("blue") == 8
+
+
+def test_more_clusters_than_prototypes_is_a_mistake(place):
+    with pytest.raises(UsageError, match="has 6 prototypes"):
+        clustered(place, clusters=7)
+
+
+def test_without_a_model_the_way_out_is_shown(images, workspace):
+    with pytest.raises(InputError) as caught:
+        cluster(images, out=images.parent / "m.parquet", workspace=workspace.root)
+    assert "curate train" in caught.value.hint
+    assert not (images.parent / "m.parquet").exists()
+
+
+def test_a_file_that_is_no_manifest_is_not_overwritten(place):
+    (place / "m.parquet").write_text("mine")
+    with pytest.raises(InputError):
+        clustered(place)
+    assert (place / "m.parquet").read_text() == "mine"
+
+
+def test_embed_makes_what_is_missing_once(place):
+    done = [embed(place / "images", workspace=place / ".curate") for _ in range(2)]
+    assert [result.n_embedded for result in done] == [25, 0]
+
+
+def test_an_unknown_model_is_named_with_the_nearest_one(place):
+    with pytest.raises(UsageError, match=r"did you mean default\?"):
+        embed(place / "images", EmbedConfig(model="defualt"), workspace=place / ".curate")
+
+
+def test_vectors_of_other_weights_are_not_used(place):
+    embed(place / "images", workspace=place / ".curate")
+    weights = place / ".curate" / "models" / "default" / "weights.safetensors"
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(weights)
+    tensors["prototypes"] = tensors["prototypes"][::-1].copy()
+    save_file(tensors, weights)
+    assert embed(place / "images", workspace=place / ".curate").n_embedded == 25

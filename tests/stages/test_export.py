@@ -1,0 +1,96 @@
+import os
+
+import pyarrow as pa
+import pytest
+
+from curate import ExportConfig, export
+from curate.errors import InputError, UsageError
+from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
+from curate.records import ExportAs
+from tests.conftest import picture, save
+
+
+def written(root, paths, **columns):
+    rows = [dict.fromkeys(SCAN_COLUMNS.names) | {"path": p, "status": "ok"} for p in paths]
+    table = pa.Table.from_pylist(rows, schema=SCAN_COLUMNS)
+    for name, values in columns.items():
+        table = table.append_column(name, [values])
+    write_manifest(Manifest(table=table, source=str(root / "images")), root / "m.parquet")
+    return root / "m.parquet"
+
+
+@pytest.fixture
+def place(tmp_path):
+    for seed, name in enumerate(("a.png", "deep/er/b.png", "c.png")):
+        save(tmp_path / "images" / name, picture(seed))
+    return tmp_path
+
+
+@pytest.fixture
+def manifest(place):
+    return written(place, ["a.png", "c.png", "deep/er/b.png"], selected=[True, False, True])
+
+
+def taken(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
+
+
+@pytest.mark.parametrize("form", [ExportAs.SYMLINK, ExportAs.HARDLINK, ExportAs.COPY])
+def test_selected_images_are_taken_out_under_their_paths(place, manifest, form):
+    result = export(manifest, place / "out", ExportConfig(form=form))
+    assert result.n_images == 2
+    assert taken(place / "out") == ["a.png", "deep/er/b.png"]
+    original, out = place / "images" / "a.png", place / "out" / "a.png"
+    assert out.read_bytes() == original.read_bytes()
+    assert out.is_symlink() == (form is ExportAs.SYMLINK)
+    assert os.path.samefile(out, original) == (form is not ExportAs.COPY)
+
+
+def test_a_list_names_the_source_files(place, manifest):
+    export(manifest, place / "out", ExportConfig(form=ExportAs.LIST))
+    lines = (place / "out" / "images.txt").read_text().splitlines()
+    assert lines == [str(place / "images" / "a.png"), str(place / "images" / "deep/er/b.png")]
+
+
+def test_kept_images_are_taken_where_none_were_sampled(place):
+    manifest = written(place, ["a.png", "c.png"], keep=[False, True])
+    export(manifest, place / "out")
+    assert taken(place / "out") == ["c.png"]
+
+
+@pytest.mark.parametrize("path", ["../escape.png", "/etc/escape.png", "%2e%2e/escape.png"])
+def test_a_path_that_leads_out_of_the_folder_is_refused(place, path):
+    save(place / "escape.png", picture(9))
+    manifest = written(place, ["a.png", path])
+    with pytest.raises(InputError, match="leads out"):
+        export(manifest, place / "out")
+    assert not (place / "out").exists()
+    assert not list(place.glob(".*.partial"))
+
+
+@pytest.mark.parametrize("name", ["images", "images/inside", "."])
+def test_the_source_and_folders_around_it_are_refused(place, manifest, name):
+    with pytest.raises(UsageError, match="lie in each other"):
+        export(manifest, place / name)
+
+
+def test_a_folder_that_holds_something_is_refused_and_an_empty_one_is_filled(place, manifest):
+    save(place / "full" / "mine.png", picture(5))
+    with pytest.raises(UsageError, match="not an empty folder"):
+        export(manifest, place / "full")
+    (place / "out").mkdir()
+    assert export(manifest, place / "out").n_images == 2
+
+
+def test_an_image_that_is_gone_leaves_no_half_filled_folder(place, manifest):
+    (place / "images" / "deep" / "er" / "b.png").unlink()
+    with pytest.raises(InputError, match="is gone"):
+        export(manifest, place / "out")
+    assert not (place / "out").exists()
+
+
+def test_names_that_are_no_utf8_come_out_as_they_were(place):
+    raw = os.path.join(os.fsencode(place / "images"), b"caf\xe9.png")
+    os.rename(os.fsencode(place / "images" / "a.png"), raw)
+    export(written(place, ["caf%E9.png"]), place / "out", ExportConfig(form=ExportAs.COPY))
+    assert os.listdir(os.fsencode(place / "out")) == [b"caf\xe9.png"]

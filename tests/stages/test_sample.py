@@ -1,0 +1,117 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curate import SampleConfig, sample
+from curate.errors import InputError, UsageError
+from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
+from curate.records import Within
+
+SIZES = {0: 60, 1: 25, 2: 4, 3: 1}
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """A manifest of 90 images in clusters of 60, 25, 4 and 1, 3 copies and a broken file."""
+    clusters = [*np.repeat(list(SIZES), list(SIZES.values())).tolist(), 0, 1, 2, None]
+    rows = [
+        dict.fromkeys(SCAN_COLUMNS.names)
+        | {"path": f"{i:03d}.jpg", "hash": f"{i:064x}", "status": "ok", "bytes": i}
+        for i in range(len(clusters))
+    ]
+    rows[-1]["status"] = "unreadable"
+    table = pa.Table.from_pylist(rows, schema=SCAN_COLUMNS)
+    table = table.append_column("cluster", [pa.array(clusters, pa.int32())])
+    similarity = np.linspace(0, 1, len(clusters), dtype=np.float32)
+    table = table.append_column("cluster_similarity", [pa.array(similarity)])
+    table = table.append_column("keep", [pa.array([True] * 90 + [False] * 4)])
+    write_manifest(Manifest(table=table, source="/images"), tmp_path / "m.parquet")
+    return tmp_path / "m.parquet"
+
+
+def drawn(manifest, **options):
+    result = sample(manifest, SampleConfig(**options), out=manifest.parent / "s.parquet")
+    return result, pq.read_table(manifest.parent / "s.parquet")
+
+
+def chosen(table):
+    return table.filter(table["selected"]).to_pydict()
+
+
+def test_groups_give_the_same_number_or_all_they_have(manifest):
+    result, table = drawn(manifest, size=25)
+    counts = np.bincount(chosen(table)["cluster"], minlength=4)
+    assert counts.tolist() == [10, 10, 4, 1]
+    assert (result.n_selected, result.n_available, result.n_groups) == (25, 90, 4)
+    assert (result.smallest, result.largest) == (1, 10)
+
+
+def test_copies_and_unreadable_images_are_never_drawn(manifest):
+    _, table = drawn(manifest, size=90)
+    assert all(chosen(table)["keep"])
+    assert set(chosen(table)["status"]) == {"ok"}
+
+
+def test_every_row_stays_and_the_first_manifest_is_untouched(manifest):
+    before = manifest.read_bytes()
+    _, table = drawn(manifest, size=10)
+    assert len(table) == 94
+    assert manifest.read_bytes() == before
+
+
+def test_weights_make_the_mean_of_any_column_unbiased(manifest):
+    truth = np.arange(90).mean()
+    means = []
+    for seed in range(400):
+        _, table = drawn(manifest, size=20, seed=seed)
+        taken = chosen(table)
+        assert sum(taken["weight"]) == pytest.approx(90)
+        means.append(np.average(taken["bytes"], weights=taken["weight"]))
+    assert abs(np.mean(means) - truth) < 4 * np.std(means) / np.sqrt(len(means))
+    assert table.filter(pa.compute.invert(table["selected"]))["weight"].unique().to_pylist() == [0]
+
+
+def test_a_seed_gives_one_draw_and_another_seed_another(manifest):
+    draws = [chosen(drawn(manifest, size=20, seed=seed)[1])["path"] for seed in (1, 1, 2)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_central_takes_those_nearest_to_their_prototype(manifest):
+    _, table = drawn(manifest, size=8, within=Within.CENTRAL)
+    taken = chosen(table)
+    own = [path for path, c in zip(taken["path"], taken["cluster"], strict=True) if c == 0]
+    assert own == [f"{i:03d}.jpg" for i in range(60 - len(own), 60)]
+
+
+def test_any_column_can_be_balanced_and_null_is_a_value(manifest):
+    result, _ = drawn(manifest, size=10, by="label")
+    assert (result.n_groups, result.smallest) == (1, 10)
+
+
+def test_more_than_there_is_is_a_mistake_with_the_number_in_the_hint(manifest):
+    with pytest.raises(UsageError) as caught:
+        drawn(manifest, size=91)
+    assert "90" in caught.value.hint
+    assert not (manifest.parent / "s.parquet").exists()
+
+
+def test_mistakes_are_told(manifest, tmp_path):
+    with pytest.raises(UsageError, match="no column 'colour'"):
+        drawn(manifest, size=3, by="colour")
+    with pytest.raises(UsageError, match="at least 1"):
+        SampleConfig(size=0)
+    with pytest.raises(UsageError, match="names no model"):
+        drawn(manifest, size=3, within=Within.DIVERSE)
+    with pytest.raises(InputError, match="no manifest"):
+        sample(tmp_path / "none.parquet", SampleConfig(size=1), out=tmp_path / "s.parquet")
+
+
+def test_diverse_draws_from_the_embeddings_of_the_workspace(trained, tmp_path):
+    from curate import cluster
+
+    space = trained / ".curate"
+    cluster(trained / "images", out=tmp_path / "m.parquet", workspace=space)
+    config = SampleConfig(size=12, within=Within.DIVERSE)
+    result = sample(tmp_path / "m.parquet", config, out=tmp_path / "s.parquet", workspace=space)
+    assert result.n_selected == 12

@@ -1,0 +1,127 @@
+import json
+import os
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import curate.stages.train
+from curate import TrainConfig, train
+from curate.errors import InputError, UsageError
+from tests.conftest import picture, save
+
+SMALL = {"epochs": 1, "image_size": 32, "batch_size": 8, "prototypes": 6, "device": "cpu"}
+
+
+def test_training_leaves_a_model_that_can_be_read_without_code(trained):
+    folder = trained / ".curate" / "models" / "default"
+    facts = json.loads((folder / "model.json").read_text())
+    tensors = load_file(folder / "weights.safetensors")
+    assert facts["config"]["n_prototypes"] == 6
+    assert "random" in facts["started_from"]
+    np.testing.assert_allclose(np.linalg.norm(tensors["prototypes"], axis=1), 1, atol=1e-5)
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 2
+    assert not list((trained / ".curate" / "models").glob(".*"))
+
+
+def test_the_same_training_is_not_done_twice_and_another_is(images, workspace):
+    first = train(images, TrainConfig(**SMALL), workspace=workspace.root)
+    again = train(images, TrainConfig(**SMALL), workspace=workspace.root)
+    assert (first.was_trained, again.was_trained) == (True, False)
+    assert again.loss == first.loss
+    save(images / "new.png", picture(99))
+    grown = train(images, TrainConfig(**SMALL), workspace=workspace.root)
+    assert grown.was_trained
+    assert grown.n_images == first.n_images + 1
+
+
+def test_copies_of_one_file_are_learned_from_once(images, workspace):
+    assert train(images, TrainConfig(**SMALL), workspace=workspace.root).n_images == 25
+
+
+def test_names_and_order_of_files_do_not_sway_training(images, workspace, tmp_path):
+    train(images, TrainConfig(**SMALL), workspace=workspace.root)
+    for number, file in enumerate(sorted(images.rglob("*.png"), reverse=True)):
+        save_to = tmp_path / "other" / f"{number}{file.suffix}"
+        save_to.parent.mkdir(exist_ok=True)
+        save_to.write_bytes(file.read_bytes())
+    (tmp_path / "other" / "again.bmp").write_bytes((images / "red" / "again.bmp").read_bytes())
+    train(tmp_path / "other", TrainConfig(**SMALL), workspace=tmp_path / "w")
+    one, two = (
+        load_file(root / "models" / "default" / "weights.safetensors")
+        for root in (workspace.root, tmp_path / "w")
+    )
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_images_that_do_not_fit_in_memory_give_the_same_model(images, workspace, monkeypatch):
+    first = train(images, TrainConfig(**SMALL), workspace=workspace.root)
+    monkeypatch.setattr(curate.stages.train, "_MEMORY_SHARE", 0.0)
+    mapped = train(images, TrainConfig(**SMALL, name="mapped"), workspace=workspace.root)
+    assert mapped.loss == first.loss
+    assert not list(workspace.pixels.glob(".*"))
+
+
+def test_an_interrupted_training_goes_on(images, workspace, monkeypatch):
+    from curate.records import Silent
+
+    class Interrupting(Silent):
+        def status(self, text):
+            if "epoch 2/" in text:
+                raise KeyboardInterrupt
+
+    config = TrainConfig(**SMALL | {"epochs": 3})
+    with pytest.raises(KeyboardInterrupt):
+        train(images, config, workspace=workspace.root, progress=Interrupting())
+    assert workspace.models() == []
+    scratch = workspace.model(".default.training")
+    assert (scratch / "checkpoint").is_dir()
+    resumed = train(images, config, workspace=workspace.root)
+    straight = train(
+        images, TrainConfig(**SMALL | {"epochs": 3}, name="b"), workspace=workspace.root
+    )
+    assert resumed.epochs == 3
+    assert resumed.loss == straight.loss
+    assert not scratch.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"backbone": "resnet_18"}, "no backbone"),
+        ({"crops": "two"}, "crops look like"),
+        ({"precision": "half"}, "half"),
+        ({"image_size": 5000}, "image_size"),
+    ],
+)
+def test_settings_that_make_no_sense_are_found_before_the_scan(images, workspace, options, said):
+    with pytest.raises(UsageError, match=said):
+        train(images, TrainConfig(**options), workspace=workspace.root)
+    assert not workspace.pixels.exists()
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "a b"])
+def test_names_that_could_leave_the_workspace_are_refused(name):
+    with pytest.raises(UsageError, match="cannot name a model"):
+        TrainConfig(name=name)
+
+
+def test_epochs_and_budget_exclude_each_other():
+    with pytest.raises(UsageError, match="exclude"):
+        TrainConfig(epochs=1, budget_seconds=60.0)
+
+
+def test_too_few_images_and_missing_weights_are_refused(tmp_path, workspace):
+    save(tmp_path / "images" / "a.png", picture(0))
+    with pytest.raises(InputError, match="1 different images"):
+        train(tmp_path / "images", TrainConfig(device="cpu"), workspace=workspace.root)
+    with pytest.raises(InputError, match="no weights"):
+        train(tmp_path / "images", TrainConfig(init=tmp_path / "no"), workspace=workspace.root)
+
+
+@pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_said_so(images, workspace):
+    from curate.errors import ResourceError
+
+    with pytest.raises(ResourceError, match="no CUDA device"):
+        train(images, TrainConfig(device="cuda"), workspace=workspace.root)
