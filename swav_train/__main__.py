@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from swav_train.config import derive_config
-from swav_train.errors import TrainingDiverged
+from swav_train.errors import TrainingDiverged, WeightsUnavailable
 from swav_train.loop import TrainResult, TrainStart, train
 from swav_train.metrics import EpochMetrics
 from swav_train.state import resolve_device
 
 EXIT_UNUSABLE = 3
+EXIT_MISSING = 4
 EXIT_DIVERGED = 5
 EXIT_INTERRUPTED = 130
 
@@ -149,7 +150,8 @@ def print_epoch(metrics: EpochMetrics) -> None:
     """Print one line on an epoch."""
     print(
         f"epoch {metrics.epoch}/{metrics.epochs}  loss/log K {metrics.loss_ratio:.3f}  "
-        f"usage {metrics.usage_entropy:.3f}  {metrics.images_per_second:.0f} images/s  "
+        f"usage {metrics.usage_entropy:.3f}  views {metrics.view_agreement:.3f}  "
+        f"{metrics.images_per_second:.0f} images/s  "
         f"{metrics.seconds:.0f} s",
         flush=True,
     )
@@ -163,6 +165,9 @@ def main() -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_UNUSABLE
+    except WeightsUnavailable as error:
+        print(f"error: {error.reason}\nhint: {error.advice}", file=sys.stderr)
+        return EXIT_MISSING
     except TrainingDiverged as error:
         print(f"error: {error.reason}\nhint: {error.advice}", file=sys.stderr)
         return EXIT_DIVERGED

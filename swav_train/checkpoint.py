@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from swav_train.distributed import all_rows, rank
@@ -121,24 +121,38 @@ def remove_checkpoint(out: Path) -> None:
     shutil.rmtree(out / FOLDER, ignore_errors=True)
 
 
-def load_initial_weights(state: TrainState, path: Path) -> None:
-    """Start the backbone from a safetensors file: a model of this package, or a timm network.
+def read_initial_weights(path: Path) -> dict[str, Tensor]:
+    """Return the backbone's tensors of a safetensors file: a model of this package or of timm.
+
+    Raises:
+        ValueError: There is no such file, or it is not in that format.
+    """
+    if not path.is_file():
+        raise ValueError(f"no file {path} to start from")
+    try:
+        with safe_open(path, framework="pt") as file:
+            given = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file: {error}") from error
+    return _below("backbone.", given) or given
+
+
+def load_initial_weights(state: TrainState, given: Mapping[str, Tensor], *, origin: str) -> None:
+    """Start the backbone from given weights.
 
     Args:
         state: Its backbone is changed in place.
-        path: Tensors named as in the backbone, with or without ``backbone.`` before them.
+        given: Tensors by their names in the backbone.
+        origin: Where they are from, for people.
 
     Raises:
-        ValueError: The file lacks a tensor of the backbone or has one of another shape.
+        ValueError: A tensor of the backbone is absent or has another shape.
     """
-    with safe_open(path, framework="pt") as file:
-        given = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    given = _below("backbone.", given) or given
     wanted = state.model.backbone.state_dict()
     missing = sorted(n for n in wanted if n not in given or given[n].shape != wanted[n].shape)
     if missing:
         raise ValueError(
-            f"{path} does not fit backbone {state.config.backbone} with stem {state.config.stem}: "
+            f"{origin} do not fit backbone {state.config.backbone} with stem {state.config.stem}: "
             f"{len(missing)} of {len(wanted)} tensors are absent or of another shape, "
             f"the first is {missing[0]}"
         )
@@ -146,4 +160,4 @@ def load_initial_weights(state: TrainState, path: Path) -> None:
     with torch.no_grad():
         for name, average in state.average.items():
             average.copy_(state.model.get_parameter(name))
-    state.started_from = f"the weights of {path.name}"
+    state.started_from = origin

@@ -110,6 +110,7 @@ class TrainConfig:
 
     Attributes:
         backbone: A name for :func:`swav_train.backbone.build_backbone`.
+        pretrained: Start from published weights of the backbone.
         stem: ``small`` lets a convolutional backbone see small images in more detail.
         image_size: Side of the squashed image the trained encoder takes, px.
         cache_size: Side of the squashed images that training reads, px.
@@ -142,6 +143,7 @@ class TrainConfig:
     """
 
     backbone: str = "resnet10_w32"
+    pretrained: bool = False
     stem: Stem = Stem.SMALL
     image_size: int = 64
     cache_size: int = 96

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 
-class TrainingDiverged(RuntimeError):
-    """Training produced nothing worth keeping.
+class TrainingError(RuntimeError):
+    """What a person should be told.
 
     Attributes:
         reason: What was seen, one clause without a full stop.
@@ -15,3 +15,11 @@ class TrainingDiverged(RuntimeError):
         super().__init__(f"{reason}; {advice}")
         self.reason = reason
         self.advice = advice
+
+
+class TrainingDiverged(TrainingError):
+    """Training produced nothing worth keeping."""
+
+
+class WeightsUnavailable(TrainingError):
+    """Pretrained weights were asked for that cannot be had."""

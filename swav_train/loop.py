@@ -23,6 +23,7 @@ from swav_train.backbone import timm_recipe
 from swav_train.checkpoint import (
     load_checkpoint,
     load_initial_weights,
+    read_initial_weights,
     remove_checkpoint,
     save_checkpoint,
 )
@@ -31,8 +32,10 @@ from swav_train.distributed import agreed, barrier, process_group, rank, total, 
 from swav_train.encoder import read_facts, save_encoder
 from swav_train.errors import TrainingDiverged
 from swav_train.finish import finish
+from swav_train.heldout import HeldOut, split_held_out
 from swav_train.metrics import EpochMetrics, read_metrics, usage_entropy, write_metrics
 from swav_train.multicrop import MultiCrop
+from swav_train.pretrained import pretrained_weights
 from swav_train.schedule import warmup_cosine
 from swav_train.source import Images, PixelSource, generator_of, seed_of
 from swav_train.state import EpochTally, new_state, resolve_device, train_step
@@ -124,14 +127,14 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
         aspects: (N,) width / height of the originals of squashed images; None: as they are.
         on_start: Called once before the first step, in the first process.
         on_epoch: Called after each epoch, in the first process.
-        init: Safetensors file to start the backbone from, see
-            :func:`swav_train.checkpoint.load_initial_weights`.
+        init: Safetensors file to start the backbone from, of this package or of timm.
 
     Returns:
         What was made.
 
     Raises:
         ValueError: An argument does not fit.
+        WeightsUnavailable: Pretrained weights cannot be had.
         TrainingDiverged: The loss is not a number, or all images got one code.
         KeyboardInterrupt: The run was interrupted; its state is saved.
     """
@@ -179,9 +182,11 @@ class _Run:
         self.source = source
         self.identity = identity
         self.budget_seconds = budget_seconds
-        self.steps_per_epoch = max(1, len(source) // batch_size)
+        self.indices, held_out = split_held_out(len(source), seed=config.seed)
+        self.steps_per_epoch = max(1, len(self.indices) // batch_size)
         self.state = new_state(self.config, device)
         self.views = MultiCrop(self.config)
+        self.held_out = HeldOut(source, held_out, self.config, device)
         self.history: list[EpochMetrics] = []
         self._resumed_at = time.monotonic()
         self._saved_at = time.monotonic()
@@ -243,7 +248,11 @@ class _Run:
             self.history = read_metrics(self.out / METRICS, epochs=self.state.epoch)
             self._seconds_before = self.state.seconds
         elif init is not None:
-            load_initial_weights(self.state, init)
+            weights = read_initial_weights(init)
+            load_initial_weights(self.state, weights, origin=f"the weights of {init.name}")
+        elif self.config.pretrained:
+            weights, origin = pretrained_weights(self.config.backbone)
+            load_initial_weights(self.state, weights, origin=origin)
         barrier()
         self._epoch_began = self._seconds_before
         self._resumed_at = self._saved_at = time.monotonic()
@@ -274,9 +283,8 @@ class _Run:
 
     def _indices(self) -> Tensor:
         """Return this process's share of the next batch: epochs are permutations of the images."""
-        order = torch.randperm(
-            len(self.source), generator=generator_of(self.config.seed, "order", self.state.epoch)
-        )
+        generator = generator_of(self.config.seed, "order", self.state.epoch)
+        order = self.indices[torch.randperm(len(self.indices), generator=generator)]
         batch_size = self.config.batch_size
         begin = self.state.tally.steps * batch_size
         batch = order[begin : begin + batch_size]
@@ -301,6 +309,7 @@ class _Run:
             loss=loss,
             loss_ratio=loss / math.log(self.config.n_prototypes),
             usage_entropy=usage_entropy(total(tally.usage)),
+            view_agreement=self.held_out.agreement(state.model),
             learning_rate=float(state.optimizer.param_groups[0]["lr"]),
             images_per_second=tally.steps * self.config.batch_size / spent,
             seconds=state.seconds,

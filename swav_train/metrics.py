@@ -23,6 +23,8 @@ class EpochMetrics:
         loss_ratio: ``loss / log K``; 1 means that nothing is predicted.
         usage_entropy: Entropy of the prototypes nearest to the full-resolution crops over log K,
             in [0, 1]; 1 means that all are used alike.
+        view_agreement: How often the nearest neighbour of one view of an image is the other view of
+            it, among images held out of training, in [0, 1]; see :mod:`swav_train.heldout`.
         learning_rate: Of the last step.
         images_per_second: Images of this epoch per second, each with all its crops.
         seconds: Since the training began, pauses left out.
@@ -33,6 +35,7 @@ class EpochMetrics:
     loss: float
     loss_ratio: float
     usage_entropy: float
+    view_agreement: float
     learning_rate: float
     images_per_second: float
     seconds: float

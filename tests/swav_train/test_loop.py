@@ -226,7 +226,7 @@ def test_initial_weights_of_another_network_are_refused(tmp_path):
     train(IMAGES, CONFIG, tmp_path / "first")
     init = tmp_path / "first" / "weights.safetensors"
     config = replace(CONFIG, backbone="test_vit")
-    with pytest.raises(ValueError, match="does not fit backbone test_vit"):
+    with pytest.raises(ValueError, match="do not fit backbone test_vit"):
         train(IMAGES, config, tmp_path / "second", init=init)
 
 

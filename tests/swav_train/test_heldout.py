@@ -1,0 +1,39 @@
+import pytest
+import torch
+from conftest import noise_images
+from test_model import TINY
+
+from swav_train.heldout import HeldOut, split_held_out, view_agreement
+from swav_train.model import SwavModel
+from swav_train.source import PixelSource
+
+
+@pytest.mark.parametrize("n_images", [400, 3000, 100_000])
+def test_held_out_images_are_not_trained_on(n_images):
+    train, held = split_held_out(n_images, seed=0)
+    assert len(held) == min(256, n_images // 20)
+    assert sorted([*train.tolist(), *held.tolist()]) == list(range(n_images))
+
+
+def test_small_folders_spare_none():
+    train, held = split_held_out(100, seed=0)
+    assert train.tolist() == list(range(100))
+    assert len(held) == 100
+
+
+def test_agreement_counts_rows_that_find_themselves():
+    first = torch.eye(4)
+    assert view_agreement(first, first) == 1.0
+    assert view_agreement(first, first[[1, 0, 2, 3]]) == 0.5
+    assert view_agreement(first, first.roll(1, 0)) == 0.0
+
+
+def test_measuring_changes_nothing():
+    model = SwavModel(TINY)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    source = PixelSource(noise_images(20), size=16)
+    held_out = HeldOut(source, torch.arange(10), TINY, torch.device("cpu"))
+    assert 0 <= held_out.agreement(model) == held_out.agreement(model) <= 1
+    assert model.training
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name])
