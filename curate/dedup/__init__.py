@@ -1,0 +1,1 @@
+"""Copies: gather evidence, verify it on the pixels, group, choose what stays."""

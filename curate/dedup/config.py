@@ -1,0 +1,61 @@
+"""What the dedup stage needs to know."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from curate.keep import KeepPolicy
+
+
+class Level(StrEnum):
+    """How far down the ladder of evidence to go; each rung includes those above it."""
+
+    BYTES = "bytes"
+    PIXELS = "pixels"
+    NEAR = "near"
+    SEMANTIC = "semantic"
+
+    @property
+    def rank(self) -> int:
+        """Return the place on the ladder, 1 for the strongest evidence."""
+        return 1 + list(Level).index(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DedupConfig:
+    """What the dedup stage needs to know.
+
+    Attributes:
+        level: Weakest evidence that makes two images copies.
+        precision: Share of the accepted pairs that should be copies, in (0, 1]; it chooses the
+            least probability that counts.
+        threshold: Least probability that counts, in (0, 1], in place of ``precision``.
+        keep: Which image of a group stays.
+        protect: Paths that are never dropped: each names a file or a folder of the source.
+        semantic_similarity: Least cosine of two images that are alike in content, in (0, 1].
+        max_removed: Largest share of the images that the semantic rung may drop, in [0, 1]; the
+            most alike go first.
+        seed: Seed of the made copies and of the index.
+        memory_bytes: Descriptors that would take more lie in a scratch file instead.
+    """
+
+    level: Level = Level.NEAR
+    precision: float = 0.99
+    threshold: float | None = None
+    keep: KeepPolicy = KeepPolicy.BEST
+    protect: tuple[str, ...] = ()
+    semantic_similarity: float = 0.95
+    max_removed: float = 1.0
+    seed: int = 0
+    memory_bytes: int = 1_500_000_000
+
+    def __post_init__(self) -> None:
+        shares = {"precision": self.precision, "semantic_similarity": self.semantic_similarity}
+        if self.threshold is not None:
+            shares["threshold"] = self.threshold
+        for name, value in shares.items():
+            if not 0 < value <= 1:
+                raise ValueError(f"{name} must lie in (0, 1], got {value}")
+        if not 0 <= self.max_removed <= 1:
+            raise ValueError(f"max_removed must lie in [0, 1], got {self.max_removed}")
+        if self.seed < 0 or self.memory_bytes < 0:
+            raise ValueError("seed and memory_bytes must not be negative")

@@ -1,0 +1,221 @@
+"""The affine map between two images that most of their matched points agree on.
+
+Each match of two SIFT points is a guess of the whole map, as both points have a place, a size
+and a direction. All guesses of a pair are tried (there are at most 64), the best three are
+refined to affine maps by trimmed least squares. There is no randomness in it, and a block of
+pairs is one run of array operations.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.dedup.features import MIRROR, Features, as_floats, mirrored
+
+Floats = NDArray[np.float32]
+
+_MATCHES = 64  # matches of a pair that take part
+_GUESSES = 3  # refined per pair
+_TOLERANCES = (6.0, 4.5, 3.5, 3.0)  # working px, round by round
+_SLACK = 0.12  # a guess from one point errs in proportion to the distance from it
+_STIFFNESS = 12.0  # px; few or crowded inliers stay near the guess instead of shearing wildly
+_MAX_RATIO = 0.92  # best to second best distance, after Lowe 2004, section 7.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alignment:
+    """Maps from the first to the second image of P pairs.
+
+    Attributes:
+        maps: (P, 2, 3) float32, working px of the first to working px of the second image.
+        inliers: (P,) int32, points that agree within 3 px, counted by distinct place.
+        matches: (P,) int32, mutual nearest neighbours that passed the ratio test.
+    """
+
+    maps: Floats
+    inliers: NDArray[np.int32]
+    matches: NDArray[np.int32]
+
+
+def align(
+    features: Features, a: NDArray[np.intp], b: NDArray[np.intp], mirror: NDArray[np.bool_]
+) -> Alignment:
+    """Return the map from image ``a[i]`` to image ``b[i]`` for a block of pairs.
+
+    Args:
+        features: Tables of all images.
+        a: (P,) rows of the first images.
+        b: (P,) rows of the second images.
+        mirror: (P,) bool, whether the first image is to be mirrored.
+    """
+    places_a, places_b = features.places[a], features.places[b]
+    described_a, described_b = features.descriptors[a], features.descriptors[b]
+    places_a[mirror] = mirrored(places_a[mirror], features.shapes[a[mirror], 1])
+    described_a[mirror] = described_a[mirror][..., MIRROR]
+    index_a, index_b, used = _matches(
+        as_floats(described_a), as_floats(described_b), features.counts[a], features.counts[b]
+    )
+    rows = np.arange(len(a))[:, None]
+    from_, to = places_a[rows, index_a], places_b[rows, index_b]
+    maps, inlying = _consensus(from_, to, used)
+    inliers = _distinct(from_, to, inlying)
+    maps[mirror] = _unmirrored(maps[mirror], features.shapes[a[mirror], 1])
+    return Alignment(maps=maps, inliers=inliers, matches=used.sum(axis=1, dtype=np.int32))
+
+
+def _matches(
+    a: Floats, b: Floats, n_a: NDArray[np.int32], n_b: NDArray[np.int32]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+    """Return slots of matched points, (P, 64) each, and which of them are in use."""
+    alike = a @ b.transpose(0, 2, 1)
+    slots = np.arange(a.shape[1])
+    alike[slots[None, :] >= n_a[:, None]] = -1
+    alike.transpose(0, 2, 1)[slots[None, :] >= n_b[:, None]] = -1
+    nearest = alike.argmax(axis=2)
+    back = alike.argmax(axis=1)
+    best = np.take_along_axis(alike, nearest[..., None], 2)[..., 0]
+    mutual = np.take_along_axis(back, nearest, 1) == slots[None, :]
+    np.put_along_axis(alike, nearest[..., None], -1, 2)
+    second = alike.max(axis=2)
+    far = np.sqrt(np.maximum(2 - 2 * second, 1e-6))
+    ratio = np.sqrt(np.maximum(2 - 2 * best, 0)) / far
+    good = mutual & (best > 0) & (ratio < _MAX_RATIO)
+    rank = np.where(good, ratio, 9.0)
+    order = np.argsort(rank, axis=1, kind="stable")[:, :_MATCHES]
+    return order, np.take_along_axis(nearest, order, 1), np.take_along_axis(good, order, 1)
+
+
+def _consensus(
+    from_: Floats, to: Floats, used: NDArray[np.bool_]
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the best map of each pair, (P, 2, 3), and its inliers, (P, 64)."""
+    linear = _guesses(from_, to)
+    x, y = from_[..., :2], to[..., :2]
+    shift = y - np.einsum("pgij,pgj->pgi", linear, x)
+    landed = np.einsum("pgij,pmj->pgmi", linear, x) + shift[:, :, None]
+    off = ((landed - y[:, None]) ** 2).sum(-1)
+    away = ((y[:, :, None] - y[:, None]) ** 2).sum(-1)
+    allowed = (_TOLERANCES[0] + _SLACK * np.sqrt(away)) ** 2
+    agree = (off < allowed) & used[:, None] & used[:, :, None]
+    top = np.argsort(-agree.sum(axis=2), axis=1, kind="stable")[:, :_GUESSES]
+    support = np.take_along_axis(agree, top[..., None], 1)
+    guess = np.take_along_axis(linear, top[..., None, None], 1)
+    maps, support = _refined(guess, support, x[:, None], y[:, None], used[:, None])
+    best = support.sum(axis=2).argmax(axis=1)
+    rows = np.arange(len(best))
+    return maps[rows, best], support[rows, best]
+
+
+def _guesses(from_: Floats, to: Floats) -> Floats:
+    """Return the linear part that each match implies, (P, 64, 2, 2)."""
+    size = to[..., 2] / np.maximum(from_[..., 2], 1e-3)
+    turn = np.deg2rad(to[..., 3] - from_[..., 3])
+    cos, sin = size * np.cos(turn), size * np.sin(turn)
+    return np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
+
+
+def _refined(
+    linear: Floats, support: NDArray[np.bool_], x: Floats, y: Floats, used: NDArray[np.bool_]
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return affine maps fitted to their own inliers in a few rounds, and the last inliers."""
+    shift = np.zeros(linear.shape[:-1], np.float32)
+    for tolerance in _TOLERANCES[1:]:
+        weight = support.astype(np.float32)[..., None]
+        mass = np.maximum(weight.sum(axis=2), 1e-6)
+        mean_x, mean_y = (weight * x).sum(axis=2) / mass, (weight * y).sum(axis=2) / mass
+        centred = (x - mean_x[:, :, None]) * weight
+        rest = (y - mean_y[:, :, None]) - np.einsum("pgij,pgmj->pgmi", linear, centred)
+        spread = np.einsum("pgmi,pgmj->pgij", centred, centred)
+        spread += np.eye(2, dtype=np.float32) * _STIFFNESS**2
+        linear = linear + np.einsum("pgmi,pgmj->pgij", rest * weight, centred) @ np.linalg.inv(
+            spread
+        )
+        shift = mean_y - np.einsum("pgij,pgj->pgi", linear, mean_x)
+        landed = np.einsum("pgij,pgmj->pgmi", linear, np.broadcast_to(x, centred.shape))
+        off = ((landed + shift[:, :, None] - y) ** 2).sum(-1)
+        support = (off < tolerance**2) & used
+    return np.concatenate([linear, shift[..., None]], -1), support
+
+
+def _distinct(from_: Floats, to: Floats, inlying: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Count inliers by place: SIFT may see one spot in several directions."""
+    cells = [np.floor(points[..., :2] / 4).astype(np.int64) + 1024 for points in (from_, to)]
+    counts = []
+    for cell in cells:
+        key = np.where(inlying, cell[..., 0] * 65536 + cell[..., 1], -1)
+        key.sort(axis=1)
+        fresh = (key[:, 1:] != key[:, :-1]) & (key[:, 1:] >= 0)
+        counts.append(fresh.sum(axis=1) + (key[:, 0] >= 0))
+    return np.asarray(np.minimum(*counts), np.int32)
+
+
+def _unmirrored(maps: Floats, widths: NDArray[np.int32]) -> Floats:
+    """Turn maps from mirrored first images into maps from the images themselves."""
+    out = maps.copy()
+    out[..., 2] += maps[..., 0] * (widths[:, None] - 1)
+    out[..., 0] = -maps[..., 0]
+    return out
+
+
+def frame_maps(
+    shapes_a: NDArray[np.int32], shapes_b: NDArray[np.int32], orientation: NDArray[np.int64]
+) -> Floats:
+    """Return the maps that lay the whole of each first image on the whole of the second.
+
+    Args:
+        shapes_a: (P, 2) int32, height and width of the first images.
+        shapes_b: (P, 2) int32, of the second images.
+        orientation: (P,) int in [0, 8), as in `curate.fingerprint.orientations`.
+
+    Returns:
+        (P, 2, 3) float32, pixel centres to pixel centres.
+    """
+    height, width = shapes_b[:, 0].astype(np.float64), shapes_b[:, 1].astype(np.float64)
+    maps = np.zeros((len(orientation), 2, 3))
+    swapped = (orientation & 4) > 0
+    across = shapes_a[np.arange(len(swapped)), np.where(swapped, 0, 1)]
+    down = shapes_a[np.arange(len(swapped)), np.where(swapped, 1, 0)]
+    rows = np.arange(len(swapped))
+    for axis, extent_a, extent_b, flipped in (
+        (0, across, width, (orientation & 1) > 0),
+        (1, down, height, (orientation & 2) > 0),
+    ):
+        factor = extent_b / extent_a
+        source = np.where(swapped, 1 - axis, axis)
+        maps[rows, axis, source] = np.where(flipped, -factor, factor)
+        start = 0.5 * factor - 0.5
+        maps[:, axis, 2] = np.where(flipped, extent_b - 1 - start, start)
+    return maps.astype(np.float32)
+
+
+def support(
+    features: Features, a: NDArray[np.int64], b: NDArray[np.int64], maps: Floats
+) -> Alignment:
+    """Return given maps with the points that agree with them.
+
+    Args:
+        features: Tables of all images.
+        a: (P,) rows of the first images.
+        b: (P,) rows of the second images.
+        maps: (P, 2, 3) float32, working px of the first to working px of the second.
+    """
+    described = features.descriptors[a]
+    mirror = np.linalg.det(maps[:, :, :2]) < 0
+    described[mirror] = described[mirror][..., MIRROR]
+    index_a, index_b, used = _matches(
+        as_floats(described),
+        as_floats(features.descriptors[b]),
+        features.counts[a],
+        features.counts[b],
+    )
+    rows = np.arange(len(a))[:, None]
+    from_, to = features.places[a][rows, index_a], features.places[b][rows, index_b]
+    landed = np.einsum("pij,pmj->pmi", maps[..., :2], from_[..., :2]) + maps[:, None, :, 2]
+    off = ((landed - to[..., :2]) ** 2).sum(-1)
+    agreeing = (off < _TOLERANCES[-1] ** 2) & used
+    return Alignment(
+        maps=maps,
+        inliers=_distinct(from_, to, agreeing),
+        matches=used.sum(axis=1, dtype=np.int32),
+    )
