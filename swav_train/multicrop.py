@@ -147,15 +147,25 @@ def _hue_rotations(angle: Tensor) -> Tensor:
 
 
 def apply_colors(crops: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
-    """Change the colours of crops (B, 3, s, s) in [0, 1] by :func:`color_matrices`.
+    """Change the colours by :func:`color_matrices`, clip to [0, 255], and normalise.
+
+    One affine map does all but the clipping, which moves to the normalised bounds.
+
+    Args:
+        crops: (B, 3, s, s) float32 in [0, 255].
+        matrix: (B, 3, 3) float32.
+        offset: (B,) float32.
 
     Returns:
-        The same shape, clipped to [0, 1].
+        (B, 3, s, s) float32, what :func:`normalise` makes of the changed pixels.
     """
-    gray = (crops.mean(dim=(2, 3)) * torch.tensor(LUMA, device=crops.device)).sum(dim=1)
-    added = (offset * gray)[:, None, None].expand(-1, 3, 1)
-    changed = torch.baddbmm(added, matrix, crops.flatten(2))
-    return changed.clamp_(0, 1).view_as(crops)
+    device = crops.device
+    mean = torch.tensor(MEAN, device=device)[:, None] * 255
+    std = torch.tensor(STD, device=device)[:, None] * 255
+    gray = crops.mean(dim=(2, 3)) @ torch.tensor(LUMA, device=device)
+    added = ((offset * gray)[:, None, None] - mean) / std
+    changed = torch.baddbmm(added, matrix / std, crops.flatten(2))
+    return changed.clamp_(-mean / std, (255 - mean) / std).view_as(crops)
 
 
 class MultiCrop:
@@ -180,7 +190,7 @@ class MultiCrop:
         Returns:
             One (B, 3, s, s) float32 per crop, normalised, channels last, in the config's order.
         """
-        images = pixels.float() / 255
+        images = pixels.float()
         return [
             self._crop(images, aspects, crop, generator)
             for crop in self._config.crops
@@ -200,8 +210,9 @@ class MultiCrop:
         if config.blur_probability > 0:
             blur = blur_matrices(self._sigmas(n, crop.size, generator).to(device), crop.size)
             columns, rows = blur @ columns, blur @ rows
-        narrow = images.flatten(1, 2) @ columns.transpose(1, 2)
-        crops = rows[:, None] @ narrow.unflatten(1, (3, side))
+        narrow = (images.flatten(1, 2) @ columns.transpose(1, 2)).unflatten(1, (3, side))
+        # A broadcast product would copy the matrices three times.
+        crops = torch.stack([torch.bmm(rows, channel) for channel in narrow.unbind(1)], dim=1)
         matrix, offset = color_matrices(
             n,
             strength=config.color_strength,
@@ -209,7 +220,7 @@ class MultiCrop:
             generator=generator,
         )
         colored = apply_colors(crops, matrix.to(device), offset.to(device))
-        return normalise(colored * 255).contiguous(memory_format=torch.channels_last)
+        return colored.contiguous(memory_format=torch.channels_last)
 
     def _sigmas(self, n: int, size: int, generator: torch.Generator) -> Tensor:
         """Draw (B,) blur widths in px: SimCLR's 0.1 to 2 at 224 px, in proportion to the size."""

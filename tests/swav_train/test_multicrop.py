@@ -88,6 +88,20 @@ def test_no_blur_is_exact():
     assert torch.equal(multicrop.blur_matrices(torch.zeros(1), 9)[0], torch.eye(9))
 
 
+def changed(images, matrix, offset):
+    """Return images in [0, 1] after a colour change, the normalisation undone."""
+    normalised = multicrop.apply_colors(images * 255, matrix, offset)
+    mean, std = (torch.tensor(t).view(3, 1, 1) for t in (multicrop.MEAN, multicrop.STD))
+    return normalised * std + mean
+
+
+def test_colours_are_clipped_to_what_pixels_can_be():
+    bright = changed(torch.ones(1, 3, 2, 2), torch.eye(3)[None] * 2, torch.zeros(1))
+    torch.testing.assert_close(bright, torch.ones(1, 3, 2, 2))
+    dark = changed(torch.ones(1, 3, 2, 2), torch.eye(3)[None] * -1, torch.zeros(1))
+    torch.testing.assert_close(dark, torch.zeros(1, 3, 2, 2))
+
+
 def test_colours_follow_torchvision_in_their_moments():
     """Pixels in the middle of the range, which clipping leaves alone."""
     color = torch.tensor([0.5, 0.4, 0.3]).view(3, 1, 1).expand(3, 4, 4)
@@ -105,7 +119,7 @@ def test_colours_follow_torchvision_in_their_moments():
     matrix, offset = multicrop.color_matrices(
         n, strength=0.5, gray_probability=0.1, generator=generator()
     )
-    found = multicrop.apply_colors(image.expand(n, -1, -1, -1), matrix, offset)
+    found = changed(image.expand(n, -1, -1, -1), matrix, offset)
     torch.testing.assert_close(
         found.mean(dim=(0, 2, 3)), wanted.mean(dim=(0, 2, 3)), atol=0.01, rtol=0
     )
@@ -122,9 +136,7 @@ def test_zero_strength_keeps_the_colours():
     matrix, offset = multicrop.color_matrices(
         4, strength=0.0, gray_probability=0.0, generator=generator()
     )
-    torch.testing.assert_close(
-        multicrop.apply_colors(images, matrix, offset), images, atol=1e-3, rtol=0
-    )
+    torch.testing.assert_close(changed(images, matrix, offset), images, atol=1e-3, rtol=0)
 
 
 def test_gray_crops_have_no_colour():
@@ -132,7 +144,7 @@ def test_gray_crops_have_no_colour():
     matrix, offset = multicrop.color_matrices(
         4, strength=0.5, gray_probability=1.0, generator=generator()
     )
-    gray = multicrop.apply_colors(images, matrix, offset)
+    gray = changed(images, matrix, offset)
     torch.testing.assert_close(gray[:, 0], gray[:, 2])
 
 

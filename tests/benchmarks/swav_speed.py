@@ -1,0 +1,95 @@
+"""How fast training runs, beside the same steps on a batch that is already there.
+
+    python tests/benchmarks/swav_speed.py [--threads 1] [--steps 10]
+
+Prints one row per network, crops and batch: images/s of whole steps (batch read, crops drawn,
+forward, backward, optimiser) and of steps on constant crops, and their ratio.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+
+from swav_train.config import TrainConfig, parse_crops
+from swav_train.multicrop import MultiCrop
+from swav_train.source import PixelSource, generator_of
+from swav_train.state import new_state, resolve_device, train_step
+
+CASES = (
+    ("resnet10_w32", "small", "2x32", 32, 128),
+    ("resnet10_w32", "small", "2x64", 96, 128),
+    ("resnet10_w64", "small", "2x32", 32, 256),
+    ("resnet18", "standard", "2x128+4x64", 160, 64),
+)
+GPU_CASES = (("resnet50", "standard", "2x224+6x96", 256, 128),)
+
+
+def seconds_per_step(step, n_steps, device):
+    """Return the mean seconds of ``step`` after one call to warm up."""
+    step(0)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    began = time.perf_counter()
+    for number in range(1, n_steps + 1):
+        step(number)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return (time.perf_counter() - began) / n_steps
+
+
+def measure(case, n_steps, device):
+    """Return images/s of whole steps and of steps on constant crops."""
+    backbone, stem, crops, cache_size, batch_size = case
+    config = TrainConfig(
+        backbone=backbone,
+        stem=stem,
+        crops=parse_crops(crops),
+        cache_size=cache_size,
+        batch_size=batch_size,
+    )
+    state = new_state(config, device)
+    views = MultiCrop(config)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (2 * batch_size, 3, cache_size, cache_size), dtype=np.uint8)
+    source = PixelSource(pixels, size=cache_size)
+
+    def draw(number):
+        indices = torch.randperm(len(source), generator=generator_of(number))[:batch_size]
+        batch = source.batch(indices).to(device)
+        return views(batch, source.aspects[indices], generator_of("crops", number))
+
+    constant = draw(0)
+    alone = seconds_per_step(
+        lambda _: train_step(state, constant, learning_rate=1e-3), n_steps, device
+    )
+    whole = seconds_per_step(
+        lambda number: train_step(state, draw(number), learning_rate=1e-3), n_steps, device
+    )
+    return batch_size / whole, batch_size / alone
+
+
+def main():
+    """Measure every case and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--steps", type=int, default=10)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    device = resolve_device("auto")
+    print(f"{device.type}, {arguments.threads} threads, torch {torch.__version__}")
+    print("| backbone | stem | crops | batch | images/s | compute only | ratio |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for case in (*CASES, *GPU_CASES) if device.type == "cuda" else CASES:
+        whole, alone = measure(case, arguments.steps, device)
+        backbone, stem, crops, _, batch_size = case
+        print(
+            f"| {backbone} | {stem} | {crops} | {batch_size} | {whole:.0f} | {alone:.0f} "
+            f"| {whole / alone:.2f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
