@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from curate.stages.embed import EmbedConfig, EmbedResult, embed
     from curate.stages.export import ExportConfig, ExportResult, export
     from curate.stages.info import InfoResult, info
+    from curate.stages.probe import ProbeConfig, ProbeResult, probe
     from curate.stages.sample import SampleConfig, SampleResult, sample
     from curate.stages.train import TrainConfig, TrainResult, train
 
@@ -30,6 +31,8 @@ __all__ = [
     "ExportConfig",
     "ExportResult",
     "InfoResult",
+    "ProbeConfig",
+    "ProbeResult",
     "SampleConfig",
     "SampleResult",
     "TrainConfig",
@@ -40,6 +43,7 @@ __all__ = [
     "embed",
     "export",
     "info",
+    "probe",
     "sample",
     "train",
 ]

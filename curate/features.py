@@ -96,6 +96,26 @@ def find_model(workspace: Workspace, name: str | None) -> Model:
     return Model(chosen, folder, digest[:16])
 
 
+def model_of(workspace: Workspace, identity: str | None) -> Model:
+    """Return the model that a manifest's footer names.
+
+    Raises:
+        InputError: It names none, or the workspace has other weights under that name.
+    """
+    if identity is None:
+        raise InputError(
+            "the manifest was written without a model",
+            hint="write it with `curate cluster --out M.parquet`",
+        )
+    model = find_model(workspace, identity.partition("@")[0])
+    if model.identity != identity:
+        raise InputError(
+            f"the manifest was written with model {identity}, the workspace has {model.identity}",
+            hint="write the manifest again with `curate cluster`",
+        )
+    return model
+
+
 def embed_missing(
     workspace: Workspace,
     model: Model,

@@ -81,7 +81,7 @@ def disk_error(error: OSError, path: Path | str) -> CurateError | None:
             f"{path} cannot be written: {os.strerror(error.errno)}",
             hint="name a place that you may write to",
         )
-    if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
         return InputError(
             f"{path} cannot be written: {os.strerror(error.errno)}",
             hint="name a file in a folder that exists or can be made",

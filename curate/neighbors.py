@@ -51,6 +51,21 @@ def nearest(vectors: Vectors, k: int, *, centroids: Vectors | None = None) -> Ne
     return Neighbors(similarity, rows)
 
 
+def search(vectors: Vectors, queries: Vectors, k: int) -> tuple[Vectors, NDArray[np.int64]]:
+    """Find the k nearest rows of each query.
+
+    Args:
+        vectors: (N, D) float32, unit rows.
+        queries: (M, D) float32, unit rows.
+        k: 1 to N.
+
+    Returns:
+        Cosine (M, k) and rows (M, k), nearest first.
+    """
+    similarity, rows = build_index(vectors).search(np.ascontiguousarray(queries), k)
+    return np.asarray(similarity, np.float32), np.asarray(rows, np.int64)
+
+
 def build_index(vectors: Vectors, *, centroids: Vectors | None = None) -> Any:  # noqa: ANN401
     """Return a FAISS inner-product index over unit rows (N, D), on a GPU where there is one."""
     import faiss

@@ -12,6 +12,7 @@ from curate.cli.dedup import dedup
 from curate.cli.embed import embed
 from curate.cli.export import export
 from curate.cli.info import info
+from curate.cli.probe import probe
 from curate.cli.sample import sample
 from curate.cli.screen import print_json, say
 from curate.cli.train import train
@@ -20,7 +21,7 @@ from curate.files import disk_error
 from curate.version import __version__
 
 INTERRUPTED = 130
-COMMANDS = (train, embed, cluster, dedup, sample, export, info)
+COMMANDS = (train, embed, cluster, dedup, sample, export, probe, info)
 
 app = typer.Typer(
     name="curate",

@@ -58,6 +58,9 @@ def train(
         Path | None,
         typer.Option(help="Weights to start from, .safetensors.", show_default=False),
     ] = None,
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="Start from published weights of the backbone.")
+    ] = False,
     name: Annotated[str, typer.Option(help="Name of the model.")] = "default",
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
@@ -85,6 +88,7 @@ def train(
         precision=precision,
         device=device,
         init=init,
+        pretrained=pretrained,
         name=name,
         resume=resume,
         seed=seed,
@@ -109,6 +113,11 @@ def _describe(result: "TrainResult") -> "Iterator[str]":
         f"  prototype usage  {result.usage_entropy:.3f}  "
         f"(1: all {settings['n_prototypes']} used alike)"
     )
+    if result.view_agreement is not None:
+        yield (
+            f"  view agreement   {result.view_agreement:.3f}  (of images held out: how often the "
+            "nearest view is of the same image)"
+        )
     yield f"  started from     {result.started_from}"
     yield f"  model            {result.model}"
     if result.n_unreadable:

@@ -133,8 +133,9 @@ def cluster(
         found = scan(source, space, progress)
         hashes = found.readable()["hash"].to_pylist()
         done = embed_missing(space, model, hashes, device=config.device, progress=progress)
-        vectors = done.store.load(hashes)
-        groups = assign_clusters(vectors, prototypes, config)
+        distinct, rows = np.unique(hashes, return_inverse=True)
+        vectors = done.store.load(distinct.tolist())
+        groups = assign_clusters(vectors, rows, prototypes, config)
         manifest = _manifest(found, groups, config, model.identity)
         if out.is_file():
             manifest = carry_over(manifest, read_manifest(out))
@@ -163,7 +164,7 @@ class Groups:
         cluster: (N,) int32.
         similarity: (N,) float32, cosine to the own cluster's prototype.
         margin: (N,) float32, that minus the cosine to the best other; below 0 where balance asks.
-        outlier: (N,) float32, 1 minus the mean cosine to the nearest images, in [0, 2].
+        outlier: (N,) float32, 1 minus the mean cosine to the nearest other contents, in [0, 2].
     """
 
     cluster: NDArray[np.int32]
@@ -173,24 +174,36 @@ class Groups:
 
 
 def assign_clusters(
-    vectors: Embedded, prototypes: NDArray[np.float32], config: ClusterConfig
+    vectors: Embedded,
+    rows: NDArray[np.int64],
+    prototypes: NDArray[np.float32],
+    config: ClusterConfig,
 ) -> Groups:
-    """Assign images to clusters and measure how well they fit."""
+    """Assign images to clusters and measure how well they fit.
+
+    Args:
+        vectors: Of M different contents, so that copies of a file are not each other's neighbours.
+        rows: (N,) int64, content of each image.
+        prototypes: (K, P) float32, unit rows.
+        config: The stage's settings.
+    """
     own = nearest_prototype(vectors.projections, prototypes)
+    assigned = own
     if config.clusters is not None and config.clusters < len(prototypes):
-        sizes = np.bincount(own, minlength=len(prototypes))
+        sizes = np.bincount(own[rows], minlength=len(prototypes))
         parent = merge(prototypes, sizes, config.clusters)
-        prototypes = _merged(prototypes, sizes, parent)
-        assigned = parent[own]
-    else:
-        assigned = own
+        prototypes, assigned = _merged(prototypes, sizes, parent), parent[own]
     if config.assign is Assign.BALANCED:
-        assigned = balanced_assignment(vectors.projections, prototypes)
-    similarity, margin = _fit(vectors.projections, prototypes, assigned)
+        projections = vectors.projections[rows]
+        assigned = balanced_assignment(projections, prototypes)
+        similarity, margin = _fit(projections, prototypes, assigned)
+    else:
+        similarity, margin = _fit(vectors.projections, prototypes, assigned)
+        assigned, similarity, margin = assigned[rows], similarity[rows], margin[rows]
     centroids = list_centroids(vectors.embeddings, own, int(own.max()) + 1)
     alike = nearest(vectors.embeddings, config.neighbors, centroids=centroids).similarity
     mean = alike.mean(axis=1) if alike.shape[1] else np.zeros(len(alike), np.float32)
-    return Groups(assigned, similarity, margin, np.asarray(1 - mean, np.float32))
+    return Groups(assigned, similarity, margin, np.asarray(1 - mean, np.float32)[rows])
 
 
 def _merged(

@@ -19,6 +19,7 @@ from curate.errors import InputError
 from curate.features import embed_missing, find_model, nearest_prototype, prototypes_of
 from curate.files import replacing, writable
 from curate.manifest import (
+    DEDUP_COLUMNS,
     Manifest,
     carry_over,
     check_overwritable,

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.errors import InputError, TrainingError, UsageError
+from curate.errors import InputError, ResourceError, TrainingError, UsageError
 from curate.features import require_device
 from curate.files import disk_errors, remove, write_json
 from curate.pixels import PixelCache
@@ -30,6 +30,19 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 FEWEST_IMAGES = 8
+WHEEL_BACKBONE = "efficientnet_lite0"
+_SHOWN_SETTINGS = (
+    ("backbone", "backbone"),
+    ("image size", "image_size"),
+    ("crops", "crops"),
+    ("prototypes", "n_prototypes"),
+    ("batch size", "batch_size"),
+    ("queue", "queue_size"),
+    ("epsilon", "epsilon"),
+    ("learning rate", "learning_rate"),
+    ("precision", "precision"),
+    ("device", "device"),
+)
 _MEMORY_SHARE = 0.25
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
@@ -50,6 +63,8 @@ class TrainConfig:
         precision: ``auto``, ``float32`` or ``bfloat16``.
         device: ``auto``, ``cpu`` or ``cuda``.
         init: Weights of the backbone to start from, a safetensors file.
+        pretrained: Start from published weights of the backbone; without a backbone named,
+            ``efficientnet_lite0``, whose weights the extra ``pretrained`` brings along.
         name: Name of the model in the workspace.
         resume: Go on where an interrupted training of the same settings stopped.
         seed: Of everything random.
@@ -66,6 +81,7 @@ class TrainConfig:
     precision: str = "auto"
     device: str = "auto"
     init: Path | None = None
+    pretrained: bool = False
     name: str = "default"
     resume: bool = True
     seed: int = 0
@@ -76,6 +92,8 @@ class TrainConfig:
         Raises:
             UsageError: An option is out of range.
         """
+        if self.init is not None and self.pretrained:
+            raise UsageError("--init and --pretrained exclude each other", hint="give one of them")
         if self.epochs is not None and self.budget_seconds is not None:
             raise UsageError("--epochs and --budget exclude each other", hint="give one of them")
         if not self.name or self.name.startswith(".") or set(self.name) - _NAME_CHARACTERS:
@@ -87,7 +105,8 @@ class TrainConfig:
     def overrides(self) -> dict[str, object]:
         """Return the settings that were given, by swav_train's names."""
         given = {
-            "backbone": self.backbone,
+            "backbone": self.backbone or (WHEEL_BACKBONE if self.pretrained else None),
+            "pretrained": self.pretrained or None,
             "n_prototypes": self.prototypes,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
@@ -117,6 +136,8 @@ class TrainResult:
         loss: Of the last epoch.
         loss_ratio: Loss over log K; 1 means nothing was learned.
         usage_entropy: Entropy of the prototypes' usage over log K; 1 means all used alike.
+        view_agreement: How often, among images held out of training, the nearest neighbour of one
+            view of an image is the other view of it; None where too few were held out.
         images_per_second: Rate of training.
         seconds: Time of training.
         was_trained: False where the same training had been finished before.
@@ -134,6 +155,7 @@ class TrainResult:
     loss: float
     loss_ratio: float
     usage_entropy: float
+    view_agreement: float | None
     images_per_second: float
     seconds: float
     was_trained: bool
@@ -304,8 +326,9 @@ class _Run:
 
         Raises:
             TrainingError: It diverged or collapsed.
+            ResourceError: The pretrained weights cannot be had.
         """
-        from swav_train.errors import TrainingDiverged
+        from swav_train.errors import TrainingDiverged, WeightsUnavailable
         from swav_train.loop import train as train_swav
 
         width, height = (self._table[name].to_numpy() for name in ("width", "height"))
@@ -322,6 +345,8 @@ class _Run:
             )
         except TrainingDiverged as error:
             raise TrainingError(f"training failed: {error.reason}", hint=error.advice) from None
+        except WeightsUnavailable as error:
+            raise ResourceError(error.reason, hint=error.advice) from None
         finally:
             watch.end()
 
@@ -352,10 +377,9 @@ class _Watch:
         self._progress = progress
         self._is_open = False
         self._done = 0
-        progress.note(
-            f"SwAV: {settings.backbone}, {settings.image_size} px, "
-            f"{settings.n_prototypes} prototypes, batch {settings.batch_size}"
-        )
+        chosen = settings.to_dict()
+        shown = (f"{title} {_short(chosen[name])}" for title, name in _SHOWN_SETTINGS)
+        progress.note(f"settings: {', '.join(shown)}")
 
     def epoch(self, metrics: "EpochMetrics") -> None:
         """Hear of an epoch's end."""
@@ -365,14 +389,18 @@ class _Watch:
         self._progress.advance(metrics.epoch - self._done)
         self._done = metrics.epoch
         self._progress.status(
-            f"epoch {metrics.epoch}/{metrics.epochs}: loss/log K {metrics.loss_ratio:.3f}, "
-            f"prototype usage {metrics.usage_entropy:.3f}, {metrics.images_per_second:.0f} images/s"
+            f"loss/log K {metrics.loss_ratio:.3f}, usage {metrics.usage_entropy:.2f}, "
+            f"{metrics.images_per_second:,.0f} images/s"
         )
 
     def end(self) -> None:
         """Close the task, if it was opened."""
         if self._is_open:
             self._progress.end()
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _told(done: "SwavResult") -> dict[str, Any]:
@@ -383,7 +411,8 @@ def _told(done: "SwavResult") -> dict[str, Any]:
         "epochs": last.epoch,
         "loss": last.loss,
         "loss_ratio": last.loss_ratio,
-        "usage_entropy": last.usage_entropy,
+        "usage_entropy": done.usage_entropy,
+        "view_agreement": last.view_agreement,
         "images_per_second": last.images_per_second,
         "seconds": last.seconds,
     }

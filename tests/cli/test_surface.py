@@ -10,13 +10,14 @@ NAMES = [command.__name__ for command in COMMANDS]
 PROMISED = {
     "train": (
         "--backbone --prototypes --epochs --budget --batch-size --image-size --crops --queue "
-        "--precision --device --resume --init --name"
+        "--precision --device --resume --init --pretrained --name"
     ),
     "embed": "--model --device",
     "cluster": "--out --clusters --assign --labels",
     "dedup": "--out --level --precision --threshold --keep --protect --pairs --check",
     "sample": "--size --out --by --within",
     "export": "--to --as",
+    "probe": "--test --by --neighbors --held-out",
     "info": "",
 }
 EVERYWHERE = "--workspace -w --json --quiet -q --seed --help"

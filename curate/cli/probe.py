@@ -1,0 +1,62 @@
+"""``curate probe``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curate.cli import options
+from curate.cli.screen import run_stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from curate.stages.probe import ProbeResult
+
+
+def probe(
+    manifest: options.AManifest,
+    test: Annotated[
+        Path | None,
+        typer.Option(help="Manifest of the images to test on.", show_default="a held-out share"),
+    ] = None,
+    by: Annotated[str, typer.Option(help="Column with the labels.")] = "label",
+    neighbors: Annotated[int, typer.Option(min=1, help="k of the k-NN classifier.")] = 20,
+    held_out: Annotated[float, typer.Option(help="Share of each class that is tested.")] = 0.3,
+    device: options.Device = "auto",
+    workspace: options.Workspace = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    seed: options.Seed = 0,
+) -> None:
+    """Measure how well the features tell labels apart that training never saw.
+
+    Labels come from `curate cluster --labels folder`, or from a column of your own.
+
+    Example: curate probe manifest.parquet
+    """
+    from curate.stages.probe import ProbeConfig
+    from curate.stages.probe import probe as run
+
+    config = ProbeConfig(by=by, neighbors=neighbors, held_out=held_out, device=device, seed=seed)
+    run_stage(
+        lambda progress: run(manifest, config, test=test, workspace=workspace, progress=progress),
+        _describe,
+        as_json=as_json,
+        is_quiet=quiet,
+    )
+
+
+def _describe(result: "ProbeResult") -> "Iterator[str]":
+    yield f"{result.n_train:,} images learned from, {result.n_test:,} tested, {result.model}"
+    yield f"  {'label':24} {'learned':>8} {'tested':>8} {'k-NN':>7} {'linear':>7}"
+    for row in result.classes:
+        yield (
+            f"  {row.label[:24]:24} {row.n_train:8,} {row.n_test:8,} "
+            f"{row.knn:7.3f} {row.linear:7.3f}"
+        )
+    yield (
+        f"  {'all':24} {result.n_train:8,} {result.n_test:8,} "
+        f"{result.knn:7.3f} {result.linear:7.3f}"
+    )
+    yield f"  always the largest class: {result.majority:.3f}"

@@ -1,0 +1,55 @@
+import pytest
+
+from curate import ClusterConfig, ProbeConfig, cluster, probe
+from curate.errors import InputError, UsageError
+from curate.records import Labels
+from tests.conftest import picture, save
+
+
+@pytest.fixture
+def colours(trained, tmp_path):
+    """Return a manifest of images whose label is their colour, in the trained workspace."""
+    for seed in range(30):
+        for channel, name in enumerate(("red", "green", "blue")):
+            pixels = picture(seed + 100 * channel) // 4
+            pixels[..., channel] += 150
+            save(tmp_path / "colours" / name / f"{seed}.png", pixels)
+    config = ClusterConfig(labels=Labels.FOLDER)
+    space = trained / ".curate"
+    cluster(tmp_path / "colours", config, out=tmp_path / "m.parquet", workspace=space)
+    return tmp_path / "m.parquet"
+
+
+def test_features_are_measured_on_labels_that_were_held_out(colours, trained):
+    result = probe(colours, ProbeConfig(neighbors=5), workspace=trained / ".curate")
+    assert (result.n_train, result.n_test) == (63, 27)
+    assert result.majority == pytest.approx(1 / 3)
+    assert result.knn > 0.5
+    assert result.linear > 0.5
+    assert [row.label for row in result.classes] == ["blue", "green", "red"]
+    assert result.knn == pytest.approx(sum(row.knn for row in result.classes) / 3)
+
+
+def test_another_manifest_can_be_the_test(colours, trained):
+    result = probe(colours, test=colours, workspace=trained / ".curate")
+    assert (result.n_train, result.n_test) == (90, 90)
+
+
+def test_labels_that_are_not_there_are_told(colours, trained, tmp_path):
+    space = trained / ".curate"
+    cluster(trained / "images", out=tmp_path / "none.parquet", workspace=space)
+    with pytest.raises(InputError, match="0 different labels"):
+        probe(tmp_path / "none.parquet", workspace=space)
+    with pytest.raises(UsageError, match="no column 'colour'"):
+        probe(colours, ProbeConfig(by="colour"), workspace=space)
+    with pytest.raises(UsageError, match="held-out"):
+        ProbeConfig(held_out=1.0)
+
+
+def test_a_manifest_of_other_weights_is_refused(colours, tmp_path, images):
+    from curate import TrainConfig, train
+
+    config = TrainConfig(epochs=1, image_size=32, batch_size=8, prototypes=6, device="cpu", seed=3)
+    train(images, config, workspace=tmp_path / "w")
+    with pytest.raises(InputError, match="was written with model"):
+        probe(colours, workspace=tmp_path / "w")
