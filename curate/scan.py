@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from curate.fingerprint import perceptual_hash
 
 from curate.decode import Unreadable, decode
 from curate.errors import InputError
 from curate.files import remove, replacing
+from curate.fingerprint import perceptual_hash
 from curate.manifest import SCAN_COLUMNS, Manifest
 from curate.pixels import FACTS, NOTHING, Packed, PixelCache, ShardWriter, pack
 from curate.quality import measure
