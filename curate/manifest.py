@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.errors import InputError, UsageError, first_line
 from curate.files import replacing, writable
+from curate.records import Status
 from curate.version import __version__
 
 SCAN_COLUMNS = pa.schema(
@@ -71,6 +73,13 @@ class Manifest:
     source: str
     model: str | None = None
     stages: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_unreadable(self) -> int:
+        """How many rows cannot be used."""
+        return len(self.table) - int(
+            pc.sum(pc.equal(self.table["status"], Status.OK.value)).as_py()
+        )
 
     def with_columns(
         self, columns: pa.Table, *, stage: str, config: Mapping[str, Any]

@@ -49,9 +49,26 @@ def dedup(
         list[str] | None,
         typer.Option(help="Folder or file of the source that always stays; may be repeated."),
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder, manifest or workspace: tell only what is a copy of an image there.",
+            show_default=False,
+        ),
+    ] = None,
+    max_removed: Annotated[
+        float, typer.Option(help="Share of the images that --level semantic may drop.")
+    ] = 1.0,
     pairs: Annotated[
         Path | None, typer.Option(help="Write the evidence, a Parquet file.", show_default=False)
     ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(help="Folder for contact sheets of the groups.", show_default=False),
+    ] = None,
+    sheet_groups: Annotated[
+        int, typer.Option(min=1, help="Groups drawn on the sheets at most.")
+    ] = 240,
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 10 if copies are found.")
     ] = False,
@@ -75,11 +92,20 @@ def dedup(
         threshold=threshold,
         keep=keep,
         protect=tuple(protect or ()),
+        max_removed=max_removed,
         seed=seed,
     )
     result = run_stage(
         lambda progress: run(
-            target, config, out=out, pairs=pairs, workspace=workspace, progress=progress
+            target,
+            config,
+            out=out,
+            against=against,
+            pairs=pairs,
+            sheets=sheet,
+            most_groups=sheet_groups,
+            workspace=workspace,
+            progress=progress,
         ),
         _describe,
         as_json=as_json,
@@ -90,10 +116,11 @@ def dedup(
 
 
 def _describe(result: "DedupResult") -> "Iterator[str]":
-    yield (
-        f"{result.n_images:,} images: {result.n_groups:,} groups of copies, "
-        f"{result.n_duplicates:,} images ({options.size(result.duplicate_bytes)}) need not be kept"
-    )
+    went = f"{result.n_duplicates:,} images ({options.size(result.duplicate_bytes)})"
+    if result.against is None:
+        yield f"{result.n_images:,} images: {result.n_groups:,} groups, {went} need not be kept"
+    else:
+        yield f"{result.n_images:,} images: {went} are copies of images in {result.against}"
     if result.n_duplicates:
         yield f"  {'evidence':10} {'groups':>8} {'images':>8} {'size':>10}"
     for rung in result.rungs:
@@ -105,4 +132,6 @@ def _describe(result: "DedupResult") -> "Iterator[str]":
     yield f"manifest: {result.manifest}"
     if result.pairs:
         yield f"evidence: {result.pairs}"
+    if result.sheets:
+        yield f"sheets: {result.sheets}, {result.n_drawn:,} of {result.n_groups:,} groups"
     yield f"next: curate sample {result.manifest} --size 500"

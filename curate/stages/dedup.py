@@ -1,56 +1,30 @@
 """Dedup: find the copies, say why each is one, and choose what stays."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from curate.decode import Pixels, Unreadable, decode
-from curate.dedup.config import DedupConfig, Level
+from curate.dedup.config import DedupConfig
 from curate.dedup.engine import find_copies
-from curate.dedup.tables import Copies, Images, Pairs, Vectors
-from curate.errors import InputError
+from curate.dedup.outcome import Rung, columns_of, pair_table, rungs_of, write_sheets
+from curate.dedup.tables import Vectors
 from curate.features import embed_missing, find_model, nearest_prototype, prototypes_of
 from curate.files import replacing, writable
+from curate.lineup import OTHER, Lineup, line_up
 from curate.manifest import (
-    DEDUP_COLUMNS,
     Manifest,
     carry_over,
     check_overwritable,
     read_manifest,
     write_manifest,
 )
-from curate.pixels import PixelCache
-from curate.records import Labels, Progress, Silent, Status
+from curate.records import Labels, Level, Progress, Silent
 from curate.scan import scan
-from curate.sources import file_of
-from curate.threads import ordered_map
 from curate.workspace import Workspace, find_workspace
 
 __all__ = ["DedupConfig", "DedupResult", "Rung", "dedup"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rung:
-    """What one kind of evidence found.
-
-    Attributes:
-        match: ``bytes``, ``pixels``, ``near`` or ``semantic``.
-        n_groups: Groups in which it is the evidence of at least one image.
-        n_images: Images that need not be kept.
-        bytes: Their size.
-    """
-
-    match: str
-    n_groups: int
-    n_images: int
-    bytes: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,18 +34,22 @@ class DedupResult:
     Attributes:
         manifest: The file written.
         source: Folder of the images.
+        against: Folder that they were compared with, or None.
         n_images: Images looked at.
         n_unreadable: Rows that cannot be used.
         n_groups: Groups of copies.
-        n_duplicates: Images that need not be kept.
+        n_duplicates: Images that need not be kept; with ``against``, copies of images there.
         duplicate_bytes: Their size.
         threshold: Least probability of being a copy that counted.
         rungs: The same by evidence, strongest first.
         pairs: The file of evidence, or None.
+        sheets: The folder of contact sheets, or None.
+        n_drawn: Groups on the sheets.
     """
 
     manifest: str
     source: str
+    against: str | None
     n_images: int
     n_unreadable: int
     n_groups: int
@@ -80,14 +58,19 @@ class DedupResult:
     threshold: float
     rungs: list[Rung]
     pairs: str | None
+    sheets: str | None
+    n_drawn: int
 
 
-def dedup(
+def dedup(  # noqa: PLR0913 - one question, several places for the answer
     target: Path | str | None = None,
     config: DedupConfig | None = None,
     *,
     out: Path | str | None = None,
+    against: Path | str | None = None,
     pairs: Path | str | None = None,
+    sheets: Path | str | None = None,
+    most_groups: int = 240,
     workspace: Path | None = None,
     progress: Progress | None = None,
 ) -> DedupResult:
@@ -99,7 +82,11 @@ def dedup(
         config: The stage's settings.
         out: The manifest to write; None writes the one that was read, or ``manifest.parquet`` for
             a folder.
+        against: A folder, manifest or workspace. Then only images that are copies of one there are
+            told, and none there is ever dropped.
         pairs: Where to write the evidence of every accepted pair, a Parquet file.
+        sheets: A folder to draw the groups in.
+        most_groups: Groups drawn at most.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Hears how it gets on.
 
@@ -111,207 +98,89 @@ def dedup(
     progress = progress or Silent()
     space = find_workspace(workspace)
     path = Path(target) if target is not None else space.newest_manifest()
-    is_folder = path.is_dir() or (path.suffix != ".parquet" and not path.is_file())
-    out = Path(out) if out is not None else Path("manifest.parquet") if is_folder else path
+    out = Path(out) if out is not None else Path("manifest.parquet") if _is_folder(path) else path
     check_overwritable(out)
     if pairs is not None:
         writable(Path(pairs))
     with space.writing():
-        manifest = _scanned(path, out, space, progress) if is_folder else read_manifest(path)
-        table = _with_facts(manifest, space, progress)
-        images = _images(table)
+        manifest = _manifest_of(path, out, space, progress)
+        other = _other(Path(against), space, progress) if against is not None else None
+        lineup = line_up(manifest, other, space, progress)
+        asked = replace(config, protect=(*config.protect, OTHER.rstrip("/"))) if other else config
         copies = find_copies(
-            images,
-            _Reader(space, manifest.source, images.path),
-            config,
-            vectors=_vectors(space, images, config, progress),
+            lineup.images,
+            lineup.reader,
+            asked,
+            vectors=_vectors(space, lineup, config, progress),
             on_progress=progress,
         )
-        columns = _columns(table, manifest, images, copies)
+        is_other = lineup.is_other
+        is_counted = ~is_other
+        if other is not None:
+            is_counted &= (copies.duplicate_of >= 0) & is_other[copies.duplicate_of]
+        columns = columns_of(lineup, copies, manifest.table["path"], is_counted=is_counted)
         write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
+        went = is_counted & ~copies.keep
+        n_drawn = 0
         if pairs is not None:
             with replacing(Path(pairs)) as scratch:
-                pq.write_table(_pair_table(images, copies.pairs), scratch, compression="zstd")
+                pq.write_table(pair_table(lineup, copies.pairs), scratch, compression="zstd")
+        if sheets is not None:
+            n_drawn = write_sheets(Path(sheets), lineup, copies, went=went, most_groups=most_groups)
         space.remember(manifest=out.absolute())
     for note in copies.notes:
         progress.note(note)
     return DedupResult(
         manifest=str(out),
         source=manifest.source,
-        n_images=len(images),
-        n_unreadable=len(manifest.table) - len(images),
-        n_groups=len(np.unique(copies.group[copies.group >= 0])),
-        n_duplicates=int((~copies.keep).sum()),
-        duplicate_bytes=int(images.bytes[~copies.keep].sum()),
+        against=other.source if other is not None else None,
+        n_images=int((~is_other).sum()),
+        n_unreadable=manifest.n_unreadable,
+        n_groups=len(np.unique(copies.group[went])),
+        n_duplicates=int(went.sum()),
+        duplicate_bytes=int(lineup.images.bytes[went].sum()),
         threshold=copies.threshold,
-        rungs=_rungs(images, copies),
+        rungs=rungs_of(lineup.images, copies, went=went),
         pairs=str(pairs) if pairs is not None else None,
+        sheets=str(sheets) if sheets is not None else None,
+        n_drawn=n_drawn,
     )
 
 
-def _scanned(folder: Path, out: Path, space: Workspace, progress: Progress) -> Manifest:
-    """Return the manifest of a folder, with what an older one at ``out`` has more."""
-    found = scan(folder, space, progress)
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() or (path.suffix != ".parquet" and not path.is_file())
+
+
+def _manifest_of(path: Path, out: Path, space: Workspace, progress: Progress) -> Manifest:
+    """Return the manifest named, or that of a folder with the further columns of ``out``."""
+    if not _is_folder(path):
+        return read_manifest(path)
+    found = scan(path, space, progress)
     found.readable()
     manifest = found.manifest(Labels.NONE)
     return carry_over(manifest, read_manifest(out)) if out.is_file() else manifest
 
 
-def _with_facts(manifest: Manifest, space: Workspace, progress: Progress) -> pa.Table:
-    """Return the readable rows with what the catalogue knows of them; scan again if it must.
-
-    Raises:
-        InputError: The manifest is older than its images.
-    """
-    usable = manifest.table.filter(pc.equal(manifest.table["status"], Status.OK.value))
-    if len(usable) == 0:
-        raise InputError(
-            "the manifest has no readable image",
-            hint="scan a folder that has: `curate dedup IMAGES`",
-        )
-    facts = _facts(usable, space, manifest.source)
-    if facts is None:
-        scan(Path(manifest.source), space, progress)
-        facts = _facts(usable, space, manifest.source)
-    if facts is None:
-        raise InputError(
-            "images of the manifest have changed or gone since it was written",
-            hint="write it again with `curate cluster` or `curate dedup IMAGES`",
-        )
-    return usable.append_column("_phash", facts["phash"]).append_column(
-        "_mtime_ns", facts["mtime_ns"]
-    )
-
-
-def _facts(usable: pa.Table, space: Workspace, source: str) -> pa.Table | None:
-    """Return the catalogue's rows for those of a manifest, or None if it does not know them all."""
-    if not space.catalogue.is_file():
-        return None
-    names = ["source", "path", "hash", "phash", "mtime_ns"]
-    catalogue = pq.read_table(space.catalogue, columns=names)
-    catalogue = catalogue.filter(pc.equal(catalogue["source"], source))
-    rows = pc.index_in(usable["path"], value_set=catalogue["path"].combine_chunks())
-    if rows.null_count:
-        return None
-    facts = catalogue.take(rows)
-    return facts if facts["hash"].equals(usable["hash"]) else None
-
-
-def _images(table: pa.Table) -> Images:
-    def numbers(name: str, dtype: type) -> NDArray[Any]:
-        return np.asarray(table[name].to_numpy(), dtype)
-
-    return Images(
-        path=table["path"].to_pylist(),
-        content_hash=table["hash"].to_pylist(),
-        bytes=numbers("bytes", np.int64),
-        width=numbers("width", np.int32),
-        height=numbers("height", np.int32),
-        format=table["format"].to_pylist(),
-        phash=numbers("_phash", np.uint64),
-        sharpness=numbers("sharpness", np.float32),
-        mtime_ns=numbers("_mtime_ns", np.int64),
-    )
-
-
-class _Reader:
-    """Cached pixels by content hash; exact ones from the source."""
-
-    def __init__(self, space: Workspace, source: str, paths: Sequence[str]) -> None:
-        self._cache = PixelCache(space.pixels)
-        self._source = source
-        self._paths = paths
-
-    def read(self, content_hashes: Sequence[str]) -> list[Pixels]:
-        """Return cached pixels, (h, w, 3) uint8 each."""
-        return self._cache.read(content_hashes)
-
-    def exact(self, indices: Sequence[int]) -> list[Pixels]:
-        """Return every pixel of source images, (H, W, 3) uint8 each, upright.
-
-        Raises:
-            InputError: A file is gone or has changed.
-        """
-        files = [file_of(self._source, self._paths[index]) for index in indices]
-        return list(ordered_map(_exact, files, ahead=8))
-
-
-def _exact(file: Path) -> Pixels:
-    try:
-        found = decode(file.read_bytes(), short_side=None)
-        reason = found.reason if isinstance(found, Unreadable) else ""
-    except OSError as error:
-        found, reason = Unreadable(""), str(error.strerror)
-    if isinstance(found, Unreadable):
-        raise InputError(
-            f"{file} cannot be read any more: {reason}", hint="scan again: `curate dedup IMAGES`"
-        )
-    return found.pixels
+def _other(path: Path, space: Workspace, progress: Progress) -> Manifest:
+    """Return the manifest of what the images are compared with."""
+    if (path / "workspace.json").is_file():
+        path = Workspace(path).newest_source()
+    if not _is_folder(path):
+        return read_manifest(path)
+    found = scan(path, space, progress)
+    found.readable()
+    return found.manifest(Labels.NONE)
 
 
 def _vectors(
-    space: Workspace, images: Images, config: DedupConfig, progress: Progress
+    space: Workspace, lineup: Lineup, config: DedupConfig, progress: Progress
 ) -> Vectors | None:
     """Return embeddings for the semantic rung, which needs a trained model; else none."""
     if config.level is not Level.SEMANTIC:
         return None
+    hashes = lineup.images.content_hash
     model = find_model(space, None)
-    done = embed_missing(space, model, images.content_hash, device="auto", progress=progress)
-    found = done.store.load(images.content_hash)
+    done = embed_missing(space, model, hashes, device="auto", progress=progress)
+    found = done.store.load(hashes)
     assigned = nearest_prototype(found.projections, prototypes_of(model))
     return Vectors(embeddings=found.embeddings, prototype=assigned)
-
-
-def _columns(table: pa.Table, manifest: Manifest, images: Images, copies: Copies) -> pa.Table:
-    """Return the duplicate columns of every row of the manifest."""
-    rows = pc.index_in(manifest.table["path"], value_set=table["path"].combine_chunks())
-    paths = pa.array(images.path, pa.string())
-    kept = pa.array(copies.duplicate_of, mask=copies.duplicate_of < 0)
-    columns = {
-        "group": pa.array(copies.group, pa.int32(), mask=copies.group < 0),
-        "match": pa.array(copies.match, pa.string()),
-        "duplicate_of": paths.take(kept),
-        "similarity": pa.array(copies.similarity, pa.float32(), mask=np.isnan(copies.similarity)),
-        "keep": pa.array(copies.keep, pa.bool_()),
-        "keep_reason": pa.array(copies.reason, pa.string()),
-    }
-    spread = {name: column.take(rows) for name, column in columns.items()}
-    spread["keep"] = pc.fill_null(spread["keep"], fill_value=False)
-    return pa.table([spread[name] for name in DEDUP_COLUMNS.names], schema=DEDUP_COLUMNS)
-
-
-def _pair_table(images: Images, pairs: Pairs) -> pa.Table:
-    """Return the evidence of accepted pairs, a row each."""
-    paths = pa.array(images.path, pa.string())
-    box = np.ascontiguousarray(pairs.box, np.float32).reshape(-1)
-    return pa.table(
-        {
-            "path": paths.take(pa.array(pairs.a)),
-            "other_path": paths.take(pa.array(pairs.b)),
-            "match": pa.array(pairs.match, pa.string()),
-            "similarity": pairs.similarity,
-            "mirrored": pairs.mirrored,
-            "rotation": pairs.rotation,
-            "scale": pairs.scale,
-            "box": pa.FixedSizeListArray.from_arrays(pa.array(box), 4),
-            "inliers": pairs.inliers,
-            "tile_agreement": pairs.tile_agreement,
-        }
-    )
-
-
-def _rungs(images: Images, copies: Copies) -> list[Rung]:
-    """Count what went, by the evidence that ties it to the image that stays."""
-    match = np.array([name or "" for name in copies.match])
-    rungs = []
-    for level in Level:
-        went = (match == level.value) & ~copies.keep
-        rungs.append(
-            Rung(
-                match=level.value,
-                n_groups=len(np.unique(copies.group[went])),
-                n_images=int(went.sum()),
-                bytes=int(images.bytes[went].sum()),
-            )
-        )
-    return rungs

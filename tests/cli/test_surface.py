@@ -14,7 +14,7 @@ PROMISED = {
     ),
     "embed": "--model --device",
     "cluster": "--out --clusters --assign --labels",
-    "dedup": "--out --level --precision --threshold --keep --protect --pairs --check",
+    "dedup": "--out --level --precision --threshold --keep --protect --against --pairs --sheet --check",
     "sample": "--size --out --by --within",
     "export": "--to --as",
     "probe": "--test --by --neighbors --held-out",
