@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from curate.stages.info import InfoResult, info
     from curate.stages.probe import ProbeConfig, ProbeResult, probe
     from curate.stages.sample import SampleConfig, SampleResult, sample
+    from curate.stages.split import SplitConfig, SplitResult, split
     from curate.stages.train import TrainConfig, TrainResult, train
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "ProbeResult",
     "SampleConfig",
     "SampleResult",
+    "SplitConfig",
+    "SplitResult",
     "TrainConfig",
     "TrainResult",
     "__version__",
@@ -45,6 +48,7 @@ __all__ = [
     "info",
     "probe",
     "sample",
+    "split",
     "train",
 ]
 

@@ -54,6 +54,7 @@ DEDUP_COLUMNS = pa.schema(
     ]
 )
 SAMPLE_COLUMNS = pa.schema([pa.field("selected", pa.bool_()), pa.field("weight", pa.float32())])
+SPLIT_COLUMNS = pa.schema([pa.field("split", pa.string())])
 
 FOOTER_KEY = b"curate"
 

@@ -15,13 +15,14 @@ from curate.cli.info import info
 from curate.cli.probe import probe
 from curate.cli.sample import sample
 from curate.cli.screen import print_json, say
+from curate.cli.split import split
 from curate.cli.train import train
 from curate.errors import CurateError
 from curate.files import disk_error
 from curate.version import __version__
 
 INTERRUPTED = 130
-COMMANDS = (train, embed, cluster, dedup, sample, export, probe, info)
+COMMANDS = (train, embed, cluster, dedup, sample, split, export, probe, info)
 
 app = typer.Typer(
     name="curate",

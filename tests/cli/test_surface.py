@@ -14,9 +14,12 @@ PROMISED = {
     ),
     "embed": "--model --device",
     "cluster": "--out --clusters --assign --labels",
-    "dedup": "--out --level --precision --threshold --keep --protect --against --pairs --sheet --check",
+    "dedup": (
+        "--out --level --precision --threshold --keep --protect --against --pairs --sheet --check"
+    ),
     "sample": "--size --out --by --within",
     "export": "--to --as",
+    "split": "--ratios --stratify --by --stable --out",
     "probe": "--test --by --neighbors --held-out",
     "info": "",
 }

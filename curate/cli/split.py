@@ -1,0 +1,71 @@
+"""``curate split``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curate.cli import options
+from curate.cli.screen import run_stage
+from curate.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from curate.stages.split import SplitResult
+
+
+def split(
+    manifest: options.AManifest,
+    ratios: Annotated[
+        str, typer.Option(help="Names of the splits and their shares.")
+    ] = "train=0.8,val=0.1,test=0.1",
+    stratify: Annotated[
+        str | None,
+        typer.Option(help="Column that every split gets alike, such as cluster or label."),
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="Column whose equal values stay together.")] = None,
+    stable: Annotated[
+        bool, typer.Option("--stable", help="Never move an image that has a split already.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="The manifest to write.", show_default="the one read")
+    ] = None,
+    workspace: options.Workspace = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    seed: options.Seed = 0,
+) -> None:
+    """Split into parts that share no copies; run `curate dedup` first, so that copies are known.
+
+    Example: curate split manifest.parquet --ratios train=0.8,val=0.1,test=0.1 --stratify cluster
+    """
+    from curate.stages.split import SplitConfig
+    from curate.stages.split import split as run
+
+    config = SplitConfig(ratios=_parsed(ratios), stratify=stratify, by=by, stable=stable, seed=seed)
+    run_stage(lambda _: run(manifest, config, out=out), _describe, as_json=as_json, is_quiet=quiet)
+
+
+def _parsed(text: str) -> tuple[tuple[str, float], ...]:
+    """Return names and shares of ``train=0.8,val=0.2``.
+
+    Raises:
+        UsageError: The text has another form.
+    """
+    try:
+        pairs = [part.split("=") for part in text.split(",")]
+        return tuple((name.strip(), float(share)) for name, share in pairs)
+    except ValueError:
+        raise UsageError(
+            f"{text!r} names no ratios", hint="such as --ratios train=0.8,val=0.1,test=0.1"
+        ) from None
+
+
+def _describe(result: "SplitResult") -> "Iterator[str]":
+    n_images = sum(result.n_images.values())
+    for name, count in result.n_images.items():
+        yield f"  {name:12} {count:8,}  {count / max(n_images, 1):.3f}"
+    if result.n_straddling:
+        yield f"  {result.n_straddling:,} groups straddle: their images had splits already"
+    yield f"manifest: {result.manifest}"

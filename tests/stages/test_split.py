@@ -1,0 +1,113 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curate import SplitConfig, split
+from curate.errors import UsageError
+from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
+
+
+def written(root, n_images=300, *, n_groups=40, name="m.parquet", split_column=None):
+    """Write a manifest with groups of copies, a label and a patient for every image."""
+    rng = np.random.default_rng(0)
+    rows = [
+        dict.fromkeys(SCAN_COLUMNS.names)
+        | {
+            "path": f"{i:04d}.jpg",
+            "hash": f"{i:064x}",
+            "status": "ok",
+            "label": "ab"[int(i % 10 == 0)],
+        }
+        for i in range(n_images)
+    ]
+    rows[-1]["status"] = "unreadable"
+    table = pa.Table.from_pylist(rows, schema=SCAN_COLUMNS)
+    group = [int(g) if g < n_groups else None for g in rng.integers(0, 3 * n_groups, 2000)]
+    table = table.append_column("group", pa.array(group[:n_images], pa.int32()))
+    patient = [f"p{p}" for p in rng.integers(0, 60, 2000)]
+    table = table.append_column("patient", pa.array(patient[:n_images]))
+    if split_column is not None:
+        table = table.append_column("split", pa.array(split_column, pa.string()))
+    write_manifest(Manifest(table=table, source="/images"), root / name)
+    return root / name
+
+
+def rows_of(path):
+    return [row for row in pq.read_table(path).to_pylist() if row["status"] == "ok"]
+
+
+def values_of(rows, key):
+    together = {}
+    for row in rows:
+        if row[key] is not None:
+            together.setdefault(row[key], set()).add(row["split"])
+    return together
+
+
+def test_copies_never_straddle_and_ratios_hold(tmp_path):
+    path = written(tmp_path)
+    result = split(path)
+    rows = rows_of(path)
+    assert all(len(splits) == 1 for splits in values_of(rows, "group").values())
+    assert sum(result.n_images.values()) == len(rows) == 299
+    assert abs(result.n_images["train"] - 0.8 * 299) <= 8
+    assert pq.read_table(path)["split"].null_count == 1
+
+
+def test_a_column_keeps_its_values_together_copies_included(tmp_path):
+    path = written(tmp_path)
+    split(path, SplitConfig(by="patient", ratios=(("a", 0.5), ("b", 0.5))))
+    rows = rows_of(path)
+    for key in ("patient", "group"):
+        assert all(len(splits) == 1 for splits in values_of(rows, key).values())
+
+
+def test_strata_are_kept(tmp_path):
+    path = written(tmp_path, n_groups=1)
+    split(path, SplitConfig(stratify="label"))
+    test_rows = [row for row in rows_of(path) if row["split"] == "test"]
+    assert abs(sum(row["label"] == "b" for row in test_rows) - 3) <= 1
+
+
+def test_a_new_image_moves_no_old_one_where_asked_for(tmp_path):
+    old = written(tmp_path, 200, name="old.parquet")
+    split(old, SplitConfig(stable=True))
+    before = {row["path"]: row["split"] for row in rows_of(old)}
+    grown = written(tmp_path, 300, split_column=[before.get(f"{i:04d}.jpg") for i in range(300)])
+    split(grown, SplitConfig(stable=True))
+    after = rows_of(grown)
+    assert all(before.get(row["path"], row["split"]) == row["split"] for row in after)
+    assert all(len(splits) == 1 for splits in values_of(after, "group").values())
+
+
+def test_old_images_that_turn_out_to_be_copies_are_left_and_counted(tmp_path):
+    path = written(tmp_path, 10, n_groups=1, split_column=["train", "test"] * 5)
+    result = split(path, SplitConfig(stable=True))
+    assert result.n_straddling == 1
+
+
+def test_a_seed_gives_one_split_and_another_seed_another(tmp_path):
+    path = written(tmp_path)
+    found = []
+    for seed in (1, 1, 2):
+        split(path, SplitConfig(seed=seed))
+        found.append([row["split"] for row in rows_of(path)])
+    assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.parametrize(
+    "ratios",
+    [(), (("a", 0.5),), (("a", 0.5), ("a", 0.5)), (("a", -0.5), ("b", 1.5)), (("", 1.0),)],
+)
+def test_ratios_that_make_no_sense_are_refused(ratios):
+    with pytest.raises(UsageError, match="ratios must be"):
+        SplitConfig(ratios=ratios)
+
+
+def test_an_unknown_column_is_refused_and_the_manifest_is_left(tmp_path):
+    path = written(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="no column 'video'"):
+        split(path, SplitConfig(by="video"))
+    assert path.read_bytes() == before
