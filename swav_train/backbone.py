@@ -26,6 +26,8 @@ class TimmRecipe:
     options: dict[str, Any]
 
 
+MOST_SPATIAL_FEATURES = 2048
+
 OWN_NETWORKS = {
     f"resnet10_w{width}": TimmRecipe(
         name="resnet18",
@@ -101,6 +103,33 @@ def use_small_stem(network: nn.Module) -> None:
 def _replace(network: nn.Module, path: str, layer: nn.Module) -> None:
     parent, _, name = path.rpartition(".")
     setattr(network.get_submodule(parent), name, layer)
+
+
+def spatial_features(network: nn.Module, images: Tensor) -> Tensor:
+    """Return features of the last two stages with a coarse sense of place.
+
+    Each stage's map is averaged over its four quarters; a network of few training steps has more
+    to say there than in its last, globally averaged layer.
+
+    Args:
+        network: From :func:`build_backbone`, in evaluation mode.
+        images: (B, 3, S, S) float.
+
+    Returns:
+        (B, 4 * channels of the two stages) float; the pooled (B, F) of a network that does not
+        give away its stages, and the stages averaged as a whole where there would be over
+        :data:`MOST_SPATIAL_FEATURES`.
+    """
+    stages = getattr(network, "forward_intermediates", None)
+    if stages is None:
+        pooled: Tensor = network(images)
+        return pooled
+    maps: list[Tensor] = stages(images, indices=2, intermediates_only=True)
+    n_channels = sum(part.shape[1] for part in maps)
+    side = 2 if 4 * n_channels <= MOST_SPATIAL_FEATURES else 1
+    return torch.cat(
+        [nn.functional.adaptive_avg_pool2d(part, side).flatten(1) for part in maps], dim=1
+    )
 
 
 def feature_dim(network: nn.Module, size: int) -> int:

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from swav_train.backbone import spatial_features
 from swav_train.config import TrainConfig
 from swav_train.model import SwavModel
 from swav_train.multicrop import normalise
@@ -77,6 +78,21 @@ class Encoded:
     projections: Tensor
 
 
+def describe(backbone: nn.Module, images: Tensor) -> Tensor:
+    """Return what embeddings are made of: spatial features, the same for an image and its mirror.
+
+    Args:
+        backbone: In evaluation mode.
+        images: (B, 3, S, S) float, normalised.
+
+    Returns:
+        (B, F) float32, see :func:`swav_train.backbone.spatial_features`.
+    """
+    mirrored = images.flip(3)
+    both = spatial_features(backbone, images).float() + spatial_features(backbone, mirrored).float()
+    return both / 2
+
+
 class Encoder:
     """A trained backbone, its whitening, its projection head and its prototypes."""
 
@@ -133,9 +149,9 @@ class Encoder:
             found = f"{tuple(batch.shape)} {batch.dtype}"
             raise ValueError(f"pixels must be (B, 3, {size}, {size}) uint8, got {found}")
         images = normalise(batch.to(self._device)).contiguous(memory_format=torch.channels_last)
-        features = self._model.backbone(images)
-        projections = self._model.project(features)
-        return Encoded(embeddings=self._whitening(features).cpu(), projections=projections.cpu())
+        embeddings = self._whitening(describe(self._model.backbone, images))
+        projections = self._model.project(self._model.backbone(images))
+        return Encoded(embeddings=embeddings.cpu(), projections=projections.cpu())
 
 
 def save_encoder(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from swav_train.config import TrainConfig
-from swav_train.encoder import Whitening, fit_whitening
+from swav_train.encoder import Whitening, describe, fit_whitening
 from swav_train.metrics import usage_entropy
 from swav_train.model import calibrate_batch_norm
 from swav_train.multicrop import normalise, squash
@@ -39,8 +39,9 @@ def finish(state: TrainState, source: PixelSource) -> tuple[Whitening, float]:
     calibrate_batch_norm(model, batches)
     model.eval()
     with torch.no_grad():
-        features = torch.cat([model.backbone(batch).float() for batch in batches])
-        nearest = model.score(model.project(features)).argmax(dim=1)
+        features = torch.cat([describe(model.backbone, batch) for batch in batches])
+        projections = torch.cat([model.project(model.backbone(batch)) for batch in batches])
+        nearest = model.score(projections).argmax(dim=1)
     whitening = fit_whitening(features, max_dim=state.config.embedding_dim)
     counts = torch.bincount(nearest, minlength=state.config.n_prototypes)
     return whitening, usage_entropy(counts)

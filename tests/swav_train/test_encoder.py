@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 import torch
 from conftest import noise_images
 from test_model import TINY
 
-from swav_train.encoder import fit_whitening, load_encoder, save_encoder
+from swav_train.encoder import describe, fit_whitening, load_encoder, save_encoder
 from swav_train.model import SwavModel
 from swav_train.storage import remove_partials, replacing
 
@@ -19,7 +20,7 @@ def folder(tmp_path):
 
 def _features(model):
     with torch.no_grad():
-        return model.eval().backbone(torch.randn(50, 3, 16, 16))
+        return describe(model.eval().backbone, torch.randn(50, 3, 16, 16))
 
 
 def test_whitened_features_have_no_mean_and_equal_spread():
@@ -55,6 +56,14 @@ def test_a_saved_encoder_comes_back(folder):
     torch.testing.assert_close(encoded.projections.norm(dim=1), torch.ones(7))
     again = load_encoder(folder, device="cpu").encode(torch.from_numpy(images))
     assert torch.equal(encoded.embeddings, again.embeddings)
+
+
+def test_a_mirrored_image_gets_the_same_vector(folder):
+    encoder = load_encoder(folder, device="cpu")
+    images = noise_images(5)
+    plain = encoder.encode(images).embeddings
+    mirrored = encoder.encode(np.ascontiguousarray(images[..., ::-1])).embeddings
+    torch.testing.assert_close(plain, mirrored, atol=1e-4, rtol=0)
 
 
 def test_an_image_gets_one_vector_whatever_the_batch(folder):
