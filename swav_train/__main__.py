@@ -174,6 +174,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return EXIT_INTERRUPTED
+    if result.warning:
+        print(result.warning, file=sys.stderr)
     print(f"{result.epochs} epochs in {result.seconds:.0f} s; the model is in {result.folder}")
     return 0
 

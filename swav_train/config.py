@@ -277,6 +277,8 @@ def derive_config(
       than 4 steps, larger on a GPU;
     * a queue only where the batch has fewer than K / 3 images;
     * learning rate with the square root of the batch (arXiv:2205.10287 for Adam-like optimisers);
+    * with ``pretrained``, a small network that has published weights, larger images, and a tenth of
+      the learning rate;
     * epochs from the budget, or from 8 minutes on two cores, less for under 2,000 images.
 
     Args:
@@ -301,32 +303,48 @@ def derive_config(
         raise ValueError(f"budget_seconds must be positive, got {budget_seconds}")
     is_gpu = device == Device.CUDA
     asked = _converted(overrides)
+    is_pretrained = bool(asked.get("pretrained"))
     crops: tuple[CropSpec, ...] | None = asked.get("crops")
     image_size = asked.get("image_size") or (
-        crops[0].size if crops else _image_size(side_px, is_gpu=is_gpu)
+        crops[0].size if crops else _image_size(side_px, is_gpu=is_gpu, is_pretrained=is_pretrained)
     )
     crops = crops or (CropSpec(count=2, size=image_size, min_area=0.3, max_area=1.0),)
     batch_size = asked.get("batch_size") or _batch_size(n_images, is_gpu=is_gpu)
     n_prototypes = asked.get("n_prototypes") or _n_prototypes(n_images)
     seconds = budget_seconds or DEFAULT_BUDGET_SECONDS * min(1.0, math.sqrt(n_images / 2000))
     derived: dict[str, Any] = {
-        "backbone": "resnet18" if is_gpu else "resnet10_w32",
+        "backbone": _backbone(is_gpu=is_gpu, is_pretrained=is_pretrained),
         "image_size": image_size,
         "cache_size": _cache_size(side_px, image_size),
         "crops": crops,
-        "stem": Stem.SMALL if image_size <= 128 else Stem.STANDARD,
+        "stem": Stem.STANDARD if is_pretrained or image_size > 128 else Stem.SMALL,
         "n_prototypes": n_prototypes,
         "batch_size": batch_size,
         "queue_size": _queue_size(n_images, n_prototypes, batch_size),
-        "learning_rate": 3e-3 * math.sqrt(batch_size / 128),
-        "epochs": _epochs(n_images, crops, seconds * (50 if is_gpu else n_cores)),
+        "learning_rate": (3e-4 if is_pretrained else 3e-3) * math.sqrt(batch_size / 128),
+        "epochs": _epochs(
+            n_images,
+            crops,
+            seconds * (50 if is_gpu else n_cores) / (8 if is_pretrained else 1),
+        ),
         "device": Device(device),
     }
     return TrainConfig(**(derived | asked))
 
 
-def _image_size(side_px: int, *, is_gpu: bool) -> int:
-    """Return a multiple of 8 near the images' own size, up to what the device can afford."""
+def _backbone(*, is_gpu: bool, is_pretrained: bool) -> str:
+    if is_pretrained:
+        return "efficientnet_lite0"
+    return "resnet18" if is_gpu else "resnet10_w32"
+
+
+def _image_size(side_px: int, *, is_gpu: bool, is_pretrained: bool) -> int:
+    """Return a multiple of 8 near the images' own size, up to what the device can afford.
+
+    Pretrained networks expect large images, and need fewer steps.
+    """
+    if is_pretrained:
+        return 224 if is_gpu else 160
     affordable = 224 if is_gpu else 64
     return max(32, min(affordable, 8 * round(side_px / 8)))
 

@@ -40,6 +40,7 @@ from swav_train.schedule import warmup_cosine
 from swav_train.source import Images, PixelSource, generator_of, seed_of
 from swav_train.state import EpochTally, new_state, resolve_device, train_step
 from swav_train.storage import remove_partials
+from swav_train.verdict import is_stalled, warning
 
 METRICS = "metrics.jsonl"
 CHECKPOINT_SECONDS = 10.0
@@ -82,6 +83,7 @@ class TrainResult:
         started_from: What the features were before the first step.
         metrics: Of the last epoch.
         usage_entropy: Entropy of the prototypes nearest to whole training images over log K.
+        warning: What is wrong with the run and what to try, one sentence; None if nothing is.
         was_finished: True if the folder held this model already.
     """
 
@@ -94,6 +96,7 @@ class TrainResult:
     started_from: str
     metrics: EpochMetrics
     usage_entropy: float
+    warning: str | None
     was_finished: bool
 
 
@@ -135,7 +138,8 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
     Raises:
         ValueError: An argument does not fit.
         WeightsUnavailable: Pretrained weights cannot be had.
-        TrainingDiverged: The loss is not a number, or all images got one code.
+        TrainingDiverged: The loss is not a number, all images got one code, or a long run has
+            learned nothing.
         KeyboardInterrupt: The run was interrupted; its state is saved.
     """
     if budget_seconds is not None and budget_seconds <= 0:
@@ -218,6 +222,7 @@ class _Run:
                 raise
         if state.tally.steps:
             self._end_epoch(on_epoch)
+        self._refuse_stall()
         return self._close()
 
     def progress(self) -> float:
@@ -337,6 +342,15 @@ class _Run:
                 "check that the images differ",
             )
 
+    def _refuse_stall(self) -> None:
+        if is_stalled(self.history[-1], steps=self.state.step):
+            raise TrainingDiverged(
+                f"nothing was learned in {self.state.step} steps, the loss stayed at "
+                f"{self.history[-1].loss_ratio:.2f} of log K",
+                advice="try fewer prototypes, larger crops, weaker colour changes, or another "
+                "learning rate",
+            )
+
     def _save_if_due(self) -> None:
         """Save now and then, so rarely that it costs little of the time."""
         if agreed(time.monotonic() - self._saved_at) < CHECKPOINT_SECONDS:
@@ -361,6 +375,7 @@ class _Run:
             started_from=state.started_from,
             metrics=self.history[-1],
             usage_entropy=entropy,
+            warning=warning(self.history[-1]),
             was_finished=False,
         )
         if rank() == 0:
@@ -418,6 +433,7 @@ def _facts(result: TrainResult, identity: dict[str, Any]) -> dict[str, Any]:
         "steps": result.steps,
         "seconds": round(result.seconds, 2),
         "usage_entropy": result.usage_entropy,
+        "warning": result.warning,
         "metrics": asdict(result.metrics),
     }
 
@@ -438,5 +454,6 @@ def _finished(out: Path, identity: dict[str, Any]) -> TrainResult | None:
         started_from=facts["started_from"],
         metrics=history[-1],
         usage_entropy=facts["usage_entropy"],
+        warning=facts["warning"],
         was_finished=True,
     )

@@ -114,6 +114,14 @@ def test_prototypes_grow_with_the_folder():
     assert counts == sorted(set(counts))
 
 
+def test_pretrained_starts_get_gentle_settings():
+    config = derive(side_px=400, overrides={"pretrained": True})
+    assert config.pretrained
+    assert config.backbone == "efficientnet_lite0"
+    assert config.learning_rate < derive(side_px=400).learning_rate
+    assert config.image_size > derive(side_px=400).image_size
+
+
 def test_a_longer_budget_gives_more_epochs():
     short, long = derive(budget_seconds=60.0), derive(budget_seconds=600.0)
     assert short.epochs < long.epochs
