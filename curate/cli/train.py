@@ -20,6 +20,10 @@ def train(
     images: Annotated[
         Path, typer.Argument(metavar="IMAGES", help="Folder, searched at any depth.")
     ],
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="paper: settings of the SwAV paper.", show_default="derived"),
+    ] = None,
     backbone: Annotated[
         str | None, typer.Option(help="Any timm name.", show_default="chosen")
     ] = None,
@@ -77,6 +81,7 @@ def train(
     from curate.stages.train import train as run
 
     config = TrainConfig(
+        recipe=recipe,
         backbone=backbone,
         prototypes=prototypes,
         epochs=epochs,

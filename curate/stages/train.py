@@ -52,6 +52,8 @@ class TrainConfig:
     """What the stage needs to know; None lets data and machine decide.
 
     Attributes:
+        recipe: ``paper`` for the settings of the SwAV paper; None derives them. What else is given
+            goes before both.
         backbone: Any timm name.
         prototypes: How many, >= 2.
         epochs: Passes over the images, >= 1.
@@ -70,6 +72,7 @@ class TrainConfig:
         seed: Of everything random.
     """
 
+    recipe: str | None = None
     backbone: str | None = None
     prototypes: int | None = None
     epochs: int | None = None
@@ -103,7 +106,13 @@ class TrainConfig:
             )
 
     def overrides(self) -> dict[str, object]:
-        """Return the settings that were given, by swav_train's names."""
+        """Return the settings that were given, by swav_train's names.
+
+        Raises:
+            ValueError: There is no such recipe.
+        """
+        from swav_train.recipes import recipe
+
         given = {
             "backbone": self.backbone or (WHEEL_BACKBONE if self.pretrained else None),
             "pretrained": self.pretrained or None,
@@ -116,7 +125,8 @@ class TrainConfig:
             "precision": self.precision,
             "seed": self.seed,
         }
-        return {name: value for name, value in given.items() if value is not None}
+        published = recipe(self.recipe) if self.recipe is not None else {}
+        return published | {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

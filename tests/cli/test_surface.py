@@ -9,8 +9,8 @@ from curate.cli.app import COMMANDS, app
 NAMES = [command.__name__ for command in COMMANDS]
 PROMISED = {
     "train": (
-        "--backbone --prototypes --epochs --budget --batch-size --image-size --crops --queue "
-        "--precision --device --resume --init --pretrained --name"
+        "--recipe --backbone --prototypes --epochs --budget --batch-size --image-size --crops "
+        "--queue --precision --device --resume --init --pretrained --name"
     ),
     "embed": "--model --device",
     "cluster": "--out --clusters --assign --labels",

@@ -2,7 +2,7 @@ import pytest
 import torch
 from conftest import noise_images
 
-from swav_train.backbone import build_backbone, feature_dim, spatial_features, timm_recipe
+from swav_train.backbone import build_backbone, feature_dim, pooled_and_spatial, timm_recipe
 from swav_train.config import Optimizer, Stem, TrainConfig, parse_crops
 from swav_train.model import SwavModel, batch_norms, calibrate_batch_norm
 from swav_train.multicrop import normalise
@@ -30,8 +30,9 @@ def test_spatial_features_tell_a_picture_from_its_shuffled_quarters(name):
     network = build_backbone(name, Stem.SMALL).eval()
     images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        features = spatial_features(network, images)
-        swapped = spatial_features(network, images.roll(32, 3))
+        pooled, features = pooled_and_spatial(network, images)
+        _, swapped = pooled_and_spatial(network, images.roll(32, 3))
+        torch.testing.assert_close(pooled, network(images))
     assert features.ndim == 2
     assert not torch.allclose(features, swapped, atol=1e-3)
 
