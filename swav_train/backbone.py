@@ -105,31 +105,30 @@ def _replace(network: nn.Module, path: str, layer: nn.Module) -> None:
     setattr(network.get_submodule(parent), name, layer)
 
 
-def spatial_features(network: nn.Module, images: Tensor) -> Tensor:
-    """Return features of the last two stages with a coarse sense of place.
+def pooled_and_spatial(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the pooled features, and those of the last two stages with a coarse sense of place.
 
-    Each stage's map is averaged over its four quarters; a network of few training steps has more
-    to say there than in its last, globally averaged layer.
+    The map of each stage is averaged over its four quarters: a network of few training steps has
+    more to say there than in its last, globally averaged layer.
 
     Args:
         network: From :func:`build_backbone`, in evaluation mode.
         images: (B, 3, S, S) float.
 
     Returns:
-        (B, 4 * channels of the two stages) float; the pooled (B, F) of a network that does not
-        give away its stages, and the stages averaged as a whole where there would be over
-        :data:`MOST_SPATIAL_FEATURES`.
+        (B, F) float, what calling the network gives, and (B, 4 * channels of the two stages) float.
+        The second is averaged over whole maps where it would be longer than
+        :data:`MOST_SPATIAL_FEATURES`, and the first again for a network that hides its stages.
     """
-    stages = getattr(network, "forward_intermediates", None)
-    if stages is None:
+    if not hasattr(network, "forward_intermediates"):
         pooled: Tensor = network(images)
-        return pooled
-    maps: list[Tensor] = stages(images, indices=2, intermediates_only=True)
+        return pooled, pooled
+    timm_network: Any = network
+    last, maps = timm_network.forward_intermediates(images, indices=2)
     n_channels = sum(part.shape[1] for part in maps)
     side = 2 if 4 * n_channels <= MOST_SPATIAL_FEATURES else 1
-    return torch.cat(
-        [nn.functional.adaptive_avg_pool2d(part, side).flatten(1) for part in maps], dim=1
-    )
+    quarters = [nn.functional.adaptive_avg_pool2d(part, side).flatten(1) for part in maps]
+    return timm_network.forward_head(last), torch.cat(quarters, dim=1)
 
 
 def feature_dim(network: nn.Module, size: int) -> int:

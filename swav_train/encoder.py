@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from swav_train.backbone import spatial_features
+from swav_train.backbone import pooled_and_spatial
 from swav_train.config import TrainConfig
 from swav_train.model import SwavModel
 from swav_train.multicrop import normalise
@@ -28,7 +28,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Whitening:
-    """A linear map that gives the main directions of the features equal spread.
+    """A linear map that gives the main directions of the features more even spread.
 
     Attributes:
         mean: (F,) float32, subtracted first.
@@ -43,12 +43,17 @@ class Whitening:
         return functional.normalize((features.float() - self.mean) @ self.matrix, dim=1)
 
 
-def fit_whitening(features: Tensor, *, max_dim: int, shrinkage: float = 0.01) -> Whitening:
-    """Return the whitening of some features.
+def fit_whitening(
+    features: Tensor, *, max_dim: int, power: float = 0.35, shrinkage: float = 0.01
+) -> Whitening:
+    """Return the whitening of some features, by their principal components.
 
     Args:
         features: (N, F) float, N >= 2.
         max_dim: Most dimensions to keep, those of the largest variance.
+        power: Of the variance that each direction is divided by; 0.5 makes all spread alike, 0
+            leaves them. Measured by k-NN: networks trained from scratch like 0.3 to 0.5,
+            pretrained ones 0.3.
         shrinkage: Share of the mean variance added to each, > 0: directions that hardly vary are
             noise and are not blown up.
     """
@@ -61,7 +66,7 @@ def fit_whitening(features: Tensor, *, max_dim: int, shrinkage: float = 0.01) ->
     floor = shrinkage * variance.mean() + 1e-12
     # An eigenvector's sign is the solver's choice; make the largest entry positive.
     signs = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True)).sign()
-    matrix = directions * signs / (variance + floor).sqrt()
+    matrix = directions * signs / (variance + floor).pow(power)
     return Whitening(mean=mean.float(), matrix=matrix.float())
 
 
@@ -78,19 +83,20 @@ class Encoded:
     projections: Tensor
 
 
-def describe(backbone: nn.Module, images: Tensor) -> Tensor:
-    """Return what embeddings are made of: spatial features, the same for an image and its mirror.
+def describe(backbone: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what embeddings and projections are made of.
 
     Args:
         backbone: In evaluation mode.
         images: (B, 3, S, S) float, normalised.
 
     Returns:
-        (B, F) float32, see :func:`swav_train.backbone.spatial_features`.
+        (B, D') float32 spatial features, the mean of an image and its mirror, and (B, F) float
+        pooled features, see :func:`swav_train.backbone.pooled_and_spatial`.
     """
-    mirrored = images.flip(3)
-    both = spatial_features(backbone, images).float() + spatial_features(backbone, mirrored).float()
-    return both / 2
+    pooled, spatial = pooled_and_spatial(backbone, images)
+    _, mirrored = pooled_and_spatial(backbone, images.flip(3))
+    return (spatial.float() + mirrored.float()) / 2, pooled
 
 
 class Encoder:
@@ -149,9 +155,11 @@ class Encoder:
             found = f"{tuple(batch.shape)} {batch.dtype}"
             raise ValueError(f"pixels must be (B, 3, {size}, {size}) uint8, got {found}")
         images = normalise(batch.to(self._device)).contiguous(memory_format=torch.channels_last)
-        embeddings = self._whitening(describe(self._model.backbone, images))
-        projections = self._model.project(self._model.backbone(images))
-        return Encoded(embeddings=embeddings.cpu(), projections=projections.cpu())
+        features, pooled = describe(self._model.backbone, images)
+        return Encoded(
+            embeddings=self._whitening(features).cpu(),
+            projections=self._model.project(pooled).cpu(),
+        )
 
 
 def save_encoder(

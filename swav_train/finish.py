@@ -15,6 +15,7 @@ from swav_train.state import TrainState
 
 SAMPLE = 4096
 BATCH = 256
+CALIBRATION_BATCHES = 4
 
 
 def finish(state: TrainState, source: PixelSource) -> tuple[Whitening, float]:
@@ -36,12 +37,13 @@ def finish(state: TrainState, source: PixelSource) -> tuple[Whitening, float]:
             model.get_parameter(name).copy_(average)
     model.normalise_prototypes()
     batches = _whole_images(source, state.config, state.device)
-    calibrate_batch_norm(model, batches)
+    calibrate_batch_norm(model, batches[:CALIBRATION_BATCHES])
     model.eval()
     with torch.no_grad():
-        features = torch.cat([describe(model.backbone, batch) for batch in batches])
-        projections = torch.cat([model.project(model.backbone(batch)) for batch in batches])
+        described = [describe(model.backbone, batch) for batch in batches]
+        projections = torch.cat([model.project(pooled) for _, pooled in described])
         nearest = model.score(projections).argmax(dim=1)
+    features = torch.cat([spatial for spatial, _ in described])
     whitening = fit_whitening(features, max_dim=state.config.embedding_dim)
     counts = torch.bincount(nearest, minlength=state.config.n_prototypes)
     return whitening, usage_entropy(counts)
