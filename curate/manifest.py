@@ -33,6 +33,7 @@ SCAN_COLUMNS = pa.schema(
         pa.field("brightness", pa.float32()),
         pa.field("contrast", pa.float32()),
         pa.field("entropy", pa.float32()),
+        pa.field("issues", pa.list_(pa.string())),
     ]
 )
 CLUSTER_COLUMNS = pa.schema(

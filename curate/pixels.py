@@ -35,6 +35,10 @@ FACTS = pa.schema(
         pa.field("brightness", pa.float32()),
         pa.field("contrast", pa.float32()),
         pa.field("entropy", pa.float32()),
+        pa.field("shade", pa.float32()),
+        pa.field("light", pa.float32()),
+        pa.field("chroma", pa.float32()),
+        pa.field("detail", pa.float32()),
         pa.field("phash", pa.uint64()),
     ]
 )

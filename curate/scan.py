@@ -8,7 +8,7 @@ hashed but not decoded. A killed scan loses at most one unfinished shard.
 import hashlib
 import time
 from collections.abc import Container
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from curate.files import remove, replacing
 from curate.fingerprint import perceptual_hash
 from curate.manifest import SCAN_COLUMNS, Manifest
 from curate.pixels import FACTS, NOTHING, Packed, PixelCache, ShardWriter, pack
-from curate.quality import measure
+from curate.quality import Measures, issues_of, measure
 from curate.records import Labels, Progress, Status, task
 from curate.sources import SourceFile, file_of, list_images
 from curate.threads import ordered_map
@@ -97,15 +97,16 @@ class Scan:
 
     def manifest(self, labels: Labels) -> Manifest:
         """Return the manifest that the scan alone can fill."""
-        label = _folder_names(self.table["path"]) if labels is Labels.FOLDER else None
-        columns = [
-            (label if label is not None else pa.nulls(len(self.table), pa.string()))
-            if field.name == "label"
-            else self.table[field.name]
-            for field in SCAN_COLUMNS
-        ]
+        folders = _folder_names(self.table["path"])
+        nobody = pa.nulls(len(self.table), pa.string())
+        derived = {
+            "label": folders if labels is Labels.FOLDER else nobody,
+            "issues": _issues(self.table),
+        }
+        known = {name: self.table[name] for name in SCAN_COLUMNS.names if name not in derived}
+        columns = known | derived
         return Manifest(
-            table=pa.table(columns, schema=SCAN_COLUMNS),
+            table=pa.table([columns[name] for name in SCAN_COLUMNS.names], schema=SCAN_COLUMNS),
             source=str(self.source),
             stages={"scan": {"labels": labels.value}},
         )
@@ -310,6 +311,20 @@ def _write_catalogue(workspace: Workspace, table: pa.Table, source: Path) -> Non
             pq.write_table(pa.concat_tables([others, table]), scratch, compression="zstd")
     for pending in workspace.root.glob(PENDING):
         remove(pending)
+
+
+def _issues(table: pa.Table) -> pa.Array:
+    """Return the names of each image's issues, null where it could not be read."""
+    names = [field.name for field in fields(Measures)]
+    columns = {name: np.asarray(table[name].to_numpy(), np.float32) for name in names}
+    found = issues_of(Measures(**columns))
+    rows: list[list[str] | None] = [[] for _ in range(len(table))]
+    for issue, has_it in found.items():
+        for row in np.flatnonzero(has_it).tolist():
+            rows[row] = [*(rows[row] or []), issue.value]
+    for row in np.flatnonzero(np.isnan(columns["light"])).tolist():
+        rows[row] = None
+    return pa.array(rows, pa.list_(pa.string()))
 
 
 def _folder_names(paths: pa.ChunkedArray) -> pa.Array:
