@@ -68,19 +68,23 @@ def fitted(
 
 
 def threshold_for(probabilities: Floats64, precision: float) -> float:
-    """Return the lowest cut, at least 0.5, above which the expected precision is as asked.
+    """Return the lowest cut above which the expected precision is as asked.
+
+    No pair that is ten times likelier to be wrong than asked on average is accepted, however many
+    sure ones make up for it: one wrong pair may join two groups.
 
     Args:
         probabilities: (P,) of all candidates.
         precision: Wanted share of copies among the accepted, in (0, 1].
     """
-    ranked = np.sort(probabilities[probabilities >= 0.5])[::-1]
+    least = max(0.5, 1 - 10 * (1 - precision))
+    ranked = np.sort(probabilities[probabilities >= least])[::-1]
     if ranked.size == 0:
-        return 0.5
+        return least
     expected = np.cumsum(ranked) / np.arange(1, ranked.size + 1)
     n_accepted = int(np.searchsorted(-expected, -precision, side="right"))
     if n_accepted == ranked.size:
-        return 0.5
+        return least
     return float(ranked[n_accepted - 1]) if n_accepted else 1.0
 
 
@@ -96,64 +100,82 @@ def _sigmoid(x: Floats64) -> Floats64:
 
 _CENTRE: Floats64 = np.array(
     [
-        0.4818,
-        0.3596,
-        0.306,
-        0.2428,
-        0.3274,
-        0.6034,
-        0.371,
-        0.4984,
-        3.7808,
-        2.3016,
-        0.3431,
-        0.4274,
-        0.648,
-        0.8735,
-        0.2851,
-        0.225,
+        0.4402,
+        0.2963,
+        0.3349,
+        0.2497,
+        0.4271,
+        0.501,
+        0.3005,
+        0.4608,
+        3.9336,
+        2.234,
+        0.317,
+        0.3863,
+        0.6949,
+        0.8956,
+        0.215,
+        0.1776,
+        0.0908,
+        0.3033,
+        0.0561,
+        0.2171,
+        0.1945,
+        0.3605,
     ]
 )
 _SPREAD: Floats64 = np.array(
     [
-        0.357,
-        0.4062,
-        0.2476,
-        0.2322,
-        0.2836,
-        0.2517,
-        0.3349,
-        0.3144,
-        1.225,
-        0.9271,
-        0.2675,
-        0.2559,
-        0.3698,
-        0.1532,
-        0.3293,
-        0.2677,
+        0.3202,
+        0.3626,
+        0.2312,
+        0.2223,
+        0.3097,
+        0.2897,
+        0.3158,
+        0.2851,
+        1.1126,
+        0.8378,
+        0.2547,
+        0.2349,
+        0.3441,
+        0.1449,
+        0.268,
+        0.2314,
+        0.1014,
+        0.3659,
+        0.1063,
+        0.1661,
+        0.2667,
+        0.305,
     ]
 )
 BUILT_IN = Judge(
     weights=np.array(
         [
-            -1.022,
-            -0.105,
-            -0.819,
-            1.959,
-            -1.59,
-            0.304,
-            1.825,
-            1.809,
-            4.346,
-            0.294,
-            0.529,
-            2.479,
-            1.914,
-            1.713,
-            -3.965,
-            -0.417,
-            -6.351,
+            -2.302,
+            1.921,
+            -1.782,
+            2.908,
+            -3.555,
+            1.529,
+            3.214,
+            -1.414,
+            0.834,
+            -1.797,
+            -0.829,
+            2.164,
+            1.198,
+            2.379,
+            -1.26,
+            -1.078,
+            -0.89,
+            -0.716,
+            -0.196,
+            -1.071,
+            -0.95,
+            0.91,
+            -8.72,
         ]
     )
 )

@@ -12,16 +12,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.dedup.colour import conflicts
+
 Floats = NDArray[np.float32]
 
 _CELL = 8  # px; a tile is 2 x 2 cells, tiles overlap by half
 _MIN_COVER = 0.6  # of a tile must lie in both images
 _TEXTURED = 8.0  # grey levels, standard deviation in a tile of either image
 _STILL_TEXTURED = 5.0  # the same, in both images
+_FAINT = 1.2  # the same: less is mostly noise
 _FINE = 1.0  # the same, of fine detail
 _AGREES = 0.6  # correlation
 _CONFLICTS = 0.3  # correlation
 _FEW_INLIERS = 8
+_MIN_BLOCK = 3  # textured tiles that a ninth of the frame must have to count
 
 NAMES = (
     "agreement",
@@ -40,7 +44,28 @@ NAMES = (
     "overlap",
     "shear",
     "log_scale",
+    "one_sided",
+    "second_worst_block",
+    "chroma_conflict",
+    "shade_conflict",
+    "chroma_deficit",
+    "faint",
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Working:
+    """An image at the size at which images are compared.
+
+    Attributes:
+        grey: (h, w) uint8, from `curate.dedup.features.working_copy`.
+        colours: (h / 4, w / 4, 3) uint8, from `curate.dedup.colour.colours_of`.
+        enlarged: How much it was enlarged to get there, >= 1.
+    """
+
+    grey: NDArray[np.uint8]
+    colours: NDArray[np.uint8]
+    enlarged: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,62 +135,100 @@ def refined(a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats) -> Float
     return np.asarray(found if down else cv2.invertAffineTransform(found), np.float32)
 
 
-def measure(
-    a: NDArray[np.uint8],
-    b: NDArray[np.uint8],
-    a_to_b: Floats,
-    *,
-    points: tuple[int, int],
-    enlarged: float,
-) -> Floats | None:
-    """Return the evidence for one pair, (16,) float32 in the order of `NAMES`, or None.
+def measure(a: Working, b: Working, a_to_b: Floats, *, points: tuple[int, int]) -> Floats | None:
+    """Return the evidence for one pair, (22,) float32 in the order of `NAMES`, or None.
 
     Args:
-        a: (h, w) uint8, working copy of the first image.
-        b: (h, w) uint8, working copy of the second image.
+        a: First image.
+        b: Second image.
         a_to_b: (2, 3) float32, working px.
         points: Matched points that agree with the map, and all matched points.
-        enlarged: How much the smaller of the two was enlarged to its working size, >= 1: detail
-            finer than its own pixels is not asked for.
     """
-    laid = overlay(a, b, a_to_b)
+    laid = overlay(a.grey, b.grey, a_to_b)
     if laid is None:
         return None
-    sums = _tile_means(laid, detail=2.0 * max(1.0, enlarged / 2))
-    used = sums.cover > _MIN_COVER
+    # detail finer than an enlarged image's own pixels is not asked for
+    tiles = _tile_means(laid, detail=max(2.0, a.enlarged, b.enlarged))
+    used = tiles.cover > _MIN_COVER
     if not used.any():
         return None
-    low, high = np.minimum(sums.sd_a, sums.sd_b), np.maximum(sums.sd_a, sums.sd_b)
-    textured = used & (high > _TEXTURED)
-    both = used & (low > _STILL_TEXTURED)
-    alike = textured & (sums.r > _AGREES) & (low > 2)
-    conflict = both & (sums.r < _CONFLICTS)
-    detailed = sums.fine_sd > _FINE
-    n_textured = max(int(textured.sum()), 1)
-    agreement = alike.sum() / n_textured
-    inliers, matched = points
+    scale = _scale(a_to_b)
     singular = np.linalg.svd(a_to_b[:, :2].astype(np.float64), compute_uv=False)
+    inliers, matched = points
     return np.array(
         [
-            agreement,
-            agreement**2,
-            conflict.sum() / n_textured,
-            _largest(conflict) / max(int(used.sum()), 1),
-            _central_share(conflict, both, used),
-            _median(sums.fine_r[alike & detailed]),
-            _mean(sums.fine_r[both & detailed]),
-            _mean(np.clip(sums.r[textured], -0.2, 1)),
-            np.log1p(alike.sum()),
+            *_structure(tiles, used),
             np.log1p(inliers),
             max(0.0, np.log1p(_FEW_INLIERS) - np.log1p(inliers)),
             inliers / max(matched, 1),
-            _tone(sums, used),
-            _overlap(laid, a, b, _scale(a_to_b)),
+            _tone(tiles, used),
+            _overlap(laid, a.grey, b.grey, scale),
             np.log(singular[0] / max(singular[1], 1e-6)),
-            abs(np.log(_scale(a_to_b))),
+            abs(np.log(scale)),
+            *_places(tiles, used),
+            *conflicts(a.colours, b.colours, a_to_b),
+            _faint(tiles, used),
         ],
         np.float32,
     )
+
+
+def _structure(tiles: "_Tiles", used: NDArray[np.bool_]) -> list[float]:
+    """Return how well the textured tiles agree, in the large and in fine detail."""
+    textured, both, alike, conflict = _kinds(tiles, used)
+    detailed = tiles.fine_sd > _FINE
+    n_textured = max(int(textured.sum()), 1)
+    agreement = float(alike.sum() / n_textured)
+    return [
+        agreement,
+        agreement**2,
+        float(conflict.sum() / n_textured),
+        _largest(conflict) / max(int(used.sum()), 1),
+        _central_share(conflict, both, used),
+        _median(tiles.fine_r[alike & detailed]),
+        _mean(tiles.fine_r[both & detailed]),
+        _mean(np.clip(tiles.r[textured], -0.2, 1)),
+        float(np.log1p(alike.sum())),
+    ]
+
+
+def _places(tiles: "_Tiles", used: NDArray[np.bool_]) -> list[float]:
+    """Return which share has texture in one image only, and how the second worst ninth agrees."""
+    textured, both, alike, _ = _kinds(tiles, used)
+    n_textured = max(int(textured.sum()), 1)
+    shares = []
+    for band in np.array_split(np.arange(used.shape[0]), 3):
+        for block in np.array_split(np.arange(used.shape[1]), 3):
+            where = np.ix_(band, block)
+            n = int(textured[where].sum())
+            if n >= _MIN_BLOCK:
+                shares.append(float(alike[where].sum()) / n)
+    shares.sort()
+    worst = shares[min(1, len(shares) - 1)] if shares else 0.0
+    return [float((textured & ~both).sum() / n_textured), worst]
+
+
+def _faint(tiles: "_Tiles", used: NDArray[np.bool_]) -> float:
+    """Return the mean correlation of tiles too smooth to count as textured.
+
+    The folds of a plain shirt are hardly to be seen, yet two shirts do not share them.
+    """
+    low, high = np.minimum(tiles.sd_a, tiles.sd_b), np.maximum(tiles.sd_a, tiles.sd_b)
+    faint = used & (high <= _TEXTURED) & (low > _FAINT)
+    if int(faint.sum()) < _MIN_BLOCK:
+        faint = used & (low > _FAINT)
+    return _mean(np.clip(tiles.r[faint], -0.2, 1))
+
+
+def _kinds(
+    tiles: "_Tiles", used: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which tiles are textured, are so in both images, agree, and conflict."""
+    low, high = np.minimum(tiles.sd_a, tiles.sd_b), np.maximum(tiles.sd_a, tiles.sd_b)
+    textured = used & (high > _TEXTURED)
+    both = used & (low > _STILL_TEXTURED)
+    alike = textured & (tiles.r > _AGREES) & (low > 2)
+    return textured, both, alike, both & (tiles.r < _CONFLICTS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -216,9 +279,10 @@ def _moments(
 
 
 def _tiled(image: Floats) -> Floats:
-    """Return the mean of each tile of 16 x 16 px, every 8 px."""
+    """Return the mean of each tile of 16 x 16 px, every 8 px; the last odd px are left out."""
     rows, columns = max(2, image.shape[0] // _CELL), max(2, image.shape[1] // _CELL)
-    cells = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
+    whole = image[: rows * _CELL, : columns * _CELL]
+    cells = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
     return np.asarray(
         (cells[1:, 1:] + cells[:-1, 1:] + cells[1:, :-1] + cells[:-1, :-1]) / 4, np.float32
     )

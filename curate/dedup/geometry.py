@@ -73,9 +73,8 @@ def _matches(
     alike[slots[None, :] >= n_a[:, None]] = -1
     alike.transpose(0, 2, 1)[slots[None, :] >= n_b[:, None]] = -1
     nearest = alike.argmax(axis=2)
-    back = alike.argmax(axis=1)
     best = np.take_along_axis(alike, nearest[..., None], 2)[..., 0]
-    mutual = np.take_along_axis(back, nearest, 1) == slots[None, :]
+    mutual = best == np.take_along_axis(alike.max(axis=1), nearest, 1)
     np.put_along_axis(alike, nearest[..., None], -1, 2)
     second = alike.max(axis=2)
     far = np.sqrt(np.maximum(2 - 2 * second, 1e-6))
@@ -92,17 +91,12 @@ def _consensus(
     """Return the best map of each pair, (P, 2, 3), and its inliers, (P, 64)."""
     linear = _guesses(from_, to)
     x, y = from_[..., :2], to[..., :2]
-    shift = y - np.einsum("pgij,pgj->pgi", linear, x)
-    landed = np.einsum("pgij,pmj->pgmi", linear, x) + shift[:, :, None]
-    off = ((landed - y[:, None]) ** 2).sum(-1)
-    away = ((y[:, :, None] - y[:, None]) ** 2).sum(-1)
-    allowed = (_TOLERANCES[0] + _SLACK * np.sqrt(away)) ** 2
-    agree = (off < allowed) & used[:, None] & used[:, :, None]
-    top = np.argsort(-agree.sum(axis=2), axis=1, kind="stable")[:, :_GUESSES]
+    agree = _agreement(linear, x, y) & used[:, None] & used[:, :, None]
+    top = np.argsort(-agree.sum(axis=2, dtype=np.int32), axis=1, kind="stable")[:, :_GUESSES]
     support = np.take_along_axis(agree, top[..., None], 1)
     guess = np.take_along_axis(linear, top[..., None, None], 1)
-    maps, support = _refined(guess, support, x[:, None], y[:, None], used[:, None])
-    best = support.sum(axis=2).argmax(axis=1)
+    maps, support = _refined(guess, support, x, y, used)
+    best = support.sum(axis=2, dtype=np.int32).argmax(axis=1)
     rows = np.arange(len(best))
     return maps[rows, best], support[rows, best]
 
@@ -115,26 +109,42 @@ def _guesses(from_: Floats, to: Floats) -> Floats:
     return np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
 
 
+def _agreement(linear: Floats, x: Floats, y: Floats) -> NDArray[np.bool_]:
+    """Return whether the map of match g takes match m about where it goes, (P, g, m)."""
+    cos, sin = linear[..., 0, 0, None], linear[..., 1, 0, None]
+    way_x = x[:, None, :, 0] - x[:, :, None, 0]
+    way_y = x[:, None, :, 1] - x[:, :, None, 1]
+    went_x = y[:, None, :, 0] - y[:, :, None, 0]
+    went_y = y[:, None, :, 1] - y[:, :, None, 1]
+    off_x = cos * way_x - sin * way_y - went_x
+    off_y = sin * way_x + cos * way_y - went_y
+    allowed = _TOLERANCES[0] + _SLACK * np.sqrt(went_x * went_x + went_y * went_y)
+    return np.asarray(off_x * off_x + off_y * off_y < allowed * allowed, np.bool_)
+
+
 def _refined(
     linear: Floats, support: NDArray[np.bool_], x: Floats, y: Floats, used: NDArray[np.bool_]
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return affine maps fitted to their own inliers in a few rounds, and the last inliers."""
+    """Return affine maps fitted to their own inliers in a few rounds, and the last inliers.
+
+    The fit is the least change of the guess, by ridge regression: the normal matrices are
+    2 x 2, so P pairs are solved at once.
+    """
     shift = np.zeros(linear.shape[:-1], np.float32)
+    ridge = np.eye(2, dtype=np.float32) * _STIFFNESS**2
     for tolerance in _TOLERANCES[1:]:
-        weight = support.astype(np.float32)[..., None]
-        mass = np.maximum(weight.sum(axis=2), 1e-6)
-        mean_x, mean_y = (weight * x).sum(axis=2) / mass, (weight * y).sum(axis=2) / mass
-        centred = (x - mean_x[:, :, None]) * weight
-        rest = (y - mean_y[:, :, None]) - np.einsum("pgij,pgmj->pgmi", linear, centred)
-        spread = np.einsum("pgmi,pgmj->pgij", centred, centred)
-        spread += np.eye(2, dtype=np.float32) * _STIFFNESS**2
-        linear = linear + np.einsum("pgmi,pgmj->pgij", rest * weight, centred) @ np.linalg.inv(
-            spread
-        )
-        shift = mean_y - np.einsum("pgij,pgj->pgi", linear, mean_x)
-        landed = np.einsum("pgij,pgmj->pgmi", linear, np.broadcast_to(x, centred.shape))
-        off = ((landed + shift[:, :, None] - y) ** 2).sum(-1)
-        support = (off < tolerance**2) & used
+        weight = support.astype(np.float32)
+        mass = np.maximum(weight.sum(axis=2), 1e-6)[..., None]
+        mean_x, mean_y = weight @ x / mass, weight @ y / mass
+        centred = (x[:, None] - mean_x[:, :, None]) * weight[..., None]
+        rest = (y[:, None] - mean_y[:, :, None]) * weight[..., None]
+        rest -= centred @ linear.swapaxes(-1, -2)
+        spread = centred.swapaxes(-1, -2) @ centred + ridge
+        linear = linear + rest.swapaxes(-1, -2) @ centred @ np.linalg.inv(spread)
+        shift = mean_y - (linear @ mean_x[..., None])[..., 0]
+        off = x[:, None] @ linear.swapaxes(-1, -2) + shift[:, :, None] - y[:, None]
+        distance = off[..., 0] * off[..., 0] + off[..., 1] * off[..., 1]
+        support = (distance < tolerance**2) & used[:, None]
     return np.concatenate([linear, shift[..., None]], -1), support
 
 
@@ -211,9 +221,9 @@ def support(
     )
     rows = np.arange(len(a))[:, None]
     from_, to = features.places[a][rows, index_a], features.places[b][rows, index_b]
-    landed = np.einsum("pij,pmj->pmi", maps[..., :2], from_[..., :2]) + maps[:, None, :, 2]
-    off = ((landed - to[..., :2]) ** 2).sum(-1)
-    agreeing = (off < _TOLERANCES[-1] ** 2) & used
+    off = from_[..., :2] @ maps[..., :2].swapaxes(-1, -2) + maps[:, None, :, 2] - to[..., :2]
+    distance = off[..., 0] * off[..., 0] + off[..., 1] * off[..., 1]
+    agreeing = (distance < _TOLERANCES[-1] ** 2) & used
     return Alignment(
         maps=maps,
         inliers=_distinct(from_, to, agreeing),

@@ -10,7 +10,7 @@ from curate.dedup.calibrate import BUILT_IN, Judge, fitted, threshold_for
 from curate.dedup.candidates import from_hashes, from_points
 from curate.dedup.config import DedupConfig
 from curate.dedup.features import Features, working_copy
-from curate.dedup.practice import enlargement, findings_on_made_copies
+from curate.dedup.practice import findings_on_made_copies
 from curate.dedup.tables import Images, PixelReader, Pixels
 from curate.dedup.verify import Findings, Verifier, joined
 from curate.records import Progress, task
@@ -60,7 +60,6 @@ class NearCopies:
         self._config = config
         self._progress = progress
         self._features = Features.empty(len(rows), max_bytes=config.memory_bytes)
-        enlarged = np.ones(len(rows), np.float32)
         blocks = [
             range(start, min(start + _BATCH, len(rows))) for start in range(0, len(rows), _BATCH)
         ]
@@ -68,13 +67,12 @@ class NearCopies:
         def extract(block: range) -> int:
             for row, image in zip(block, self._read(block), strict=True):
                 self._features.fill(row, working_copy(image))
-                enlarged[row] = enlargement(image)
             return len(block)
 
         with task(progress, "finding points", len(rows)):
             for done in ordered_map(extract, blocks, ahead=8):
                 progress.advance(done)
-        self._verifier = Verifier(self._features, self._read, enlarged)
+        self._verifier = Verifier(self._features, self._read)
         self._judge = BUILT_IN
 
     def verified(self, extra: tuple[Ints, Ints] | None = None) -> Verified:

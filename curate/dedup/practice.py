@@ -7,18 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.dedup.alter import made_copy
-from curate.dedup.features import WORKING_SIDE, Features, working_copy
+from curate.dedup.features import Features, working_copy
 from curate.dedup.verify import Findings, Verifier
 from curate.threads import ordered_map
 
 Pixels = NDArray[np.uint8]
 
 _CACHED_SIDE = 256  # px, short side of cached images: made copies get no better
-
-
-def enlargement(pixels: Pixels) -> float:
-    """Return how much an image is enlarged to its working size, at least 1."""
-    return max(1.0, WORKING_SIDE / int(min(pixels.shape[:2])))
 
 
 def findings_on_made_copies(originals: Sequence[Pixels], *, seed: int) -> Findings:
@@ -45,11 +40,7 @@ def findings_on_made_copies(originals: Sequence[Pixels], *, seed: int) -> Findin
 
     for _ in ordered_map(fill, range(2 * n)):
         pass
-    verifier = Verifier(
-        features,
-        lambda rows: [images[row] for row in rows],
-        np.array([enlargement(image) for image in images], np.float32),
-    )
+    verifier = Verifier(features, lambda rows: [images[row] for row in rows])
     a = np.tile(np.arange(n, dtype=np.int64), 2)
     return verifier.by_points(a, a + n, np.repeat([False, True], n))
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from curate.dedup import geometry
 from curate.dedup.calibrate import BUILT_IN
-from curate.dedup.evidence import NAMES, measure, refined
+from curate.dedup.colour import colours_of
+from curate.dedup.evidence import NAMES, Working, measure, refined
 from curate.dedup.features import Features, working_copy
 from curate.threads import ordered_map
 
 Ints = NDArray[np.int64]
-Grey = NDArray[np.uint8]
 ReadPixels = Callable[[Sequence[int]], list[NDArray[np.uint8]]]
 
 _BLOCK = 64  # pairs aligned at a time
@@ -36,7 +36,7 @@ class Findings:
         mirror: (P,) bool, first image mirrored.
         maps: (P, 2, 3) float32, working px of ``a`` to working px of ``b``.
         inliers: (P,) int32.
-        evidence: (P, 16) float32, NaN where the images cannot be laid over each other.
+        evidence: (P, 22) float32, NaN where the images cannot be laid over each other.
     """
 
     a: Ints
@@ -85,12 +85,11 @@ def joined(parts: Sequence[Findings]) -> Findings:
 class Verifier:
     """Lays images over each other and measures how well they agree."""
 
-    def __init__(self, features: Features, read: ReadPixels, enlarged: NDArray[np.float32]) -> None:
-        """Take the features of N images, a reader of their pixels by row, and their enlargement."""
+    def __init__(self, features: Features, read: ReadPixels) -> None:
+        """Take the features of N images and a reader of their cached pixels by row."""
         self._features = features
         self._read = read
-        self._enlarged = enlarged
-        self._cache: OrderedDict[int, Grey] = OrderedDict()
+        self._cache: OrderedDict[int, Working] = OrderedDict()
         self._lock = Lock()
 
     def by_points(
@@ -144,35 +143,34 @@ class Verifier:
     def _measured(
         self, a: Ints, b: Ints, mirror: NDArray[np.bool_], found: geometry.Alignment
     ) -> Findings:
-        greys = self._working(np.unique(np.concatenate([a, b])).tolist())
+        copies = self._working(np.unique(np.concatenate([a, b])).tolist())
         evidence = np.full((len(a), len(NAMES)), np.nan, np.float32)
         maps = found.maps.copy()
         for row, (i, j) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
             points = (int(found.inliers[row]), int(found.matches[row]))
-            enlarged = float(max(self._enlarged[i], self._enlarged[j]))
-            first = measure(greys[i], greys[j], maps[row], points=points, enlarged=enlarged)
+            first = measure(copies[i], copies[j], maps[row], points=points)
             if first is None:
                 continue
             evidence[row] = first
             doubt = float(BUILT_IN.probability(first[None])[0])
             if not _DOUBT[0] < doubt < _DOUBT[1]:
                 continue
-            finer = refined(greys[i], greys[j], maps[row])
-            again = measure(greys[i], greys[j], finer, points=points, enlarged=enlarged)
+            finer = refined(copies[i].grey, copies[j].grey, maps[row])
+            again = measure(copies[i], copies[j], finer, points=points)
             if again is not None and again[_CORRELATION] > first[_CORRELATION]:
                 evidence[row], maps[row] = again, finer
         return Findings(
             a=a, b=b, mirror=mirror, maps=maps, inliers=found.inliers, evidence=evidence
         )
 
-    def _working(self, rows: list[int]) -> dict[int, Grey]:
+    def _working(self, rows: list[int]) -> dict[int, Working]:
         """Return working copies by row; recent ones are held."""
         with self._lock:
             found = {row: self._cache[row] for row in rows if row in self._cache}
         missing = [row for row in rows if row not in found]
         if missing:
             fresh = {
-                row: working_copy(pixels)
+                row: _working_of(pixels)
                 for row, pixels in zip(missing, self._read(missing), strict=True)
             }
             found |= fresh
@@ -181,6 +179,16 @@ class Verifier:
                 while len(self._cache) > _CACHED:
                     self._cache.popitem(last=False)
         return found
+
+
+def _working_of(pixels: NDArray[np.uint8]) -> Working:
+    grey = working_copy(pixels)
+    height, width = grey.shape
+    return Working(
+        grey=grey,
+        colours=colours_of(pixels, (height, width)),
+        enlarged=max(1.0, height / int(pixels.shape[0])),
+    )
 
 
 def _nothing() -> Findings:

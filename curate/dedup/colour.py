@@ -1,0 +1,107 @@
+"""Does one global change of colour explain how two aligned images differ?
+
+A filter, a faded print or a change of white balance moves all pixels by one rule; two shirts on one
+floor are moved by two. Chroma of the one image is predicted from the other by a linear rule that
+holds everywhere, brightness likewise; where the rule fails, colours conflict.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+SHRINK = 4  # the colours of a working copy are held at a quarter of its size
+_CHROMA_OFF = 12.0  # levels of 255
+_SHADE_OFF = 30.0
+_TRIMMED = 0.7  # share of the pixels, the best explained, that take part in the second fit
+_GREY = 3.0  # levels; chroma that varies less is no colour
+_CORRELATED = 0.7  # chroma of all but 2 % of copies correlates more
+_MIN_PIXELS = 24
+
+
+def colours_of(pixels: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return the small colour image that belongs to a working copy, (h, w, 3) uint8, YCrCb.
+
+    Args:
+        pixels: (H, W, 3) uint8, RGB.
+        shape: Height and width of the working copy in px.
+    """
+    size = (max(2, round(shape[1] / SHRINK)), max(2, round(shape[0] / SHRINK)))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb), np.uint8)
+
+
+def conflicts(
+    a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats
+) -> tuple[float, float, float]:
+    """Return how far one global change of colour explains the overlap.
+
+    Args:
+        a: (h, w, 3) uint8, YCrCb, from `colours_of`.
+        b: (h, w, 3) uint8.
+        a_to_b: (2, 3) float32, working px of the first to working px of the second.
+
+    Returns:
+        Shares of the overlap whose chroma and whose brightness conflict, in [0, 1], and what the
+        correlation of chroma lacks to 0.7, in [0, 0.7]. All but the brightness are 0 if either
+        image is grey or tinted grey: grey follows from any colour.
+    """
+    shift = (a_to_b[:, :2].sum(axis=1) * 1.5 + a_to_b[:, 2] - 1.5) / SHRINK
+    small = np.concatenate([a_to_b[:, :2], shift[:, None]], axis=1).astype(np.float32)
+    into = cv2.invertAffineTransform(small)
+    size = (b.shape[1], b.shape[0])
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpAffine(a, into, size, flags=how)
+    inside = cv2.warpAffine(np.full(a.shape[:2], 255, np.uint8), into, size, flags=how) == 255
+    x, y = warped[inside].astype(np.float32), b[inside].astype(np.float32)
+    if len(x) < _MIN_PIXELS:
+        return 0.0, 0.0, 0.0
+    x[:, 1:] -= 128
+    y[:, 1:] -= 128
+    shade = min(_off(x[:, 0], y[:, 0], _SHADE_OFF), _off(y[:, 0], x[:, 0], _SHADE_OFF))
+    if _is_tinted_grey(x) or _is_tinted_grey(y):
+        return 0.0, shade, 0.0
+    chroma = max(
+        min(_off(x[:, k], y[:, k], _CHROMA_OFF), _off(y[:, k], x[:, k], _CHROMA_OFF))
+        for k in (1, 2)
+    )
+    lacking = _CORRELATED - _chroma_correlation(x[:, 1:], y[:, 1:])
+    return chroma, shade, max(0.0, lacking)
+
+
+def _is_tinted_grey(colours: Floats) -> bool:
+    """Whether chroma is small or grows in proportion to brightness, as in sepia."""
+    luma, chroma = colours[:, 0], colours[:, 1:]
+    tint = luma @ chroma / (float(luma @ luma) + 1.0)
+    rest = float(((chroma - luma[:, None] * tint) ** 2).mean())
+    return rest < max(_GREY**2, 0.05 * float((chroma**2).mean()))
+
+
+def _chroma_correlation(x: Floats, y: Floats) -> float:
+    """Return the correlation of both chroma channels, (n, 2), the livelier one counting more.
+
+    Negative ones count as 0: no filter turns colours into their opposites and leaves brightness.
+    """
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    shared = np.maximum((x * y).mean(axis=0), 0).sum()
+    spread = np.sqrt((x * x).mean(axis=0) * (y * y).mean(axis=0)).sum()
+    return float((shared + _GREY) / (spread + _GREY))
+
+
+def _off(x: Floats, y: Floats, limit: float) -> float:
+    """Return the share of ``y``, (n,), that is off the best line through ``x`` by over ``limit``.
+
+    The line may not fall. It is fitted twice, the second time without the worst explained.
+    """
+    rest = _rest(x, y, slice(None))
+    place = int(_TRIMMED * (len(rest) - 1))
+    kept = rest <= np.partition(rest, place)[place]
+    return float((_rest(x, y, kept) > limit).mean())
+
+
+def _rest(x: Floats, y: Floats, kept: NDArray[np.bool_] | slice) -> Floats:
+    mean_x, mean_y = float(x[kept].mean()), float(y[kept].mean())
+    way = x[kept] - mean_x
+    gain = max(0.0, float(way @ (y[kept] - mean_y)) / (float(way @ way) + 1.0))
+    return np.asarray(np.abs(y - mean_y - gain * (x - mean_x)), np.float32)
