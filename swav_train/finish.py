@@ -13,19 +13,17 @@ from swav_train.multicrop import normalise, squash
 from swav_train.source import PixelSource, generator_of
 from swav_train.state import TrainState
 
-SAMPLE = 4096
 BATCH = 256
 CALIBRATION_BATCHES = 4
 
 
-def finish(state: TrainState, source: PixelSource) -> tuple[Whitening, float]:
+def finish(state: TrainState, source: PixelSource, *, n_sample: int) -> tuple[Whitening, float]:
     """Make the model ready for use, in place.
-
-    At most 4,096 random training images are used, whole.
 
     Args:
         state: Its model is changed: averaged weights if there are any, evaluation mode.
         source: The training images.
+        n_sample: Images to use, drawn at random, whole.
 
     Returns:
         The whitening of the features, and the entropy of the prototypes nearest to the images over
@@ -36,7 +34,7 @@ def finish(state: TrainState, source: PixelSource) -> tuple[Whitening, float]:
         for name, average in state.average.items():
             model.get_parameter(name).copy_(average)
     model.normalise_prototypes()
-    batches = _whole_images(source, state.config, state.device)
+    batches = _whole_images(source, state.config, state.device, n_sample)
     calibrate_batch_norm(model, batches[:CALIBRATION_BATCHES])
     model.eval()
     with torch.no_grad():
@@ -49,8 +47,10 @@ def finish(state: TrainState, source: PixelSource) -> tuple[Whitening, float]:
     return whitening, usage_entropy(counts)
 
 
-def _whole_images(source: PixelSource, config: TrainConfig, device: torch.device) -> list[Tensor]:
-    chosen = torch.randperm(len(source), generator=generator_of(config.seed, "finish"))[:SAMPLE]
+def _whole_images(
+    source: PixelSource, config: TrainConfig, device: torch.device, n_sample: int
+) -> list[Tensor]:
+    chosen = torch.randperm(len(source), generator=generator_of(config.seed, "finish"))[:n_sample]
     parts = chosen.split(BATCH)
     if len(parts) > 1 and len(parts[-1]) < BATCH // 2:
         parts = parts[:-1]

@@ -46,6 +46,8 @@ METRICS = "metrics.jsonl"
 CHECKPOINT_SECONDS = 10.0
 CHECKPOINT_SHARE = 0.05
 STEPS_BEFORE_JUDGEMENT = 50
+MOST_FINISH_IMAGES = 4096
+FEWEST_FINISH_IMAGES = 512
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -235,15 +237,23 @@ class _Run:
         return agreed(self.state.seconds / (self.budget_seconds - self._seconds_to_finish()))
 
     def _seconds_to_finish(self) -> float:
-        """Return the time that the work after the last step will take, from the pace so far.
+        """Return the time that the work after the last step will take, from the pace so far."""
+        return 1 + self._finish_sample() * self._seconds_to_describe()
 
-        It makes two forward passes over whole images in float32, which cost 0.55 of the training
-        of one crop each, measured, and a few small things.
+    def _seconds_to_describe(self) -> float:
+        """Return the time for one image of the work after the last step.
+
+        Two passes in float32, each 0.55 of the training of one crop, measured, and small things.
         """
-        n_sample = min(4096, len(self.source))
-        per_crop = self.state.seconds / (self.state.step * self.config.batch_size)
-        seconds = 2 + 2.4 * 0.55 * n_sample * per_crop / self.config.n_crops
-        return min(seconds, 0.5 * (self.budget_seconds or 0))
+        per_image = self.state.seconds / (self.state.step * self.config.batch_size)
+        return 2.4 * 0.55 * per_image / self.config.n_crops
+
+    def _finish_sample(self) -> int:
+        """Return how many images to finish with: fewer where they took over a tenth of a budget."""
+        if self.budget_seconds is None:
+            return MOST_FINISH_IMAGES
+        affordable = int(0.1 * self.budget_seconds / max(self._seconds_to_describe(), 1e-9))
+        return min(len(self.source), MOST_FINISH_IMAGES, max(FEWEST_FINISH_IMAGES, affordable))
 
     def _open(self, init: Path | None) -> None:
         self.out.mkdir(parents=True, exist_ok=True)
@@ -363,7 +373,8 @@ class _Run:
 
     def _close(self) -> TrainResult:
         state = self.state
-        whitening, entropy = finish(state, self.source)
+        n_sample = int(agreed(self._finish_sample()))
+        whitening, entropy = finish(state, self.source, n_sample=n_sample)
         self.progress()
         result = TrainResult(
             folder=self.out,

@@ -31,7 +31,7 @@ def test_thirty_epochs_on_real_images_beat_the_untrained_network(pieces, tmp_pat
         overrides={"epochs": 30},
     )
     state = new_state(config, torch.device("cpu"))
-    whitening, _ = finish(state, PixelSource(images, size=32))
+    whitening, _ = finish(state, PixelSource(images, size=32), n_sample=450)
     untrained = Encoder(state.model, whitening, image_size=32, device=torch.device("cpu"))
     result = train(images, config, tmp_path)
     trained = load_encoder(tmp_path, device="cpu")

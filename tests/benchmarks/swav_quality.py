@@ -1,0 +1,175 @@
+"""How good the features are: k-NN on labels that training never sees.
+
+    python tests/benchmarks/swav_quality.py FOLDER [--minutes 20] [--rows ours,queue] [--threads 2]
+
+FOLDER holds one subfolder per class, or ``train`` and ``test`` folders of such. Without a ``test``
+folder, 30 % of each class are held out; training sees all pixels, but no labels. k-NN: weighted
+votes of the 20 nearest by cosine, weights exp(cosine / 0.1). Prints one line per row as it ends.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.functional import normalize
+
+from swav_train.__main__ import list_images, median_side, read_squares
+from swav_train.config import derive_config
+from swav_train.encoder import Encoder, load_encoder
+from swav_train.finish import finish
+from swav_train.loop import train
+from swav_train.metrics import usage_entropy
+from swav_train.multicrop import squash
+from swav_train.source import PixelSource
+from swav_train.state import new_state
+
+CPU = torch.device("cpu")
+ROWS = {
+    "ours": {},
+    "pretrained": {"pretrained": True},
+    "multi-crop": {"crops": "2x{full}+2x{small}"},
+    "epsilon 0.02": {"epsilon": 0.02},
+    "epsilon 0.1": {"epsilon": 0.1},
+    "epsilon 0.5": {"epsilon": 0.5},
+    "K 30": {"n_prototypes": 30},
+    "K 1000": {"n_prototypes": 1000},
+    "K 3000": {"n_prototypes": 3000},
+    "batch 64": {"batch_size": 64, "queue_size": 0},
+    "batch 64 with queue": {"batch_size": 64, "queue_size": 1024, "queue_start_epoch": 3},
+    "LARS": {"optimizer": "lars", "learning_rate": 0.6, "weight_decay": 1e-6},
+}
+
+
+def labels_of(paths):
+    names = sorted({path.parent.name for path in paths})
+    return torch.tensor([names.index(path.parent.name) for path in paths])
+
+
+def held_out(labels, share=0.3):
+    """Return a mask of the held-out images: a share of each class, chosen by a fixed seed."""
+    rng = np.random.default_rng(0)
+    mask = torch.zeros(len(labels), dtype=torch.bool)
+    for label in labels.unique():
+        members = torch.nonzero(labels == label).flatten().numpy()
+        mask[rng.permutation(members)[: round(share * len(members))]] = True
+    return mask
+
+
+def knn_accuracy(embeddings, labels, is_test, k=20, temperature=0.1):
+    known, asked = embeddings[~is_test], embeddings[is_test]
+    similarity, neighbours = (asked @ known.t()).topk(k)
+    votes = torch.zeros(len(asked), int(labels.max()) + 1)
+    votes.scatter_add_(1, labels[~is_test][neighbours], (similarity / temperature).exp())
+    return (votes.argmax(dim=1) == labels[is_test]).float().mean().item()
+
+
+def encode_all(encoder, pixels):
+    parts = [
+        encoder.encode(squash(torch.from_numpy(pixels[i : i + 256]), encoder.image_size))
+        for i in range(0, len(pixels), 256)
+    ]
+    return torch.cat([p.embeddings for p in parts]), torch.cat([p.projections for p in parts])
+
+
+class Folder:
+    """Images, labels and which of them are for testing."""
+
+    def __init__(self, folder):
+        self.paths = list_images(folder)
+        self.labels = labels_of(self.paths)
+        self.side = median_side(self.paths)
+        if (folder / "test").is_dir():
+            tops = [path.relative_to(folder).parts[0] for path in self.paths]
+            self.is_test = torch.tensor([top == "test" for top in tops])
+            self.learns_from = ~self.is_test
+        else:
+            self.is_test = held_out(self.labels)
+            self.learns_from = torch.ones(len(self.paths), dtype=torch.bool)
+
+    def config(self, overrides, minutes, threads):
+        return derive_config(
+            n_images=int(self.learns_from.sum()),
+            side_px=self.side,
+            device="cpu",
+            n_cores=threads,
+            budget_seconds=60 * minutes,
+            overrides=overrides,
+        )
+
+
+def overrides_of(row, folder):
+    """Return the settings of a row, sizes filled in."""
+    settings = dict(ROWS[row])
+    if "crops" in settings:
+        full = folder.config({}, 1, 1).image_size
+        small = max(16, 8 * round(0.6 * full / 8))
+        settings["crops"] = settings["crops"].format(full=full, small=small)
+    return settings
+
+
+def measure(row, folder, arguments):
+    config = folder.config(overrides_of(row, folder), arguments.minutes, arguments.threads)
+    pixels, aspects = read_squares(folder.paths, config.cache_size)
+    learned = folder.learns_from.numpy()
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as out:
+        result = train(
+            pixels[learned],
+            config,
+            Path(out),
+            budget_seconds=60 * arguments.minutes,
+            aspects=aspects[learned],
+        )
+        seconds = time.perf_counter() - began
+        encoder = load_encoder(Path(out), device="cpu")
+    embeddings, projections = encode_all(encoder, pixels)
+    nearest = (projections[folder.is_test] @ encoder.prototypes.t()).argmax(dim=1)
+    usage = usage_entropy(torch.bincount(nearest, minlength=len(encoder.prototypes)))
+    return (
+        f"| {row} | {knn_accuracy(embeddings, folder.labels, folder.is_test):.3f} | "
+        f"{result.metrics.loss_ratio:.3f} | {result.usage_entropy:.3f} | {usage:.3f} | "
+        f"{result.metrics.view_agreement:.2f} | {result.epochs} | {seconds:.0f} |"
+    )
+
+
+def baselines(folder):
+    """Yield the rows that need no training: pixels, and the network before its first step."""
+    config = folder.config({}, 1, 1)
+    pixels, aspects = read_squares(folder.paths, config.cache_size)
+    flat = squash(torch.from_numpy(pixels), 32).flatten(1).float()
+    flat = normalize(flat - flat.mean(dim=0), dim=1)
+    yield f"| pixels | {knn_accuracy(flat, folder.labels, folder.is_test):.3f} | | | | | | |"
+    state = new_state(config, CPU)
+    learned = folder.learns_from.numpy()
+    source = PixelSource(pixels[learned], size=config.cache_size, aspects=aspects[learned])
+    whitening, _ = finish(state, source, n_sample=4096)
+    untrained = Encoder(state.model, whitening, image_size=config.image_size, device=CPU)
+    embeddings, _ = encode_all(untrained, pixels)
+    accuracy = knn_accuracy(embeddings, folder.labels, folder.is_test)
+    yield f"| untrained | {accuracy:.3f} | | | | | | |"
+
+
+def main():
+    """Print the table, row by row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--rows", default=",".join(ROWS), help="Some of: " + "; ".join(ROWS))
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    folder = Folder(arguments.folder)
+    print("| row | k-NN | loss / log K | usage, train | usage, test | views | epochs | seconds |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for line in baselines(folder):
+        print(line, flush=True)
+    for row in ROWS:
+        if row in arguments.rows.split(","):
+            print(measure(row, folder, arguments), flush=True)
+
+
+if __name__ == "__main__":
+    main()
