@@ -14,9 +14,11 @@ from curate.version import __version__
 if TYPE_CHECKING:
     from curate.stages.cluster import ClusterConfig, ClusterResult, cluster
     from curate.stages.dedup import DedupConfig, DedupResult, dedup
+    from curate.stages.diff import DiffResult, diff
     from curate.stages.embed import EmbedConfig, EmbedResult, embed
     from curate.stages.export import ExportConfig, ExportResult, export
     from curate.stages.info import InfoResult, info
+    from curate.stages.merge import MergeResult, merge
     from curate.stages.probe import ProbeConfig, ProbeResult, probe
     from curate.stages.sample import SampleConfig, SampleResult, sample
     from curate.stages.split import SplitConfig, SplitResult, split
@@ -27,11 +29,13 @@ __all__ = [
     "ClusterResult",
     "DedupConfig",
     "DedupResult",
+    "DiffResult",
     "EmbedConfig",
     "EmbedResult",
     "ExportConfig",
     "ExportResult",
     "InfoResult",
+    "MergeResult",
     "ProbeConfig",
     "ProbeResult",
     "SampleConfig",
@@ -43,9 +47,11 @@ __all__ = [
     "__version__",
     "cluster",
     "dedup",
+    "diff",
     "embed",
     "export",
     "info",
+    "merge",
     "probe",
     "sample",
     "split",

@@ -66,7 +66,17 @@ class ExportAs(StrEnum):
     SYMLINK = "symlink"
     HARDLINK = "hardlink"
     COPY = "copy"
+    TAR = "tar"
+    PARQUET = "parquet"
     LIST = "list"
+
+
+class Layout(StrEnum):
+    """Where exported images go below the folder."""
+
+    TREE = "tree"
+    FLAT = "flat"
+    SPLIT_LABEL = "split/label"
 
 
 class Progress(Protocol):

@@ -9,9 +9,11 @@ import typer
 
 from curate.cli.cluster import cluster
 from curate.cli.dedup import dedup
+from curate.cli.diff import diff
 from curate.cli.embed import embed
 from curate.cli.export import export
 from curate.cli.info import info
+from curate.cli.merge import merge
 from curate.cli.probe import probe
 from curate.cli.sample import sample
 from curate.cli.screen import print_json, say
@@ -22,7 +24,7 @@ from curate.files import disk_error
 from curate.version import __version__
 
 INTERRUPTED = 130
-COMMANDS = (train, embed, cluster, dedup, sample, split, export, probe, info)
+COMMANDS = (train, embed, cluster, dedup, sample, split, export, diff, merge, probe, info)
 
 app = typer.Typer(
     name="curate",

@@ -7,7 +7,7 @@ import typer
 
 from curate.cli import options
 from curate.cli.screen import run_stage
-from curate.records import ExportAs
+from curate.records import ExportAs, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +18,20 @@ if TYPE_CHECKING:
 def export(
     manifest: options.AManifest,
     to: Annotated[Path, typer.Option(help="New or empty folder for the images.")],
-    form: Annotated[ExportAs, typer.Option("--as", help="Links, copies or a list of paths.")] = (
-        ExportAs.SYMLINK
-    ),
+    form: Annotated[
+        ExportAs,
+        typer.Option("--as", help="Links, copies, WebDataset tars, Parquet with bytes, a list."),
+    ] = ExportAs.SYMLINK,
+    layout: Annotated[
+        Layout, typer.Option(help="As in the source, in one folder, or by split and label.")
+    ] = Layout.TREE,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help="Rows to take, such as \"split = 'train' and keep\" (DuckDB's SQL).",
+            show_default="selected, else kept",
+        ),
+    ] = None,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -35,7 +46,7 @@ def export(
     from curate.stages.export import ExportConfig
     from curate.stages.export import export as run
 
-    config = ExportConfig(form=form)
+    config = ExportConfig(form=form, layout=layout, where=where)
     run_stage(
         lambda progress: run(manifest, to, config, progress=progress),
         _describe,

@@ -1,19 +1,21 @@
-"""Export: take the images of a manifest out, as links, copies or a list."""
+"""Export: take the images of a manifest out, as links, copies, archives or lists."""
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.archives import ParquetShards, TarShards
 from curate.errors import InputError, UsageError
 from curate.files import disk_errors, remove
-from curate.manifest import read_manifest
-from curate.records import ExportAs, Progress, Silent, Status, task
+from curate.manifest import Manifest, read_manifest
+from curate.records import ExportAs, Layout, Progress, Silent, Status, task
 from curate.sources import file_of, unescape
+from curate.where import matching
 
 LIST = "images.txt"
 
@@ -23,10 +25,14 @@ class ExportConfig:
     """What the stage needs to know.
 
     Attributes:
-        form: Links, copies or a list.
+        form: Links, copies, WebDataset archives, Parquet with the files' bytes, or a list.
+        layout: Paths in the folder: as in the source, all in one folder, or split and label.
+        where: Rows to take, an expression of DuckDB; None takes the selected ones, or those kept.
     """
 
     form: ExportAs = ExportAs.SYMLINK
+    layout: Layout = Layout.TREE
+    where: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +41,7 @@ class ExportResult:
 
     Attributes:
         folder: Where the images are.
-        form: Links, copies or a list.
+        form: How they were taken out.
         n_images: Images taken out.
     """
 
@@ -67,28 +73,32 @@ def export(
         ResourceError: The disk is full.
     """
     config = config or ExportConfig()
-    progress = progress or Silent()
     read = read_manifest(Path(manifest))
-    source, folder = Path(read.source), Path(to).absolute()
-    _check_folder(folder, source)
-    paths = read.table.filter(_is_wanted(read.table))["path"].to_pylist()
+    folder = Path(to).absolute()
+    _check_folder(folder, Path(read.source))
+    table = read.table.filter(_is_wanted(read, config))
+    names = _names(table, config.layout)
     scratch = folder.with_name(f".{folder.name}.partial")
     with disk_errors(folder):
         try:
             remove(scratch)
             scratch.mkdir(parents=True)
-            with task(progress, "export", len(paths)):
-                _fill(scratch, source, paths, config.form, progress)
+            with task(progress or Silent(), "export", len(table)):
+                items = _items(read.source, table, names, progress or Silent())
+                _fill(scratch, table, items, config.form)
             if folder.exists():
                 folder.rmdir()
             scratch.rename(folder)
         finally:
             remove(scratch)
-    return ExportResult(folder=str(to), form=config.form.value, n_images=len(paths))
+    return ExportResult(folder=str(to), form=config.form.value, n_images=len(table))
 
 
-def _is_wanted(table: pa.Table) -> pa.ChunkedArray:
+def _is_wanted(manifest: Manifest, config: ExportConfig) -> pa.ChunkedArray:
+    table = manifest.table
     usable = pc.equal(table["status"], Status.OK.value)
+    if config.where is not None:
+        return pc.and_(usable, pa.array(matching(table, config.where)))
     for column in ("selected", "keep"):
         if column in table.column_names:
             return pc.and_(usable, pc.fill_null(table[column], fill_value=False))
@@ -112,23 +122,54 @@ def _check_folder(folder: Path, source: Path) -> None:
         )
 
 
-def _fill(folder: Path, source: Path, paths: list[str], form: ExportAs, progress: Progress) -> None:
-    if form is ExportAs.LIST:
-        lines = [os.fsencode(file_of(source, path)) for path in paths]
-        (folder / LIST).write_bytes(b"".join(line + b"\n" for line in lines))
-        progress.advance(len(paths))
-        return
-    put = _ways()[form]
+def _names(table: pa.Table, layout: Layout) -> list[Path]:
+    """Return where each image goes below the folder; no two in one place.
+
+    Raises:
+        InputError: A path of the manifest would leave the folder.
+        UsageError: The layout needs a column that is not there.
+    """
+    paths = [_inside(path) for path in table["path"].to_pylist()]
+    match layout:
+        case Layout.TREE:
+            return paths
+        case Layout.FLAT:
+            return _apart([Path(path.name) for path in paths])
+        case Layout.SPLIT_LABEL:
+            folders = [
+                Path(*(_inside(str(part or "none")) for part in row))
+                for row in zip(*(_column(table, name) for name in ("split", "label")), strict=True)
+            ]
+            joined = [folder / path.name for folder, path in zip(folders, paths, strict=True)]
+            return _apart(joined)
+
+
+def _column(table: pa.Table, name: str) -> list[str | None]:
+    """Return a column's values.
+
+    Raises:
+        UsageError: There is no such column.
+    """
+    if name not in table.column_names:
+        raise UsageError(
+            f"the manifest has no column {name!r}, which the layout needs",
+            hint="run `curate split` and `curate cluster --labels folder` first",
+        )
+    return list(table[name].to_pylist())
+
+
+def _apart(paths: Sequence[Path]) -> list[Path]:
+    """Return paths with a number before the ending where one was given out before."""
+    used: set[Path] = set()
+    apart = []
     for path in paths:
-        origin, target = file_of(source, path), folder / _inside(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not origin.is_file():
-            raise InputError(
-                f"{origin} is gone since the manifest was written",
-                hint="write the manifest again with `curate cluster` or `curate dedup`",
-            )
-        put(origin, target)
-        progress.advance()
+        other, number = path, 1
+        while other in used:
+            number += 1
+            other = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        used.add(other)
+        apart.append(other)
+    return apart
 
 
 def _inside(path: str) -> Path:
@@ -146,19 +187,63 @@ def _inside(path: str) -> Path:
     return Path(name)
 
 
-def _ways() -> dict[ExportAs, Callable[[Path, Path], object]]:
-    return {
-        ExportAs.SYMLINK: lambda origin, target: target.symlink_to(origin),
-        ExportAs.HARDLINK: _hardlink,
-        ExportAs.COPY: shutil.copy2,
-    }
+def _items(
+    source: str, table: pa.Table, names: list[Path], progress: Progress
+) -> Iterator[tuple[Path, Path]]:
+    """Yield the file of each image and its place below the folder.
+
+    Raises:
+        InputError: A file is gone.
+    """
+    for path, name in zip(table["path"].to_pylist(), names, strict=True):
+        origin = file_of(source, path)
+        if not origin.is_file():
+            raise InputError(
+                f"{origin} is gone since the manifest was written",
+                hint="write the manifest again with `curate cluster` or `curate dedup`",
+            )
+        yield origin, name
+        progress.advance()
 
 
-def _hardlink(origin: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(origin.resolve())
-    except OSError as error:
-        raise UsageError(
-            f"{origin} cannot be hard-linked to {target.parent}: {error.strerror}",
-            hint="hard links need one disk; use --as copy or --as symlink",
-        ) from None
+def _fill(
+    folder: Path, table: pa.Table, items: Iterator[tuple[Path, Path]], form: ExportAs
+) -> None:
+    match form:
+        case ExportAs.LIST:
+            with (folder / LIST).open("wb") as file:
+                file.writelines(os.fsencode(origin) + b"\n" for origin, _ in items)
+        case ExportAs.TAR:
+            labels = table["label"].to_pylist()
+            with TarShards(folder) as shards:
+                for label, (origin, name) in zip(labels, items, strict=True):
+                    shards.add(name, origin.read_bytes(), label)
+        case ExportAs.PARQUET:
+            with ParquetShards(folder, table) as rows:
+                for origin, name in items:
+                    rows.add(name, origin.read_bytes())
+        case ExportAs.SYMLINK | ExportAs.HARDLINK | ExportAs.COPY:
+            for origin, name in items:
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _put(origin, target, form)
+
+
+def _put(origin: Path, target: Path, form: ExportAs) -> None:
+    """Link or copy one file.
+
+    Raises:
+        UsageError: It lies on another disk, so that no hard link can be made.
+    """
+    if form is ExportAs.SYMLINK:
+        target.symlink_to(origin)
+    elif form is ExportAs.COPY:
+        shutil.copy2(origin, target)
+    else:
+        try:
+            target.hardlink_to(origin.resolve())
+        except OSError as error:
+            raise UsageError(
+                f"{origin} cannot be hard-linked to {target.parent}: {error.strerror}",
+                hint="hard links need one disk; use --as copy or --as symlink",
+            ) from None

@@ -18,8 +18,10 @@ PROMISED = {
         "--out --level --precision --threshold --keep --protect --against --pairs --sheet --check"
     ),
     "sample": "--size --out --by --within",
-    "export": "--to --as",
+    "export": "--to --as --layout --where",
     "split": "--ratios --stratify --by --stable --out",
+    "diff": "",
+    "merge": "--out --on --columns",
     "probe": "--test --by --neighbors --held-out",
     "info": "",
 }

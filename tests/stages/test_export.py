@@ -6,7 +6,7 @@ import pytest
 from curate import ExportConfig, export
 from curate.errors import InputError, UsageError
 from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
-from curate.records import ExportAs
+from curate.records import ExportAs, Layout
 from tests.conftest import picture, save
 
 
@@ -94,3 +94,95 @@ def test_names_that_are_no_utf8_come_out_as_they_were(place):
     os.rename(os.fsencode(place / "images" / "a.png"), raw)
     export(written(place, ["caf%E9.png"]), place / "out", ExportConfig(form=ExportAs.COPY))
     assert os.listdir(os.fsencode(place / "out")) == [b"caf\xe9.png"]
+
+
+@pytest.fixture
+def labelled(place):
+    """A manifest of three images with label and split, written to m.parquet."""
+    paths = ["a.png", "c.png", "deep/er/b.png"]
+    manifest = written(place, paths, split=["train", "train", "test"], keep=[True, True, True])
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(manifest)
+    column = table.schema.get_field_index("label")
+    table = table.set_column(column, "label", [pa.array(["cat", "dog", None])])
+    pq.write_table(table, manifest)
+    return manifest
+
+
+def test_an_expression_chooses_rows(place, labelled):
+    config = ExportConfig(where="split = 'train' and label != 'cat'")
+    export(labelled, place / "out", config)
+    assert taken(place / "out") == ["c.png"]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "colour = 1",
+        "split =",
+        "true) union select 1 --",
+        "1; select 2",
+        "path = read_text('/etc/passwd')",
+    ],
+)
+def test_an_expression_that_cannot_be_used_is_a_mistake(place, labelled, expression):
+    with pytest.raises(UsageError, match=r"cannot be used|is no expression"):
+        export(labelled, place / "out", ExportConfig(where=expression))
+    assert not (place / "out").exists()
+
+
+def test_flat_names_that_meet_are_told_apart(place):
+    save(place / "images" / "x" / "a.png", picture(7))
+    manifest = written(place, ["a.png", "x/a.png"])
+    export(manifest, place / "out", ExportConfig(layout=Layout.FLAT))
+    assert taken(place / "out") == ["a-2.png", "a.png"]
+
+
+def test_split_and_label_make_an_image_folder_for_torchvision(place, labelled):
+    from torchvision.datasets import ImageFolder
+
+    export(labelled, place / "out", ExportConfig(layout=Layout.SPLIT_LABEL))
+    data = ImageFolder(place / "out" / "train")
+    assert data.classes == ["cat", "dog"]
+    assert len(data) == 2
+    assert taken(place / "out")[0] == "test/none/b.png"
+
+
+def test_a_layout_without_its_column_is_a_mistake(place, manifest):
+    with pytest.raises(UsageError, match="no column 'split'"):
+        export(manifest, place / "out", ExportConfig(layout=Layout.SPLIT_LABEL))
+
+
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # it leaves a file open
+def test_tars_are_read_by_webdataset(place, labelled):
+    webdataset = pytest.importorskip("webdataset")
+    export(labelled, place / "out", ExportConfig(form=ExportAs.TAR))
+    data = webdataset.WebDataset(str(place / "out" / "000000.tar"), shardshuffle=False)
+    samples = list(data)
+    assert [sample["__key__"] for sample in samples] == ["00000000-a", "00000001-c", "00000002-b"]
+    assert samples[0]["png"] == (place / "images" / "a.png").read_bytes()
+    assert [sample.get("cls.txt") for sample in samples] == [b"cat", b"dog", None]
+
+
+def test_parquet_is_read_by_datasets(place, labelled, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    export(labelled, place / "out", ExportConfig(form=ExportAs.PARQUET))
+    data = datasets.Dataset.from_parquet(
+        str(place / "out" / "000000.parquet"), cache_dir=str(tmp_path / "cache")
+    ).cast_column("image", datasets.Image())
+    assert len(data) == 3
+    assert data[0]["image"].size == (96, 72)
+    assert data[1]["label"] == "dog"
+
+
+def test_large_exports_are_sharded(place, labelled, monkeypatch):
+    import curate.archives
+
+    monkeypatch.setattr(curate.archives, "SHARD_BYTES", 1)
+    monkeypatch.setattr(curate.archives, "_ROW_GROUP", 1)
+    for form in (ExportAs.TAR, ExportAs.PARQUET):
+        export(labelled, place / form.value, ExportConfig(form=form))
+        assert len(taken(place / form.value)) == 3
