@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from curate.stages.merge import MergeResult, merge
     from curate.stages.probe import ProbeConfig, ProbeResult, probe
     from curate.stages.sample import SampleConfig, SampleResult, sample
+    from curate.stages.search import SearchConfig, SearchResult, search
+    from curate.stages.sheet import SheetConfig, SheetResult, sheet
     from curate.stages.split import SplitConfig, SplitResult, split
     from curate.stages.train import TrainConfig, TrainResult, train
 
@@ -40,6 +42,10 @@ __all__ = [
     "ProbeResult",
     "SampleConfig",
     "SampleResult",
+    "SearchConfig",
+    "SearchResult",
+    "SheetConfig",
+    "SheetResult",
     "SplitConfig",
     "SplitResult",
     "TrainConfig",
@@ -54,6 +60,8 @@ __all__ = [
     "merge",
     "probe",
     "sample",
+    "search",
+    "sheet",
     "split",
     "train",
 ]

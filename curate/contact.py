@@ -1,12 +1,16 @@
-"""Contact sheets: rows of small images with some text below. Pure: pixels in, pixels out."""
+"""Contact sheets: rows of small images with some text below."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+from curate.errors import UsageError
+from curate.files import replacing
 
 Pixels = NDArray[np.uint8]
 
@@ -73,6 +77,20 @@ def _packed(groups: Sequence[Sequence[Tile]], columns: int) -> list[list[Tile | 
         parts = [group[start : start + columns] for start in range(0, len(group), columns)]
         rows += [list(part) for part in parts]
     return [row for row in rows if row]
+
+
+def write_sheet(path: Path, sheet: Pixels) -> None:
+    """Write a sheet as the picture format of the path's ending; it appears whole or not at all.
+
+    Raises:
+        UsageError: The ending names no format.
+        ResourceError: The place cannot be written.
+    """
+    kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}.get(path.suffix.lower())
+    if kind is None:
+        raise UsageError(f"{path} is no picture's name", hint="let it end in .jpg or .png")
+    with replacing(path) as scratch:
+        Image.fromarray(sheet).save(scratch, kind, quality=88)
 
 
 def fitted(text: str) -> str:

@@ -134,7 +134,7 @@ def embed_missing(
     missing = store.missing(content_hashes)
     start = time.perf_counter()
     if missing:
-        encoder = _encoder(model, device)
+        encoder = encoder_of(model, device)
         cache = PixelCache(workspace.pixels)
         with task(progress, "embed", len(missing)):
             for first in range(0, len(missing), SHARD_ROWS):
@@ -162,7 +162,12 @@ def nearest_prototype(projections: Vectors, prototypes: Vectors) -> NDArray[np.i
     return np.concatenate(blocks).astype(np.int32)
 
 
-def _encoder(model: Model, device: str) -> Any:  # noqa: ANN401 - torch is imported late
+def encoder_of(model: Model, device: str) -> Any:  # noqa: ANN401 - torch is imported late
+    """Return a model's encoder.
+
+    Raises:
+        ResourceError: The device is not there.
+    """
     from swav_train.encoder import load_encoder
 
     require_device(device)

@@ -17,6 +17,8 @@ from curate.cli.merge import merge
 from curate.cli.probe import probe
 from curate.cli.sample import sample
 from curate.cli.screen import print_json, say
+from curate.cli.search import search
+from curate.cli.sheet import sheet
 from curate.cli.split import split
 from curate.cli.train import train
 from curate.errors import CurateError
@@ -24,7 +26,21 @@ from curate.files import disk_error
 from curate.version import __version__
 
 INTERRUPTED = 130
-COMMANDS = (train, embed, cluster, dedup, sample, split, export, diff, merge, probe, info)
+COMMANDS = (
+    train,
+    embed,
+    cluster,
+    dedup,
+    sample,
+    split,
+    export,
+    diff,
+    merge,
+    sheet,
+    search,
+    probe,
+    info,
+)
 
 app = typer.Typer(
     name="curate",

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.contact import Tile, draw_sheet
+from curate.contact import Tile, draw_sheet, write_sheet
 from curate.dedup.tables import Copies, Images, Pairs, PixelReader
-from curate.errors import ResourceError
-from curate.files import replacing
 from curate.manifest import DEDUP_COLUMNS
 from curate.records import Level
 
@@ -147,11 +144,7 @@ def write_sheets(
             for number in numbers[start : start + GROUPS_A_SHEET]
         ]
         path = folder / f"groups-{start // GROUPS_A_SHEET + 1:03d}.jpg"
-        done, blob = cv2.imencode(".jpg", cv2.cvtColor(draw_sheet(rows), cv2.COLOR_RGB2BGR))
-        if not done:
-            raise ResourceError(f"{path} cannot be drawn", hint="use fewer groups a sheet")
-        with replacing(path) as scratch:
-            scratch.write_bytes(blob.tobytes())
+        write_sheet(path, draw_sheet(rows))
     return len(numbers)
 
 

@@ -22,6 +22,8 @@ PROMISED = {
     "split": "--ratios --stratify --by --stable --out",
     "diff": "",
     "merge": "--out --on --columns",
+    "sheet": "--where --by --limit --out",
+    "search": "-k --sheet",
     "probe": "--test --by --neighbors --held-out",
     "info": "",
 }

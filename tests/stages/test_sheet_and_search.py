@@ -1,0 +1,61 @@
+import pytest
+from PIL import Image
+
+from curate import SearchConfig, SheetConfig, cluster, search, sheet
+from curate.errors import InputError, UsageError
+from tests.conftest import picture, save
+
+
+@pytest.fixture
+def manifest(trained, tmp_path):
+    cluster(trained / "images", out=tmp_path / "m.parquet", workspace=trained / ".curate")
+    return tmp_path / "m.parquet"
+
+
+def test_a_sheet_shows_what_an_expression_chooses(manifest, trained, tmp_path):
+    config = SheetConfig(where="path like 'red/%'", by="outlier", columns=5)
+    result = sheet(manifest, config, out=tmp_path / "s.jpg", workspace=trained / ".curate")
+    assert (result.n_drawn, result.n_chosen) == (10, 10)
+    with Image.open(tmp_path / "s.jpg") as drawn:
+        assert drawn.format == "JPEG"
+        assert drawn.width > drawn.height
+
+
+def test_a_sheet_of_too_many_takes_even_steps(manifest, trained, tmp_path):
+    config = SheetConfig(limit=4)
+    result = sheet(manifest, config, out=tmp_path / "s.png", workspace=trained / ".curate")
+    assert (result.n_drawn, result.n_chosen) == (4, 26)
+
+
+def test_sheets_that_cannot_be_drawn_say_why(manifest, trained, tmp_path):
+    space = trained / ".curate"
+    with pytest.raises(InputError, match="no readable image"):
+        sheet(manifest, SheetConfig(where="false"), out=tmp_path / "s.jpg", workspace=space)
+    with pytest.raises(UsageError, match="no picture's name"):
+        sheet(manifest, out=tmp_path / "s.txt", workspace=space)
+    with pytest.raises(UsageError, match="no column"):
+        sheet(manifest, SheetConfig(by="colour"), out=tmp_path / "s.jpg", workspace=space)
+
+
+def test_an_image_of_the_folder_finds_itself_first(trained, tmp_path):
+    queries = [trained / "images/red/006.png", trained / "images/blue/005.png"]
+    result = search(
+        queries, SearchConfig(k=3), sheet=tmp_path / "s.jpg", workspace=trained / ".curate"
+    )
+    assert [answer.found[0].path for answer in result.answers] == [str(q) for q in queries]
+    assert result.answers[0].found[0].similarity == pytest.approx(1, abs=1e-3)
+    assert [len(answer.found) for answer in result.answers] == [3, 3]
+    assert (tmp_path / "s.jpg").is_file()
+
+
+def test_a_picture_that_is_not_of_the_folder_is_searched_too(trained, tmp_path):
+    save(tmp_path / "new.png", picture(6))
+    (answer,) = search([tmp_path / "new.png"], workspace=trained / ".curate").answers
+    assert answer.found[0].path.endswith("red/006.png")
+
+
+def test_what_is_no_picture_is_told(trained, tmp_path):
+    (tmp_path / "text.png").write_text("no image")
+    for name in ("text.png", "nowhere.png"):
+        with pytest.raises(InputError, match="cannot be read"):
+            search([tmp_path / name], workspace=trained / ".curate")
