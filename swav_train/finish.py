@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import torch
 from torch import Tensor
 
@@ -34,11 +36,16 @@ def finish(state: TrainState, source: PixelSource, *, n_sample: int) -> tuple[Wh
         for name, average in state.average.items():
             model.get_parameter(name).copy_(average)
     model.normalise_prototypes()
-    batches = _whole_images(source, state.config, state.device, n_sample)
-    calibrate_batch_norm(model, batches[:CALIBRATION_BATCHES])
+    order = torch.randperm(len(source), generator=generator_of(state.config.seed, "finish"))
+    parts = order[:n_sample].split(BATCH)
+    if len(parts) > 1 and len(parts[-1]) < BATCH // 2:
+        parts = parts[:-1]
+    few = _whole_images(source, parts[:CALIBRATION_BATCHES], state.config, state.device)
+    calibrate_batch_norm(model, few)
     model.eval()
+    every = _whole_images(source, parts, state.config, state.device)
     with torch.no_grad():
-        described = [describe(model.backbone, batch) for batch in batches]
+        described = [describe(model.backbone, batch) for batch in every]
         projections = torch.cat([model.project(pooled) for _, pooled in described])
         nearest = model.score(projections).argmax(dim=1)
     features = torch.cat([spatial for spatial, _ in described])
@@ -48,15 +55,9 @@ def finish(state: TrainState, source: PixelSource, *, n_sample: int) -> tuple[Wh
 
 
 def _whole_images(
-    source: PixelSource, config: TrainConfig, device: torch.device, n_sample: int
-) -> list[Tensor]:
-    chosen = torch.randperm(len(source), generator=generator_of(config.seed, "finish"))[:n_sample]
-    parts = chosen.split(BATCH)
-    if len(parts) > 1 and len(parts[-1]) < BATCH // 2:
-        parts = parts[:-1]
-    return [
-        normalise(squash(source.batch(part).to(device), config.image_size)).contiguous(
-            memory_format=torch.channels_last
-        )
-        for part in parts
-    ]
+    source: PixelSource, parts: Sequence[Tensor], config: TrainConfig, device: torch.device
+) -> Iterator[Tensor]:
+    """Yield the images at each of ``parts`` as normalised (B, 3, S, S), one batch at a time."""
+    for part in parts:
+        squares = squash(source.batch(part).to(device), config.image_size)
+        yield normalise(squares).contiguous(memory_format=torch.channels_last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import torch
@@ -89,7 +89,7 @@ def batch_norms(model: nn.Module) -> list[nn.Module]:
 
 
 @torch.no_grad()
-def calibrate_batch_norm(model: SwavModel, batches: Sequence[Tensor]) -> None:
+def calibrate_batch_norm(model: SwavModel, batches: Iterable[Tensor]) -> None:
     """Replace running batch statistics by those of whole images at the encoder's size.
 
     While training, crops of several sizes move the running statistics in turn, and averaged weights
