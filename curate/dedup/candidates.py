@@ -17,7 +17,7 @@ from curate.dedup.indexes import DescriptorIndex, hash_neighbors, principal_axes
 from curate.fingerprint import orientations
 
 _STRONG = 64  # points per image that vote
-_AXES = 48  # of the 128 dimensions of a descriptor
+_AXES = 32  # of the 128 dimensions of a descriptor
 _NEIGHBORS = 8  # per point
 _MAX_DISTANCE = 0.3  # squared, between unit descriptors
 _BLOCK = 2048  # images queried at a time
@@ -122,7 +122,8 @@ class _Matches:
         query, other = query[near], other[near]
         apart = image[query] != image[other]
         query, other = query[apart], other[apart]
-        order = np.lexsort((other, query, image[other], image[query]))
+        pair = image[query].astype(np.int64) * (int(image[-1]) + 1) + image[other]
+        order = np.argsort(pair, kind="stable")
         query, other = query[order], other[order]
         from_, to = places[query], places[other]
         turned = 180 - from_[:, 3] if mirror else from_[:, 3]

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 SHRINK = 4  # the colours of a working copy are held at a quarter of its size
-_CHROMA_OFF = 12.0  # levels of 255
-_SHADE_OFF = 30.0
+_SHADE_OFF = 30.0  # levels of 255
 _TRIMMED = 0.7  # share of the pixels, the best explained, that take part in the second fit
 _GREY = 3.0  # levels; chroma that varies less is no colour
 _CORRELATED = 0.7  # chroma of all but 2 % of copies correlates more
@@ -32,10 +31,8 @@ def colours_of(pixels: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb), np.uint8)
 
 
-def conflicts(
-    a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats
-) -> tuple[float, float, float]:
-    """Return how far one global change of colour explains the overlap.
+def conflicts(a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats) -> tuple[float, float]:
+    """Return how far one global change of colour fails to explain the overlap.
 
     Args:
         a: (h, w, 3) uint8, YCrCb, from `colours_of`.
@@ -43,9 +40,9 @@ def conflicts(
         a_to_b: (2, 3) float32, working px of the first to working px of the second.
 
     Returns:
-        Shares of the overlap whose chroma and whose brightness conflict, in [0, 1], and what the
-        correlation of chroma lacks to 0.7, in [0, 0.7]. All but the brightness are 0 if either
-        image is grey or tinted grey: grey follows from any colour.
+        The share of the overlap whose brightness conflicts, in [0, 1], and what the correlation of
+        chroma lacks to 0.7, in [0, 0.7]. The latter is 0 if either image is grey or tinted grey:
+        grey follows from any colour.
     """
     shift = (a_to_b[:, :2].sum(axis=1) * 1.5 + a_to_b[:, 2] - 1.5) / SHRINK
     small = np.concatenate([a_to_b[:, :2], shift[:, None]], axis=1).astype(np.float32)
@@ -56,18 +53,13 @@ def conflicts(
     inside = cv2.warpAffine(np.full(a.shape[:2], 255, np.uint8), into, size, flags=how) == 255
     x, y = warped[inside].astype(np.float32), b[inside].astype(np.float32)
     if len(x) < _MIN_PIXELS:
-        return 0.0, 0.0, 0.0
+        return 0.0, 0.0
     x[:, 1:] -= 128
     y[:, 1:] -= 128
-    shade = min(_off(x[:, 0], y[:, 0], _SHADE_OFF), _off(y[:, 0], x[:, 0], _SHADE_OFF))
+    shade = _off(x[:, 0], y[:, 0])
     if _is_tinted_grey(x) or _is_tinted_grey(y):
-        return 0.0, shade, 0.0
-    chroma = max(
-        min(_off(x[:, k], y[:, k], _CHROMA_OFF), _off(y[:, k], x[:, k], _CHROMA_OFF))
-        for k in (1, 2)
-    )
-    lacking = _CORRELATED - _chroma_correlation(x[:, 1:], y[:, 1:])
-    return chroma, shade, max(0.0, lacking)
+        return shade, 0.0
+    return shade, max(0.0, _CORRELATED - _chroma_correlation(x[:, 1:], y[:, 1:]))
 
 
 def _is_tinted_grey(colours: Floats) -> bool:
@@ -89,15 +81,15 @@ def _chroma_correlation(x: Floats, y: Floats) -> float:
     return float((shared + _GREY) / (spread + _GREY))
 
 
-def _off(x: Floats, y: Floats, limit: float) -> float:
-    """Return the share of ``y``, (n,), that is off the best line through ``x`` by over ``limit``.
+def _off(x: Floats, y: Floats) -> float:
+    """Return the share of ``y``, (n,), that is far off the best line through ``x``.
 
     The line may not fall. It is fitted twice, the second time without the worst explained.
     """
     rest = _rest(x, y, slice(None))
     place = int(_TRIMMED * (len(rest) - 1))
     kept = rest <= np.partition(rest, place)[place]
-    return float((_rest(x, y, kept) > limit).mean())
+    return float((_rest(x, y, kept) > _SHADE_OFF).mean())
 
 
 def _rest(x: Floats, y: Floats, kept: NDArray[np.bool_] | slice) -> Floats:

@@ -19,7 +19,7 @@ from curate.threads import ordered_map
 Ints = NDArray[np.int64]
 
 _BATCH = 32  # images read at a time
-_PRACTICE = 160  # images of which copies are made
+_PRACTICE = 96  # images of which copies are made
 _PRIOR_SPREAD = 0.4  # how far a folder may pull each weight
 _MAX_EXAMPLES = 4000  # candidates of the folder that take part in the fit
 _ROUNDS = 3  # of guessing which candidates are copies, then fitting

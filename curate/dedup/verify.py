@@ -36,7 +36,7 @@ class Findings:
         mirror: (P,) bool, first image mirrored.
         maps: (P, 2, 3) float32, working px of ``a`` to working px of ``b``.
         inliers: (P,) int32.
-        evidence: (P, 22) float32, NaN where the images cannot be laid over each other.
+        evidence: (P, 20) float32, NaN where the images cannot be laid over each other.
     """
 
     a: Ints
