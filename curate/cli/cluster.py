@@ -22,6 +22,13 @@ def cluster(
         int | None,
         typer.Option(min=1, help="Merge prototypes to N clusters.", show_default="one a prototype"),
     ] = None,
+    levels: Annotated[
+        str | None,
+        typer.Option(
+            help="Coarser levels, such as 1000,100,10: a column cluster_N each.",
+            show_default=False,
+        ),
+    ] = None,
     assign: Annotated[
         Assign, typer.Option(help="Natural sizes, or sizes within one of each other.")
     ] = Assign.NEAREST,
@@ -47,6 +54,7 @@ def cluster(
 
     config = ClusterConfig(
         clusters=clusters,
+        levels=options.numbers_of(levels) if levels is not None else (),
         assign=assign,
         neighbors=neighbors,
         labels=labels,

@@ -54,6 +54,18 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
+def numbers_of(text: str) -> tuple[int, ...]:
+    """Return the whole numbers of ``1000,100,10``.
+
+    Raises:
+        UsageError: The text says something else.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"{text!r} is no list of numbers", hint="write 1000,100,10") from None
+
+
 def span(seconds: float) -> str:
     """Return seconds as ``8m 02s`` or ``1h 05m``."""
     whole = round(seconds)

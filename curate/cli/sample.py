@@ -19,10 +19,19 @@ def sample(
     manifest: options.AManifest,
     size: Annotated[int, typer.Option(min=1, help="Images to draw.")],
     out: Annotated[Path, typer.Option(help="The manifest to write.")] = Path("sample.parquet"),
-    by: Annotated[str, typer.Option(help="Column whose values get even shares.")] = "cluster",
+    by: Annotated[
+        str, typer.Option(help="Columns whose values get even shares, the coarsest first.")
+    ] = "cluster",
     within: Annotated[
         Within, typer.Option(help="Which images of a group are taken first.")
     ] = Within.RANDOM,
+    include: Annotated[
+        str | None,
+        typer.Option(help='Rows to draw from, such as "issues = []".', show_default="all"),
+    ] = None,
+    exclude: Annotated[
+        str | None, typer.Option(help="Rows not to draw from.", show_default="none")
+    ] = None,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -38,7 +47,10 @@ def sample(
     from curate.stages.sample import SampleConfig
     from curate.stages.sample import sample as run
 
-    config = SampleConfig(size=size, by=by, within=within, seed=seed)
+    columns = tuple(name.strip() for name in by.split(","))
+    config = SampleConfig(
+        size=size, by=columns, within=within, include=include, exclude=exclude, seed=seed
+    )
     run_stage(
         lambda progress: run(manifest, config, out=out, workspace=workspace, progress=progress),
         _describe,

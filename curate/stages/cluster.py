@@ -38,6 +38,8 @@ class ClusterConfig:
 
     Attributes:
         clusters: How many clusters; None gives one a prototype, fewer merge prototypes bottom-up.
+        levels: Coarser numbers of clusters, each with a column ``cluster_N``; clusters of a coarser
+            level are unions of those of a finer one.
         assign: ``nearest`` gives natural sizes, ``balanced`` sizes within one of each other.
         neighbors: How many nearest images the outlier measure looks at, >= 1.
         labels: Whether the folder's name is the label.
@@ -46,6 +48,7 @@ class ClusterConfig:
     """
 
     clusters: int | None = None
+    levels: tuple[int, ...] = ()
     assign: Assign = Assign.NEAREST
     neighbors: int = 10
     labels: Labels = Labels.NONE
@@ -58,10 +61,12 @@ class ClusterConfig:
         Raises:
             UsageError: One is out of range.
         """
-        if self.clusters is not None and self.clusters < 1:
-            raise UsageError(
-                f"clusters must be at least 1, got {self.clusters}", hint="use --clusters 10, say"
-            )
+        for asked in (*self.levels, *([self.clusters] if self.clusters is not None else [])):
+            if asked < 1:
+                raise UsageError(
+                    f"a number of clusters must be at least 1, got {asked}",
+                    hint="use --clusters 10, or --levels 1000,100,10",
+                )
         if self.neighbors < 1:
             raise UsageError(
                 f"neighbors must be at least 1, got {self.neighbors}", hint="use --neighbors 10"
@@ -122,10 +127,11 @@ def cluster(
     source = Path(images) if images is not None else space.newest_source()
     model = find_model(space, config.model)
     prototypes = prototypes_of(model)
-    if config.clusters is not None and config.clusters > len(prototypes):
+    most = max(config.clusters or 1, *config.levels, 1)
+    if most > len(prototypes):
         raise UsageError(
-            f"{config.clusters} clusters asked for, the model has {len(prototypes)} prototypes",
-            hint=f"ask for fewer, or train with --prototypes {config.clusters}",
+            f"{most} clusters asked for, the model has {len(prototypes)} prototypes",
+            hint=f"ask for fewer, or train with --prototypes {most}",
         )
     out = Path(out)
     check_overwritable(out)
@@ -165,12 +171,14 @@ class Groups:
         similarity: (N,) float32, cosine to the own cluster's prototype.
         margin: (N,) float32, that minus the cosine to the best other; below 0 where balance asks.
         outlier: (N,) float32, 1 minus the mean cosine to the nearest other contents, in [0, 2].
+        levels: (N,) int32 cluster at each coarser level.
     """
 
     cluster: NDArray[np.int32]
     similarity: NDArray[np.float32]
     margin: NDArray[np.float32]
     outlier: NDArray[np.float32]
+    levels: dict[int, NDArray[np.int32]]
 
 
 def assign_clusters(
@@ -189,8 +197,9 @@ def assign_clusters(
     """
     own = nearest_prototype(vectors.projections, prototypes)
     assigned = own
+    sizes = np.bincount(own[rows], minlength=len(prototypes))
+    levels = {level: merge(prototypes, sizes, level)[own][rows] for level in config.levels}
     if config.clusters is not None and config.clusters < len(prototypes):
-        sizes = np.bincount(own[rows], minlength=len(prototypes))
         parent = merge(prototypes, sizes, config.clusters)
         prototypes, assigned = _merged(prototypes, sizes, parent), parent[own]
     if config.assign is Assign.BALANCED:
@@ -203,7 +212,8 @@ def assign_clusters(
     centroids = list_centroids(vectors.embeddings, own, int(own.max()) + 1)
     alike = nearest(vectors.embeddings, config.neighbors, centroids=centroids).similarity
     mean = alike.mean(axis=1) if alike.shape[1] else np.zeros(len(alike), np.float32)
-    return Groups(assigned, similarity, margin, np.asarray(1 - mean, np.float32)[rows])
+    outlier = np.asarray(1 - mean, np.float32)[rows]
+    return Groups(assigned, similarity, margin, outlier, levels)
 
 
 def _merged(
@@ -246,6 +256,9 @@ def _manifest(found: Scan, groups: Groups, config: ClusterConfig, model: str) ->
         [pa.array(columns[field.name], field.type).take(readable) for field in CLUSTER_COLUMNS],
         schema=CLUSTER_COLUMNS,
     )
+    for level, cluster_of in groups.levels.items():
+        column = pa.array(cluster_of, pa.int32()).take(readable)
+        table = table.append_column(f"cluster_{level}", column)
     scanned = found.manifest(config.labels)
     named = Manifest(table=scanned.table, source=scanned.source, model=model, stages=scanned.stages)
     return named.with_columns(table, stage="cluster", config=asdict(config))

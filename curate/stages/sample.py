@@ -14,6 +14,7 @@ from curate.errors import UsageError
 from curate.manifest import SAMPLE_COLUMNS, Manifest, read_manifest, write_manifest
 from curate.records import Progress, Silent, Status, Within, task
 from curate.spread import farthest_first
+from curate.where import matching
 from curate.workspace import find_workspace
 
 
@@ -23,23 +24,31 @@ class SampleConfig:
 
     Attributes:
         size: Images to draw, >= 1.
-        by: Column whose values get even shares; null counts as a value.
+        by: Columns whose values get even shares; null counts as a value. Of several, the first is
+            shared out first and the next within each of its values (as the levels of Vo et al.
+            2024, arXiv:2405.15613).
         within: Which images of a group are taken: any at random, those nearest to their prototype,
             or those that cover the group best.
+        include: Rows to draw from, an expression of DuckDB; None for all.
+        exclude: Rows not to draw from; None for none.
         seed: Of the random draw.
     """
 
     size: int
-    by: str = "cluster"
+    by: tuple[str, ...] = ("cluster",)
     within: Within = Within.RANDOM
+    include: str | None = None
+    exclude: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the range.
 
         Raises:
-            UsageError: ``size`` is below 1.
+            UsageError: ``size`` is below 1, or there is no column.
         """
+        if not self.by:
+            raise UsageError("a sample needs a column to balance", hint="use --by cluster")
         if self.size < 1:
             raise UsageError(
                 f"size must be at least 1, got {self.size}", hint="use --size 500, say"
@@ -89,18 +98,15 @@ def sample(
         UsageError: The column or the size cannot be used.
     """
     source = read_manifest(Path(manifest))
-    available = np.flatnonzero(_is_available(source.table))
+    available = np.flatnonzero(_is_available(source.table, config))
     if config.size > len(available):
         raise UsageError(
             f"{config.size} images asked for, {len(available)} can be drawn",
             hint=f"use --size {len(available)} or less; duplicates and unreadable images are out",
         )
-    hint = "cluster first: `curate cluster --out M.parquet`, or choose a column with --by"
-    values = source.column(config.by, hint=hint).take(pa.array(available)).combine_chunks()
-    groups = pc.dictionary_encode(values.cast(pa.string()), null_encoding="encode").indices
-    group = np.asarray(groups.to_numpy(zero_copy_only=False), np.int64)
+    levels = [_codes(source, name, available) for name in config.by]
+    group, quotas = _quotas(levels, config.size)
     sizes = np.bincount(group)
-    quotas = water_fill(sizes, config.size)
     rank = _ranks(
         source, available, group, config, find_workspace(workspace).root, progress or Silent()
     )
@@ -122,12 +128,47 @@ def sample(
     )
 
 
-def _is_available(table: pa.Table) -> NDArray[np.bool_]:
-    """Return which rows are readable and no duplicates."""
+def _is_available(table: pa.Table, config: SampleConfig) -> NDArray[np.bool_]:
+    """Return which rows are readable, no duplicates, and asked for."""
     usable = pc.equal(table["status"], Status.OK.value)
     if "keep" in table.column_names:
         usable = pc.and_(usable, pc.fill_null(table["keep"], fill_value=True))
-    return np.asarray(usable.to_numpy(), bool)
+    chosen = np.asarray(usable.to_numpy(), bool)
+    if config.include is not None:
+        chosen = chosen & matching(table, config.include)
+    if config.exclude is not None:
+        chosen = chosen & ~matching(table, config.exclude)
+    return chosen
+
+
+def _codes(manifest: Manifest, column: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the values of a column at some rows as numbers."""
+    hint = "cluster first: `curate cluster --out M.parquet`, or choose a column with --by"
+    values = manifest.column(column, hint=hint).take(pa.array(rows)).combine_chunks()
+    coded = pc.dictionary_encode(pc.cast(values, pa.string()), null_encoding="encode")
+    return np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
+
+
+def _quotas(
+    levels: list[NDArray[np.int64]], size: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Share ``size`` out over the first level's groups, then each share over the groups within.
+
+    Returns:
+        (N,) the finest group of each row, and the quota of each of these groups.
+    """
+    group, quotas = np.zeros(len(levels[0]), np.int64), np.array([size])
+    for codes in levels:
+        finer, first, inverse = np.unique(
+            np.stack([group, codes]), axis=1, return_index=True, return_inverse=True
+        )
+        sizes, parent = np.bincount(inverse), group[first]
+        shares = np.zeros(finer.shape[1], np.int64)
+        for number, quota in enumerate(quotas.tolist()):
+            own = parent == number
+            shares[own] = water_fill(sizes[own], quota)
+        group, quotas = np.asarray(inverse, np.int64).reshape(-1), shares
+    return group, quotas
 
 
 def _ranks(

@@ -13,11 +13,11 @@ PROMISED = {
         "--queue --precision --device --resume --init --pretrained --name"
     ),
     "embed": "--model --device",
-    "cluster": "--out --clusters --assign --labels",
+    "cluster": "--out --clusters --levels --assign --labels",
     "dedup": (
         "--out --level --precision --threshold --keep --protect --against --pairs --sheet --check"
     ),
-    "sample": "--size --out --by --within",
+    "sample": "--size --out --by --within --include --exclude",
     "export": "--to --as --layout --where",
     "split": "--ratios --stratify --by --stable --out",
     "diff": "",

@@ -71,6 +71,15 @@ def test_fewer_clusters_are_unions_of_the_prototypes(place):
     assert len(pairs) == len(set(fine["cluster"].to_pylist()))
 
 
+def test_levels_are_nested_and_each_has_a_column(place):
+    _, table = clustered(place, levels=(4, 2))
+    rows = table.filter(table["cluster"].is_valid())
+    fine, four, two = (rows[n].to_pylist() for n in ("cluster", "cluster_4", "cluster_2"))
+    assert (set(four), set(two)) <= (set(range(4)), set(range(2)))
+    assert len(set(zip(fine, four, strict=True))) == len(set(fine))
+    assert len(set(zip(four, two, strict=True))) == len(set(four))
+
+
 def test_columns_of_the_user_survive_clustering_again(place):
     _, table = clustered(place)
     marked = table.append_column("mine", [[str(i) for i in range(28)]])

@@ -85,7 +85,7 @@ def test_central_takes_those_nearest_to_their_prototype(manifest):
 
 
 def test_any_column_can_be_balanced_and_null_is_a_value(manifest):
-    result, _ = drawn(manifest, size=10, by="label")
+    result, _ = drawn(manifest, size=10, by=("label",))
     assert (result.n_groups, result.smallest) == (1, 10)
 
 
@@ -98,7 +98,7 @@ def test_more_than_there_is_is_a_mistake_with_the_number_in_the_hint(manifest):
 
 def test_mistakes_are_told(manifest, tmp_path):
     with pytest.raises(UsageError, match="no column 'colour'"):
-        drawn(manifest, size=3, by="colour")
+        drawn(manifest, size=3, by=("colour",))
     with pytest.raises(UsageError, match="at least 1"):
         SampleConfig(size=0)
     with pytest.raises(UsageError, match="names no model"):
@@ -115,3 +115,28 @@ def test_diverse_draws_from_the_embeddings_of_the_workspace(trained, tmp_path):
     config = SampleConfig(size=12, within=Within.DIVERSE)
     result = sample(tmp_path / "m.parquet", config, out=tmp_path / "s.parquet", workspace=space)
     assert result.n_selected == 12
+
+
+def test_levels_are_balanced_one_within_the_other(tmp_path):
+    coarse = np.repeat([0, 1], [90, 30])
+    fine = np.concatenate([np.repeat([0, 1, 2], [60, 20, 10]), np.repeat([3, 4], [25, 5])])
+    rows = [
+        dict.fromkeys(SCAN_COLUMNS.names) | {"path": f"{i:03d}.jpg", "status": "ok"}
+        for i in range(120)
+    ]
+    table = pa.Table.from_pylist(rows, schema=SCAN_COLUMNS)
+    table = table.append_column("cluster_2", [pa.array(coarse)])
+    table = table.append_column("cluster", [pa.array(fine)])
+    write_manifest(Manifest(table=table, source="/images"), tmp_path / "m.parquet")
+    _, drawn_table = drawn(tmp_path / "m.parquet", size=40, by=("cluster_2", "cluster"))
+    taken = chosen(drawn_table)
+    assert np.bincount(taken["cluster_2"]).tolist() == [20, 20]
+    assert np.bincount(taken["cluster"]).tolist() == [7, 7, 6, 15, 5]
+    assert sum(taken["weight"]) == pytest.approx(120)
+
+
+def test_expressions_choose_what_is_drawn_from(manifest):
+    result, table = drawn(manifest, size=5, include="cluster = 1", exclude="bytes < 70")
+    assert result.n_available == 15
+    assert set(chosen(table)["cluster"]) == {1}
+    assert min(chosen(table)["bytes"]) >= 70
