@@ -38,7 +38,7 @@ from swav_train.multicrop import MultiCrop
 from swav_train.pretrained import pretrained_weights
 from swav_train.schedule import warmup_cosine
 from swav_train.source import Images, PixelSource, generator_of, seed_of
-from swav_train.state import EpochTally, new_state, resolve_device, train_step
+from swav_train.state import EpochTally, new_state, resolve_device, resolve_precision, train_step
 from swav_train.storage import remove_partials
 from swav_train.verdict import is_stalled, warning
 
@@ -191,7 +191,8 @@ class _Run:
         self.indices, held_out = split_held_out(len(source), seed=config.seed)
         self.steps_per_epoch = max(1, len(self.indices) // batch_size)
         self.state = new_state(self.config, device)
-        self.views = MultiCrop(self.config)
+        precision = resolve_precision(config.precision, device)
+        self.views = MultiCrop(self.config, precision=precision)
         self.held_out = HeldOut(source, held_out, self.config, device)
         self.history: list[EpochMetrics] = []
         self._resumed_at = time.monotonic()

@@ -171,13 +171,16 @@ def apply_colors(crops: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
 class MultiCrop:
     """The random views of one training (arXiv:2006.09882, section 3.2)."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, *, precision: torch.dtype = torch.float32) -> None:
         """Remember the crops and the strength of the augmentation.
 
         Args:
             config: Its crops, colour, blur and flip settings are used.
+            precision: Of cutting and resizing. bfloat16 holds every pixel value exactly, is off by
+                less than a grey level afterwards, and more than twice as fast.
         """
         self._config = config
+        self._precision = precision
 
     def __call__(self, pixels: Tensor, aspects: Tensor, generator: torch.Generator) -> list[Tensor]:
         """Draw every crop of every image.
@@ -190,7 +193,7 @@ class MultiCrop:
         Returns:
             One (B, 3, s, s) float32 per crop, normalised, channels last, in the config's order.
         """
-        images = pixels.float()
+        images = pixels.to(self._precision)
         return [
             self._crop(images, aspects, crop, generator)
             for crop in self._config.crops
@@ -210,9 +213,11 @@ class MultiCrop:
         if config.blur_probability > 0:
             blur = blur_matrices(self._sigmas(n, crop.size, generator).to(device), crop.size)
             columns, rows = blur @ columns, blur @ rows
+        columns, rows = columns.to(images.dtype), rows.to(images.dtype)
         narrow = (images.flatten(1, 2) @ columns.transpose(1, 2)).unflatten(1, (3, side))
         # A broadcast product would copy the matrices three times.
         crops = torch.stack([torch.bmm(rows, channel) for channel in narrow.unbind(1)], dim=1)
+        crops = crops.float()
         matrix, offset = color_matrices(
             n,
             strength=config.color_strength,

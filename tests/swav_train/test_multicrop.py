@@ -157,6 +157,15 @@ def test_views_have_the_order_sizes_and_layout_of_the_config():
     assert all(view.isfinite().all() for view in views)
 
 
+def test_half_precision_is_off_by_less_than_a_grey_level_on_average():
+    config = TrainConfig(crops=parse_crops("2x24"), cache_size=32)
+    pixels = torch.randint(0, 256, (5, 3, 32, 32), dtype=torch.uint8, generator=generator())
+    exact, _ = MultiCrop(config)(pixels, torch.ones(5), generator())
+    fast, _ = MultiCrop(config, precision=torch.bfloat16)(pixels, torch.ones(5), generator())
+    gray_level = 1 / 255 / max(multicrop.STD)
+    assert (exact - fast).abs().mean() < gray_level
+
+
 def test_each_image_has_its_own_view_and_the_seed_decides():
     pixels = torch.randint(0, 256, (1, 3, 32, 32), dtype=torch.uint8, generator=generator())
     pixels = pixels.expand(4, -1, -1, -1)
