@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 
+_LEAST_SIDE = 16  # px
+
 
 def made_copy(image: Image, other: Image, rng: Generator) -> Image:
     """Return an altered copy of ``image``, (h, w, 3) uint8.
@@ -23,16 +25,21 @@ def made_copy(image: Image, other: Image, rng: Generator) -> Image:
         other: (H, W, 3) uint8, some other picture, of which a piece may be pasted in.
         rng: Source of all choices.
     """
+    image = _at_least(image)
     n_steps = int(rng.choice([1, 2, 3], p=[0.5, 0.35, 0.15]))
     for step in rng.choice(len(_STEPS), n_steps, replace=False):
-        image = _STEPS[step](image, other, rng)
-    if min(image.shape[:2]) < 16:
-        image = _resized(image, 16 / min(image.shape[:2]), 16 / min(image.shape[:2]))
+        image = _at_least(_STEPS[step](image, other, rng))
     return _recompressed(image, other, rng)
 
 
 def _clipped(values: NDArray[np.floating]) -> Image:
     return np.asarray(np.clip(values, 0, 255), np.uint8)
+
+
+def _at_least(image: Image) -> Image:
+    """Return the image, enlarged if it is a mere dot: there must be something to alter."""
+    factor = _LEAST_SIDE / min(image.shape[:2])
+    return _resized(image, factor, factor) if factor > 1 else image
 
 
 def _resized(image: Image, fx: float, fy: float) -> Image:

@@ -17,6 +17,7 @@ POINTS = 128  # points kept per image; what verification sees
 WORKING_SIDE = 128  # px, short side of the working copy
 _LONGEST_SIDE = 768  # px; a panorama gets a thinner working copy rather than a huge one
 _DESCRIPTOR = 128
+_OFFSET = 0.25  # px; OpenCV halves places in the doubled image without its shift of half a pixel
 _ROOT_SCALE = 512.0  # RootSIFT entries lie in [0, 0.5] but for rare ones: 8 bits hold them
 
 
@@ -78,12 +79,10 @@ class Features:
         """Return tables for N images, on disk once they would take more than ``max_bytes``."""
         size = n_images * POINTS * _DESCRIPTOR
         if size > max_bytes:
-            descriptors: NDArray[np.uint8] = np.memmap(
-                tempfile.TemporaryFile(),  # noqa: SIM115 - lives as long as the map
-                np.uint8,
-                "w+",
-                shape=(n_images, POINTS, _DESCRIPTOR),
-            )
+            with tempfile.TemporaryFile() as scratch:  # the map outlives the file's name and handle
+                descriptors: NDArray[np.uint8] = np.memmap(
+                    scratch, np.uint8, "w+", shape=(n_images, POINTS, _DESCRIPTOR)
+                )
         else:
             descriptors = np.zeros((n_images, POINTS, _DESCRIPTOR), np.uint8)
         return cls(
@@ -121,6 +120,7 @@ def extract(grey: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.ui
     order = np.lexsort((table[:, 4], table[:, 3], table[:, 2], table[:, 1], -table[:, 0]))[:POINTS]
     mass = np.maximum(raw.sum(axis=1, keepdims=True), 1)
     root = np.minimum(np.sqrt(raw / mass) * _ROOT_SCALE, 255).round().astype(np.uint8)
+    table[:, 1:3] -= _OFFSET
     return table[order, 1:], root[order]
 
 

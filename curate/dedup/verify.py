@@ -170,7 +170,7 @@ class Verifier:
         missing = [row for row in rows if row not in found]
         if missing:
             fresh = {
-                row: _working_of(pixels)
+                row: working_of(pixels)
                 for row, pixels in zip(missing, self._read(missing), strict=True)
             }
             found |= fresh
@@ -181,7 +181,8 @@ class Verifier:
         return found
 
 
-def _working_of(pixels: NDArray[np.uint8]) -> Working:
+def working_of(pixels: NDArray[np.uint8]) -> Working:
+    """Return the working copy of cached pixels, (H, W, 3) uint8, with its colours."""
     grey = working_copy(pixels)
     height, width = grey.shape
     return Working(
