@@ -42,11 +42,32 @@ def vote(similarity: Vectors, neighbor_classes: Classes, n_classes: int) -> Clas
     Returns:
         (N,) int64; ties go to the lower class.
     """
-    weights = np.exp((similarity - similarity.max(axis=1, keepdims=True)) / TEMPERATURE)
+    weights = vote_weights(similarity)
     votes = np.zeros((len(similarity), n_classes))
     rows = np.repeat(np.arange(len(similarity)), similarity.shape[1])
     np.add.at(votes, (rows, neighbor_classes.ravel()), weights.ravel())
     return np.asarray(votes.argmax(axis=1), np.int64)
+
+
+def vote_weights(similarity: Vectors) -> Vectors:
+    """Return the weight of each neighbour's vote, (N, k), rows sum to 1."""
+    weights = np.exp((similarity - similarity.max(axis=1, keepdims=True)) / TEMPERATURE)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+def suspicion(similarity: Vectors, neighbor_classes: Classes, classes: Classes) -> Vectors:
+    """Return the share of the neighbours' votes that go to other classes than an image's own.
+
+    Args:
+        similarity: (N, k) float32, cosine, k >= 1.
+        neighbor_classes: (N, k) int64.
+        classes: (N,) int64.
+
+    Returns:
+        (N,) float32 in [0, 1]; 1 where no neighbour has the image's class.
+    """
+    is_other = neighbor_classes != classes[:, None]
+    return np.asarray((vote_weights(similarity) * is_other).sum(axis=1), np.float32)
 
 
 def linear_classes(train: Vectors, train_classes: Classes, test: Vectors, *, seed: int) -> Classes:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from curate.classify import linear_classes, stratified_split, vote
+from curate.classify import linear_classes, stratified_split, suspicion, vote
 
 
 def blobs(n_rows, *, seed=0):
@@ -28,3 +28,10 @@ def test_a_linear_classifier_tells_blobs_apart_and_noise_does_not_help_it():
     assert (linear_classes(train, classes, test, seed=0) == truth).mean() > 0.97
     shuffled = np.random.default_rng(2).permutation(classes)
     assert (linear_classes(train, shuffled, test, seed=0) == truth).mean() < 0.6
+
+
+def test_suspicion_is_the_share_of_votes_for_other_classes():
+    similarity = np.array([[0.5, 0.5, 0.5, 0.5], [0.9, 0.2, 0.2, 0.2], [0.5, 0.5, 0.5, 0.5]])
+    neighbours = np.array([[1, 1, 0, 1], [0, 1, 1, 1], [2, 2, 2, 2]])
+    found = suspicion(similarity.astype(np.float32), neighbours, np.array([1, 1, 1]))
+    np.testing.assert_allclose(found, [0.25, 1, 1], atol=1e-3)

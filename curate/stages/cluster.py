@@ -1,13 +1,15 @@
 """Cluster: give every image a prototype, say how sure that is and how alone the image stands."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.balance import balanced_assignment
+from curate.classify import suspicion
 from curate.embeddings import Embedded
 from curate.errors import UsageError
 from curate.features import (
@@ -26,8 +28,8 @@ from curate.manifest import (
     read_manifest,
     write_manifest,
 )
-from curate.neighbors import list_centroids, nearest
-from curate.records import Assign, Labels, Progress, Silent
+from curate.neighbors import Neighbors, list_centroids, nearest
+from curate.records import Assign, Labels, Progress, Silent, Status
 from curate.scan import Scan, scan
 from curate.workspace import find_workspace
 
@@ -143,6 +145,8 @@ def cluster(
         vectors = done.store.load(distinct.tolist())
         groups = assign_clusters(vectors, rows, prototypes, config)
         manifest = _manifest(found, groups, config, model.identity)
+        if config.labels is Labels.FOLDER:
+            manifest = _with_suspects(manifest, rows, groups.neighbors)
         if out.is_file():
             manifest = carry_over(manifest, read_manifest(out))
         write_manifest(manifest, out)
@@ -172,6 +176,7 @@ class Groups:
         margin: (N,) float32, that minus the cosine to the best other; below 0 where balance asks.
         outlier: (N,) float32, 1 minus the mean cosine to the nearest other contents, in [0, 2].
         levels: (N,) int32 cluster at each coarser level.
+        neighbors: Of the M different contents.
     """
 
     cluster: NDArray[np.int32]
@@ -179,6 +184,7 @@ class Groups:
     margin: NDArray[np.float32]
     outlier: NDArray[np.float32]
     levels: dict[int, NDArray[np.int32]]
+    neighbors: Neighbors
 
 
 def assign_clusters(
@@ -210,10 +216,11 @@ def assign_clusters(
         similarity, margin = _fit(vectors.projections, prototypes, assigned)
         assigned, similarity, margin = assigned[rows], similarity[rows], margin[rows]
     centroids = list_centroids(vectors.embeddings, own, int(own.max()) + 1)
-    alike = nearest(vectors.embeddings, config.neighbors, centroids=centroids).similarity
-    mean = alike.mean(axis=1) if alike.shape[1] else np.zeros(len(alike), np.float32)
+    near = nearest(vectors.embeddings, config.neighbors, centroids=centroids)
+    has_any = near.similarity.shape[1] > 0
+    mean = near.similarity.mean(axis=1) if has_any else np.zeros(len(own), np.float32)
     outlier = np.asarray(1 - mean, np.float32)[rows]
-    return Groups(assigned, similarity, margin, outlier, levels)
+    return Groups(assigned, similarity, margin, outlier, levels, near)
 
 
 def _merged(
@@ -242,6 +249,33 @@ def _fit(
         np.put_along_axis(scores, own, -1.0, axis=1)
         margin[block] = similarity[block] - scores.max(axis=1)
     return similarity, margin
+
+
+def _with_suspects(
+    manifest: Manifest, contents: NDArray[np.int64], neighbors: Neighbors
+) -> Manifest:
+    """Return the manifest with ``label_suspect``: how far an image's neighbours gainsay its label.
+
+    Args:
+        manifest: With labels.
+        contents: (N,) int64, content of each readable row.
+        neighbors: Of the M contents.
+    """
+    labels = manifest.table["label"]
+    is_ok = pc.equal(manifest.table["status"], Status.OK.value)
+    own = labels.filter(is_ok)
+    codes = pc.dictionary_encode(own.fill_null("")).combine_chunks().indices.to_numpy()
+    of_content = np.zeros(int(contents.max()) + 1, np.int64)
+    of_content[contents[::-1]] = codes[::-1]
+    if neighbors.index.shape[1] == 0:
+        return manifest
+    classes = of_content[neighbors.index][contents]
+    doubt = suspicion(neighbors.similarity[contents], classes, np.asarray(codes, np.int64))
+    known = own.is_valid().to_numpy()
+    places = pa.array(np.cumsum(is_ok.to_numpy()) - 1, pa.int64(), mask=~is_ok.to_numpy())
+    column = pa.array(doubt, pa.float32(), mask=~known).take(places)
+    table = manifest.table.append_column("label_suspect", column)
+    return replace(manifest, table=table)
 
 
 def _manifest(found: Scan, groups: Groups, config: ClusterConfig, model: str) -> Manifest:
