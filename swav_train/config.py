@@ -140,6 +140,8 @@ class TrainConfig:
         precision: See :class:`Precision`.
         device: See :class:`Device`.
         seed: Of everything random, >= 0.
+
+    Closed choices may be given by their names.
     """
 
     backbone: str = "resnet10_w32"
@@ -176,6 +178,8 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name, choice in _CHOICES.items():
+            object.__setattr__(self, name, choice(getattr(self, name)))
         for name, low, high in _RANGES:
             value = getattr(self, name)
             if not low <= value <= high or not math.isfinite(value):
@@ -203,7 +207,7 @@ class TrainConfig:
     def from_dict(cls, values: Mapping[str, object]) -> TrainConfig:
         """Return the settings that :meth:`to_dict` wrote; what is left out gets its default.
 
-        Crops may be text, the closed choices their names.
+        Crops may be text.
 
         Raises:
             ValueError: A name is unknown or a value is out of range.
@@ -247,9 +251,6 @@ def _converted(values: Mapping[str, object]) -> dict[str, Any]:
     converted: dict[str, Any] = dict(values)
     if isinstance(crops := values.get("crops"), str):
         converted["crops"] = parse_crops(crops)
-    for name, choice in _CHOICES.items():
-        if name in converted:
-            converted[name] = choice(str(converted[name]))
     return converted
 
 

@@ -7,6 +7,7 @@ from swav_train.config import (
     CropSpec,
     Optimizer,
     Precision,
+    Stem,
     TrainConfig,
     derive_config,
     format_crops,
@@ -53,6 +54,12 @@ def test_json_round_trip():
     assert TrainConfig.from_dict(json.loads(text)) == config
     assert config.optimizer is Optimizer.LARS
     assert config.precision is Precision.FLOAT32
+
+
+def test_choices_may_be_given_by_name():
+    assert replace(TrainConfig(), stem="standard").stem is Stem.STANDARD
+    with pytest.raises(ValueError, match="tall"):
+        replace(TrainConfig(), stem="tall")
 
 
 def test_unknown_settings_are_refused():
