@@ -19,7 +19,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from curate.decode import Pixels
-from curate.errors import InputError
+from curate.errors import InputError, first_line
 from curate.files import disk_errors, replacing
 from curate.threads import n_workers
 
@@ -153,7 +153,7 @@ class PixelCache:
         self._shards = sorted(folder.glob("[0-9]*.parquet"))
         self._maps: list[mmap | None] = [_mapped(path.with_suffix(".bin")) for path in self._shards]
         names = ["hash", *_PLACE.names]
-        tables = [pq.read_table(path, columns=names) for path in self._shards]
+        tables = [_shard_table(path, names) for path in self._shards]
         index = pa.concat_tables(tables) if tables else pa.table({name: [] for name in names})
         keys = _keys(index["hash"].to_pylist())
         order = np.argsort(keys, kind="stable")
@@ -168,7 +168,7 @@ class PixelCache:
 
     def facts(self) -> pa.Table:
         """Return what is known of every content hash, one row each, columns of ``FACTS``."""
-        tables = [pq.read_table(path, columns=FACTS.names) for path in self._shards]
+        tables = [_shard_table(path, FACTS.names) for path in self._shards]
         return pa.concat_tables(tables) if tables else FACTS.empty_table()
 
     def read(self, content_hashes: Sequence[str]) -> list[Pixels]:
@@ -244,6 +244,21 @@ def squashed(pixels: Pixels, side: int) -> Pixels:
     shrinks = min(pixels.shape[:2]) >= side
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, (side, side), interpolation=method), np.uint8)
+
+
+def _shard_table(path: Path, names: list[str]) -> pa.Table:
+    """Return columns of a shard.
+
+    Raises:
+        InputError: The file is damaged, or of another version.
+    """
+    try:
+        return pq.read_table(path, columns=names)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"{path} cannot be read: {first_line(error)}",
+            hint="move this workspace away; a new one is made by scanning again",
+        ) from None
 
 
 def _keys(content_hashes: Sequence[str]) -> NDArray[np.bytes_]:

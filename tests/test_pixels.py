@@ -73,3 +73,10 @@ def test_batches_of_squares_come_in_order_and_whole(tmp_path):
     batches = list(cache.square_batches([digest(n) for n in range(7)], 32, batch_size=3))
     assert [len(batch) for batch in batches] == [3, 3, 1]
     assert np.array_equal(batches[1][0].transpose(1, 2, 0), picture(3, width=32, height=32))
+
+
+def test_a_damaged_shard_is_told_with_a_way_out(tmp_path):
+    fill(tmp_path, [(32, 32)])
+    (tmp_path / "000001.parquet").write_bytes(b"half a shard")
+    with pytest.raises(InputError, match="cannot be read"):
+        PixelCache(tmp_path)
