@@ -273,7 +273,7 @@ def derive_config(
     What follows from what (each rule is one function below):
 
     * image size from the images' size and the device; the cached size from both;
-    * prototypes K = 3 sqrt(n), at least 5 images to each: 300 for 10,000 images, 20 for 100;
+    * prototypes K = 3 sqrt(n), at least 10 images to each: 300 for 10,000 images, 10 for 100;
     * batch of 128 (more steps beat larger ones in minutes), smaller where an epoch would have less
       than 4 steps, larger on a GPU;
     * a queue only where the batch has fewer than K / 3 images;
@@ -313,6 +313,8 @@ def derive_config(
     batch_size = asked.get("batch_size") or _batch_size(n_images, is_gpu=is_gpu)
     n_prototypes = asked.get("n_prototypes") or _n_prototypes(n_images)
     seconds = budget_seconds or DEFAULT_BUDGET_SECONDS * min(1.0, math.sqrt(n_images / 2000))
+    power = (50 if is_gpu else n_cores) / (8 if is_pretrained else 1)
+    epochs = asked.get("epochs") or _epochs(n_images, crops, seconds * power)
     derived: dict[str, Any] = {
         "backbone": _backbone(is_gpu=is_gpu, is_pretrained=is_pretrained),
         "image_size": image_size,
@@ -323,11 +325,8 @@ def derive_config(
         "batch_size": batch_size,
         "queue_size": _queue_size(n_images, n_prototypes, batch_size),
         "learning_rate": (3e-4 if is_pretrained else 3e-3) * math.sqrt(batch_size / 128),
-        "epochs": _epochs(
-            n_images,
-            crops,
-            seconds * (50 if is_gpu else n_cores) / (8 if is_pretrained else 1),
-        ),
+        "epochs": epochs,
+        "freeze_prototypes_steps": _freeze_steps(n_images, batch_size, epochs),
         "device": Device(device),
     }
     return TrainConfig(**(derived | asked))
@@ -356,7 +355,12 @@ def _cache_size(side_px: int, image_size: int) -> int:
 
 
 def _n_prototypes(n_images: int) -> int:
-    return max(2, min(3000, round(3 * math.sqrt(n_images)), n_images // 5))
+    return max(2, min(3000, round(3 * math.sqrt(n_images)), n_images // 10))
+
+
+def _freeze_steps(n_images: int, batch_size: int, epochs: int) -> int:
+    """Return 100 steps, less where that were over a twentieth of the training."""
+    return min(100, epochs * max(1, n_images // batch_size) // 20)
 
 
 def _batch_size(n_images: int, *, is_gpu: bool) -> int:

@@ -112,7 +112,7 @@ def test_every_setting_can_be_overridden():
 def test_any_folder_gets_valid_settings(n_images, side_px, device):
     config = derive(n_images=n_images, side_px=side_px, device=device)
     assert config.batch_size <= n_images
-    assert config.n_prototypes <= max(2, n_images // 5)
+    assert config.n_prototypes <= max(2, n_images // 10)
     assert config.cache_size >= config.image_size
 
 
