@@ -21,7 +21,7 @@ class CurateError(Exception):
         self.hint = hint
 
 
-class UsageError(CurateError):
+class UsageError(CurateError, ValueError):
     """An option or argument that makes no sense."""
 
     exit_code = 2

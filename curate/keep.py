@@ -2,22 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-class KeepPolicy(StrEnum):
-    """What makes an image the one to keep."""
-
-    BEST = "best"
-    LARGEST = "largest"
-    OLDEST = "oldest"
-    NEWEST = "newest"
-    SHORTEST_PATH = "shortest-path"
-    FIRST = "first"
-
+from curate.records import KeepPolicy
 
 _LOSSLESS = frozenset({"PNG", "BMP", "TIFF", "PPM", "TGA"})
 

@@ -88,8 +88,7 @@ def line_up(
     if other is not None:
         theirs = _known(other, workspace, progress)
         paths = pc.binary_join_element_wise(OTHER, theirs["path"], "")
-        place = theirs.schema.get_field_index("path")
-        parts.append(theirs.set_column(place, "path", paths))
+        parts.append(theirs.set_column(0, parts[0].schema.field("path"), paths))
     table = pa.concat_tables(parts)
     order = np.argsort(np.array(table["path"].to_pylist(), object), kind="stable")
     table = table.take(pa.array(order))

@@ -130,7 +130,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
         for key, value in (manifest.table.schema.metadata or {}).items()
         if key != FOOTER_KEY
     }
-    table = manifest.table.replace_schema_metadata(
+    table = manifest.table.combine_chunks().replace_schema_metadata(
         {**others, FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()}
     )
     with replacing(path) as scratch:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from curate.keep import KeepPolicy, Qualities, order_of_preference, reasons
+from curate.keep import Qualities, order_of_preference, reasons
+from curate.records import KeepPolicy
 
 
 def qualities(n=2, **columns):

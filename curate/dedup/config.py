@@ -1,23 +1,9 @@
 """What the dedup stage needs to know."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-from curate.keep import KeepPolicy
-
-
-class Level(StrEnum):
-    """How far down the ladder of evidence to go; each rung includes those above it."""
-
-    BYTES = "bytes"
-    PIXELS = "pixels"
-    NEAR = "near"
-    SEMANTIC = "semantic"
-
-    @property
-    def rank(self) -> int:
-        """Return the place on the ladder, 1 for the strongest evidence."""
-        return 1 + list(Level).index(self)
+from curate.errors import UsageError
+from curate.records import KeepPolicy, Level
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,13 +35,25 @@ class DedupConfig:
     memory_bytes: int = 1_500_000_000
 
     def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            UsageError: One is out of range.
+        """
         shares = {"precision": self.precision, "semantic_similarity": self.semantic_similarity}
         if self.threshold is not None:
             shares["threshold"] = self.threshold
         for name, value in shares.items():
             if not 0 < value <= 1:
-                raise ValueError(f"{name} must lie in (0, 1], got {value}")
+                raise UsageError(
+                    f"{name} must lie in (0, 1], got {value}", hint="it is a share, such as 0.99"
+                )
         if not 0 <= self.max_removed <= 1:
-            raise ValueError(f"max_removed must lie in [0, 1], got {self.max_removed}")
+            raise UsageError(
+                f"max_removed must lie in [0, 1], got {self.max_removed}",
+                hint="it is a share, such as 0.3",
+            )
         if self.seed < 0 or self.memory_bytes < 0:
-            raise ValueError("seed and memory_bytes must not be negative")
+            raise UsageError(
+                "seed and memory_bytes must not be negative", hint="leave them as they are"
+            )

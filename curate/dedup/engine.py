@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.dedup.config import DedupConfig, Level
+from curate.dedup.config import DedupConfig
 from curate.dedup.exact import protected, same_bytes, same_pixels
 from curate.dedup.groups import Links, NearGroups, grouped
 from curate.dedup.near import NearCopies
@@ -14,7 +14,7 @@ from curate.dedup.relation import all_pairs, pairs_of, plain_pairs, shared_scene
 from curate.dedup.semantic import alike, neighbors_of
 from curate.dedup.tables import Copies, Images, Pairs, PixelReader, Vectors
 from curate.keep import Qualities, order_of_preference, reasons
-from curate.records import Progress, Silent
+from curate.records import Level, Progress, Silent
 
 __all__ = ["Copies", "Images", "Pairs", "PixelReader", "Vectors", "find_copies"]
 

@@ -25,7 +25,7 @@ _FINE = 1.0  # the same, of fine detail
 _AGREES = 0.6  # correlation
 _CONFLICTS = 0.3  # correlation
 _FEW_INLIERS = 8
-_HOPELESS = 0.12  # agreement; the worst of 6,000 made copies had 0.3
+_HOPELESS = 0.25  # agreement; no copy of 10,000 had less, half of the rest have
 _MIN_FAINT = 3  # tiles; fewer say nothing of their own
 
 NAMES = (

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-POINTS = 128  # points kept per image; what verification sees
+POINTS = 96  # points kept per image; what verification sees
 WORKING_SIDE = 128  # px, short side of the working copy
+_POINT_SHARE = 104 / 128  # points are sought in a smaller copy: a third less work, as many copies
 _LONGEST_SIDE = 768  # px; a panorama gets a thinner working copy rather than a huge one
 _DESCRIPTOR = 128
 _OFFSET = 0.25  # px; OpenCV halves places in the doubled image without its shift of half a pixel
@@ -112,15 +113,19 @@ def extract(grey: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.ui
         (n, 4) float32 x, y, size, angle and (n, 128) uint8 RootSIFT times 512, n <= POINTS, by
         falling response, ties by place: the order does not depend on OpenCV's sort.
     """
+    size = tuple(max(8, round(side * _POINT_SHARE)) for side in grey.shape[::-1])
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     detector = cv2.SIFT_create(nfeatures=POINTS, contrastThreshold=0.015)  # type: ignore[attr-defined]
-    points, raw = detector.detectAndCompute(grey, None)
+    points, raw = detector.detectAndCompute(small, None)
     if raw is None or not points:
         return np.zeros((0, 4), np.float32), np.zeros((0, _DESCRIPTOR), np.uint8)
     table = np.array([(p.response, p.pt[0], p.pt[1], p.size, p.angle) for p in points], np.float32)
     order = np.lexsort((table[:, 4], table[:, 3], table[:, 2], table[:, 1], -table[:, 0]))[:POINTS]
     mass = np.maximum(raw.sum(axis=1, keepdims=True), 1)
     root = np.minimum(np.sqrt(raw / mass) * _ROOT_SCALE, 255).round().astype(np.uint8)
-    table[:, 1:3] -= _OFFSET
+    grown = np.array([grey.shape[1] / size[0], grey.shape[0] / size[1]], np.float32)
+    table[:, 1:3] = (table[:, 1:3] - _OFFSET + 0.5) * grown - 0.5
+    table[:, 3] /= _POINT_SHARE
     return table[order, 1:], root[order]
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.dedup.config import Level
 from curate.dedup.groups import Links
 from curate.dedup.tables import Pairs
 from curate.dedup.verify import Findings
+from curate.records import Level
 
 Floats64 = NDArray[np.float64]
 

@@ -20,6 +20,8 @@ ReadPixels = Callable[[Sequence[int]], list[NDArray[np.uint8]]]
 
 _BLOCK = 64  # pairs aligned at a time
 _MIN_INLIERS = 4  # an affine map always fits three
+_FEW_INLIERS = 5  # these must be some share of all matches: chance agrees on as many
+_LEAST_SHARE = 0.3
 _DOUBT = (0.01, 0.99)  # pairs judged between these are aligned more finely and measured again
 _CORRELATION = NAMES.index("correlation")
 _AGREEMENT = NAMES.index("agreement")
@@ -134,7 +136,10 @@ class Verifier:
 
     def _examined(self, a: Ints, b: Ints, mirror: NDArray[np.bool_]) -> Findings:
         found = geometry.align(self._features, a, b, mirror)
-        kept = found.inliers >= _MIN_INLIERS
+        few = (found.inliers <= _FEW_INLIERS) & (
+            found.inliers < _LEAST_SHARE * np.maximum(found.matches, 1)
+        )
+        kept = (found.inliers >= _MIN_INLIERS) & ~few
         found = geometry.Alignment(
             maps=found.maps[kept], inliers=found.inliers[kept], matches=found.matches[kept]
         )

@@ -46,6 +46,7 @@ MISTAKES = [
     (2, "cluster images --assign evenly"),
     (2, "sample m.parquet"),
     (2, "dedup images --level twins"),
+    (2, "dedup images --precision 7"),
     (3, "train nowhere"),
     (3, "train empty"),
     (3, "train bad"),

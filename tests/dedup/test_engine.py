@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from curate.dedup.alter import made_copy
-from curate.dedup.config import DedupConfig, Level
+from curate.dedup.config import DedupConfig
 from curate.dedup.engine import Vectors, find_copies
-from curate.keep import KeepPolicy
+from curate.records import KeepPolicy, Level
 
 
 def groups_of(copies, images):

@@ -1,0 +1,168 @@
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image, ImageOps
+
+from curate import cluster
+from curate.errors import InputError
+from curate.manifest import DEDUP_COLUMNS
+from curate.records import KeepPolicy, Level
+from curate.stages.dedup import DedupConfig, dedup
+from tests.conftest import picture, save
+
+MIRRORED = {"jpeg.jpg", "mirror.jpg"}
+
+
+def detailed(seed):
+    """Return a picture with detail at every scale, (256, 320, 3) uint8."""
+    rng = np.random.default_rng(seed)
+    pixels = np.zeros((256, 320, 3))
+    for cell in (4, 8, 16, 32, 64):
+        coarse = Image.fromarray(rng.integers(0, 256, (256 // cell, 320 // cell, 3), np.uint8))
+        pixels += np.asarray(coarse.resize((320, 256), Image.Resampling.BICUBIC)) / 5
+    return pixels.astype(np.uint8)
+
+
+@pytest.fixture
+def copies(tmp_path):
+    """A folder of ten pictures; of the first there are five copies."""
+    root = tmp_path / "images"
+    for seed in range(10):
+        save(root / f"{seed}.png", detailed(seed))
+    first = Image.fromarray(detailed(0))
+    (root / "bytes.png").write_bytes((root / "0.png").read_bytes())
+    first.save(root / "pixels.bmp")
+    first.save(root / "jpeg.jpg", quality=60)
+    ImageOps.mirror(first).save(root / "mirror.jpg", quality=80)
+    first.crop((30, 20, 300, 240)).save(root / "crop.jpg", quality=90)
+    return root
+
+
+def found_in(folder, out, **options):
+    result = dedup(folder, DedupConfig(**options), out=out, workspace=out.parent / ".curate")
+    return result, {row["path"]: row for row in pq.read_table(out).to_pylist()}
+
+
+def test_each_copy_is_tied_to_the_kept_image_by_its_strongest_evidence(copies, tmp_path):
+    result, rows = found_in(copies, tmp_path / "m.parquet")
+    group = {path for path, row in rows.items() if row["group"] == rows["0.png"]["group"]}
+    assert group == {"0.png", "bytes.png", "pixels.bmp", "jpeg.jpg", "mirror.jpg", "crop.jpg"}
+    (kept,) = (path for path in group if rows[path]["keep"])
+    assert all(rows[path]["duplicate_of"] == kept for path in group - {kept})
+    assert rows[kept]["duplicate_of"] is None
+    assert rows["jpeg.jpg"]["match"] == rows["crop.jpg"]["match"] == "near"
+    exact = {path: rows[path]["match"] for path in ("0.png", "bytes.png", "pixels.bmp")}
+    assert set(exact.values()) - {None} <= {"bytes", "pixels"}
+    assert (result.n_groups, result.n_duplicates) == (1, 5)
+    assert all(rows[f"{seed}.png"]["group"] is None for seed in range(1, 10))
+
+
+def test_columns_have_the_promised_types_and_unreadable_files_do_not_stay(copies, tmp_path):
+    (copies / "broken.jpg").write_bytes(b"no image")
+    result, rows = found_in(copies, tmp_path / "m.parquet")
+    schema = pq.read_schema(tmp_path / "m.parquet")
+    assert all(schema.field(field.name).type == field.type for field in DEDUP_COLUMNS)
+    assert rows["broken.jpg"]["keep"] is False
+    assert rows["broken.jpg"]["duplicate_of"] is None
+    assert (result.n_images, result.n_unreadable) == (15, 1)
+
+
+@pytest.mark.parametrize(("level", "n_copies"), [("bytes", 1), ("pixels", 2), ("near", 5)])
+def test_each_rung_includes_those_above_it(copies, tmp_path, level, n_copies):
+    result, _ = found_in(copies, tmp_path / "m.parquet", level=Level(level))
+    assert result.n_duplicates == n_copies
+
+
+def test_what_stays_can_be_chosen_and_protected(copies, tmp_path):
+    _, rows = found_in(copies, tmp_path / "m.parquet", keep=KeepPolicy.FIRST)
+    assert rows["0.png"]["keep"]
+    _, rows = found_in(copies, tmp_path / "m.parquet", protect=("crop.jpg",))
+    assert rows["crop.jpg"]["keep"]
+    assert rows["0.png"]["duplicate_of"] == "crop.jpg"
+
+
+def test_finding_copies_twice_writes_the_same_bytes(copies, tmp_path):
+    found_in(copies, tmp_path / "m.parquet")
+    first = (tmp_path / "m.parquet").read_bytes()
+    dedup(tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+    assert (tmp_path / "m.parquet").read_bytes() == first
+
+
+def test_the_evidence_of_every_pair_can_be_read(copies, tmp_path):
+    dedup(
+        copies,
+        out=tmp_path / "m.parquet",
+        pairs=tmp_path / "p.parquet",
+        workspace=tmp_path / ".curate",
+    )
+    rows = pq.read_table(tmp_path / "p.parquet").to_pylist()
+    by_paths = {frozenset((row["path"], row["other_path"])): row for row in rows}
+    mirrored = next(
+        row for key, row in by_paths.items() if "mirror.jpg" in key and "crop.jpg" not in key
+    )
+    assert mirrored["mirrored"]
+    assert mirrored["inliers"] >= 8
+    assert 0.9 <= mirrored["similarity"] <= 1
+    assert len(mirrored["box"]) == 4
+
+
+def test_groups_are_drawn(copies, tmp_path):
+    result = dedup(
+        copies,
+        out=tmp_path / "m.parquet",
+        sheets=tmp_path / "sheets",
+        workspace=tmp_path / ".curate",
+    )
+    assert result.n_drawn == 1
+    with Image.open(tmp_path / "sheets" / "groups-001.jpg") as sheet:
+        assert sheet.width > 6 * 150
+
+
+def test_leaks_are_told_against_another_folder_and_own_copies_are_not(copies, tmp_path):
+    test_set = tmp_path / "test"
+    save(test_set / "leak.jpg", np.asarray(Image.fromarray(detailed(3)).resize((240, 192))))
+    save(test_set / "new.png", detailed(77))
+    result = dedup(
+        copies, out=tmp_path / "m.parquet", against=test_set, workspace=tmp_path / ".curate"
+    )
+    rows = {row["path"]: row for row in pq.read_table(tmp_path / "m.parquet").to_pylist()}
+    assert {path for path, row in rows.items() if row["duplicate_of"]} == {"3.png"}
+    assert rows["3.png"]["duplicate_of"] == str(test_set / "leak.jpg")
+    assert not rows["3.png"]["keep"]
+    assert (result.against, result.n_duplicates) == (str(test_set), 1)
+    assert len(rows) == 15
+
+
+def test_semantic_copies_need_a_model(copies, tmp_path):
+    with pytest.raises(InputError, match="no trained model"):
+        found_in(copies, tmp_path / "m.parquet", level=Level.SEMANTIC)
+
+
+def test_the_semantic_rung_adds_to_the_near_one(trained, tmp_path):
+    space = trained / ".curate"
+    cluster(trained / "images", out=tmp_path / "m.parquet", workspace=space)
+    near = dedup(tmp_path / "m.parquet", workspace=space)
+    config = DedupConfig(level=Level.SEMANTIC, max_removed=0.0)
+    capped = dedup(tmp_path / "m.parquet", config, workspace=space)
+    assert capped.n_duplicates == near.n_duplicates > 0
+    assert capped.rungs[-1].match == "semantic"
+
+
+def test_a_manifest_whose_images_changed_is_refused(copies, tmp_path):
+    found_in(copies, tmp_path / "m.parquet")
+    save(copies / "5.png", picture(5))
+    (copies / "6.png").unlink()
+    import shutil
+
+    shutil.rmtree(tmp_path / ".curate")
+    with pytest.raises(InputError, match="have changed or gone"):
+        dedup(tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+
+
+def test_columns_of_the_user_and_of_other_stages_survive(copies, tmp_path):
+    found_in(copies, tmp_path / "m.parquet")
+    table = pq.read_table(tmp_path / "m.parquet")
+    pq.write_table(table.append_column("mine", [list(range(15))]), tmp_path / "m.parquet")
+    dedup(tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+    dedup(copies, out=tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+    assert pq.read_table(tmp_path / "m.parquet")["mine"].to_pylist() == list(range(15))
