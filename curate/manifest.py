@@ -33,7 +33,7 @@ SCAN_COLUMNS = pa.schema(
         pa.field("brightness", pa.float32()),
         pa.field("contrast", pa.float32()),
         pa.field("entropy", pa.float32()),
-        pa.field("issues", pa.list_(pa.string())),
+        pa.field("issues", pa.list_(pa.field("element", pa.string()))),  # as Parquet names it
     ]
 )
 CLUSTER_COLUMNS = pa.schema(

@@ -324,7 +324,7 @@ def _issues(table: pa.Table) -> pa.Array:
             rows[row] = [*(rows[row] or []), issue.value]
     for row in np.flatnonzero(np.isnan(columns["light"])).tolist():
         rows[row] = None
-    return pa.array(rows, pa.list_(pa.string()))
+    return pa.array(rows, SCAN_COLUMNS.field("issues").type)
 
 
 def _folder_names(paths: pa.ChunkedArray) -> pa.Array:
