@@ -2,8 +2,8 @@
 
     python examples/demo_photos.py OUT
 
-scikit-image and scikit-learn carry more than a dozen photographs. Each is cut into pieces that do not
-overlap, so no two pieces are copies of each other; then known copies of some pieces are planted.
+scikit-image and scikit-learn carry more than a dozen photographs. Each is cut into pieces that do
+not overlap, so no two pieces are copies of each other; then known copies of some are planted.
 OUT/images gets the files, OUT/planted.csv one row for each copy: its path, the original's path and
 what was done to it.
 """
