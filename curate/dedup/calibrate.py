@@ -70,14 +70,14 @@ def fitted(
 def threshold_for(probabilities: Floats64, precision: float) -> float:
     """Return the lowest cut above which the expected precision is as asked.
 
-    No pair that is ten times likelier to be wrong than asked on average is accepted, however many
+    No pair that is five times likelier to be wrong than asked on average is accepted, however many
     sure ones make up for it: one wrong pair may join two groups.
 
     Args:
         probabilities: (P,) of all candidates.
         precision: Wanted share of copies among the accepted, in (0, 1].
     """
-    least = max(0.5, 1 - 10 * (1 - precision))
+    least = max(0.5, 1 - 5 * (1 - precision))
     ranked = np.sort(probabilities[probabilities >= least])[::-1]
     if ranked.size == 0:
         return least
@@ -100,76 +100,76 @@ def _sigmoid(x: Floats64) -> Floats64:
 
 _CENTRE: Floats64 = np.array(
     [
-        0.4402,
-        0.2963,
-        0.3349,
-        0.2497,
-        0.4271,
-        0.501,
-        0.3005,
-        0.4608,
-        3.9336,
-        2.234,
-        0.317,
-        0.3863,
-        0.6949,
-        0.8956,
-        0.215,
-        0.1776,
-        0.0908,
-        0.2171,
-        0.1945,
-        0.3605,
+        0.719,
+        0.6028,
+        0.148,
+        0.0904,
+        0.2073,
+        0.6815,
+        0.5532,
+        0.705,
+        4.809,
+        2.904,
+        0.0961,
+        0.6167,
+        0.8775,
+        0.9566,
+        0.0751,
+        0.0953,
+        0.067,
+        0.1338,
+        0.0671,
+        0.592,
     ]
 )
 _SPREAD: Floats64 = np.array(
     [
-        0.3202,
-        0.3626,
-        0.2312,
-        0.2223,
-        0.3097,
-        0.2897,
-        0.3158,
-        0.2851,
-        1.1126,
-        0.8378,
-        0.2547,
-        0.2349,
-        0.3441,
-        0.1449,
-        0.268,
-        0.2314,
-        0.1014,
-        0.1661,
-        0.2667,
-        0.305,
+        0.2929,
+        0.387,
+        0.1788,
+        0.1318,
+        0.2795,
+        0.3059,
+        0.3461,
+        0.2663,
+        0.6536,
+        0.8452,
+        0.1744,
+        0.2201,
+        0.2107,
+        0.0782,
+        0.1059,
+        0.1453,
+        0.0938,
+        0.1516,
+        0.1781,
+        0.31,
     ]
 )
 BUILT_IN = Judge(
     weights=np.array(
         [
-            -2.235,
-            1.257,
-            -1.857,
-            3.129,
-            -3.586,
-            1.593,
-            3.08,
-            -1.341,
-            0.785,
-            -1.72,
-            -0.802,
-            2.211,
-            1.162,
-            2.439,
-            -1.156,
-            -1.101,
-            -0.844,
-            -1.073,
-            -1.065,
-            0.881,
-            -8.625,
+            -1.642,
+            0.089,
+            -0.954,
+            1.925,
+            -3.156,
+            1.557,
+            2.443,
+            0.333,
+            0.885,
+            -1.527,
+            -0.435,
+            1.56,
+            0.716,
+            1.265,
+            -0.168,
+            -0.412,
+            -0.542,
+            -0.925,
+            -0.485,
+            0.88,
+            1.302,
         ]
     )
 )
