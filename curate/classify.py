@@ -7,7 +7,7 @@ Vectors = NDArray[np.float32]
 Classes = NDArray[np.int64]
 
 TEMPERATURE = 0.07
-_PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+_PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 _INNER_SHARE = 0.2
 _STEPS = 100
 
