@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from curate.copies.tables import Images
 from curate.decode import Pixels, Unreadable, decode
-from curate.dedup.tables import Images
 from curate.errors import InputError
 from curate.manifest import Manifest
 from curate.pixels import PixelCache

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from curate.dedup.config import DedupConfig
-from curate.dedup.engine import find_copies
-from curate.dedup.outcome import Rung, columns_of, pair_table, rungs_of, write_sheets
-from curate.dedup.tables import Vectors
+from curate.copies.config import DedupConfig
+from curate.copies.engine import find_copies
+from curate.copies.outcome import Rung, columns_of, pair_table, rungs_of, write_sheets
+from curate.copies.tables import Vectors
 from curate.features import embed_missing, find_model, nearest_prototype, prototypes_of
 from curate.files import replacing, writable
 from curate.lineup import OTHER, Lineup, line_up

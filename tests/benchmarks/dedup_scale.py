@@ -13,8 +13,8 @@ import time
 import cv2
 import numpy as np
 
-from curate.dedup.config import DedupConfig
-from curate.dedup.engine import Images, find_copies
+from curate.copies.config import DedupConfig
+from curate.copies.engine import Images, find_copies
 from curate.fingerprint import perceptual_hash
 
 EVERY = 50

@@ -3,11 +3,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageOps
 
-from curate import cluster
+from curate import DedupConfig, cluster, dedup
 from curate.errors import InputError
 from curate.manifest import DEDUP_COLUMNS
 from curate.records import KeepPolicy, Level
-from curate.stages.dedup import DedupConfig, dedup
 from tests.conftest import picture, save
 
 MIRRORED = {"jpeg.jpg", "mirror.jpg"}

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.dedup.groups import Links
-from curate.dedup.tables import Pairs
-from curate.dedup.verify import Findings
+from curate.copies.groups import Links
+from curate.copies.tables import Pairs
+from curate.copies.verify import Findings
 from curate.records import Level
 
 Floats64 = NDArray[np.float64]
@@ -18,7 +18,7 @@ _GRID = 8  # points per axis that stand for an image's area
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relation:
-    """Geometry of P pairs; the columns are those of `curate.dedup.tables.Pairs`."""
+    """Geometry of P pairs; the columns are those of `curate.copies.tables.Pairs`."""
 
     mirrored: NDArray[np.bool_]
     rotation: NDArray[np.float32]

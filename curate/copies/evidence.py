@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.dedup.colour import conflicts
+from curate.copies.colour import conflicts
 
 Floats = NDArray[np.float32]
 
@@ -57,8 +57,8 @@ class Working:
     """An image at the size at which images are compared.
 
     Attributes:
-        grey: (h, w) uint8, from `curate.dedup.features.working_copy`.
-        colours: (h / 4, w / 4, 3) uint8, from `curate.dedup.colour.colours_of`.
+        grey: (h, w) uint8, from `curate.copies.features.working_copy`.
+        colours: (h / 4, w / 4, 3) uint8, from `curate.copies.colour.colours_of`.
         enlarged: How much it was enlarged to get there, >= 1.
     """
 

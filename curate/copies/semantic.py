@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.dedup.tables import Vectors
+from curate.copies.tables import Vectors
 
 Ints = NDArray[np.int64]
 

@@ -8,11 +8,11 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.dedup import geometry
-from curate.dedup.calibrate import BUILT_IN
-from curate.dedup.colour import colours_of
-from curate.dedup.evidence import NAMES, Working, measure, refined
-from curate.dedup.features import Features, working_copy
+from curate.copies import geometry
+from curate.copies.calibrate import BUILT_IN
+from curate.copies.colour import colours_of
+from curate.copies.evidence import NAMES, Working, measure, refined
+from curate.copies.features import Features, working_copy
 from curate.threads import ordered_map
 
 Ints = NDArray[np.int64]

@@ -5,9 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
-from curate.dedup.alter import made_copy
-from curate.dedup.config import DedupConfig
-from curate.dedup.engine import Vectors, find_copies
+from curate.copies.alter import made_copy
+from curate.copies.config import DedupConfig
+from curate.copies.engine import Vectors, find_copies
 from curate.records import KeepPolicy, Level
 
 
@@ -211,7 +211,7 @@ def test_made_copies_are_the_same_for_the_same_seed(scene):
 
 def test_no_model_library_is_imported():
     code = (
-        "import sys, curate.dedup.engine;"
+        "import sys, curate.copies.engine;"
         "assert not {'torch', 'faiss', 'timm'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

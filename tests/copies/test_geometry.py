@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from curate.dedup.features import MIRROR, Features, extract, working_copy
-from curate.dedup.geometry import align, frame_maps
+from curate.copies.features import MIRROR, Features, extract, working_copy
+from curate.copies.geometry import align, frame_maps
 
 
 def features_of(*greys):

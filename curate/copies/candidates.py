@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.dedup.features import MIRROR, Features, as_floats, strongest
-from curate.dedup.indexes import DescriptorIndex, hash_neighbors, principal_axes
+from curate.copies.features import MIRROR, Features, as_floats, strongest
+from curate.copies.indexes import DescriptorIndex, hash_neighbors, principal_axes
 from curate.fingerprint import orientations
 
 _STRONG = 64  # points per image that vote

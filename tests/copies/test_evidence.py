@@ -1,8 +1,8 @@
 import cv2
 import numpy as np
 
-from curate.dedup.evidence import NAMES, measure, refined
-from curate.dedup.verify import working_of
+from curate.copies.evidence import NAMES, measure, refined
+from curate.copies.verify import working_of
 
 SAME = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.contact import Tile, draw_sheet, write_sheet
-from curate.dedup.tables import Copies, Images, Pairs, PixelReader
+from curate.copies.tables import Copies, Images, Pairs, PixelReader
 from curate.manifest import DEDUP_COLUMNS
 from curate.records import Level
 

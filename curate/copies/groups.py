@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.dedup.near import NearCopies, Verified
-from curate.dedup.verify import Findings, joined
+from curate.copies.near import NearCopies, Verified
+from curate.copies.verify import Findings, joined
 from curate.graph import bridges, connected_components, strongest_paths
 
 Ints = NDArray[np.int64]

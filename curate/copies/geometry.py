@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.dedup.features import MIRROR, Features, as_floats, mirrored
+from curate.copies.features import MIRROR, Features, as_floats, mirrored
 
 Floats = NDArray[np.float32]
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from curate.dedup.calibrate import BUILT_IN, fitted, threshold_for
-from curate.dedup.evidence import NAMES
+from curate.copies.calibrate import BUILT_IN, fitted, threshold_for
+from curate.copies.evidence import NAMES
 
 
 def examples(n, seed=0):

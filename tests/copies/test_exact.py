@@ -1,6 +1,6 @@
 import numpy as np
 
-from curate.dedup.exact import protected, same_bytes, same_pixels
+from curate.copies.exact import protected, same_bytes, same_pixels
 
 
 def test_same_bytes_are_named_by_the_first_of_them(folder, scene):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from curate.dedup.semantic import alike, neighbors_of
-from curate.dedup.tables import Vectors
+from curate.copies.semantic import alike, neighbors_of
+from curate.copies.tables import Vectors
 
 
 def vectors(*angles, prototype=None):
@@ -44,6 +44,6 @@ def test_large_cells_give_the_same_neighbours_as_small_ones(monkeypatch):
     rows = rng.normal(size=(50, 3)).astype(np.float32)
     made = Vectors(embeddings=rows / np.linalg.norm(rows, axis=1, keepdims=True))
     whole = neighbors_of(made, np.arange(50), least=0.95)
-    monkeypatch.setattr("curate.dedup.semantic._TILE", 7)
+    monkeypatch.setattr("curate.copies.semantic._TILE", 7)
     for one, other in zip(whole, neighbors_of(made, np.arange(50), least=0.95), strict=True):
         assert np.allclose(one, other)

@@ -1,6 +1,6 @@
 """From evidence to the probability that a pair is a copy.
 
-A logistic model. Its built-in weights were fitted on copies made by `curate.dedup.alter` of photos
+A logistic model. Its built-in weights were fitted on copies made by `curate.copies.alter` of photos
 and of clothes, and on the closest different pictures of the same folders. On the user's own folder
 it is fitted again, on copies made of the user's images and on the folder's own candidates, with
 the built-in weights as the mean of a Gaussian prior: a folder of two images moves them by nothing,

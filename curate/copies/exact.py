@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.dedup.indexes import hash_neighbors
-from curate.dedup.tables import Images, PixelReader
+from curate.copies.indexes import hash_neighbors
+from curate.copies.tables import Images, PixelReader
 
 Ints = NDArray[np.int64]
 

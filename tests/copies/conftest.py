@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from curate.dedup.engine import Images
+from curate.copies.engine import Images
 from curate.fingerprint import perceptual_hash
 
 

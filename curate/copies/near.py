@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.dedup.calibrate import BUILT_IN, Judge, fitted, threshold_for
-from curate.dedup.candidates import from_hashes, from_points
-from curate.dedup.config import DedupConfig
-from curate.dedup.features import Features, working_copy
-from curate.dedup.practice import findings_on_made_copies
-from curate.dedup.tables import Images, PixelReader, Pixels
-from curate.dedup.verify import Findings, Verifier, joined
+from curate.copies.calibrate import BUILT_IN, Judge, fitted, threshold_for
+from curate.copies.candidates import from_hashes, from_points
+from curate.copies.config import DedupConfig
+from curate.copies.features import Features, working_copy
+from curate.copies.practice import findings_on_made_copies
+from curate.copies.tables import Images, PixelReader, Pixels
+from curate.copies.verify import Findings, Verifier, joined
 from curate.records import Progress, task
 from curate.threads import ordered_map
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.dedup.alter import made_copy
-from curate.dedup.features import Features, working_copy
-from curate.dedup.verify import Findings, Verifier
+from curate.copies.alter import made_copy
+from curate.copies.features import Features, working_copy
+from curate.copies.verify import Findings, Verifier
 from curate.threads import ordered_map
 
 Pixels = NDArray[np.uint8]

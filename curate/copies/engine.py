@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.dedup.config import DedupConfig
-from curate.dedup.exact import protected, same_bytes, same_pixels
-from curate.dedup.groups import Links, NearGroups, grouped
-from curate.dedup.near import NearCopies
-from curate.dedup.relation import all_pairs, pairs_of, plain_pairs, shared_scene
-from curate.dedup.semantic import alike, neighbors_of
-from curate.dedup.tables import Copies, Images, Pairs, PixelReader, Vectors
+from curate.copies.config import DedupConfig
+from curate.copies.exact import protected, same_bytes, same_pixels
+from curate.copies.groups import Links, NearGroups, grouped
+from curate.copies.near import NearCopies
+from curate.copies.relation import all_pairs, pairs_of, plain_pairs, shared_scene
+from curate.copies.semantic import alike, neighbors_of
+from curate.copies.tables import Copies, Images, Pairs, PixelReader, Vectors
 from curate.keep import Qualities, order_of_preference, reasons
 from curate.records import Level, Progress, Silent
 

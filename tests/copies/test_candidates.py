@@ -1,8 +1,8 @@
 import cv2
 import numpy as np
 
-from curate.dedup.candidates import from_hashes, from_points
-from curate.dedup.features import Features, working_copy
+from curate.copies.candidates import from_hashes, from_points
+from curate.copies.features import Features, working_copy
 from curate.fingerprint import orientations, perceptual_hash
 
 
