@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.copies.features import MIRROR, Features, as_floats, strongest
-from curate.copies.indexes import DescriptorIndex, hash_neighbors, principal_axes
+from curate.copies.indexes import DescriptorIndex, hash_neighbors, principal_axes, sample_rows
 from curate.fingerprint import orientations
 
 _STRONG = 64  # points per image that vote
@@ -57,19 +57,20 @@ def from_points(features: Features, *, seed: int) -> Candidates:
     sample = np.unique(np.linspace(0, len(image) - 1, _SAMPLE).astype(np.intp))
     described = as_floats(features.descriptors[image[sample], slot[sample]])
     mean, axes = principal_axes(np.concatenate([described, described[:, MIRROR]]), _AXES)
-    vectors = np.empty((len(image), _AXES), np.float32)
-    for start in range(0, len(image), 65536):
-        rows = slice(start, start + 65536)
-        vectors[rows] = (as_floats(features.descriptors[image[rows], slot[rows]]) - mean) @ axes
-    index = DescriptorIndex(vectors, seed=seed)
+
+    def projected(rows: slice | NDArray[np.int64], *, mirror: bool) -> NDArray[np.float32]:
+        raw = features.descriptors[image[rows], slot[rows]]
+        centred = as_floats(raw[:, MIRROR] if mirror else raw) - mean
+        return (centred @ axes).astype(np.float32)
+
+    index = DescriptorIndex(projected(sample_rows(len(image)), mirror=False), len(image), seed=seed)
+    for rows in _blocks(image, n_images):
+        index.add(projected(rows, mirror=False))
     places = features.places[image, slot]
     found = []
     for rows in _blocks(image, n_images):
-        raw = features.descriptors[image[rows], slot[rows]]
         for mirror in (False, True):
-            turned = as_floats(raw[:, MIRROR]) - mean
-            queries = (turned @ axes).astype(np.float32) if mirror else vectors[rows]
-            distances, ids = index.search(queries, _NEIGHBORS)
+            distances, ids = index.search(projected(rows, mirror=mirror), _NEIGHBORS)
             table = _Matches.of(image, places, rows, distances, ids, mirror=mirror)
             found.append((*table.agreeing(), mirror))
     return _merged(found, n_images)

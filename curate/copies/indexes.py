@@ -26,6 +26,17 @@ def principal_axes(sample: Floats, n_axes: int) -> tuple[Floats, Floats]:
     return mean, np.ascontiguousarray(vectors[:, ::-1][:, :n_axes], np.float32)
 
 
+def n_lists(n_vectors: int) -> int:
+    """Return the number of inverted lists for so many vectors."""
+    return max(1, int(_LISTS * np.sqrt(n_vectors)))
+
+
+def sample_rows(n_vectors: int) -> NDArray[np.int64]:
+    """Return the rows, evenly spread, that suffice to train the lists for so many vectors."""
+    step = max(1, n_vectors // (_TRAINING_POINTS * n_lists(n_vectors)))
+    return np.arange(0, n_vectors, step)
+
+
 class DescriptorIndex:
     """Inverted lists of compressed descriptors: 8 bits per dimension, k-means cells.
 
@@ -33,23 +44,31 @@ class DescriptorIndex:
     query does too.
     """
 
-    def __init__(self, vectors: Floats, *, seed: int) -> None:
-        """Build the index of ``vectors``, (n, D) float32, n >= 1; ids are row numbers."""
+    def __init__(self, sample: Floats, n_vectors: int, *, seed: int) -> None:
+        """Make the lists; the vectors are added afterwards.
+
+        Args:
+            sample: (m, D) float32, m >= 1, vectors that show how the lists should lie.
+            n_vectors: How many are going to be added.
+            seed: Seed of the clustering.
+        """
         import faiss
 
-        n, dimensions = vectors.shape
-        n_lists = max(1, int(_LISTS * np.sqrt(n)))
+        dimensions = sample.shape[1]
+        lists = min(n_lists(n_vectors), len(sample))
         self._coarse = faiss.IndexFlatL2(dimensions)
         self._index = faiss.IndexIVFScalarQuantizer(
-            self._coarse, dimensions, n_lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2
+            self._coarse, dimensions, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2
         )
         self._index.cp.niter = 6
         self._index.cp.seed = seed + 1
         self._index.cp.min_points_per_centroid = 1
-        step = max(1, n // (_TRAINING_POINTS * n_lists))
-        self._index.train(vectors[::step])
+        self._index.train(sample)
+        self._index.nprobe = min(_PROBES, lists)
+
+    def add(self, vectors: Floats) -> None:
+        """Add (n, D) float32 vectors; ids go on from those before."""
         self._index.add(vectors)
-        self._index.nprobe = min(_PROBES, n_lists)
 
     def search(self, queries: Floats, n_neighbors: int) -> tuple[Floats, NDArray[np.int64]]:
         """Return squared distances and ids, (q, n_neighbors) each; id -1 where there is none."""
