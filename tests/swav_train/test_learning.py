@@ -28,7 +28,7 @@ def test_thirty_epochs_on_real_images_beat_the_untrained_network(pieces, tmp_pat
         device="cpu",
         n_cores=1,
         budget_seconds=None,
-        overrides={"epochs": 30},
+        overrides={"epochs": 30, "n_prototypes": 30, "learning_rate": 0.005},
     )
     state = new_state(config, torch.device("cpu"))
     whitening, _ = finish(state, PixelSource(images, size=32), n_sample=450)
