@@ -278,8 +278,8 @@ def derive_config(
       than 4 steps, larger on a GPU;
     * a queue only where the batch has fewer than K / 3 images;
     * learning rate with the square root of the batch (arXiv:2205.10287 for Adam-like optimisers);
-    * with ``pretrained``, a small network that has published weights, larger images, and a hundredth
-      of the learning rate: at a tenth, the first epoch undoes much of what the weights know;
+    * with ``pretrained``, a small network that has published weights, larger images, and a
+      hundredth of the learning rate: at a tenth, the first epoch undoes much of what it knows;
     * epochs from the budget, or from 8 minutes on two cores, less for under 2,000 images.
 
     Args:
