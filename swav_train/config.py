@@ -259,6 +259,11 @@ IMAGES_PER_CORE_SECOND = 550.0
 """Two 32 px crops of an image through ``resnet10_w32`` with the small stem, bfloat16, measured."""
 
 
+def default_budget_seconds(n_images: int) -> float:
+    """Return the time a training takes when nobody says: 8 minutes, less for under 2,000 images."""
+    return DEFAULT_BUDGET_SECONDS * min(1.0, math.sqrt(n_images / 2000))
+
+
 def derive_config(
     *,
     n_images: int,
@@ -313,7 +318,7 @@ def derive_config(
     crops = crops or (CropSpec(count=2, size=crop_size, min_area=0.3, max_area=1.0),)
     batch_size = asked.get("batch_size") or _batch_size(n_images, is_gpu=is_gpu)
     n_prototypes = asked.get("n_prototypes") or _n_prototypes(n_images)
-    seconds = budget_seconds or DEFAULT_BUDGET_SECONDS * min(1.0, math.sqrt(n_images / 2000))
+    seconds = budget_seconds or default_budget_seconds(n_images)
     power = (50 if is_gpu else n_cores) / (8 if is_pretrained else 1)
     epochs = asked.get("epochs") or _epochs(n_images, crops, seconds * power)
     derived: dict[str, Any] = {

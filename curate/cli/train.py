@@ -35,7 +35,9 @@ def train(
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(help="Time for the training, such as 20m or 1h30m.", show_default="chosen"),
+        typer.Option(
+            help="Time for the training, such as 20m or 1h30m.", show_default="8m or less"
+        ),
     ] = None,
     batch_size: Annotated[
         int | None, typer.Option(min=2, help="Images of a step.", show_default="chosen")

@@ -57,7 +57,8 @@ class TrainConfig:
         backbone: Any timm name.
         prototypes: How many, >= 2.
         epochs: Passes over the images, >= 1.
-        budget_seconds: Time for the whole training, > 0; an alternative to ``epochs``.
+        budget_seconds: Time for the whole training, > 0; an alternative to ``epochs``. With
+            neither, and no recipe, 8 minutes, less for under 2,000 images.
         batch_size: Images of a step, >= 2.
         image_size: Side of the images that the encoder takes, px.
         crops: Such as ``2x96+4x48``: full-resolution crops first.
@@ -281,6 +282,20 @@ def _settings(config: TrainConfig, table: pa.Table) -> "swav_config.TrainConfig"
     return _derive(config, n_images=len(table), side_px=side_px)
 
 
+def _budget_seconds(config: TrainConfig, n_images: int) -> float | None:
+    """Return the time a training may take, or None where its epochs are given.
+
+    A guess of the epochs that fit would be far off on a busy machine; the clock is not.
+    """
+    from swav_train.config import default_budget_seconds
+
+    if config.budget_seconds is not None:
+        return config.budget_seconds
+    if config.epochs is not None or config.recipe is not None:
+        return None
+    return default_budget_seconds(n_images)
+
+
 class _Run:
     """One training: where it happens, what it is for, whether it is done already."""
 
@@ -298,10 +313,11 @@ class _Run:
         self._final = workspace.model(config.name)
         self._scratch = self._final.with_name(f".{config.name}.training")
         digest = hashlib.sha256("".join(table["hash"].to_pylist()).encode()).hexdigest()
+        self._budget_seconds = _budget_seconds(config, len(table))
         self._inputs = {
             "images": digest,
             "settings": settings.to_dict(),
-            "budget_seconds": config.budget_seconds,
+            "budget_seconds": self._budget_seconds,
             "init": _digest(config.init),
         }
 
@@ -348,7 +364,7 @@ class _Run:
                 squares,
                 self._settings,
                 self._scratch,
-                budget_seconds=self._config.budget_seconds,
+                budget_seconds=self._budget_seconds,
                 aspects=width / height,
                 on_epoch=watch.epoch,
                 init=self._config.init,
