@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from curate.stages.train import TrainResult
 
-_HARDLY_LEARNED = 0.95
-
 
 def train(
     images: Annotated[
@@ -129,9 +127,6 @@ def _describe(result: "TrainResult") -> "Iterator[str]":
     yield f"  model            {result.model}"
     if result.n_unreadable:
         yield f"  unreadable       {result.n_unreadable:,} files; the manifest says why"
-    if result.loss_ratio > _HARDLY_LEARNED:
-        yield (
-            "  The loss hardly fell, so the features are hardly better than untrained ones: "
-            "train longer with --budget."
-        )
+    if result.warning:
+        yield f"  warning          {result.warning}"
     yield "next: curate cluster --out manifest.parquet"

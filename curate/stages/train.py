@@ -151,6 +151,7 @@ class TrainResult:
             view of an image is the other view of it; None where too few were held out.
         images_per_second: Rate of training.
         seconds: Time of training.
+        warning: What to do if little was learned; None if all is well.
         was_trained: False where the same training had been finished before.
     """
 
@@ -169,6 +170,7 @@ class TrainResult:
     view_agreement: float | None
     images_per_second: float
     seconds: float
+    warning: str | None
     was_trained: bool
 
 
@@ -441,6 +443,7 @@ def _told(done: "SwavResult") -> dict[str, Any]:
         "view_agreement": last.view_agreement,
         "images_per_second": last.images_per_second,
         "seconds": last.seconds,
+        "warning": done.warning,
     }
 
 
