@@ -36,7 +36,7 @@ def split(
     quiet: options.Quiet = False,
     seed: options.Seed = 0,
 ) -> None:
-    """Split into parts that share no copies; run `curate dedup` first, so that copies are known.
+    """Split into parts that share no copies; `curate dedup` first tells which images are copies.
 
     Example: curate split manifest.parquet --ratios train=0.8,val=0.1,test=0.1 --stratify cluster
     """
