@@ -360,7 +360,7 @@ class _Run:
         from swav_train.loop import train as train_swav
 
         width, height = (self._table[name].to_numpy() for name in ("width", "height"))
-        watch = _Watch(progress, self._settings)
+        watch = _Watch(progress, self._settings, self._budget_seconds)
         try:
             return train_swav(
                 squares,
@@ -401,8 +401,14 @@ class _Run:
 class _Watch:
     """Turns epochs into progress."""
 
-    def __init__(self, progress: Progress, settings: "swav_config.TrainConfig") -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        settings: "swav_config.TrainConfig",
+        budget_seconds: float | None,
+    ) -> None:
         self._progress = progress
+        self._budget_seconds = budget_seconds
         self._is_open = False
         self._done = 0
         chosen = settings.to_dict()
@@ -411,14 +417,17 @@ class _Watch:
 
     def epoch(self, metrics: "EpochMetrics") -> None:
         """Hear of an epoch's end."""
+        has_budget = self._budget_seconds is not None
         if not self._is_open:
-            self._progress.begin("train", metrics.epochs)
+            total = round(self._budget_seconds or 0) if has_budget else metrics.epochs
+            self._progress.begin("train, seconds" if has_budget else "train, epochs", total)
             self._is_open = True
-        self._progress.advance(metrics.epoch - self._done)
-        self._done = metrics.epoch
+        done = round(metrics.seconds) if has_budget else metrics.epoch
+        self._progress.advance(done - self._done)
+        self._done = done
         self._progress.status(
-            f"loss/log K {metrics.loss_ratio:.3f}, usage {metrics.usage_entropy:.2f}, "
-            f"{metrics.images_per_second:,.0f} images/s"
+            f"epoch {metrics.epoch}, loss/log K {metrics.loss_ratio:.3f}, "
+            f"usage {metrics.usage_entropy:.2f}, {metrics.images_per_second:,.0f} images/s"
         )
 
     def end(self) -> None:
