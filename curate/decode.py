@@ -7,7 +7,9 @@ shrinks by area.
 
 import io
 import struct
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -118,6 +120,16 @@ def decode(
     if orientation in (5, 6, 7, 8):
         width, height = height, width
     return Decoded(upright(pixels, orientation), width, height, name)
+
+
+def decode_file(path: Path, *, short_side: int | None = SHORT_SIDE) -> Decoded | Unreadable:
+    """Read and decode one image file as `decode` does; exact pixels are of any length."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        return Unreadable(str(error.strerror))
+    long_side = LONG_SIDE if short_side is not None else sys.maxsize
+    return decode(raw, short_side=short_side, long_side=long_side)
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.copies.tables import Images
-from curate.decode import Pixels, Unreadable, decode
+from curate.decode import Pixels, Unreadable, decode_file
 from curate.errors import InputError
 from curate.manifest import Manifest
 from curate.pixels import PixelCache
@@ -163,10 +163,7 @@ def _exact(file: Path) -> Pixels:
     Raises:
         InputError: It is gone or has changed.
     """
-    try:
-        found = decode(file.read_bytes(), short_side=None, long_side=1 << 30)
-    except OSError as error:
-        found = Unreadable(str(error.strerror))
+    found = decode_file(file, short_side=None)
     if isinstance(found, Unreadable):
         raise InputError(
             f"{file} cannot be read any more: {found.reason}",

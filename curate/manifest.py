@@ -4,7 +4,7 @@ A stage fills its own columns and keeps all others. Column names and types are a
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -201,11 +201,4 @@ def carry_over(fresh: Manifest, old: Manifest) -> Manifest:
         source=fresh.source,
         model=fresh.model,
         stages={**old.stages, **fresh.stages},
-    )
-
-
-def table_of(schema: pa.Schema, columns: Mapping[str, Iterable[Any]]) -> pa.Table:
-    """Return a table with the schema's columns, in its order and types."""
-    return pa.table(
-        [pa.array(columns[name], schema.field(name).type) for name in schema.names], schema=schema
     )

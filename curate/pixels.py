@@ -94,7 +94,7 @@ class ShardWriter:
     def __init__(self, folder: Path) -> None:
         """Continue after the last finished shard of ``folder``."""
         self._folder = folder
-        self._next = 1 + max((int(path.stem) for path in folder.glob("[0-9]*.parquet")), default=0)
+        self._next = 1 + max((int(path.stem) for path in _shard_paths(folder)), default=0)
         self._facts: list[dict[str, object]] = []
         self._images: list[Packed] = []
         self._bytes = 0
@@ -141,6 +141,12 @@ class ShardWriter:
         self._facts, self._images, self._bytes = [], [], 0
 
 
+def read_facts(folder: Path) -> pa.Table:
+    """Return what is known of every content hash in a folder's shards, columns of ``FACTS``."""
+    tables = [_shard_table(path, FACTS.names) for path in _shard_paths(folder)]
+    return pa.concat_tables(tables) if tables else FACTS.empty_table()
+
+
 class PixelCache:
     """Read access to the pixel cache.
 
@@ -150,10 +156,10 @@ class PixelCache:
 
     def __init__(self, folder: Path) -> None:
         """Open every finished shard of ``folder``."""
-        self._shards = sorted(folder.glob("[0-9]*.parquet"))
-        self._maps: list[mmap | None] = [_mapped(path.with_suffix(".bin")) for path in self._shards]
+        shards = _shard_paths(folder)
+        self._maps: list[mmap | None] = [_mapped(path.with_suffix(".bin")) for path in shards]
         names = ["hash", *_PLACE.names]
-        tables = [_shard_table(path, names) for path in self._shards]
+        tables = [_shard_table(path, names) for path in shards]
         index = pa.concat_tables(tables) if tables else pa.table({name: [] for name in names})
         keys = _keys(index["hash"].to_pylist())
         order = np.argsort(keys, kind="stable")
@@ -165,11 +171,6 @@ class PixelCache:
         self._rows = _numbers(index["rows"])[order]
         self._columns = _numbers(index["columns"])[order]
         self._is_raw = _numbers(index["is_raw"])[order].astype(bool)
-
-    def facts(self) -> pa.Table:
-        """Return what is known of every content hash, one row each, columns of ``FACTS``."""
-        tables = [_shard_table(path, FACTS.names) for path in self._shards]
-        return pa.concat_tables(tables) if tables else FACTS.empty_table()
 
     def read(self, content_hashes: Sequence[str]) -> list[Pixels]:
         """Return cached pixels, (h, w, 3) uint8 upright RGB each, in the order asked for.
@@ -244,6 +245,11 @@ def squashed(pixels: Pixels, side: int) -> Pixels:
     shrinks = min(pixels.shape[:2]) >= side
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, (side, side), interpolation=method), np.uint8)
+
+
+def _shard_paths(folder: Path) -> list[Path]:
+    """Return the Parquet files of the finished shards, in order."""
+    return sorted(folder.glob("[0-9]*.parquet"))
 
 
 def _shard_table(path: Path, names: list[str]) -> pa.Table:

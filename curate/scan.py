@@ -21,7 +21,7 @@ from curate.errors import InputError
 from curate.files import remove, replacing
 from curate.fingerprint import perceptual_hash
 from curate.manifest import SCAN_COLUMNS, Manifest
-from curate.pixels import FACTS, NOTHING, Packed, PixelCache, ShardWriter, pack
+from curate.pixels import FACTS, NOTHING, Packed, ShardWriter, pack, read_facts
 from curate.quality import Measures, issues_of, measure
 from curate.records import Labels, Progress, Status, task
 from curate.sources import SourceFile, file_of, list_images
@@ -132,7 +132,7 @@ def scan(source: Path, workspace: Workspace, progress: Progress) -> Scan:
     seconds = time.perf_counter() - start
     hashes = [memory.recall(source, file) for file in files]
     errors = [reading.errors.get(file.path) for file in files]
-    table = _joined(source, files, hashes, errors, PixelCache(workspace.pixels).facts())
+    table = _joined(source, files, hashes, errors, read_facts(workspace.pixels))
     _write_catalogue(workspace, table, source)
     workspace.remember(source=source)
     return Scan(
@@ -196,7 +196,7 @@ def _read_files(
     progress: Progress,
 ) -> None:
     """Read files on all cores, write shards and journal, count in ``reading``."""
-    known = set(PixelCache(workspace.pixels).facts()["hash"].to_pylist())
+    known = set(read_facts(workspace.pixels)["hash"].to_pylist())
     writer = ShardWriter(workspace.pixels)
     journal = _Journal(workspace, source)
     try:

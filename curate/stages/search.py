@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.contact import Tile, draw_sheet, write_sheet
-from curate.decode import Pixels, Unreadable, decode
+from curate.decode import Pixels, Unreadable, decode_file
 from curate.embeddings import Vectors
 from curate.errors import InputError, UsageError
 from curate.features import Model, embed_missing, encoder_of, find_model
@@ -160,10 +160,7 @@ def _picture(path: Path) -> Pixels:
     Raises:
         InputError: It cannot be read.
     """
-    try:
-        found = decode(path.read_bytes())
-    except OSError as error:
-        found = Unreadable(str(error.strerror))
+    found = decode_file(path)
     if isinstance(found, Unreadable):
         raise InputError(f"{path} cannot be read: {found.reason}", hint="name an image file")
     return found.pixels

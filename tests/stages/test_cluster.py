@@ -13,8 +13,9 @@ from tests.conftest import picture, save
 
 @pytest.fixture
 def place(trained, tmp_path):
-    """Return a copy of the trained folder that a test may change."""
+    """Return a copy of the trained folder that a test may change, nothing embedded yet."""
     shutil.copytree(trained, tmp_path / "place")
+    shutil.rmtree(tmp_path / "place" / ".curate" / "embeddings", ignore_errors=True)
     return tmp_path / "place"
 
 
