@@ -1,6 +1,7 @@
 """The manifest: one Parquet file, one row per image, sorted by path, with a history in its footer.
 
-A stage fills its own columns and keeps all others. Column names and types are a contract.
+A stage fills its own columns and keeps all others. Column names and types are a contract. A file
+named ``.csv`` holds the same as text, with the footer in a JSON file beside it.
 """
 
 import json
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 from curate.errors import InputError, UsageError, first_line
 from curate.files import replacing, writable
 from curate.records import Status
+from curate.spreadsheets import TEXTS, companion, is_csv, read_csv, write_csv
 from curate.version import __version__
 
 SCAN_COLUMNS = pa.schema(
@@ -33,7 +35,7 @@ SCAN_COLUMNS = pa.schema(
         pa.field("brightness", pa.float32()),
         pa.field("contrast", pa.float32()),
         pa.field("entropy", pa.float32()),
-        pa.field("issues", pa.list_(pa.field("element", pa.string()))),  # as Parquet names it
+        pa.field("issues", TEXTS),
     ]
 )
 CLUSTER_COLUMNS = pa.schema(
@@ -58,6 +60,14 @@ SAMPLE_COLUMNS = pa.schema([pa.field("selected", pa.bool_()), pa.field("weight",
 SPLIT_COLUMNS = pa.schema([pa.field("split", pa.string())])
 
 FOOTER_KEY = b"curate"
+_HINT = "name a file that `curate cluster` or `curate dedup` wrote"
+
+KNOWN_TYPES = {
+    field.name: field.type
+    for schema in (SCAN_COLUMNS, CLUSTER_COLUMNS, DEDUP_COLUMNS, SAMPLE_COLUMNS, SPLIT_COLUMNS)
+    for field in schema
+}
+"""Type of every column of the contract, by name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,9 +124,10 @@ class Manifest:
 
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
-    """Write a manifest; it appears whole or not at all.
+    """Write a manifest, as CSV where its name says so; it appears whole or not at all.
 
     Raises:
+        UsageError: A column has no form in CSV.
         ResourceError: The disk is full or the place cannot be written.
     """
     footer = {
@@ -125,6 +136,9 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
         "model": manifest.model,
         "stages": manifest.stages,
     }
+    if is_csv(path):
+        write_csv(manifest.table, path, footer)
+        return
     others = {
         key: value
         for key, value in (manifest.table.schema.metadata or {}).items()
@@ -147,23 +161,38 @@ def read_manifest(path: Path) -> Manifest:
         raise InputError(
             f"no manifest at {path}", hint="write one with `curate cluster --out M.parquet`"
         )
-    hint = "name a file that `curate cluster` or `curate dedup` wrote"
-    try:
-        table = pq.read_table(path, partitioning=None)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is not a manifest: {first_line(error)}", hint=hint) from None
-    footer = (table.schema.metadata or {}).get(FOOTER_KEY)
+    table, facts = read_csv(path, KNOWN_TYPES) if is_csv(path) else _read_parquet(path)
     missing = [name for name in ("path", "hash", "status") if name not in table.column_names]
-    if footer is None or missing:
-        what = f"it lacks {', '.join(missing)}" if missing else "its footer does not name curate"
-        raise InputError(f"{path} is not a manifest: {what}", hint=hint)
-    facts = json.loads(footer)
+    if missing:
+        raise InputError(f"{path} is not a manifest: it lacks {', '.join(missing)}", hint=_HINT)
+    if "source" not in facts and is_csv(path):
+        raise InputError(
+            f"{path} is not a manifest: no {companion(path).name} beside it says where the images "
+            "are",
+            hint=f"join it to one: `curate merge M.parquet {path.name} --out NEW.parquet`",
+        )
+    if "source" not in facts:
+        raise InputError(f"{path} is not a manifest: its footer does not name curate", hint=_HINT)
     return Manifest(
         table=table,
         source=facts["source"],
         model=facts.get("model"),
         stages=facts.get("stages", {}),
     )
+
+
+def _read_parquet(path: Path) -> tuple[pa.Table, dict[str, Any]]:
+    """Return a Parquet file and what its footer tells; nothing if curate did not write it.
+
+    Raises:
+        InputError: It is no Parquet file.
+    """
+    try:
+        table = pq.read_table(path, partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} is not a manifest: {first_line(error)}", hint=_HINT) from None
+    footer = (table.schema.metadata or {}).get(FOOTER_KEY)
+    return table, dict(json.loads(footer)) if footer is not None else {}
 
 
 def check_overwritable(path: Path) -> None:

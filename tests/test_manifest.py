@@ -91,3 +91,23 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
 def test_a_column_that_is_not_there_is_the_users_mistake():
     with pytest.raises(UsageError, match="no column 'colour'"):
         manifest().column("colour", hint="choose another")
+
+
+def test_a_csv_manifest_comes_back_as_it_was(tmp_path):
+    table = manifest(mine=["007", ""]).table
+    place = table.schema.get_field_index("issues")
+    table = table.set_column(place, SCAN_COLUMNS.field("issues"), [[["dark", "blurry"], []]])
+    before = Manifest(table=table, source="/images", model="default@1", stages={"scan": {}})
+    write_manifest(before, tmp_path / "m.csv")
+    back = read_manifest(tmp_path / "m.csv")
+    assert back.table.to_pylist() == before.table.to_pylist()
+    assert [f.type for f in back.table.schema] == [f.type for f in table.schema]
+    assert (back.source, back.model, back.stages) == ("/images", "default@1", {"scan": {}})
+
+
+def test_a_csv_that_lost_its_companion_shows_the_way_out(tmp_path):
+    write_manifest(manifest(), tmp_path / "m.csv")
+    (tmp_path / "m.csv.json").unlink()
+    with pytest.raises(InputError, match="where the images") as caught:
+        read_manifest(tmp_path / "m.csv")
+    assert "curate merge" in caught.value.hint

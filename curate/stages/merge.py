@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from curate.errors import InputError, UsageError, first_line
-from curate.manifest import read_manifest, write_manifest
+from curate.manifest import KNOWN_TYPES, read_manifest, write_manifest
+from curate.spreadsheets import is_csv, read_csv
 
 SCANNED = frozenset({"path", "hash", "bytes", "width", "height", "format", "status", "reason"})
 
@@ -90,9 +90,9 @@ def _read_table(path: Path) -> pa.Table:
     """
     if not path.is_file():
         raise InputError(f"no file at {path}", hint="name a manifest, a Parquet or a CSV file")
+    if is_csv(path):
+        return read_csv(path, KNOWN_TYPES)[0]
     try:
-        if path.suffix.lower() == ".csv":
-            return pyarrow.csv.read_csv(path)
         return pq.read_table(path, partitioning=None)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
