@@ -47,6 +47,33 @@ def water_fill(available: Ints, size: int) -> Ints:
     return quotas
 
 
+def proportional(available: Ints, size: int) -> Ints:
+    """Share ``size`` draws over groups in proportion to their sizes.
+
+    What rounding down leaves goes to the largest remainders (Hamilton's method), ties to the
+    first.
+
+    Args:
+        available: (G,) int64, images in each group, >= 0, not all 0.
+        size: Draws in all, 0 to the sum of ``available``.
+
+    Returns:
+        (G,) int64 quotas that add up to ``size``, none above ``available``.
+
+    Raises:
+        ValueError: More is asked for than there is.
+
+    >>> proportional(np.array([1, 5, 10]), 8).tolist()
+    [1, 2, 5]
+    """
+    total = int(available.sum())
+    if not 0 <= size <= total:
+        raise ValueError(f"cannot draw {size} from {total}")
+    quotas, remainders = np.divmod(available * size, total)
+    quotas[np.argsort(-remainders, kind="stable")[: size - int(quotas.sum())]] += 1
+    return np.asarray(quotas, np.int64)
+
+
 def balanced_assignment(vectors: Floats, prototypes: Floats) -> NDArray[np.int32]:
     """Give every image one prototype so that the groups' sizes are within one of each other.
 

@@ -1,12 +1,30 @@
 import numpy as np
 import pytest
 
-from curate.balance import balanced_assignment, water_fill
+from curate.balance import balanced_assignment, proportional, water_fill
 
 
 def unit(rng, *shape):
     values = rng.normal(size=shape).astype(np.float32)
     return values / np.linalg.norm(values, axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("available", "size", "quotas"),
+    [
+        ([50, 30, 20], 10, [5, 3, 2]),
+        ([1, 5, 10], 8, [1, 2, 5]),
+        ([3, 0, 3], 3, [2, 0, 1]),
+        ([4, 9, 2], 15, [4, 9, 2]),
+    ],
+)
+def test_proportional_shares_by_hand(available, size, quotas):
+    assert proportional(np.array(available), size).tolist() == quotas
+
+
+def test_more_than_there_is_cannot_be_shared_out():
+    with pytest.raises(ValueError, match="cannot draw"):
+        proportional(np.array([1, 2]), 4)
 
 
 @pytest.mark.parametrize(

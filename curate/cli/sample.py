@@ -22,6 +22,13 @@ def sample(
     by: Annotated[
         str, typer.Option(help="Columns whose values get even shares, the coarsest first.")
     ] = "cluster",
+    stratify: Annotated[
+        str | None,
+        typer.Option(
+            help="Column whose values keep their shares; --by is even within each.",
+            show_default="none",
+        ),
+    ] = None,
     within: Annotated[
         Within, typer.Option(help="Which images of a group are taken first.")
     ] = Within.RANDOM,
@@ -49,7 +56,13 @@ def sample(
 
     columns = tuple(name.strip() for name in by.split(","))
     config = SampleConfig(
-        size=size, by=columns, within=within, include=include, exclude=exclude, seed=seed
+        size=size,
+        by=columns,
+        stratify=stratify,
+        within=within,
+        include=include,
+        exclude=exclude,
+        seed=seed,
     )
     run_stage(
         lambda progress: run(manifest, config, out=out, workspace=workspace, progress=progress),

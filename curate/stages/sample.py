@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.balance import water_fill
+from curate.balance import proportional, water_fill
 from curate.embeddings import EmbeddingStore, Vectors
 from curate.errors import UsageError
 from curate.manifest import SAMPLE_COLUMNS, Manifest, read_manifest, write_manifest
 from curate.records import Progress, Silent, Status, Within, task
 from curate.spread import farthest_first
+from curate.spreadsheets import SEPARATOR
 from curate.where import matching
 from curate.workspace import find_workspace
 
@@ -27,6 +28,8 @@ class SampleConfig:
         by: Columns whose values get even shares; null counts as a value. Of several, the first is
             shared out first and the next within each of its values (as the levels of Vo et al.
             2024, arXiv:2405.15613).
+        stratify: Column whose values keep the shares that they have among the images to draw from;
+            the shares of ``by`` are even within each of them. None for none.
         within: Which images of a group are taken: any at random, those nearest to their prototype,
             or those that cover the group best.
         include: Rows to draw from, an expression of DuckDB; None for all.
@@ -36,6 +39,7 @@ class SampleConfig:
 
     size: int
     by: tuple[str, ...] = ("cluster",)
+    stratify: str | None = None
     within: Within = Within.RANDOM
     include: str | None = None
     exclude: str | None = None
@@ -104,8 +108,8 @@ def sample(
             f"{config.size} images asked for, {len(available)} can be drawn",
             hint=f"use --size {len(available)} or less; duplicates and unreadable images are out",
         )
-    levels = [_codes(source, name, available) for name in config.by]
-    group, quotas = _quotas(levels, config.size)
+    shares = _shares(source, available, config)
+    group, quotas = shares.group, shares.quotas
     sizes = np.bincount(group)
     rank = _ranks(
         source, available, group, config, find_workspace(workspace).root, progress or Silent()
@@ -114,7 +118,7 @@ def sample(
     selected = np.zeros(len(source.table), bool)
     selected[available[taken]] = True
     weight = np.zeros(len(source.table), np.float32)
-    weight[available[taken]] = (sizes / np.maximum(quotas, 1))[group[taken]]
+    weight[available[taken]] = (sizes * shares.odds / np.maximum(quotas, 1))[group[taken]]
     columns = pa.table([pa.array(selected), pa.array(weight)], schema=SAMPLE_COLUMNS)
     out = Path(out)
     write_manifest(source.with_columns(columns, stage="sample", config=asdict(config)), out)
@@ -141,34 +145,63 @@ def _is_available(table: pa.Table, config: SampleConfig) -> NDArray[np.bool_]:
     return chosen
 
 
-def _codes(manifest: Manifest, column: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def _codes(
+    manifest: Manifest, column: str, rows: NDArray[np.int64], *, option: str
+) -> NDArray[np.int64]:
     """Return the values of a column at some rows as numbers."""
-    hint = "cluster first: `curate cluster --out M.parquet`, or choose a column with --by"
+    hint = f"cluster first: `curate cluster --out M.parquet`, or choose a column with {option}"
     values = manifest.column(column, hint=hint).take(pa.array(rows)).combine_chunks()
-    coded = pc.dictionary_encode(pc.cast(values, pa.string()), null_encoding="encode")
+    if pa.types.is_list(values.type):
+        values = pc.binary_join(values, SEPARATOR)
+    coded = pc.dictionary_encode(values, null_encoding="encode")
     return np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
 
 
-def _quotas(
-    levels: list[NDArray[np.int64]], size: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Share ``size`` out over the first level's groups, then each share over the groups within.
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """How many images each group gives.
 
-    Returns:
-        (N,) the finest group of each row, and the quota of each of these groups.
+    Attributes:
+        group: (N,) int64, finest group of each row.
+        quotas: (G,) int64, images that each group gives.
+        odds: (G,) float64, how many groups each one stands for, >= 1: where there are more groups
+            than draws, those that give one are chosen by lot, lest the others could never be drawn.
     """
-    group, quotas = np.zeros(len(levels[0]), np.int64), np.array([size])
-    for codes in levels:
-        finer, first, inverse = np.unique(
-            np.stack([group, codes]), axis=1, return_index=True, return_inverse=True
+
+    group: NDArray[np.int64]
+    quotas: NDArray[np.int64]
+    odds: NDArray[np.float64]
+
+
+def _shares(manifest: Manifest, rows: NDArray[np.int64], config: SampleConfig) -> _Shares:
+    """Share the draws out over the strata, then over the first level's groups, and so on."""
+    shares = _Shares(np.zeros(len(rows), np.int64), np.array([config.size]), np.ones(1))
+    if config.stratify is not None:
+        codes = _codes(manifest, config.stratify, rows, option="--stratify")
+        shares = _Shares(
+            codes, proportional(np.bincount(codes), config.size), np.ones(codes.max() + 1)
         )
-        sizes, parent = np.bincount(inverse), group[first]
-        shares = np.zeros(finer.shape[1], np.int64)
-        for number, quota in enumerate(quotas.tolist()):
-            own = parent == number
-            shares[own] = water_fill(sizes[own], quota)
-        group, quotas = np.asarray(inverse, np.int64).reshape(-1), shares
-    return group, quotas
+    rng = np.random.default_rng([config.seed, 1])
+    for name in config.by:
+        shares = _finer(shares, _codes(manifest, name, rows, option="--by"), rng)
+    return shares
+
+
+def _finer(shares: _Shares, codes: NDArray[np.int64], rng: np.random.Generator) -> _Shares:
+    """Share the quota of each group out over the groups within, by the codes (N,) of its rows."""
+    n_codes = int(codes.max()) + 1
+    finer, group = np.unique(shares.group * n_codes + codes, return_inverse=True)
+    sizes, parent = np.bincount(group), finer // n_codes
+    quotas, odds = np.zeros(len(finer), np.int64), shares.odds[parent]
+    bounds = np.searchsorted(parent, np.arange(len(shares.quotas) + 1))
+    for quota, start, end in zip(shares.quotas.tolist(), bounds, bounds[1:], strict=False):
+        n_groups = end - start
+        if 0 < quota < n_groups:
+            quotas[start + rng.choice(n_groups, quota, replace=False)] = 1
+            odds[start:end] *= n_groups / quota
+        else:
+            quotas[start:end] = water_fill(sizes[start:end], quota)
+    return _Shares(np.asarray(group, np.int64).reshape(-1), quotas, odds)
 
 
 def _ranks(

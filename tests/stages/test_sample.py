@@ -72,6 +72,37 @@ def test_weights_make_the_mean_of_any_column_unbiased(manifest):
     assert table.filter(pa.compute.invert(table["selected"]))["weight"].unique().to_pylist() == [0]
 
 
+def test_groups_that_give_none_are_stood_for_by_others(manifest):
+    """Three draws from four clusters: each cluster may be left out, none always is."""
+    estimates, seen = [], set()
+    for seed in range(600):
+        _, table = drawn(manifest, size=3, seed=seed)
+        taken = chosen(table)
+        assert len(set(taken["cluster"])) == 3
+        seen.update(taken["cluster"])
+        estimates.append(np.dot(taken["bytes"], taken["weight"]))
+    assert seen == {0, 1, 2, 3}
+    truth = np.arange(90).sum()
+    assert abs(np.mean(estimates) - truth) < 4 * np.std(estimates) / np.sqrt(len(estimates))
+
+
+def test_strata_keep_their_shares_and_clusters_are_even_within(manifest):
+    table = pq.read_table(manifest)
+    strata = ["day" if row % 3 else "night" for row in range(len(table))]
+    pq.write_table(table.append_column("time", [strata]), manifest)
+    _, table = drawn(manifest, size=30, stratify="time")
+    taken = chosen(table)
+    assert taken["time"].count("night") == 10
+    own = [c for c, t in zip(taken["cluster"], taken["time"], strict=True) if t == "night"]
+    assert np.bincount(own, minlength=4).tolist() == [5, 4, 1, 0]
+    assert sum(taken["weight"]) == pytest.approx(90)
+
+
+def test_a_column_of_lists_is_balanced_too(manifest):
+    result, _ = drawn(manifest, size=10, by=("issues",))
+    assert result.n_groups == 1
+
+
 def test_a_seed_gives_one_draw_and_another_seed_another(manifest):
     draws = [chosen(drawn(manifest, size=20, seed=seed)[1])["path"] for seed in (1, 1, 2)]
     assert draws[0] == draws[1] != draws[2]
