@@ -69,6 +69,8 @@ class ExportAs(StrEnum):
     TAR = "tar"
     PARQUET = "parquet"
     LIST = "list"
+    COCO = "coco"
+    FIFTYONE = "fiftyone"
 
 
 class Layout(StrEnum):

@@ -1,4 +1,4 @@
-"""Read a manifest with pandas and DuckDB.
+"""Read a manifest with pandas, polars and DuckDB.
 
 python examples/read_manifest.py manifest.parquet
 """
@@ -8,12 +8,24 @@ import sys
 
 import duckdb
 import pandas as pd
+import polars as pl
 import pyarrow.parquet as pq
 
 path = sys.argv[1]
 
 table = pd.read_parquet(path)
 print(f"pandas: {len(table)} rows, {int((table.status == 'ok').sum())} readable")
+
+issues = (
+    pl.scan_parquet(path)
+    .select(pl.col("issues").explode())
+    .drop_nulls()
+    .group_by("issues")
+    .len()
+    .sort("len", "issues", descending=[True, False])
+    .collect()
+)
+print(f"polars: {dict(issues.iter_rows()) or 'no issues'}")
 
 largest = duckdb.sql(
     f"""

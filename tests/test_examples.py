@@ -27,12 +27,13 @@ def test_a_model_is_loaded_by_plain_timm(trained, tmp_path):
     assert "features, norm" in run("use_with_timm.py", model, image, cwd=tmp_path)
 
 
-def test_a_manifest_is_read_by_pandas_and_duckdb(trained, tmp_path):
+def test_a_manifest_is_read_by_pandas_polars_and_duckdb(trained, tmp_path):
     from curate import cluster
 
     cluster(trained / "images", out=tmp_path / "m.parquet", workspace=trained / ".curate")
     said = run("read_manifest.py", tmp_path / "m.parquet", cwd=tmp_path)
     assert "pandas: 28 rows, 26 readable" in said
+    assert "polars: " in said
     assert "stages cluster, scan" in said
 
 

@@ -20,7 +20,11 @@ def export(
     to: Annotated[Path, typer.Option(help="New or empty folder for the images.")],
     form: Annotated[
         ExportAs,
-        typer.Option("--as", help="Links, copies, WebDataset tars, Parquet with bytes, a list."),
+        typer.Option(
+            "--as",
+            help="Links, copies, WebDataset tars, Parquet with bytes, a list; links with labels "
+            "in COCO's or FiftyOne's JSON.",
+        ),
     ] = ExportAs.SYMLINK,
     layout: Annotated[
         Layout, typer.Option(help="As in the source, in one folder, or by split and label.")

@@ -1,6 +1,9 @@
 """``curate info``."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from curate.cli import options
 from curate.cli.screen import run_stage
@@ -15,6 +18,17 @@ _WIDTH = 40
 
 
 def info(
+    manifest: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="MANIFEST",
+            help="Manifest whose clusters are told; else the newest of the workspace.",
+            show_default=False,
+        ),
+    ] = None,
+    clusters: Annotated[
+        bool, typer.Option("--clusters", help="List the clusters: size, cohesion, medoid.")
+    ] = False,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -22,11 +36,26 @@ def info(
 ) -> None:
     """Show what the workspace holds: sources, images, models, manifests. Nothing is random here.
 
-    Example: curate info
+    Cohesion is the mean cosine of a cluster's images to its prototype, the medoid the image that
+    is most like all others of its cluster.
+
+    Example: curate info --clusters
     """
     from curate.stages.info import info as run
 
-    run_stage(lambda _: run(workspace=workspace), _describe, as_json=as_json, is_quiet=quiet)
+    clusters = clusters or manifest is not None
+    run_stage(
+        lambda _: run(manifest, clusters=clusters, workspace=workspace),
+        _describe_clusters if clusters else _describe,
+        as_json=as_json,
+        is_quiet=quiet,
+    )
+
+
+def _describe_clusters(result: "InfoResult") -> "Iterator[str]":
+    yield "  cluster    size  cohesion  medoid"
+    for one in result.clusters or []:
+        yield f"  {one.cluster:7}  {one.size:6,}     {one.cohesion:5.3f}  {one.medoid}"
 
 
 def _describe(result: "InfoResult") -> "Iterator[str]":

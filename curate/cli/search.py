@@ -16,8 +16,16 @@ if TYPE_CHECKING:
 
 def search(
     queries: Annotated[
-        list[Path], typer.Argument(metavar="PICTURE...", help="Image files to look for.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="[PICTURE]...", help="Image files to look for.", show_default=False),
+    ] = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Path in the manifest to look for; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Images found for each picture.")] = 20,
     sheet: Annotated[
         Path | None, typer.Option(help="Contact sheet to write.", show_default=False)
@@ -38,7 +46,14 @@ def search(
 
     config = SearchConfig(k=k, model=model, device=device)
     run_stage(
-        lambda progress: run(queries, config, sheet=sheet, workspace=workspace, progress=progress),
+        lambda progress: run(
+            queries or (),
+            config,
+            like=like or (),
+            sheet=sheet,
+            workspace=workspace,
+            progress=progress,
+        ),
         _describe,
         as_json=as_json,
         is_quiet=quiet,

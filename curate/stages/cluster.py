@@ -175,6 +175,7 @@ class Groups:
         similarity: (N,) float32, cosine to the own cluster's prototype.
         margin: (N,) float32, that minus the cosine to the best other; below 0 where balance asks.
         outlier: (N,) float32, 1 minus the mean cosine to the nearest other contents, in [0, 2].
+        medoid: (N,) bool, one image of each cluster: that of the highest mean cosine to the others.
         levels: (N,) int32 cluster at each coarser level.
         neighbors: Of the M different contents.
     """
@@ -183,6 +184,7 @@ class Groups:
     similarity: NDArray[np.float32]
     margin: NDArray[np.float32]
     outlier: NDArray[np.float32]
+    medoid: NDArray[np.bool_]
     levels: dict[int, NDArray[np.int32]]
     neighbors: Neighbors
 
@@ -220,7 +222,30 @@ def assign_clusters(
     has_any = near.similarity.shape[1] > 0
     mean = near.similarity.mean(axis=1) if has_any else np.zeros(len(own), np.float32)
     outlier = np.asarray(1 - mean, np.float32)[rows]
-    return Groups(assigned, similarity, margin, outlier, levels, near)
+    medoid = medoids(vectors.embeddings, rows, assigned)
+    return Groups(assigned, similarity, margin, outlier, medoid, levels, near)
+
+
+def medoids(
+    vectors: NDArray[np.float32], rows: NDArray[np.int64], cluster_of: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Return which images are the medoids of their clusters, one of each; ties go to the first.
+
+    The sum of the cosines to all members is the product with their sum, so no pair is compared.
+
+    Args:
+        vectors: (M, D) float32, unit rows.
+        rows: (N,) int64, vector of each image.
+        cluster_of: (N,) int32, cluster of each image.
+    """
+    sums = np.zeros((int(cluster_of.max()) + 1, vectors.shape[1]), np.float32)
+    np.add.at(sums, cluster_of, vectors[rows])
+    closeness = np.einsum("nd,nd->n", vectors[rows], sums[cluster_of])
+    order = np.lexsort((np.arange(len(rows)), -closeness, cluster_of))
+    first = order[np.unique(cluster_of[order], return_index=True)[1]]
+    is_medoid = np.zeros(len(rows), bool)
+    is_medoid[first] = True
+    return is_medoid
 
 
 def _merged(
@@ -285,6 +310,7 @@ def _manifest(found: Scan, groups: Groups, config: ClusterConfig, model: str) ->
         "cluster_similarity": groups.similarity,
         "cluster_margin": groups.margin,
         "outlier": groups.outlier,
+        "medoid": groups.medoid,
     }
     table = pa.table(
         [pa.array(columns[field.name], field.type).take(readable) for field in CLUSTER_COLUMNS],

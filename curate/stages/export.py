@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from curate.archives import ParquetShards, TarShards
 from curate.errors import InputError, UsageError
 from curate.files import disk_errors, remove
+from curate.listings import DATA, CocoListing, FiftyOneListing
 from curate.manifest import Manifest, read_manifest
 from curate.records import ExportAs, Layout, Progress, Silent, Status, task
 from curate.sources import file_of, unescape
@@ -25,7 +26,8 @@ class ExportConfig:
     """What the stage needs to know.
 
     Attributes:
-        form: Links, copies, WebDataset archives, Parquet with the files' bytes, or a list.
+        form: Links, copies, WebDataset archives, Parquet with the files' bytes, a list, or links
+            with the labels in COCO's or FiftyOne's JSON.
         layout: Paths in the folder: as in the source, all in one folder, or split and label.
         where: Rows to take, an expression of DuckDB; None takes the selected ones, or those kept.
     """
@@ -78,6 +80,8 @@ def export(
     _check_folder(folder, Path(read.source))
     table = read.table.filter(_is_wanted(read, config))
     names = _names(table, config.layout)
+    if config.form is ExportAs.FIFTYONE:
+        names = _apart(names, by_stem=True)
     scratch = folder.with_name(f".{folder.name}.partial")
     with disk_errors(folder):
         try:
@@ -158,16 +162,23 @@ def _column(table: pa.Table, name: str) -> list[str | None]:
     return list(table[name].to_pylist())
 
 
-def _apart(paths: Sequence[Path]) -> list[Path]:
-    """Return paths with a number before the ending where one was given out before."""
+def _apart(paths: Sequence[Path], *, by_stem: bool = False) -> list[Path]:
+    """Return paths with a number before the ending where one was given out before.
+
+    Args:
+        paths: Paths below the folder.
+        by_stem: Whether paths that differ in their endings only count as one.
+    """
     used: set[Path] = set()
+    last: dict[Path, int] = {}
     apart = []
     for path in paths:
-        other, number = path, 1
-        while other in used:
+        other, number = path, last.get(path, 1)
+        while (key := other.with_suffix("") if by_stem else other) in used:
             number += 1
             other = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        used.add(other)
+        last[path] = number
+        used.add(key)
         apart.append(other)
     return apart
 
@@ -214,27 +225,54 @@ def _fill(
             with (folder / LIST).open("wb") as file:
                 file.writelines(os.fsencode(origin) + b"\n" for origin, _ in items)
         case ExportAs.TAR:
-            labels = table["label"].to_pylist()
-            with TarShards(folder) as shards:
-                for label, (origin, name) in zip(labels, items, strict=True):
-                    shards.add(name, origin.read_bytes(), label)
+            _fill_tars(folder, table, items)
         case ExportAs.PARQUET:
-            with ParquetShards(folder, table) as rows:
-                for origin, name in items:
-                    rows.add(name, origin.read_bytes())
+            _fill_parquet(folder, table, items)
+        case ExportAs.COCO:
+            _fill_coco(folder, table, items)
+        case ExportAs.FIFTYONE:
+            _fill_fiftyone(folder, table, items)
         case ExportAs.SYMLINK | ExportAs.HARDLINK | ExportAs.COPY:
             for origin, name in items:
-                target = folder / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _put(origin, target, form)
+                _put(origin, folder / name, form)
+
+
+def _fill_tars(folder: Path, table: pa.Table, items: Iterator[tuple[Path, Path]]) -> None:
+    with TarShards(folder) as shards:
+        for label, (origin, name) in zip(table["label"].to_pylist(), items, strict=True):
+            shards.add(name, origin.read_bytes(), label)
+
+
+def _fill_parquet(folder: Path, table: pa.Table, items: Iterator[tuple[Path, Path]]) -> None:
+    with ParquetShards(folder, table) as rows:
+        for origin, name in items:
+            rows.add(name, origin.read_bytes())
+
+
+def _fill_coco(folder: Path, table: pa.Table, items: Iterator[tuple[Path, Path]]) -> None:
+    labels = table["label"].to_pylist()
+    sizes = zip(table["width"].to_pylist(), table["height"].to_pylist(), strict=True)
+    categories = sorted({label for label in labels if label is not None})
+    with CocoListing(folder, categories) as listing:
+        for label, (width, height), (origin, name) in zip(labels, sizes, items, strict=True):
+            listing.add(name, width=width, height=height, label=label)
+            _put(origin, folder / DATA / name, ExportAs.SYMLINK)
+
+
+def _fill_fiftyone(folder: Path, table: pa.Table, items: Iterator[tuple[Path, Path]]) -> None:
+    with FiftyOneListing(folder) as listing:
+        for label, (origin, name) in zip(table["label"].to_pylist(), items, strict=True):
+            listing.add(name, label=label)
+            _put(origin, folder / DATA / name, ExportAs.SYMLINK)
 
 
 def _put(origin: Path, target: Path, form: ExportAs) -> None:
-    """Link or copy one file.
+    """Link or copy one file; the folders above the target are made.
 
     Raises:
         UsageError: It lies on another disk, so that no hard link can be made.
     """
+    target.parent.mkdir(parents=True, exist_ok=True)
     if form is ExportAs.SYMLINK:
         target.symlink_to(origin)
     elif form is ExportAs.COPY:

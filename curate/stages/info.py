@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.errors import InputError
+from curate.manifest import Manifest, read_manifest
 from curate.records import Status
 from curate.workspace import Workspace, find_workspace
 
@@ -39,6 +41,23 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterInfo:
+    """One cluster of a manifest.
+
+    Attributes:
+        cluster: Its number.
+        size: Images in it.
+        cohesion: Mean cosine of its images to its prototype, in [-1, 1].
+        medoid: Path of the image that stands for it best.
+    """
+
+    cluster: int
+    size: int
+    cohesion: float
+    medoid: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class InfoResult:
     """What a workspace holds.
 
@@ -51,6 +70,7 @@ class InfoResult:
         workspace_bytes: Size of the workspace.
         models: Trained models.
         manifests: Manifests written that are still there, newest last.
+        clusters: Of the manifest asked for, largest first; None if none was asked for.
     """
 
     workspace: str
@@ -61,13 +81,25 @@ class InfoResult:
     workspace_bytes: int
     models: list[ModelInfo]
     manifests: list[str]
+    clusters: list[ClusterInfo] | None
 
 
-def info(*, workspace: Path | None = None) -> InfoResult:
-    """Tell what a workspace holds.
+def info(
+    manifest: Path | str | None = None,
+    *,
+    clusters: bool = False,
+    workspace: Path | None = None,
+) -> InfoResult:
+    """Tell what a workspace holds, and what the clusters of a manifest are.
+
+    Args:
+        manifest: The manifest whose clusters are told; None takes the newest of the workspace.
+        clusters: Whether they are told.
+        workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
 
     Raises:
-        InputError: There is no workspace.
+        InputError: There is no workspace, or the manifest cannot be used.
+        UsageError: The manifest has no clusters.
     """
     space = find_workspace(workspace)
     if not (space.root / "workspace.json").is_file():
@@ -87,7 +119,38 @@ def info(*, workspace: Path | None = None) -> InfoResult:
         workspace_bytes=sum(p.stat().st_size for p in space.root.rglob("*") if p.is_file()),
         models=[_model_info(space, name) for name in space.models()],
         manifests=[name for name in facts["manifests"] if Path(name).is_file()],
+        clusters=_clusters(read_manifest(Path(manifest or space.newest_manifest())))
+        if clusters
+        else None,
     )
+
+
+def _clusters(manifest: Manifest) -> list[ClusterInfo]:
+    """Return the clusters of a manifest, largest first.
+
+    Raises:
+        UsageError: It has none.
+    """
+    names = ("cluster", "cluster_similarity", "medoid", "path")
+    hint = "write it with `curate cluster --out M.parquet`"
+    columns = {name: manifest.column(name, hint=hint) for name in names}
+    table = pa.table(columns).filter(pc.is_valid(columns["cluster"]))
+    grouped = table.group_by("cluster", use_threads=False).aggregate(
+        [("cluster", "count"), ("cluster_similarity", "mean")]
+    )
+    medoid = table.filter(table["medoid"]).select(["cluster", "path"])
+    joined = grouped.join(medoid, "cluster").sort_by(
+        [("cluster_count", "descending"), ("cluster", "ascending")]
+    )
+    return [
+        ClusterInfo(
+            cluster=row["cluster"],
+            size=row["cluster_count"],
+            cohesion=round(row["cluster_similarity_mean"], 4),
+            medoid=row["path"],
+        )
+        for row in joined.to_pylist()
+    ]
 
 
 def _model_info(space: Workspace, name: str) -> ModelInfo:

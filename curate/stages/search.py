@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -88,10 +87,28 @@ class SearchResult:
     sheet: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """One picture that is looked for.
+
+    Attributes:
+        name: As it was asked for.
+        pixels: (h, w, 3) uint8.
+        vector: (D,) float32, unit.
+        content: Hash of the image of the workspace that it is, which is not found again; or None.
+    """
+
+    name: str
+    pixels: Pixels
+    vector: Vectors
+    content: str | None
+
+
 def search(
-    queries: Sequence[Path | str],
+    queries: Sequence[Path | str] = (),
     config: SearchConfig | None = None,
     *,
+    like: Sequence[str] = (),
     sheet: Path | str | None = None,
     workspace: Path | None = None,
     progress: Progress | None = None,
@@ -101,57 +118,109 @@ def search(
     Args:
         queries: Image files, which need not be of the workspace.
         config: The stage's settings.
+        like: Images of the workspace, by their paths in the manifest; the others most like them
+            are found.
         sheet: A contact sheet to write: each picture, then what was found.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Hears how it gets on.
 
     Raises:
         InputError: A picture cannot be read, or the workspace has no images or no model.
+        UsageError: No picture is named, or the workspace has no image of that path.
     """
     config = config or SearchConfig()
+    if not queries and not like:
+        raise UsageError("no picture is named", hint="name image files, or a path with --like")
     space = find_workspace(workspace)
     model = find_model(space, config.model)
     pictures = [_picture(Path(query)) for query in queries]
+    contents = _contents_of(space, like)
     table = _distinct_images(space)
     hashes = table["hash"].to_pylist()
     vectors = _vectors(space, model, hashes, config, progress or Silent())
-    encoder = encoder_of(model, config.device)
-    similarity, rows = nearest_rows(
-        vectors, _encoded(encoder, pictures), min(config.k, len(hashes))
-    )
-    files = [
-        f"{source}/{path}"
-        for source, path in zip(table["source"].to_pylist(), table["path"].to_pylist(), strict=True)
-    ]
-    answers = [
-        Answer(
-            query=str(query),
-            found=[
-                Found(path=files[row], similarity=round(float(cosine), 4))
-                for row, cosine in zip(own.tolist(), cosines, strict=True)
-            ],
+    row_of = {content: row for row, content in enumerate(hashes)}
+    asked = [
+        _Query(str(query), pixels, vector, None)
+        for query, pixels, vector in zip(
+            queries, pictures, _encoded(model, pictures, config.device), strict=True
         )
-        for query, own, cosines in zip(queries, rows, similarity, strict=True)
+    ] + [
+        _Query(path, pixels, vectors[row_of[content]], content)
+        for path, content, pixels in zip(
+            like, contents, PixelCache(space.pixels).read(contents), strict=True
+        )
     ]
+    answers = _answers(asked, vectors, table, config.k)
     if sheet is not None:
-        cache = PixelCache(space.pixels)
-        groups = [
-            [Tile(picture, (Path(answer.query).name, "query"), is_marked=True)]
-            + [
-                Tile(pixels, (Path(one.path).name, f"{one.similarity:.3f}"))
-                for pixels, one in zip(
-                    cache.read([hashes[row] for row in own.tolist()]), answer.found, strict=True
-                )
-            ]
-            for picture, answer, own in zip(pictures, answers, rows, strict=True)
-        ]
-        write_sheet(Path(sheet), draw_sheet(groups, columns=11))
+        _draw(Path(sheet), asked, answers, PixelCache(space.pixels))
     return SearchResult(
         model=model.identity,
         n_searched=len(hashes),
-        answers=answers,
+        answers=[answer for answer, _ in answers],
         sheet=str(sheet) if sheet is not None else None,
     )
+
+
+def _answers(
+    asked: list[_Query], vectors: Vectors, table: pa.Table, k: int
+) -> list[tuple[Answer, list[str]]]:
+    """Return what was found for each query, and the contents of it."""
+    n_wanted = min(k + 1, len(table))  # one more, in case a query finds itself
+    similarity, rows = nearest_rows(vectors, np.stack([one.vector for one in asked]), n_wanted)
+    places = table.select(["source", "path", "hash"])
+    answers = []
+    for query, own, cosines in zip(asked, rows, similarity, strict=True):
+        near = places.take(pa.array(own)).to_pylist()
+        found = [
+            (
+                Found(path=f"{one['source']}/{one['path']}", similarity=round(float(c), 4)),
+                one["hash"],
+            )
+            for one, c in zip(near, cosines, strict=True)
+            if one["hash"] != query.content
+        ][:k]
+        answer = Answer(query=query.name, found=[one for one, _ in found])
+        answers.append((answer, [content for _, content in found]))
+    return answers
+
+
+def _draw(
+    path: Path, asked: list[_Query], answers: list[tuple[Answer, list[str]]], cache: PixelCache
+) -> None:
+    groups = [
+        [Tile(query.pixels, (Path(query.name).name, "query"), is_marked=True)]
+        + [
+            Tile(pixels, (Path(one.path).name, f"{one.similarity:.3f}"))
+            for pixels, one in zip(cache.read(contents), answer.found, strict=True)
+        ]
+        for query, (answer, contents) in zip(asked, answers, strict=True)
+    ]
+    write_sheet(path, draw_sheet(groups, columns=11))
+
+
+def _contents_of(space: Workspace, paths: Sequence[str]) -> list[str]:
+    """Return the content hashes of images of the workspace, by path; of two, the newest source's.
+
+    Raises:
+        UsageError: One is not there, or could not be read.
+    """
+    if not paths or not space.catalogue.is_file():
+        return []
+    table = pq.read_table(
+        space.catalogue,
+        columns=["source", "path", "hash"],
+        filters=[("path", "in", list(paths)), ("status", "=", Status.OK.value)],
+    )
+    sources = space.facts()["sources"]
+    found = sorted(table.to_pylist(), key=lambda row: sources.index(row["source"]))
+    content_of = {row["path"]: row["hash"] for row in found}
+    for path in paths:
+        if path not in content_of:
+            raise UsageError(
+                f"the workspace has no readable image {path!r}",
+                hint="name a path as the manifest has it, or an image file without --like",
+            )
+    return [content_of[path] for path in paths]
 
 
 def _picture(path: Path) -> Pixels:
@@ -188,6 +257,10 @@ def _vectors(
     return done.store.load(hashes).embeddings
 
 
-def _encoded(encoder: Any, pictures: list[Pixels]) -> Vectors:  # noqa: ANN401 - torch comes late
+def _encoded(model: Model, pictures: list[Pixels], device: str) -> Vectors:
+    """Return the embeddings of pictures, (N, D); without pictures no network is loaded."""
+    if not pictures:
+        return np.empty((0, 0), np.float32)
+    encoder = encoder_of(model, device)
     squares = [squashed(pixels, encoder.image_size).transpose(2, 0, 1) for pixels in pictures]
     return np.asarray(encoder.encode(np.stack(squares)).embeddings, np.float32)

@@ -23,9 +23,9 @@ PROMISED = {
     "diff": "",
     "merge": "--out --on --columns",
     "sheet": "--where --by --limit --out",
-    "search": "-k --sheet",
+    "search": "-k --like --sheet",
     "probe": "--test --by --neighbors --held-out",
-    "info": "",
+    "info": "--clusters",
 }
 EVERYWHERE = "--workspace -w --json --quiet -q --seed --help"
 

@@ -8,6 +8,7 @@ from curate import ClusterConfig, EmbedConfig, cluster, embed
 from curate.errors import InputError, UsageError
 from curate.manifest import CLUSTER_COLUMNS, SCAN_COLUMNS
 from curate.records import Assign, Labels
+from curate.stages.cluster import medoids
 from tests.conftest import picture, save
 
 
@@ -47,8 +48,26 @@ def test_measures_are_in_their_ranges(place):
 def test_equal_images_get_equal_rows(place):
     _, table = clustered(place)
     rows = {row["path"]: row for row in table.to_pylist()}
-    for name in CLUSTER_COLUMNS.names:
+    for name in set(CLUSTER_COLUMNS.names) - {"medoid"}:
         assert rows["red/003.png"][name] == rows["red/twin.png"][name]
+
+
+def test_each_cluster_has_one_medoid_and_it_is_the_nearest_to_all(place):
+    _, table = clustered(place)
+    rows = table.filter(table["cluster"].is_valid()).to_pylist()
+    stand = [row["cluster"] for row in rows if row["medoid"]]
+    assert sorted(stand) == sorted({row["cluster"] for row in rows})
+
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(30, 5)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    numbers = rng.integers(0, 3, 40).astype(np.int32)
+    contents = rng.integers(0, 30, 40)
+    found = np.flatnonzero(medoids(vectors, contents, numbers))
+    for number, row in zip(numbers[found], found, strict=True):
+        own = np.flatnonzero(numbers == number)
+        closeness = (vectors[contents[own]] @ vectors[contents[own]].T).sum(axis=1)
+        assert contents[row] == contents[own[closeness.argmax()]]
 
 
 def test_clustering_twice_writes_the_same_bytes(place):

@@ -186,3 +186,55 @@ def test_large_exports_are_sharded(place, labelled, monkeypatch):
     for form in (ExportAs.TAR, ExportAs.PARQUET):
         export(labelled, place / form.value, ExportConfig(form=form))
         assert len(taken(place / form.value)) == 3
+
+
+@pytest.fixture
+def sized(place, labelled):
+    """The manifest of ``labelled`` with the sizes of the images."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(labelled)
+    for name, value in (("width", 96), ("height", 72)):
+        column = table.schema.get_field_index(name)
+        table = table.set_column(column, name, [pa.array([value] * 3, pa.int32())])
+    pq.write_table(table, labelled)
+    return labelled
+
+
+def test_coco_is_read_by_pycocotools_and_torchvision(place, sized):
+    coco = pytest.importorskip("pycocotools.coco")
+    from torchvision.datasets import CocoDetection
+
+    export(sized, place / "out", ExportConfig(form=ExportAs.COCO))
+    read = coco.COCO(place / "out" / "labels.json")
+    assert [read.cats[number]["name"] for number in read.getCatIds()] == ["cat", "dog"]
+    assert [image["file_name"] for image in read.loadImgs(read.getImgIds())] == [
+        "a.png",
+        "c.png",
+        "deep/er/b.png",
+    ]
+    assert len(read.getAnnIds(catIds=[2])) == 1
+    data = CocoDetection(place / "out" / "data", place / "out" / "labels.json")
+    image, (label,) = data[1]
+    assert image.size == (96, 72)
+    assert (label["category_id"], label["bbox"]) == (2, [0, 0, 96, 72])
+    assert data[2][1] == []
+
+
+def test_fiftyones_labels_go_by_path_without_ending_and_none_meet(place, sized):
+    import json
+
+    save(place / "images" / "a.bmp", picture(8))
+    manifest = written(place, ["a.bmp", "a.png", "deep/er/b.png"])
+    export(manifest, place / "out", ExportConfig(form=ExportAs.FIFTYONE))
+    assert taken(place / "out" / "data") == ["a-2.png", "a.bmp", "deep/er/b.png"]
+    labels = json.loads((place / "out" / "labels.json").read_text())["labels"]
+    assert labels == {"a": None, "a-2": None, "deep/er/b": None}
+
+
+def test_fiftyones_format_is_read_by_fiftyone(place, sized):
+    fiftyone = pytest.importorskip("fiftyone", reason="fiftyone brings a database along")
+    export(sized, place / "out", ExportConfig(form=ExportAs.FIFTYONE))
+    kind = fiftyone.types.FiftyOneImageClassificationDataset
+    data = fiftyone.Dataset.from_dir(dataset_dir=str(place / "out"), dataset_type=kind)
+    assert sorted(s.ground_truth.label for s in data if s.ground_truth) == ["cat", "dog"]

@@ -1,7 +1,8 @@
 import pytest
 
-from curate import cluster, info
-from curate.errors import InputError
+from curate import DedupConfig, cluster, dedup, info
+from curate.errors import InputError, UsageError
+from curate.records import Level
 
 
 def test_a_workspace_tells_what_it_holds(trained, tmp_path):
@@ -13,6 +14,24 @@ def test_a_workspace_tells_what_it_holds(trained, tmp_path):
     (model,) = told.models
     assert (model.name, model.n_prototypes, model.n_embedded) == ("default", 6, 25)
     assert len(model.loss_ratio) == model.epochs == 2
+
+
+def test_clusters_are_told_largest_first(trained, tmp_path):
+    cluster(trained / "images", out=tmp_path / "m.parquet", workspace=trained / ".curate")
+    told = info(tmp_path / "m.parquet", clusters=True, workspace=trained / ".curate").clusters
+    sizes = [one.size for one in told]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sum(sizes) == 26
+    assert all(-1 <= one.cohesion <= 1 for one in told)
+    assert all((trained / "images" / one.medoid).is_file() for one in told)
+    assert info(clusters=True, workspace=trained / ".curate").clusters == told
+
+
+def test_a_manifest_without_clusters_is_said_so(trained, tmp_path):
+    config = DedupConfig(level=Level.BYTES)
+    dedup(trained / "images", config, out=tmp_path / "m.parquet", workspace=trained / ".curate")
+    with pytest.raises(UsageError, match="no column 'cluster'"):
+        info(tmp_path / "m.parquet", clusters=True, workspace=trained / ".curate")
 
 
 def test_no_workspace_is_said_so(tmp_path):

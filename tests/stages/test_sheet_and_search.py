@@ -59,3 +59,18 @@ def test_what_is_no_picture_is_told(trained, tmp_path):
     for name in ("text.png", "nowhere.png"):
         with pytest.raises(InputError, match="cannot be read"):
             search([tmp_path / name], workspace=trained / ".curate")
+
+
+def test_an_image_of_the_manifest_finds_the_others_like_it(trained):
+    space = trained / ".curate"
+    (answer,) = search(like=["red/006.png"], config=SearchConfig(k=3), workspace=space).answers
+    named = search([trained / "images/red/006.png"], SearchConfig(k=4), workspace=space)
+    assert answer.query == "red/006.png"
+    assert [one.path for one in answer.found] == [one.path for one in named.answers[0].found[1:]]
+
+
+def test_a_query_that_names_nothing_is_a_mistake(trained):
+    with pytest.raises(UsageError, match="no readable image"):
+        search(like=["red/nowhere.png"], workspace=trained / ".curate")
+    with pytest.raises(UsageError, match="no picture is named"):
+        search(workspace=trained / ".curate")
