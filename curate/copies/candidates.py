@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 
 from curate.copies.features import MIRROR, Features, as_floats, strongest
 from curate.copies.indexes import DescriptorIndex, hash_neighbors, principal_axes, sample_rows
+from curate.copies.verify import BY_FRAME, BY_MIRRORED_POINTS, BY_POINTS
 from curate.fingerprint import orientations
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
 
 _STRONG = 64  # points per image that vote
 _AXES = 32  # of the 128 dimensions of a descriptor
 _NEIGHBORS = 8  # per point
+_LATER_NEIGHBORS = 16  # per point of an image that comes later: those before do not look for it
 _MAX_DISTANCE = 0.3  # squared, between unit descriptors
 _BLOCK = 2048  # images queried at a time
 _SAMPLE = 20_000  # descriptors that tell the principal axes
@@ -29,59 +34,123 @@ _FARTHEST_PARTNER = 12  # matches of one pair compared with this many next ones
 _HASH_RADIUS = 8  # bits of 63
 _HASH_NEIGHBORS = 8  # per image and orientation
 _SAME_HASH = 4  # partners among images of the very same hash
+_UNDONE = np.array([0, 1, 2, 3, 4, 6, 5, 7])  # which of the eight orientations undoes each
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidates:
-    """Pairs to verify, without repeats, ordered by (a, b, mirror).
+    """Pairs to verify.
 
     Attributes:
-        a: (P,) int64 rows of the first images, a < b.
-        b: (P,) int64 rows of the second images.
-        mirror: (P,) bool, the first image is to be mirrored.
-        votes: (P,) int32, point matches that agree, 0 for pairs from other sources.
+        a: (P,) int64, first images.
+        b: (P,) int64, second images.
+        way: (P,) int64, how the first is to be laid on the second, as in `curate.copies.verify`.
     """
 
-    a: NDArray[np.int64]
-    b: NDArray[np.int64]
-    mirror: NDArray[np.bool_]
-    votes: NDArray[np.int32]
+    a: Ints
+    b: Ints
+    way: Ints
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+    def along(self, rank: Ints) -> "Candidates":
+        """Return each pair once, the image of lower rank first, ordered by the ranks.
+
+        Args:
+            rank: (N,) int64, a permutation.
+        """
+        swapped = rank[self.a] > rank[self.b]
+        a, b = np.where(swapped, self.b, self.a), np.where(swapped, self.a, self.b)
+        turned = _UNDONE[np.maximum(self.way - BY_FRAME, 0)] + BY_FRAME
+        way = np.where(swapped & (self.way >= BY_FRAME), turned, self.way)
+        _, once = np.unique((rank[a] * len(rank) + rank[b]) * 16 + way, return_index=True)
+        return Candidates(a=a[once], b=b[once], way=way[once])
 
 
-def from_points(features: Features, *, seed: int) -> Candidates:
-    """Return the pairs in which at least two strong points agree, mirrored ones included."""
-    n_images = len(features.counts)
-    image, slot = strongest(features, np.arange(n_images), _STRONG)
-    if len(image) == 0:
-        return _merged([], n_images)
-    sample = np.unique(np.linspace(0, len(image) - 1, _SAMPLE).astype(np.intp))
-    described = as_floats(features.descriptors[image[sample], slot[sample]])
-    mean, axes = principal_axes(np.concatenate([described, described[:, MIRROR]]), _AXES)
+def joined(parts: list[Candidates]) -> Candidates:
+    """Return several lists of candidates as one."""
+    none = np.zeros(0, np.int64)
+    return Candidates(
+        a=np.concatenate([none, *(part.a for part in parts)]),
+        b=np.concatenate([none, *(part.b for part in parts)]),
+        way=np.concatenate([none, *(part.way for part in parts)]),
+    )
 
-    def projected(rows: slice | NDArray[np.int64], *, mirror: bool) -> NDArray[np.float32]:
-        raw = features.descriptors[image[rows], slot[rows]]
-        centred = as_floats(raw[:, MIRROR] if mirror else raw) - mean
-        return (centred @ axes).astype(np.float32)
 
-    index = DescriptorIndex(projected(sample_rows(len(image)), mirror=False), len(image), seed=seed)
-    for rows in _blocks(image, n_images):
-        index.add(projected(rows, mirror=False))
-    places = features.places[image, slot]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PointIndex:
+    """Where the points of some images lie among all.
+
+    Attributes:
+        mean: (128,) float32, of descriptors.
+        axes: (128, A) float32, the directions in which they vary most.
+        lists: The points along these directions, those of one image after those of another.
+    """
+
+    mean: Floats
+    axes: Floats
+    lists: DescriptorIndex
+
+    @classmethod
+    def trained(cls, features: Features, rows: Ints, *, seed: int) -> "PointIndex | None":
+        """Return an index without points, fit for those of ``rows``; None if these have none."""
+        _, record = strongest(features, rows, _STRONG)
+        if len(record) == 0:
+            return None
+        sample = np.unique(np.linspace(0, len(record) - 1, _SAMPLE).astype(np.intp))
+        described = as_floats(features.records["descriptor"][record[sample]])
+        mean, axes = principal_axes(np.concatenate([described, described[:, MIRROR]]), _AXES)
+        shown = features.records["descriptor"][record[sample_rows(len(record))]]
+        projected = _projected(shown, mean, axes)
+        lists = DescriptorIndex.trained(projected, len(record), seed=seed)
+        return cls(mean=mean, axes=axes, lists=lists)
+
+    def projected(self, features: Features, record: Ints, *, mirror: bool) -> Floats:
+        """Return descriptors along the axes, (n, A) float32."""
+        raw = features.records["descriptor"][record]
+        return _projected(raw[:, MIRROR] if mirror else raw, self.mean, self.axes)
+
+
+def from_points(features: Features, index: PointIndex, before: Ints, rows: Ints) -> Candidates:
+    """Return the pairs of images in which at least two strong points agree, mirrored ones included.
+
+    Args:
+        features: Tables of all images.
+        index: The points of ``before``, in this order; those of ``rows`` are added.
+        before: (B,) int64, images among which all pairs are known.
+        rows: (R,) int64, images to pair with each other and with those before.
+    """
+    image, record = strongest(features, np.concatenate([before, rows]), _STRONG)
+    for block in _blocks(rows):
+        _, added = strongest(features, block, _STRONG)
+        index.lists.add(index.projected(features, added, mirror=False))
+    n_neighbors = _LATER_NEIGHBORS if len(before) else _NEIGHBORS
     found = []
-    for rows in _blocks(image, n_images):
+    for block in _blocks(rows):
+        own, asked = strongest(features, block, _STRONG)
         for mirror in (False, True):
-            distances, ids = index.search(projected(rows, mirror=mirror), _NEIGHBORS)
-            table = _Matches.of(image, places, rows, distances, ids, mirror=mirror)
-            found.append((*table.agreeing(), mirror))
-    return _merged(found, n_images)
+            queries = index.projected(features, asked, mirror=mirror)
+            distances, ids = index.lists.search(queries, n_neighbors)
+            query, slot = np.nonzero((ids >= 0) & (distances < _MAX_DISTANCE))
+            other = ids[query, slot]
+            pairs = (own[query], image[other])
+            places = (
+                features.records["place"][asked][query],
+                features.records["place"][record[other]],
+            )
+            found.append(_Matches.of(pairs, places, mirror=mirror).agreeing())
+    return joined(found)
 
 
-def _blocks(image: NDArray[np.intp], n_images: int) -> Iterator[slice]:
-    """Yield slices of the point table that hold whole images, some thousands at a time."""
-    edges = np.searchsorted(image, np.arange(0, n_images + _BLOCK, _BLOCK))
-    for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        if stop > start:
-            yield slice(start, stop)
+def _projected(raw: NDArray[np.uint8], mean: Floats, axes: Floats) -> Floats:
+    return np.asarray((as_floats(raw) - mean) @ axes, np.float32)
+
+
+def _blocks(rows: Ints) -> Iterator[Ints]:
+    """Yield the images, some thousands at a time."""
+    for start in range(0, len(rows), _BLOCK):
+        yield rows[start : start + _BLOCK]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +160,7 @@ class _Matches:
     Attributes:
         a: (m,) row of the image of the query point.
         b: (m,) row of the image of its neighbour.
+        way: Whether the query points were mirrored, as in `curate.copies.verify`.
         start: (m, 2) float32, place of the query point, mirrored if so asked.
         end: (m, 2) float32, place of the neighbour.
         turn: (m,) float32, degrees from the one's direction to the other's.
@@ -99,6 +169,7 @@ class _Matches:
 
     a: NDArray[np.int64]
     b: NDArray[np.int64]
+    way: int
     start: NDArray[np.float32]
     end: NDArray[np.float32]
     turn: NDArray[np.float32]
@@ -107,40 +178,32 @@ class _Matches:
     @classmethod
     def of(
         cls,
-        image: NDArray[np.intp],
-        places: NDArray[np.float32],
-        rows: slice,
-        distances: NDArray[np.float32],
-        ids: NDArray[np.int64],
+        pairs: tuple[Ints, Ints],
+        places: tuple[Floats, Floats],
         *,
         mirror: bool,
     ) -> "_Matches":
-        """Make the table from what the index answered for the points ``rows``."""
-        n_neighbors = ids.shape[1]
-        query = np.repeat(np.arange(rows.start, rows.stop), n_neighbors)
-        other = ids.ravel()
-        near = (other >= 0) & (distances.ravel() < _MAX_DISTANCE)
-        query, other = query[near], other[near]
-        apart = image[query] != image[other]
-        query, other = query[apart], other[apart]
-        pair = image[query].astype(np.int64) * (int(image[-1]) + 1) + image[other]
-        order = np.argsort(pair, kind="stable")
-        query, other = query[order], other[order]
-        from_, to = places[query], places[other]
+        """Make the table from the images of matched points, and from their places, (m, 4)."""
+        apart = pairs[0] != pairs[1]
+        a, b = pairs[0][apart], pairs[1][apart]
+        order = np.lexsort((b, a))
+        a, b = a[order], b[order]
+        from_, to = places[0][apart][order], places[1][apart][order]
         turned = 180 - from_[:, 3] if mirror else from_[:, 3]
         sign = np.float32(-1 if mirror else 1)
         return cls(
-            a=image[query].astype(np.int64),
-            b=image[other].astype(np.int64),
+            a=a,
+            b=b,
+            way=BY_MIRRORED_POINTS if mirror else BY_POINTS,
             start=from_[:, :2] * np.array([sign, 1], np.float32),
             end=to[:, :2],
             turn=np.mod(to[:, 3] - turned, 360),
             octaves=np.log2(to[:, 2] / from_[:, 2]),
         )
 
-    def agreeing(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
-        """Return pairs with at least two matches that foretell each other, and their votes."""
-        support = np.ones(len(self.a), np.int32)
+    def agreeing(self) -> Candidates:
+        """Return the pairs with at least two matches that foretell each other, some repeatedly."""
+        agrees = np.zeros(len(self.a), np.bool_)
         first = np.arange(len(self.a) - 1)
         for distance in range(1, _FARTHEST_PARTNER + 1):
             first = first[: np.searchsorted(first, len(self.a) - distance)]
@@ -148,10 +211,9 @@ class _Matches:
             same = (self.a[first] == self.a[second]) & (self.b[first] == self.b[second])
             first, second = first[same], second[same]
             both = self._foretell(first, second) & self._foretell(second, first)
-            np.add.at(support, first[both], 1)
-            np.add.at(support, second[both], 1)
-        kept = support > 1
-        return self.a[kept], self.b[kept], support[kept]
+            agrees[first[both]] = True
+        a, b = self.a[agrees], self.b[agrees]
+        return Candidates(a=a, b=b, way=np.full(len(a), self.way))
 
     def _foretell(self, i: NDArray[np.intp], j: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Whether the map that match i implies takes match j about where it goes."""
@@ -175,28 +237,7 @@ class _Matches:
         return np.asarray(fits, np.bool_)
 
 
-def _merged(
-    found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], bool]], n_images: int
-) -> Candidates:
-    """Return each pair once, smaller row first, with the most votes it has in either direction."""
-    none = np.zeros(0, np.int64)
-    a = np.concatenate([none, *(pair[0] for pair in found)])
-    b = np.concatenate([none, *(pair[1] for pair in found)])
-    votes = np.concatenate([none.astype(np.int32), *(pair[2] for pair in found)])
-    mirror = np.concatenate([none, *(np.full(len(pair[0]), pair[3], np.int64) for pair in found)])
-    key = (np.minimum(a, b) * n_images + np.maximum(a, b)) * 2 + mirror
-    order = np.lexsort((-votes, key))
-    key, votes = key[order], votes[order]
-    fresh = np.ones(len(key), np.bool_)
-    fresh[1:] = key[1:] != key[:-1]
-    key = key[fresh]
-    pair = key // 2
-    return Candidates(
-        a=pair // n_images, b=pair % n_images, mirror=(key % 2).astype(np.bool_), votes=votes[fresh]
-    )
-
-
-def from_hashes(hashes: NDArray[np.uint64]) -> tuple[Candidates, NDArray[np.int64]]:
+def from_hashes(hashes: NDArray[np.uint64], is_new: NDArray[np.bool_]) -> Candidates:
     """Return the pairs whose perceptual hashes are near in one of the eight orientations.
 
     Images of the very same hash are linked to the next few of them only: a folder of 10,000 blank
@@ -204,31 +245,24 @@ def from_hashes(hashes: NDArray[np.uint64]) -> tuple[Candidates, NDArray[np.int6
 
     Args:
         hashes: (N,) uint64.
-
-    Returns:
-        The pairs, and for each in which orientation ``a`` looks like ``b``, (P,) in [0, 8).
+        is_new: (N,) bool, images whose pairs are wanted.
     """
     unique, inverse = np.unique(hashes, return_inverse=True)
-    turned = orientations(unique)
+    asked = np.unique(inverse[is_new])
     query, other = hash_neighbors(
-        unique, turned.reshape(-1), radius=_HASH_RADIUS, n_neighbors=_HASH_NEIGHBORS
+        unique,
+        orientations(unique[asked]).reshape(-1),
+        radius=_HASH_RADIUS,
+        n_neighbors=_HASH_NEIGHBORS,
     )
     by_hash = np.argsort(inverse, kind="stable").astype(np.int64)
     first = np.searchsorted(inverse[by_hash], np.arange(len(unique)))
-    a, b = by_hash[first[query // 8]], by_hash[first[other]]
-    orientation = query % 8
+    a, b, orientation = by_hash[first[asked[query // 8]]], by_hash[first[other]], query % 8
+    parts = [Candidates(a=a, b=b, way=orientation + BY_FRAME)]
     for distance in range(1, _SAME_HASH + 1):
-        same = inverse[by_hash[:-distance]] == inverse[by_hash[distance:]]
-        a = np.concatenate([a, by_hash[:-distance][same]])
-        b = np.concatenate([b, by_hash[distance:][same]])
-        orientation = np.concatenate([orientation, np.zeros(int(same.sum()), np.int64)])
-    forward = a < b  # each pair is seen from both ends, in orientations that undo each other
-    a, b, orientation = a[forward], b[forward], orientation[forward]
-    key = np.unique((a * len(hashes) + b) * 8 + orientation)
-    pair, orientation = key // 8, key % 8
-    a, b = pair // len(hashes), pair % len(hashes)
-    flips = (orientation & 1) + (orientation >> 1 & 1) + (orientation >> 2 & 1)
-    return (
-        Candidates(a=a, b=b, mirror=flips % 2 == 1, votes=np.zeros(len(a), np.int32)),
-        orientation,
-    )
+        left, right = by_hash[:-distance], by_hash[distance:]
+        same = (inverse[left] == inverse[right]) & (is_new[left] | is_new[right])
+        parts.append(Candidates(a=left[same], b=right[same], way=np.full(same.sum(), BY_FRAME)))
+    found = joined(parts)
+    apart = found.a != found.b
+    return Candidates(a=found.a[apart], b=found.b[apart], way=found.way[apart])

@@ -21,7 +21,6 @@ class DedupConfig:
         max_removed: Largest share of the images that the semantic rung may drop, in [0, 1]; the
             most alike go first.
         seed: Seed of the made copies and of the index.
-        memory_bytes: Descriptors that would take more lie in a scratch file instead.
     """
 
     level: Level = Level.NEAR
@@ -32,7 +31,6 @@ class DedupConfig:
     semantic_similarity: float = 0.95
     max_removed: float = 1.0
     seed: int = 0
-    memory_bytes: int = 1_500_000_000
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -53,7 +51,5 @@ class DedupConfig:
                 f"max_removed must lie in [0, 1], got {self.max_removed}",
                 hint="it is a share, such as 0.3",
             )
-        if self.seed < 0 or self.memory_bytes < 0:
-            raise UsageError(
-                "seed and memory_bytes must not be negative", hint="leave them as they are"
-            )
+        if self.seed < 0:
+            raise UsageError("seed must not be negative", hint="leave it as it is")

@@ -1,6 +1,10 @@
 """Dedup from images to copies: the ladder of evidence, the groups, what stays and why."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -8,10 +12,13 @@ from numpy.typing import NDArray
 
 from curate.copies.config import DedupConfig
 from curate.copies.exact import protected, same_bytes, same_pixels
-from curate.copies.groups import Links, NearGroups, grouped
+from curate.copies.groups import Links, grouped
+from curate.copies.memory import Memory
 from curate.copies.near import NearCopies
 from curate.copies.relation import all_pairs, pairs_of, plain_pairs, shared_scene
+from curate.copies.seals import Seals
 from curate.copies.semantic import alike, neighbors_of
+from curate.copies.shelf import open_shelf
 from curate.copies.tables import Copies, Images, Pairs, PixelReader, Vectors
 from curate.keep import Qualities, order_of_preference, reasons
 from curate.records import Level, Progress, Silent
@@ -30,6 +37,7 @@ def find_copies(
     config: DedupConfig,
     *,
     vectors: Vectors | None = None,
+    memory: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Copies:
     """Return which images are copies of which, what stays and why the others go.
@@ -43,6 +51,8 @@ def find_copies(
         config: What to look for.
         vectors: Embeddings of all images, a further source of candidates; the rung ``semantic``
             cannot do without.
+        memory: Folder of what earlier searches found out, to be used and added to; the caller is
+            its only writer. None forgets everything.
         on_progress: Hears how it gets on.
 
     Raises:
@@ -56,19 +66,39 @@ def find_copies(
     n_threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the work is spread over images, not within one
     try:
-        return _Search(images, pixels, config, on_progress or Silent()).run(vectors)
+        with _folder_of(memory) as folder:
+            search = _Search(
+                images, pixels, config, memory=folder, progress=on_progress or Silent()
+            )
+            return search.run(vectors)
     finally:
         cv2.setNumThreads(n_threads)
+
+
+@contextmanager
+def _folder_of(memory: Path | None) -> Iterator[Path]:
+    """Give the folder, or one that goes when it is left."""
+    if memory is not None:
+        yield open_shelf(memory)
+        return
+    with TemporaryDirectory(prefix="curate-") as scratch:
+        yield Path(scratch)
 
 
 class _Search:
     """One run of the ladder, rung by rung."""
 
     def __init__(
-        self, images: Images, pixels: PixelReader, config: DedupConfig, progress: Progress
+        self,
+        images: Images,
+        pixels: PixelReader,
+        config: DedupConfig,
+        *,
+        memory: Path,
+        progress: Progress,
     ) -> None:
         self._images, self._pixels = images, pixels
-        self._config, self._progress = config, progress
+        self._config, self._folder, self._progress = config, memory, progress
         self._is_protected = protected(images.path, config.protect)
 
     def run(self, vectors: Vectors | None) -> Copies:
@@ -77,14 +107,14 @@ class _Search:
         near = None
         if level.rank >= Level.NEAR.rank and len(exact.heads) > 1:
             near = self._near(exact, vectors)
-        contained = np.zeros(n) if near is None else near.contained[exact.slot]
+        contained = np.zeros(n) if near is None else near.contained
         rank = self._rank(contained)
-        label = exact.slot if near is None else near.groups.group[exact.slot]
+        label = exact.slot if near is None else near.label
         kept = _best_of(label, rank)
         similarity = np.ones(n)
         if near is not None:
             same = exact.twin == exact.twin[kept]
-            similarity = np.where(same, 1.0, near.groups.similarity[exact.slot])
+            similarity = np.where(same, 1.0, near.similarity)
         match = exact.rungs(kept)
         alike_pairs = None
         if level is Level.SEMANTIC and vectors is not None:
@@ -97,16 +127,29 @@ class _Search:
         if self._config.level is Level.BYTES:
             return _Exact.of(by_bytes, by_bytes)
         heads = np.unique(by_bytes)
-        twins = same_pixels(self._images, self._pixels, heads)
+        seals = Seals(self._folder / "seals.npz")
+        twins = same_pixels(self._images, self._pixels, heads, seals=seals)
         return _Exact.of(by_bytes, twins[np.searchsorted(heads, by_bytes)])
 
     def _near(self, exact: "_Exact", vectors: Vectors | None) -> "_Near":
-        heads = exact.heads
-        near = NearCopies(self._images, heads, self._pixels, self._config, self._progress)
+        # in the order of the contents: what a pair shows must not depend on names
+        names = [self._images.content_hash[row] for row in exact.heads.tolist()]
+        order = np.argsort(np.array(names), kind="stable")
+        heads, slot = exact.heads[order], np.argsort(order)[exact.slot]
+        near = NearCopies(
+            self._images,
+            heads,
+            self._pixels,
+            self._config,
+            memory=Memory(self._folder),
+            progress=self._progress,
+        )
         extra = None
         if vectors is not None:
-            a, b, _ = neighbors_of(vectors, heads, least=_CANDIDATE_COSINE)
-            extra = (np.searchsorted(heads, a), np.searchsorted(heads, b))
+            a, b, _ = neighbors_of(vectors, exact.heads, least=_CANDIDATE_COSINE)
+            place = np.empty(len(self._images), np.int64)
+            place[heads] = np.arange(len(heads))
+            extra = (place[a], place[b])
         verified = near.verified(extra)
         contained = np.zeros(len(heads))
 
@@ -115,14 +158,15 @@ class _Search:
             np.add.at(contained, links.findings.b, in_second)
             np.add.at(contained, links.findings.a, in_first)
             best = np.full(len(heads), len(self._images), np.int64)
-            np.minimum.at(best, exact.slot, self._rank(contained[exact.slot]))
+            np.minimum.at(best, slot, self._rank(contained[slot]))
             return best
 
         groups = grouped(near, verified, len(heads), preferred)
         sizes = np.stack([self._images.height[heads], self._images.width[heads]], axis=1)
         return _Near(
-            groups=groups,
-            contained=contained,
+            label=groups.group[slot],
+            similarity=groups.similarity[slot],
+            contained=contained[slot],
             pairs=pairs_of(groups.links, near.shapes, sizes, heads),
             threshold=verified.threshold,
             notes=verified.notes,
@@ -257,9 +301,19 @@ class _Exact:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Near:
-    """The rung ``near`` among the heads of the upper rungs."""
+    """The rung ``near``; columns of all N images.
 
-    groups: NearGroups
+    Attributes:
+        label: (N,) int64, name of each one's group.
+        similarity: (N,) float64, probability of being a copy of the image that stays.
+        contained: (N,) float64, how much of the others lies in each.
+        pairs: The evidence.
+        threshold: Least probability that counts.
+        notes: What the run should say.
+    """
+
+    label: Ints
+    similarity: Floats
     contained: Floats
     pairs: Pairs
     threshold: float

@@ -3,11 +3,13 @@
 import hashlib
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from curate.copies.indexes import hash_neighbors
-from curate.copies.tables import Images, PixelReader
+from curate.copies.seals import Seals
+from curate.copies.tables import Images, PixelReader, Pixels
 
 Ints = NDArray[np.int64]
 
@@ -25,7 +27,9 @@ def same_bytes(images: Images) -> Ints:
     )
 
 
-def same_pixels(images: Images, pixels: PixelReader, rows: Ints) -> Ints:
+def same_pixels(
+    images: Images, pixels: PixelReader, rows: Ints, *, seals: Seals | None = None
+) -> Ints:
     """Return for each of ``rows`` the first of them with the same pixels, (R,) int64.
 
     Only images of the same size, alike in hash and colour, are decoded in full.
@@ -34,24 +38,35 @@ def same_pixels(images: Images, pixels: PixelReader, rows: Ints) -> Ints:
         images: All images.
         pixels: Where cached and exact pixels come from.
         rows: (R,) int64, rising: images whose bytes all differ.
+        seals: What is known from before; what is found out is added.
     """
-    suspects = _suspects(images, pixels, rows)
-    first: dict[bytes, int] = {}
-    answer = dict(zip(rows.tolist(), rows.tolist(), strict=True))
-    for start in range(0, len(suspects), _BATCH):
-        batch = suspects[start : start + _BATCH]
+    known = seals or Seals(None)
+    suspects = _suspects(images, pixels, rows, known)
+    unsealed = [row for row in suspects if known.seal(images.content_hash[row]) is None]
+    for start in range(0, len(unsealed), _BATCH):
+        batch = unsealed[start : start + _BATCH]
         for row, exact in zip(batch, pixels.exact(batch), strict=True):
-            seal = hashlib.sha256(np.ascontiguousarray(exact).tobytes())
-            seal.update(repr(exact.shape).encode())
-            answer[row] = first.setdefault(seal.digest(), row)
+            known.set_seal(images.content_hash[row], _seal(exact))
+    known.save()
+    first: dict[bytes | None, int] = {}
+    answer = dict(zip(rows.tolist(), rows.tolist(), strict=True))
+    for row in suspects:
+        answer[row] = first.setdefault(known.seal(images.content_hash[row]), row)
     return np.array([answer[row] for row in rows.tolist()], np.int64)
 
 
-def _suspects(images: Images, pixels: PixelReader, rows: Ints) -> list[int]:
+def _seal(pixels: Pixels) -> bytes:
+    """Return a digest of every pixel and the shape, 32 bytes."""
+    digest = hashlib.sha256(np.ascontiguousarray(pixels).tobytes())
+    digest.update(repr(pixels.shape).encode())
+    return digest.digest()
+
+
+def _suspects(images: Images, pixels: PixelReader, rows: Ints, known: Seals) -> list[int]:
     """Return the images, rising, that have a possible twin of equal pixels."""
     a, b = _alike_in_hash(images, rows)
     involved = np.unique(np.concatenate([a, b]))
-    colours = _mean_colours(images, pixels, involved)
+    colours = _mean_colours(images, pixels, involved, known)
     slot_a, slot_b = np.searchsorted(involved, a), np.searchsorted(involved, b)
     near = (np.abs(colours[slot_a] - colours[slot_b]) < _COLOUR_TOLERANCE).all(axis=1)
     found = set(a[near].tolist()) | set(b[near].tolist())
@@ -80,14 +95,18 @@ def _alike_in_hash(images: Images, rows: Ints) -> tuple[Ints, Ints]:
     return np.concatenate(a), np.concatenate(b)
 
 
-def _mean_colours(images: Images, pixels: PixelReader, rows: Ints) -> NDArray[np.float32]:
+def _mean_colours(
+    images: Images, pixels: PixelReader, rows: Ints, known: Seals
+) -> NDArray[np.float32]:
     """Return the mean of each channel of the cached pixels, (R, 3) float32."""
-    means = np.zeros((len(rows), 3), np.float32)
-    for start in range(0, len(rows), _BATCH):
-        batch = rows[start : start + _BATCH].tolist()
-        cached = pixels.read([images.content_hash[row] for row in batch])
-        means[start : start + len(batch)] = [image.mean(axis=(0, 1)) for image in cached]
-    return means
+    names = [images.content_hash[row] for row in rows.tolist()]
+    missing = [name for name in names if known.colour(name) is None]
+    for start in range(0, len(missing), _BATCH):
+        batch = missing[start : start + _BATCH]
+        for name, image in zip(batch, pixels.read(batch), strict=True):
+            mean = cv2.mean(image)
+            known.set_colour(name, (mean[0], mean[1], mean[2]))
+    return np.array([known.colour(name) for name in names], np.float32).reshape(-1, 3)
 
 
 def _alike_in_colour(images: Images, rows: Ints, colours: NDArray[np.float32]) -> set[int]:

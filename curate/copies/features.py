@@ -5,7 +5,6 @@ RootSIFT (Arandjelovic and Zisserman 2012). A mirrored image needs no second ext
 descriptors are a permutation of the ones at hand.
 """
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,12 +12,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.threads import ordered_map
+
 POINTS = 96  # points kept per image; what verification sees
 WORKING_SIDE = 128  # px, short side of the working copy
 _POINT_SHARE = 104 / 128  # points are sought in a smaller copy: a third less work, as many copies
 _LONGEST_SIDE = 768  # px; a panorama gets a thinner working copy rather than a huge one
 _DESCRIPTOR = 128
 _OFFSET = 0.25  # px; OpenCV halves places in the doubled image without its shift of half a pixel
+RECORD = np.dtype([("place", np.float32, 4), ("descriptor", np.uint8, _DESCRIPTOR)])
+"""A point: x, y and size in working px, angle in degrees, clockwise; RootSIFT times 512."""
 _ROOT_SCALE = 512.0  # RootSIFT entries lie in [0, 0.5] but for rare ones: 8 bits hold them
 
 
@@ -61,72 +64,80 @@ def working_copy(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Features:
-    """Strongest points of N images, strongest first, in dense tables.
+    """Strongest points of N images, strongest first.
 
     Attributes:
+        starts: (N,) int64, record of each image's strongest point.
         counts: (N,) int32, points in use, in [0, POINTS].
-        places: (N, POINTS, 4) float32: x, y and size in working px, angle in degrees, clockwise.
-        descriptors: (N, POINTS, 128) uint8, RootSIFT times 512.
         shapes: (N, 2) int32, height and width of the working copies in px.
+        records: (M,) of ``RECORD``, often a memory map: only what is asked for is read.
     """
 
+    starts: NDArray[np.int64]
     counts: NDArray[np.int32]
-    places: NDArray[np.float32]
-    descriptors: NDArray[np.uint8]
     shapes: NDArray[np.int32]
+    records: NDArray[np.void]
 
     @classmethod
-    def empty(cls, n_images: int, *, max_bytes: int) -> "Features":
-        """Return tables for N images, on disk once they would take more than ``max_bytes``."""
-        size = n_images * POINTS * _DESCRIPTOR
-        if size > max_bytes:
-            with tempfile.TemporaryFile() as scratch:  # the map outlives the file's name and handle
-                descriptors: NDArray[np.uint8] = np.memmap(
-                    scratch, np.uint8, "w+", shape=(n_images, POINTS, _DESCRIPTOR)
-                )
-        else:
-            descriptors = np.zeros((n_images, POINTS, _DESCRIPTOR), np.uint8)
+    def of(cls, greys: Sequence[NDArray[np.uint8]]) -> "Features":
+        """Return the features of working copies, (h, w) uint8 each."""
+        parts = list(ordered_map(extract, greys))
+        counts = np.array([len(part) for part in parts], np.int32)
         return cls(
-            counts=np.zeros(n_images, np.int32),
-            places=np.zeros((n_images, POINTS, 4), np.float32),
-            descriptors=descriptors,
-            shapes=np.zeros((n_images, 2), np.int32),
+            starts=np.cumsum(counts, dtype=np.int64) - counts,
+            counts=counts,
+            shapes=np.array([grey.shape for grey in greys], np.int32).reshape(-1, 2),
+            records=np.concatenate([np.zeros(0, RECORD), *parts]),
         )
 
-    def fill(self, index: int, grey: NDArray[np.uint8]) -> None:
-        """Extract the features of one working copy into row ``index``; safe from threads."""
-        places, descriptors = extract(grey)
-        n = len(places)
-        self.counts[index] = n
-        self.places[index, :n] = places
-        self.descriptors[index, :n] = descriptors
-        self.shapes[index] = grey.shape
+    def take(self, rows: NDArray[np.integer]) -> "Features":
+        """Return the features of some of the images, without a copy of the points."""
+        return Features(
+            starts=self.starts[rows],
+            counts=self.counts[rows],
+            shapes=self.shapes[rows],
+            records=self.records,
+        )
+
+    def tables(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Return places (P, POINTS, 4) and descriptors (P, POINTS, 128) of P images.
+
+        Entries from an image's count on mean nothing.
+        """
+        places = np.zeros((len(rows), POINTS, 4), np.float32)
+        descriptors = np.zeros((len(rows), POINTS, _DESCRIPTOR), np.uint8)
+        if len(self.records):
+            slots = self.starts[rows][:, None] + np.arange(POINTS)
+            found = self.records[np.minimum(slots, len(self.records) - 1)]
+            places[:], descriptors[:] = found["place"], found["descriptor"]
+        return places, descriptors
 
 
-def extract(grey: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Return the strongest points of a working copy and their descriptors.
+def extract(grey: NDArray[np.uint8]) -> NDArray[np.void]:
+    """Return the strongest points of a working copy, (n,) of ``RECORD``, n <= POINTS.
 
     Args:
         grey: (h, w) uint8.
 
     Returns:
-        (n, 4) float32 x, y, size, angle and (n, 128) uint8 RootSIFT times 512, n <= POINTS, by
-        falling response, ties by place: the order does not depend on OpenCV's sort.
+        By falling response, ties by place: the order does not depend on OpenCV's sort.
     """
     size = tuple(max(8, round(side * _POINT_SHARE)) for side in grey.shape[::-1])
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     detector = cv2.SIFT_create(nfeatures=POINTS, contrastThreshold=0.015)  # type: ignore[attr-defined]
     points, raw = detector.detectAndCompute(small, None)
     if raw is None or not points:
-        return np.zeros((0, 4), np.float32), np.zeros((0, _DESCRIPTOR), np.uint8)
+        return np.zeros(0, RECORD)
     table = np.array([(p.response, p.pt[0], p.pt[1], p.size, p.angle) for p in points], np.float32)
     order = np.lexsort((table[:, 4], table[:, 3], table[:, 2], table[:, 1], -table[:, 0]))[:POINTS]
     mass = np.maximum(raw.sum(axis=1, keepdims=True), 1)
-    root = np.minimum(np.sqrt(raw / mass) * _ROOT_SCALE, 255).round().astype(np.uint8)
     grown = np.array([grey.shape[1] / size[0], grey.shape[0] / size[1]], np.float32)
     table[:, 1:3] = (table[:, 1:3] - _OFFSET + 0.5) * grown - 0.5
     table[:, 3] /= _POINT_SHARE
-    return table[order, 1:], root[order]
+    found = np.empty(len(order), RECORD)
+    found["place"] = table[order, 1:]
+    found["descriptor"] = np.minimum(np.sqrt(raw / mass) * _ROOT_SCALE, 255).round()[order]
+    return found
 
 
 def as_floats(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -148,11 +159,10 @@ def mirrored(places: NDArray[np.float32], widths: NDArray[np.int32]) -> NDArray[
 
 
 def strongest(
-    features: Features, images: Sequence[int] | NDArray[np.intp], limit: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return (image, slot) of the ``limit`` strongest points of each image, image by image."""
-    rows = np.asarray(images, np.intp)
-    counts = np.minimum(features.counts[rows], limit)
-    image = np.repeat(rows, counts)
-    starts = np.repeat(np.cumsum(counts) - counts, counts)
-    return image, np.arange(len(image)) - starts
+    features: Features, images: NDArray[np.integer], limit: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return (image, record) of the ``limit`` strongest points of each image, image by image."""
+    counts = np.minimum(features.counts[images], limit)
+    image = np.repeat(images, counts).astype(np.int64)
+    ahead = np.repeat(np.cumsum(counts, dtype=np.int64) - counts, counts)
+    return image, features.starts[image] + np.arange(len(image)) - ahead

@@ -50,8 +50,8 @@ def align(
         b: (P,) rows of the second images.
         mirror: (P,) bool, whether the first image is to be mirrored.
     """
-    places_a, places_b = features.places[a], features.places[b]
-    described_a, described_b = features.descriptors[a], features.descriptors[b]
+    places_a, described_a = features.tables(a)
+    places_b, described_b = features.tables(b)
     places_a[mirror] = mirrored(places_a[mirror], features.shapes[a[mirror], 1])
     described_a[mirror] = described_a[mirror][..., MIRROR]
     index_a, index_b, used = _matches(
@@ -223,17 +223,18 @@ def support(
         b: (P,) rows of the second images.
         maps: (P, 2, 3) float32, working px of the first to working px of the second.
     """
-    described = features.descriptors[a]
+    places_a, described_a = features.tables(a)
+    places_b, described_b = features.tables(b)
     mirror = np.linalg.det(maps[:, :, :2]) < 0
-    described[mirror] = described[mirror][..., MIRROR]
+    described_a[mirror] = described_a[mirror][..., MIRROR]
     index_a, index_b, used = _matches(
-        as_floats(described),
-        as_floats(features.descriptors[b]),
+        as_floats(described_a),
+        as_floats(described_b),
         features.counts[a],
         features.counts[b],
     )
     rows = np.arange(len(a))[:, None]
-    from_, to = features.places[a][rows, index_a], features.places[b][rows, index_b]
+    from_, to = places_a[rows, index_a], places_b[rows, index_b]
     off = from_[..., :2] @ maps[..., :2].swapaxes(-1, -2) + maps[:, None, :, 2] - to[..., :2]
     distance = off[..., 0] * off[..., 0] + off[..., 1] * off[..., 1]
     agreeing = (distance < _TOLERANCES[-1] ** 2) & used

@@ -1,7 +1,15 @@
 """Indices that find near neighbours among many vectors or hashes; the FAISS of this stage."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
+
+from curate.files import replacing
+
+if TYPE_CHECKING:
+    import faiss
 
 Floats = NDArray[np.float32]
 
@@ -44,8 +52,14 @@ class DescriptorIndex:
     query does too.
     """
 
-    def __init__(self, sample: Floats, n_vectors: int, *, seed: int) -> None:
-        """Make the lists; the vectors are added afterwards.
+    def __init__(self, index: "faiss.IndexIVF") -> None:
+        """Take lists that are trained."""
+        self._index = index
+        index.nprobe = min(_PROBES, index.nlist)
+
+    @classmethod
+    def trained(cls, sample: Floats, n_vectors: int, *, seed: int) -> "DescriptorIndex":
+        """Return lists without vectors.
 
         Args:
             sample: (m, D) float32, m >= 1, vectors that show how the lists should lie.
@@ -56,15 +70,36 @@ class DescriptorIndex:
 
         dimensions = sample.shape[1]
         lists = min(n_lists(n_vectors), len(sample))
-        self._coarse = faiss.IndexFlatL2(dimensions)
-        self._index = faiss.IndexIVFScalarQuantizer(
-            self._coarse, dimensions, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2
+        coarse = faiss.IndexFlatL2(dimensions)
+        index = faiss.IndexIVFScalarQuantizer(
+            coarse, dimensions, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2
         )
-        self._index.cp.niter = 6
-        self._index.cp.seed = seed + 1
-        self._index.cp.min_points_per_centroid = 1
-        self._index.train(sample)
-        self._index.nprobe = min(_PROBES, lists)
+        index.cp.niter = 6
+        index.cp.seed = seed + 1
+        index.cp.min_points_per_centroid = 1
+        index.train(sample)
+        return cls(index)
+
+    @classmethod
+    def read(cls, path: Path) -> "DescriptorIndex | None":
+        """Return the lists in a file, or None if it is not there or damaged."""
+        import faiss
+
+        try:
+            index = faiss.read_index(str(path))
+        except RuntimeError:  # what FAISS says of every file that it cannot use
+            return None
+        return cls(index) if isinstance(index, faiss.IndexIVF) else None
+
+    def write(self, path: Path) -> None:
+        """Write the lists into a file, whole or not at all."""
+        import faiss
+
+        with replacing(path) as scratch:
+            faiss.write_index(self._index, str(scratch))
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
 
     def add(self, vectors: Floats) -> None:
         """Add (n, D) float32 vectors; ids go on from those before."""

@@ -1,25 +1,38 @@
 """The rung ``near``: candidates, evidence, probability."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.copies import candidates
 from curate.copies.calibrate import BUILT_IN, Judge, fitted, threshold_for
-from curate.copies.candidates import from_hashes, from_points
+from curate.copies.candidates import Candidates
 from curate.copies.config import DedupConfig
-from curate.copies.features import Features, working_copy
-from curate.copies.practice import findings_on_made_copies
+from curate.copies.features import extract, working_copy
+from curate.copies.memory import Memory
+from curate.copies.points import Extracted
+from curate.copies.practice import practised
+from curate.copies.search import Search
 from curate.copies.tables import Images, PixelReader, Pixels
-from curate.copies.verify import Findings, Verifier, joined
+from curate.copies.verify import (
+    BY_FRAME,
+    BY_MIRRORED_POINTS,
+    BY_POINTS,
+    Findings,
+    Verifier,
+    best_per_pair,
+    joined,
+)
 from curate.records import Progress, task
 from curate.threads import ordered_map
 
 Ints = NDArray[np.int64]
 
 _BATCH = 32  # images read at a time
-_PRACTICE = 96  # images of which copies are made
+_SHARD = 4096  # images whose points are written at a time
+_PRACTICE = 96  # images of which copies are made: those of the lowest content hashes
 _PRIOR_SPREAD = 0.4  # how far a folder may pull each weight
 _MAX_EXAMPLES = 4000  # candidates of the folder that take part in the fit
 _ROUNDS = 3  # of guessing which candidates are copies, then fitting
@@ -51,29 +64,43 @@ class NearCopies:
         rows: Ints,
         pixels: PixelReader,
         config: DedupConfig,
+        *,
+        memory: Memory,
         progress: Progress,
     ) -> None:
-        """Extract the features of images ``rows``, (R,) int64, rising."""
+        """Look at images ``rows``, (R,) int64, in the order of their content hashes."""
         self._hashes = [images.content_hash[row] for row in rows.tolist()]
-        self._phash = images.phash[rows]
+        self._marks = np.array([int(name[:16], 16) for name in self._hashes], np.uint64)
         self._pixels = pixels
         self._config = config
+        self._memory = memory
         self._progress = progress
-        self._features = Features.empty(len(rows), max_bytes=config.memory_bytes)
-        blocks = [
-            range(start, min(start + _BATCH, len(rows))) for start in range(0, len(rows), _BATCH)
-        ]
-
-        def extract(block: range) -> int:
-            for row, image in zip(block, self._read(block), strict=True):
-                self._features.fill(row, working_copy(image))
-            return len(block)
-
-        with task(progress, "finding points", len(rows)):
-            for done in ordered_map(extract, blocks, ahead=8):
-                progress.advance(done)
+        self._extract(images.phash[rows])
+        self._slots = memory.points.slots(self._hashes)
+        self._features = memory.points.features.take(self._slots)
         self._verifier = Verifier(self._features, self._read)
         self._judge = BUILT_IN
+
+    def _extract(self, phash: NDArray[np.uint64]) -> None:
+        """Find the points of the images whose points are not known."""
+        missing = np.nonzero(self._memory.points.slots(self._hashes) < 0)[0]
+        blocks = [missing[start : start + _BATCH] for start in range(0, len(missing), _BATCH)]
+
+        def extract_block(block: Ints) -> list[Extracted]:
+            greys = [working_copy(image) for image in self._read(block.tolist())]
+            return [Extracted(shape=grey.shape, points=extract(grey)) for grey in greys]
+
+        waiting: list[Extracted] = []
+        done = 0
+        with task(self._progress, "finding points", len(missing)):
+            for found in ordered_map(extract_block, blocks, ahead=8):
+                waiting += found
+                self._progress.advance(len(found))
+                if len(waiting) >= _SHARD or done + len(waiting) == len(missing):
+                    named = missing[done : done + len(waiting)]
+                    hashes = [self._hashes[row] for row in named.tolist()]
+                    self._memory.points.add(hashes, phash[named], waiting)
+                    done, waiting = done + len(waiting), []
 
     def verified(self, extra: tuple[Ints, Ints] | None = None) -> Verified:
         """Return all candidate pairs with their probability to be copies.
@@ -81,17 +108,16 @@ class NearCopies:
         Args:
             extra: Pairs from another source (rows of R), such as near embeddings, or None.
         """
-        config, progress = self._config, self._progress
-        points = from_points(self._features, seed=config.seed)
-        hashes, orientation = from_hashes(self._phash)
-        notes = [f"{len(points.a)} pairs by points, {len(hashes.a)} by hash"]
-        with task(progress, "laying pairs over each other", len(points.a)):
-            found = self._verifier.by_points(
-                points.a, points.b, points.mirror, told=progress.advance
-            )
-        parts = [found, self._verifier.by_frame(hashes.a, hashes.b, orientation)]
+        config = self._config
+        search = Search(self._memory.folder, self._memory.points, seed=config.seed)
+        with task(self._progress, "looking for likely pairs", None):
+            pairs = search.candidates(self._slots)
+        n_by_points = int((pairs.way < BY_FRAME).sum())
+        notes = [f"{n_by_points} pairs by points, {len(pairs) - n_by_points} by hash"]
+        with task(self._progress, "laying pairs over each other", len(pairs)):
+            parts = [self._found(pairs, told=self._progress.advance)]
         if extra is not None and len(extra[0]):
-            parts.append(self.examined(*extra))
+            parts.append(self._examined(*extra))
             notes.append(f"{len(extra[0])} pairs by embedding")
         findings = joined(parts)
         self._judge = self._calibrated(findings)
@@ -99,17 +125,20 @@ class NearCopies:
         threshold = config.threshold or threshold_for(probability, config.precision)
         return Verified(findings=best, probability=probability, threshold=threshold, notes=notes)
 
-    def examined(self, a: Ints, b: Ints) -> Findings:
-        """Return the findings on given pairs, upright and mirrored."""
-        low, high = np.minimum(a, b), np.maximum(a, b)
-        pair = np.unique(low * len(self._hashes) + high)
-        low, high = pair // len(self._hashes), pair % len(self._hashes)
-        both = np.repeat([False, True], len(pair))
-        return self._verifier.by_points(np.tile(low, 2), np.tile(high, 2), both)
+    def _examined(self, a: Ints, b: Ints) -> Findings:
+        """Return the findings on given pairs by points, upright and mirrored."""
+        upright = Candidates(a=a, b=b, way=np.full(len(a), BY_POINTS))
+        mirrored = Candidates(a=a, b=b, way=np.full(len(a), BY_MIRRORED_POINTS))
+        both = candidates.joined([upright, mirrored])
+        return self._found(both.along(np.arange(len(self._hashes))), told=None)
+
+    def _found(self, pairs: Candidates, *, told: Callable[[int], None] | None) -> Findings:
+        pair = (pairs.a, pairs.b, pairs.way)
+        return self._memory.findings(self._verifier, self._slots, pair, told=told)
 
     def judged(self, a: Ints, b: Ints) -> tuple[Findings, NDArray[np.float64]]:
         """Return the best finding on each of the given pairs that has one, and its probability."""
-        return self._best(self.examined(a, b))
+        return self._best(self._examined(a, b))
 
     @property
     def shapes(self) -> NDArray[np.int32]:
@@ -120,14 +149,7 @@ class NearCopies:
         return self._pixels.read([self._hashes[row] for row in rows])
 
     def _best(self, findings: Findings) -> tuple[Findings, NDArray[np.float64]]:
-        """Return the most probable finding on each pair, ordered by pair."""
-        probability = self._judge.probability(findings.evidence)
-        key = findings.a * len(self._hashes) + findings.b
-        order = np.lexsort((findings.mirror, -findings.inliers, -probability, key))
-        fresh = np.ones(len(order), np.bool_)
-        fresh[1:] = key[order[1:]] != key[order[:-1]]
-        rows = order[fresh]
-        return findings.take(rows), probability[rows]
+        return best_per_pair(findings, self._judge)
 
     def _calibrated(self, findings: Findings) -> Judge:
         """Return the judge fitted to this folder: made copies, and its own candidates.
@@ -135,41 +157,27 @@ class NearCopies:
         Which candidates are copies is not known; their own probability stands in for it, and
         fitting and guessing take turns (expectation-maximisation), held by the prior.
         """
-        rng = np.random.default_rng(self._config.seed)
-        n = len(self._hashes)
-        chosen = np.sort(rng.choice(n, min(n, _PRACTICE), replace=False)).tolist()
         with task(self._progress, "practising on made copies", None):
-            made = findings_on_made_copies(self._read(chosen), seed=self._config.seed)
-        own, own_weight = self._examples(findings)
-        known, _ = _strongest_per_pair(made)
+            known = practised(
+                self._memory, self._marks[:_PRACTICE], self._read, seed=self._config.seed
+            )
+        own = self._examples(findings)
         evidence = np.concatenate([known, own])
         judge = BUILT_IN
         for _ in range(_ROUNDS):
             guess = judge.probability(own)
             target = np.concatenate([np.ones(len(known)), guess])
-            weight = np.concatenate([np.full(len(known), 0.25), own_weight])
+            weight = np.concatenate([np.full(len(known), 0.25), np.ones(len(own))])
             judge = fitted(BUILT_IN, evidence, target, weight, spread=_PRIOR_SPREAD)
         return judge
 
-    def _examples(self, findings: Findings) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Return evidence of the folder's candidates, thinned evenly, and their weights."""
-        usable = findings.measured()
-        evidence, _ = _strongest_per_pair(usable)
-        step = max(1, -(-len(evidence) // _MAX_EXAMPLES))
-        thinned = evidence[::step]
-        return thinned, np.ones(len(thinned))
+    def _examples(self, findings: Findings) -> NDArray[np.float32]:
+        """Return evidence of the folder's candidates, (E, 20).
 
-
-def _strongest_per_pair(
-    findings: Findings,
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Return one row of evidence per pair: the one the built-in judge believes most."""
-    usable = findings.measured()
-    probability = BUILT_IN.probability(usable.evidence)
-    order = np.lexsort((-probability, usable.b, usable.a))
-    fresh = np.ones(len(order), np.bool_)
-    fresh[1:] = (usable.a[order[1:]] != usable.a[order[:-1]]) | (
-        usable.b[order[1:]] != usable.b[order[:-1]]
-    )
-    rows = order[fresh]
-    return usable.evidence[rows], probability[rows]
+        Of many, those are taken of the lowest sums of content hashes: a folder that grows a
+        little keeps nearly the same ones.
+        """
+        usable, _ = best_per_pair(findings, BUILT_IN)
+        lot = self._marks[usable.a] + self._marks[usable.b]  # wraps around
+        drawn = np.sort(np.argsort(lot, kind="stable")[:_MAX_EXAMPLES])
+        return usable.evidence[drawn]

@@ -1,48 +1,88 @@
 """Practice: copies made of the user's own images, and how their evidence looks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from curate.copies.alter import made_copy
+from curate.copies.calibrate import BUILT_IN
+from curate.copies.evidence import NAMES
 from curate.copies.features import Features, working_copy
-from curate.copies.verify import Findings, Verifier
+from curate.copies.memory import Memory
+from curate.copies.shelf import read_arrays, write_arrays
+from curate.copies.verify import BY_MIRRORED_POINTS, BY_POINTS, Verifier, best_per_pair
 from curate.threads import ordered_map
 
 Pixels = NDArray[np.uint8]
+Marks = NDArray[np.uint64]
 
 _CACHED_SIDE = 256  # px, short side of cached images: made copies get no better
 
 
-def findings_on_made_copies(originals: Sequence[Pixels], *, seed: int) -> Findings:
-    """Return the findings on one made copy of each image, laid over its original.
+def practised(
+    memory: Memory, marks: Marks, read: Callable[[Sequence[int]], list[Pixels]], *, seed: int
+) -> NDArray[np.float32]:
+    """Return the evidence on one made copy of each image, (n, 20); what was made before is known.
 
     Copies that would never be candidates, as too few points agree, are left out.
 
     Args:
-        originals: (h, w, 3) uint8 each, from the cache; at least one.
+        memory: Where evidence is kept.
+        marks: (n,) uint64, from the content hashes; an alteration may borrow from the next image.
+        read: Gives the cached pixels of some of the n images.
         seed: Seed of the alterations.
+    """
+    path = memory.folder / "practice.npz"
+    n = len(marks)
+    pairs = np.stack([marks, np.roll(marks, -1), np.full(n, seed, np.uint64)], axis=1)
+    evidence = np.full((n, len(NAMES)), np.nan, np.float32)
+    is_known = np.zeros(n, np.bool_)
+    table = read_arrays(path)
+    if table is not None:
+        known = {tuple(pair): row for row, pair in enumerate(table["pairs"].tolist())}
+        places = np.array([known.get(tuple(pair), -1) for pair in pairs.tolist()])
+        is_known = places >= 0
+        evidence[is_known] = table["evidence"][places[is_known]]
+    if not is_known.all():
+        missing = np.nonzero(~is_known)[0]
+        others = read(((missing + 1) % n).tolist())
+        evidence[missing] = evidence_on_made_copies(
+            read(missing.tolist()), others, seeds=pairs[missing][:, [2, 0]]
+        )
+        write_arrays(path, pairs=pairs, evidence=evidence)
+    return evidence[np.isfinite(evidence).all(axis=1)]
+
+
+def evidence_on_made_copies(
+    originals: Sequence[Pixels], others: Sequence[Pixels], *, seeds: Marks
+) -> NDArray[np.float32]:
+    """Return the evidence on one made copy of each image, laid over its original.
+
+    Args:
+        originals: n images (h, w, 3) uint8, from the cache.
+        others: n images that the alterations may borrow from.
+        seeds: (n, k) uint64, seeds of the alterations.
+
+    Returns:
+        (n, 20) float32, NaN where too few points agree for a candidate.
     """
     n = len(originals)
 
     def altered(number: int) -> Pixels:
-        rng = np.random.default_rng([seed, number])
-        other = originals[(number + 1 + int(rng.integers(0, max(1, n - 1)))) % n]
-        return _as_cached(made_copy(originals[number], other, rng))
+        rng = np.random.default_rng(seeds[number].tolist())
+        return _as_cached(made_copy(originals[number], others[number], rng))
 
     images = [*originals, *ordered_map(altered, range(n))]
-    features = Features.empty(2 * n, max_bytes=1 << 40)
-
-    def fill(row: int) -> None:
-        features.fill(row, working_copy(images[row]))
-
-    for _ in ordered_map(fill, range(2 * n)):
-        pass
+    features = Features.of(list(ordered_map(working_copy, images)))
     verifier = Verifier(features, lambda rows: [images[row] for row in rows])
     a = np.tile(np.arange(n, dtype=np.int64), 2)
-    return verifier.by_points(a, a + n, np.repeat([False, True], n))
+    way = np.repeat([BY_POINTS, BY_MIRRORED_POINTS], n)
+    best, _ = best_per_pair(verifier.examined(a, a + n, way).measured(), BUILT_IN)
+    evidence = np.full((n, len(NAMES)), np.nan, np.float32)
+    evidence[best.a] = best.evidence
+    return evidence
 
 
 def _as_cached(pixels: Pixels) -> Pixels:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from curate.copies.groups import Links
 from curate.copies.tables import Pairs
-from curate.copies.verify import Findings
+from curate.copies.verify import Findings, inverted
 from curate.records import Level
 
 Floats64 = NDArray[np.float64]
@@ -64,18 +64,20 @@ def pairs_of(
         sizes: (R, 2) int32, height and width of the source images.
         heads: (R,) int64, index of each among all images.
     """
-    found = relation(links.findings, shapes, sizes)
+    findings = links.findings
+    findings = findings.turned(heads[findings.a] > heads[findings.b])
+    found = relation(findings, shapes, sizes)
     return Pairs(
-        a=heads[links.findings.a],
-        b=heads[links.findings.b],
-        match=[str(Level.NEAR)] * len(links.findings),
+        a=heads[findings.a],
+        b=heads[findings.b],
+        match=[str(Level.NEAR)] * len(findings),
         similarity=links.probability.astype(np.float32),
         mirrored=found.mirrored,
         rotation=found.rotation,
         scale=found.scale,
         box=found.box,
-        inliers=links.findings.inliers,
-        tile_agreement=links.findings.agreement,
+        inliers=findings.inliers,
+        tile_agreement=findings.agreement,
     )
 
 
@@ -121,10 +123,8 @@ def all_pairs(parts: Sequence[Pairs]) -> Pairs:
 def shared_scene(findings: Findings, shapes: NDArray[np.int32]) -> tuple[Floats64, Floats64]:
     """Return the share of each first image that lies in the second, and the reverse, (P,) each."""
     maps = findings.maps
-    inverse = np.linalg.inv(maps[:, :, :2].astype(np.float64))
-    shift = -np.einsum("pij,pj->pi", inverse, maps[:, :, 2].astype(np.float64))
-    back = np.concatenate([inverse, shift[..., None]], axis=2)
     a, b = shapes[findings.a], shapes[findings.b]
+    back = inverted(maps)
     return _inside(_placed(maps, a, b)), _inside(_placed(back, b, a))
 
 

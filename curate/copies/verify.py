@@ -2,14 +2,15 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curate.copies import geometry
-from curate.copies.calibrate import BUILT_IN
+from curate.copies.calibrate import BUILT_IN, Judge
 from curate.copies.colour import colours_of
 from curate.copies.evidence import NAMES, Working, measure, refined
 from curate.copies.features import Features, working_copy
@@ -18,6 +19,8 @@ from curate.threads import ordered_map
 Ints = NDArray[np.int64]
 ReadPixels = Callable[[Sequence[int]], list[NDArray[np.uint8]]]
 
+BY_POINTS, BY_MIRRORED_POINTS, BY_FRAME = 0, 1, 2
+"""Ways to lay one image over another; the frame may be turned in eight ways, so there are ten."""
 _BLOCK = 64  # pairs aligned at a time
 _MIN_INLIERS = 4  # an affine map always fits three
 _FEW_INLIERS = 5  # these must be some share of all matches: chance agrees on as many
@@ -60,6 +63,16 @@ class Findings:
         """Return the rows that have evidence."""
         return self.take(np.asarray(np.isfinite(self.evidence).all(axis=1)))
 
+    def turned(self, which: NDArray[np.bool_]) -> "Findings":
+        """Return the same findings with first and second image exchanged in some rows."""
+        back = inverted(self.maps).astype(np.float32)
+        return replace(
+            self,
+            a=np.where(which, self.b, self.a),
+            b=np.where(which, self.a, self.b),
+            maps=np.where(which[:, None, None], back, self.maps),
+        )
+
     def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> "Findings":
         """Return some of the rows."""
         return Findings(
@@ -84,6 +97,17 @@ def joined(parts: Sequence[Findings]) -> Findings:
     )
 
 
+def best_per_pair(findings: Findings, judge: Judge) -> tuple[Findings, NDArray[np.float64]]:
+    """Return the most probable finding on each pair, ordered by pair, and its probability."""
+    probability = judge.probability(findings.evidence)
+    order = np.lexsort((findings.mirror, -findings.inliers, -probability, findings.b, findings.a))
+    a, b = findings.a[order], findings.b[order]
+    fresh = np.ones(len(order), np.bool_)
+    fresh[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1])
+    rows = order[fresh]
+    return findings.take(rows), probability[rows]
+
+
 class Verifier:
     """Lays images over each other and measures how well they agree."""
 
@@ -94,56 +118,62 @@ class Verifier:
         self._cache: OrderedDict[int, Working] = OrderedDict()
         self._lock = Lock()
 
-    def by_points(
-        self,
-        a: Ints,
-        b: Ints,
-        mirror: NDArray[np.bool_],
-        *,
-        told: Callable[[int], None] | None = None,
+    def examined(
+        self, a: Ints, b: Ints, way: Ints, *, told: Callable[[int], None] | None = None
     ) -> Findings:
-        """Return the findings on pairs whose points agree on a map; pairs without are left out."""
-        blocks = [slice(s, s + _BLOCK) for s in range(0, len(a), _BLOCK)]
+        """Return the findings on pairs, in order; evidence is NaN where no map is found.
 
-        def examine(block: slice) -> Findings:
-            return self._examined(a[block], b[block], mirror[block])
+        Args:
+            a: (P,) first images.
+            b: (P,) second images.
+            way: (P,) int, how the first is laid on the second: ``BY_POINTS``,
+                ``BY_MIRRORED_POINTS``, or ``BY_FRAME`` + k where version k of the first, of the
+                eight in `curate.fingerprint.orientations`, looks like the second.
+            told: Hears how many pairs are done.
+        """
+        order = np.argsort(way >= BY_FRAME, kind="stable")
+        n_by_points = int((way < BY_FRAME).sum())
+        edges = [
+            *range(0, n_by_points, _BLOCK),
+            *range(n_by_points, len(order), _BLOCK),
+            len(order),
+        ]
+        blocks = [order[start:stop] for start, stop in pairwise(edges)]
+
+        def examine(block: Ints) -> Findings:
+            look = self._by_frame if way[block[0]] >= BY_FRAME else self._by_points
+            return look(a[block], b[block], way[block])
 
         parts = [_nothing()]
         for block, part in zip(blocks, ordered_map(examine, blocks, ahead=16), strict=True):
             parts.append(part)
             if told is not None:
-                told(len(a[block]))
-        return joined(parts)
+                told(len(block))
+        return joined(parts).take(np.argsort(order))
 
-    def by_frame(self, a: Ints, b: Ints, orientation: NDArray[np.int64]) -> Findings:
-        """Return the findings on pairs laid frame on frame.
-
-        Args:
-            a: (P,) first images.
-            b: (P,) second images.
-            orientation: (P,) int, which of the eight versions of ``a`` looks like ``b``.
-        """
+    def _by_frame(self, a: Ints, b: Ints, way: Ints) -> Findings:
         shapes = self._features.shapes
-        maps = geometry.frame_maps(shapes[a], shapes[b], orientation)
-        mirror = np.linalg.det(maps[:, :, :2]) < 0
-        blocks = [slice(s, s + _BLOCK) for s in range(0, len(a), _BLOCK)]
+        maps = geometry.frame_maps(shapes[a], shapes[b], way - BY_FRAME)
+        found = geometry.support(self._features, a, b, maps)
+        return self._measured(a, b, is_mirrored(way), found)
 
-        def examine(block: slice) -> Findings:
-            found = geometry.support(self._features, a[block], b[block], maps[block])
-            return self._measured(a[block], b[block], mirror[block], found)
-
-        return joined([_nothing(), *ordered_map(examine, blocks, ahead=16)])
-
-    def _examined(self, a: Ints, b: Ints, mirror: NDArray[np.bool_]) -> Findings:
+    def _by_points(self, a: Ints, b: Ints, way: Ints) -> Findings:
+        mirror = is_mirrored(way)
         found = geometry.align(self._features, a, b, mirror)
         few = (found.inliers <= _FEW_INLIERS) & (
             found.inliers < _LEAST_SHARE * np.maximum(found.matches, 1)
         )
         kept = (found.inliers >= _MIN_INLIERS) & ~few
-        found = geometry.Alignment(
+        supported = geometry.Alignment(
             maps=found.maps[kept], inliers=found.inliers[kept], matches=found.matches[kept]
         )
-        return self._measured(a[kept], b[kept], mirror[kept], found)
+        measured = self._measured(a[kept], b[kept], mirror[kept], supported)
+        maps = found.maps.copy()
+        evidence = np.full((len(a), len(NAMES)), np.nan, np.float32)
+        maps[kept], evidence[kept] = measured.maps, measured.evidence
+        return Findings(
+            a=a, b=b, mirror=mirror, maps=maps, inliers=found.inliers, evidence=evidence
+        )
 
     def _measured(
         self, a: Ints, b: Ints, mirror: NDArray[np.bool_], found: geometry.Alignment
@@ -195,6 +225,21 @@ def working_of(pixels: NDArray[np.uint8]) -> Working:
         colours=colours_of(pixels, (height, width)),
         enlarged=max(1.0, height / int(pixels.shape[0])),
     )
+
+
+def inverted(maps: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the maps from the second images to the first, (P, 2, 3) float64."""
+    inverse = np.linalg.inv(maps[:, :, :2].astype(np.float64))
+    shift = -np.einsum("pij,pj->pi", inverse, maps[:, :, 2].astype(np.float64))
+    return np.concatenate([inverse, shift[..., None]], axis=2)
+
+
+def is_mirrored(way: Ints) -> NDArray[np.bool_]:
+    """Return whether a way shows the first image mirrored, (P,) bool."""
+    turned = way - BY_FRAME
+    flips = (turned & 1) + (turned >> 1 & 1) + (turned >> 2 & 1)
+    is_odd = np.where(way >= BY_FRAME, flips % 2 == 1, way == BY_MIRRORED_POINTS)
+    return np.asarray(is_odd, np.bool_)
 
 
 def _nothing() -> Findings:

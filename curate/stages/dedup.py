@@ -112,6 +112,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
             lineup.reader,
             asked,
             vectors=_vectors(space, lineup, config, progress),
+            memory=space.root / "copies",
             on_progress=progress,
         )
         is_other = lineup.is_other

@@ -1,47 +1,66 @@
 import cv2
 import numpy as np
+import pytest
 
-from curate.copies.candidates import from_hashes, from_points
+from curate.copies.candidates import PointIndex, from_hashes, from_points, joined
 from curate.copies.features import Features, working_copy
-from curate.fingerprint import orientations, perceptual_hash
+from curate.copies.verify import BY_FRAME, BY_MIRRORED_POINTS, BY_POINTS
+from curate.fingerprint import perceptual_hash
 
 
-def table(pictures):
-    features = Features.empty(len(pictures), max_bytes=1 << 30)
-    for row, pixels in enumerate(pictures):
-        features.fill(row, working_copy(pixels))
-    return features
+def searched(*batches):
+    """Return the candidates among pictures that come batch after batch."""
+    features = Features.of([working_copy(pixels) for batch in batches for pixels in batch])
+    rows = np.split(np.arange(len(features.counts)), np.cumsum([len(batch) for batch in batches]))
+    index = PointIndex.trained(features, rows[0], seed=0)
+    found = []
+    for number in range(len(batches)):
+        before = np.concatenate([np.zeros(0, np.int64), *rows[:number]])
+        found.append(from_points(features, index, before, rows[number]))
+    return joined(found).along(np.arange(len(features.counts)))
 
 
-def test_a_turned_piece_and_a_mirror_image_are_candidates(scene):
+def pairs_of(found):
+    return set(zip(found.a.tolist(), found.b.tolist(), found.way.tolist(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def views(scene):
+    """Twelve scenes, a turned piece of the fourth and a mirror image of the sixth."""
     pictures = [scene(seed) for seed in range(12)]
     matrix = cv2.getRotationMatrix2D((160, 120), 20, 1.3)
-    pictures += [cv2.warpAffine(pictures[3], matrix, (320, 240)), pictures[5][:, ::-1].copy()]
-    found = from_points(table(pictures), seed=0)
-    best = np.argsort(-found.votes, kind="stable")[:2]
-    pairs = set(zip(found.a[best].tolist(), found.b[best].tolist(), strict=True))
-    assert pairs == {(3, 12), (5, 13)}
-    assert sorted(found.mirror[best].tolist()) == [False, True]
+    return [*pictures, cv2.warpAffine(pictures[3], matrix, (320, 240)), pictures[5][:, ::-1].copy()]
 
 
-def test_no_points_make_no_candidates():
+def test_a_turned_piece_and_a_mirror_image_are_candidates(views):
+    assert {(3, 12, BY_POINTS), (5, 13, BY_MIRRORED_POINTS)} <= pairs_of(searched(views))
+
+
+def test_images_that_come_later_are_paired_with_those_before(views):
+    found = pairs_of(searched(views[:8], views[8:13], views[13:]))
+    assert {(3, 12, BY_POINTS), (5, 13, BY_MIRRORED_POINTS)} <= found
+
+
+def test_no_points_make_no_index():
     blank = [np.full((64, 64, 3), value, np.uint8) for value in (0, 100, 200)]
-    assert len(from_points(table(blank), seed=0).a) == 0
+    features = Features.of([working_copy(pixels) for pixels in blank])
+    assert PointIndex.trained(features, np.arange(3), seed=0) is None
 
 
-def test_turned_images_are_found_by_hash(scene):
+@pytest.mark.parametrize("version", range(8))
+@pytest.mark.parametrize("is_new", [[True, True, True], [False, False, True], [False, True, False]])
+def test_turned_images_are_found_by_hash_whichever_comes_later(scene, version, is_new):
     pixels = scene(1)
-    turned = np.ascontiguousarray(np.rot90(pixels))
-    hashes = np.array([perceptual_hash(image) for image in (scene(2), pixels, turned)], np.uint64)
-    found, orientation = from_hashes(hashes)
-    assert found.a.tolist() == [1]
-    assert found.b.tolist() == [2]
-    near = int(orientations(hashes[1:2])[0, orientation[0]]) ^ int(hashes[2])
-    assert near.bit_count() <= 2
-    assert not found.mirror[0]
+    turned = pixels.transpose(1, 0, 2) if version & 4 else pixels
+    turned = turned[::-1] if version & 2 else turned
+    turned = turned[:, ::-1] if version & 1 else turned
+    pictures = (scene(2), pixels, np.ascontiguousarray(turned))
+    hashes = np.array([perceptual_hash(image) for image in pictures], np.uint64)
+    found = from_hashes(hashes, np.array(is_new)).along(np.arange(3))
+    assert (1, 2, BY_FRAME + version) in pairs_of(found)
+    assert set(found.a.tolist()) == {1}
 
 
 def test_many_equal_hashes_make_few_pairs():
-    found, _ = from_hashes(np.full(3000, 12345, np.uint64))
-    assert len(found.a) <= 4 * 3000
-    assert (found.a < found.b).all()
+    found = from_hashes(np.full(3000, 12345, np.uint64), np.ones(3000, bool))
+    assert len(found.along(np.arange(3000))) <= 8 * 3000
