@@ -7,6 +7,7 @@ One in fifty is a copy of another: mirrored, cut, darkened or shrunk.
 """
 
 import argparse
+import hashlib
 import resource
 import time
 
@@ -21,10 +22,15 @@ EVERY = 50
 
 
 class MadeImages:
-    """Pictures by number; the content hash is the number."""
+    """Pictures by number; the digest of the number is the content hash."""
 
     def __init__(self, side):
-        self.side = side
+        self.side, self.numbers = side, {}
+
+    def name_of(self, number):
+        name = hashlib.sha256(str(number).encode()).hexdigest()
+        self.numbers[name] = number
+        return name
 
     def picture(self, number):
         if number % EVERY == EVERY - 1:
@@ -56,7 +62,7 @@ class MadeImages:
         return cv2.resize(pixels, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
 
     def read(self, content_hashes):
-        return [self.picture(int(name)) for name in content_hashes]
+        return [self.picture(self.numbers[name]) for name in content_hashes]
 
     def exact(self, indices):
         return [self.picture(index) for index in indices]
@@ -69,7 +75,7 @@ class MadeImages:
             hashes.append(perceptual_hash(pixels))
         return Images(
             path=[f"{number:08d}" for number in range(n)],
-            content_hash=[f"{number}" for number in range(n)],
+            content_hash=[self.name_of(number) for number in range(n)],
             bytes=np.full(n, 1000, np.int64),
             width=np.array([shape[1] for shape in shapes], np.int32),
             height=np.array([shape[0] for shape in shapes], np.int32),
