@@ -37,3 +37,31 @@ def test_no_merge_and_one_cluster_are_the_ends():
 def test_a_number_out_of_range_is_refused():
     with pytest.raises(ValueError, match="n_clusters"):
         merge(points(), np.ones(20, int), 21)
+
+
+def test_the_tree_is_that_of_the_cheapest_union_first():
+    rng = np.random.default_rng(1)
+    means, weights = rng.normal(size=(30, 4)), rng.integers(1, 50, 30).astype(float)
+    left = {row: (means[row], weights[row], {row}) for row in range(30)}
+    while len(left) > 7:
+        costs = {
+            (a, b): left[a][1] * left[b][1] / (left[a][1] + left[b][1])
+            * ((left[a][0] - left[b][0]) ** 2).sum()
+            for a in left for b in left if a < b
+        }  # fmt: skip
+        a, b = min(costs, key=costs.__getitem__)
+        total = left[a][1] + left[b][1]
+        mean = (left[a][0] * left[a][1] + left[b][0] * left[b][1]) / total
+        left[a] = (mean, total, left[a][2] | left.pop(b)[2])
+    found = merge(means, weights - 1, 7)
+    groups = {frozenset(np.flatnonzero(found == number).tolist()) for number in range(7)}
+    assert groups == {frozenset(members) for _, _, members in left.values()}
+
+
+def test_prototypes_of_different_wholes_never_merge():
+    within = np.arange(20, dtype=np.int32) % 3
+    found = merge(points(), np.full(20, 10), 5, within)
+    assert len(set(found.tolist())) == 5
+    assert len(set(zip(found.tolist(), within.tolist(), strict=True))) == 5
+    with pytest.raises(ValueError, match="3 to 20"):
+        merge(points(), np.full(20, 10), 2, within)

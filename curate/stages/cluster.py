@@ -12,14 +12,7 @@ from curate.balance import balanced_assignment
 from curate.classify import suspicion
 from curate.embeddings import Embedded
 from curate.errors import UsageError
-from curate.features import (
-    SCORE_CELLS,
-    embed_missing,
-    find_model,
-    nearest_prototype,
-    prototypes_of,
-)
-from curate.hierarchy import merge
+from curate.features import embed_missing, find_model, nearest_prototype, prototypes_of
 from curate.manifest import (
     CLUSTER_COLUMNS,
     Manifest,
@@ -29,6 +22,7 @@ from curate.manifest import (
     write_manifest,
 )
 from curate.neighbors import Neighbors, list_centroids, nearest
+from curate.nesting import Grain, fit, nested_groups, smoothed
 from curate.records import Assign, Labels, Progress, Silent, Status
 from curate.scan import Scan, scan
 from curate.workspace import find_workspace
@@ -69,6 +63,12 @@ class ClusterConfig:
                     f"a number of clusters must be at least 1, got {asked}",
                     hint="use --clusters 10, or --levels 1000,100,10",
                 )
+        finer = [level for level in self.levels if level > (self.clusters or level)]
+        if self.assign is Assign.BALANCED and finer:
+            raise UsageError(
+                f"balanced clusters cannot have finer levels, got {self.clusters} and {finer[0]}",
+                hint="leave --clusters out, or use --assign nearest",
+            )
         if self.neighbors < 1:
             raise UsageError(
                 f"neighbors must be at least 1, got {self.neighbors}", hint="use --neighbors 10"
@@ -172,7 +172,7 @@ class Groups:
 
     Attributes:
         cluster: (N,) int32.
-        similarity: (N,) float32, cosine to the own cluster's prototype.
+        similarity: (N,) float32, cosine to the own cluster's mean.
         margin: (N,) float32, that minus the cosine to the best other; below 0 where balance asks.
         outlier: (N,) float32, 1 minus the mean cosine to the nearest other contents, in [0, 2].
         medoid: (N,) bool, one image of each cluster: that of the highest mean cosine to the others.
@@ -204,26 +204,46 @@ def assign_clusters(
         config: The stage's settings.
     """
     own = nearest_prototype(vectors.projections, prototypes)
-    assigned = own
-    sizes = np.bincount(own[rows], minlength=len(prototypes))
-    levels = {level: merge(prototypes, sizes, level)[own][rows] for level in config.levels}
-    if config.clusters is not None and config.clusters < len(prototypes):
-        parent = merge(prototypes, sizes, config.clusters)
-        prototypes, assigned = _merged(prototypes, sizes, parent), parent[own]
-    if config.assign is Assign.BALANCED:
-        projections = vectors.projections[rows]
-        assigned = balanced_assignment(projections, prototypes)
-        similarity, margin = _fit(projections, prototypes, assigned)
-    else:
-        similarity, margin = _fit(vectors.projections, prototypes, assigned)
-        assigned, similarity, margin = assigned[rows], similarity[rows], margin[rows]
     centroids = list_centroids(vectors.embeddings, own, int(own.max()) + 1)
     near = nearest(vectors.embeddings, config.neighbors, centroids=centroids)
+    n_clusters = config.clusters or len(prototypes)
+    smooth = smoothed(vectors.embeddings, near.index)
+    grains = nested_groups(smooth, own, len(prototypes), {n_clusters, *config.levels})
+    means = grains[n_clusters].means
+    if config.assign is Assign.BALANCED:
+        assigned = balanced_assignment(smooth[rows], means)
+        similarity, margin = fit(smooth[rows], means, assigned)
+    else:
+        assigned = grains[n_clusters].group
+        similarity, margin = fit(smooth, means, assigned)
+        assigned, similarity, margin = assigned[rows], similarity[rows], margin[rows]
     has_any = near.similarity.shape[1] > 0
     mean = near.similarity.mean(axis=1) if has_any else np.zeros(len(own), np.float32)
-    outlier = np.asarray(1 - mean, np.float32)[rows]
-    medoid = medoids(vectors.embeddings, rows, assigned)
-    return Groups(assigned, similarity, margin, outlier, medoid, levels, near)
+    return Groups(
+        cluster=assigned,
+        similarity=similarity,
+        margin=margin,
+        outlier=np.asarray(1 - mean, np.float32)[rows],
+        medoid=medoids(vectors.embeddings, rows, assigned),
+        levels={n: _level(grains, n, n_clusters, assigned, rows) for n in config.levels},
+        neighbors=near,
+    )
+
+
+def _level(
+    grains: dict[int, Grain],
+    level: int,
+    n_clusters: int,
+    assigned: NDArray[np.int32],
+    rows: NDArray[np.int64],
+) -> NDArray[np.int32]:
+    """Return the groups (N,) of a level: what the images' clusters are parts of."""
+    if level > n_clusters:
+        return grains[level].group[rows]
+    group = assigned
+    for number in sorted((n for n in grains if level < n <= n_clusters), reverse=True):
+        group = grains[number].parents[group]
+    return group
 
 
 def medoids(
@@ -246,34 +266,6 @@ def medoids(
     is_medoid = np.zeros(len(rows), bool)
     is_medoid[first] = True
     return is_medoid
-
-
-def _merged(
-    prototypes: NDArray[np.float32], sizes: NDArray[np.int64], parent: NDArray[np.int32]
-) -> NDArray[np.float32]:
-    """Return the unit mean of each cluster's prototypes, weighted with their sizes."""
-    sums = np.zeros((int(parent.max()) + 1, prototypes.shape[1]), np.float32)
-    np.add.at(sums, parent, prototypes * (sizes[:, None] + 1))
-    return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True), np.float32)
-
-
-def _fit(
-    projections: NDArray[np.float32],
-    prototypes: NDArray[np.float32],
-    assigned: NDArray[np.int32],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return cosine to the own prototype, and what it leads the best other one by."""
-    similarity = np.empty(len(projections), np.float32)
-    margin = np.empty(len(projections), np.float32)
-    rows = max(1, SCORE_CELLS // len(prototypes))
-    for start in range(0, len(projections), rows):
-        block = slice(start, start + rows)
-        scores = projections[block] @ prototypes.T
-        own = assigned[block][:, None]
-        similarity[block] = np.take_along_axis(scores, own, axis=1)[:, 0]
-        np.put_along_axis(scores, own, -1.0, axis=1)
-        margin[block] = similarity[block] - scores.max(axis=1)
-    return similarity, margin
 
 
 def _with_suspects(
