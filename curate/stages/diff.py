@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from curate.manifest import Manifest, read_manifest
+from curate.manifest import read_manifest
 
 TOLD = ("cluster", "group", "keep", "selected", "split", "label")
 
@@ -42,58 +44,79 @@ def diff(before: Path | str, after: Path | str) -> DiffResult:
     Raises:
         InputError: A manifest cannot be used.
     """
-    old, new = read_manifest(Path(before)), read_manifest(Path(after))
-    hash_of = {
-        name: dict(zip(m.table["path"].to_pylist(), m.table["hash"].to_pylist(), strict=True))
-        for name, m in (("old", old), ("new", new))
-    }
-    came = [path for path in hash_of["new"] if path not in hash_of["old"]]
-    went = [path for path in hash_of["old"] if path not in hash_of["new"]]
-    went_by_hash = {hash_of["old"][path]: path for path in reversed(went)}
-    moved = []
-    for path in came:
-        origin = went_by_hash.pop(hash_of["new"][path], None)
-        if origin is not None:
-            moved.append((origin, path))
-    from_paths, to_paths = {a for a, _ in moved}, {b for _, b in moved}
-    both = [path for path in hash_of["new"] if path in hash_of["old"]]
-    changed = [path for path in both if hash_of["old"][path] != hash_of["new"][path]]
-    same = sorted(set(both) - set(changed))
+    old, new = read_manifest(Path(before)).table, read_manifest(Path(after)).table
+    origin = pc.index_in(_strings(new, "path"), value_set=_strings(old, "path"))
+    in_both = np.asarray(origin.is_valid())
+    rows = np.flatnonzero(in_both)
+    old_rows = origin.drop_null().to_numpy()
+    is_same = ~_differs(old["hash"].take(pa.array(old_rows)), new["hash"].take(pa.array(rows)))
+    is_gone = np.ones(len(old), bool)
+    is_gone[old_rows] = False
+    came, went = np.flatnonzero(~in_both), np.flatnonzero(is_gone)
+    moved = _moved(_strings(old, "hash"), went, _strings(new, "hash"), came)
     return DiffResult(
         before=str(before),
         after=str(after),
-        came=[path for path in came if path not in to_paths],
-        went=[path for path in went if path not in from_paths],
-        moved=moved,
-        changed=changed,
-        n_same=len(same),
-        columns=_column_changes(old, new, same),
+        came=_paths(new, np.setdiff1d(came, moved[1])),
+        went=_paths(old, np.setdiff1d(went, moved[0])),
+        moved=list(zip(_paths(old, moved[0]), _paths(new, moved[1]), strict=True)),
+        changed=_paths(new, rows[~is_same]),
+        n_same=int(is_same.sum()),
+        columns=_column_changes(
+            old.take(pa.array(old_rows[is_same])), new.take(pa.array(rows[is_same]))
+        ),
     )
 
 
-def _column_changes(old: Manifest, new: Manifest, paths: list[str]) -> dict[str, int]:
+def _strings(table: pa.Table, name: str) -> pa.Array:
+    return table[name].combine_chunks()
+
+
+def _paths(table: pa.Table, rows: NDArray[np.int64]) -> list[str]:
+    return list(table["path"].take(pa.array(rows)).to_pylist())
+
+
+def _moved(
+    old_hash: pa.Array, went: NDArray[np.int64], new_hash: pa.Array, came: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return rows, before and after, of contents that lie elsewhere; of several, the first."""
+    gone, there = old_hash.take(pa.array(went)), new_hash.take(pa.array(came))
+    partner = pc.index_in(there, value_set=gone, skip_nulls=True)
+    found = np.flatnonzero(np.asarray(partner.is_valid()))
+    origin, first = np.unique(partner.drop_null().to_numpy(), return_index=True)
+    order = np.argsort(first, kind="stable")
+    return went[origin[order]], came[found[first[order]]]
+
+
+def _column_changes(old: pa.Table, new: pa.Table) -> dict[str, int]:
     """Count values that differ; groups and clusters count by who is in them, not by number."""
-    wanted = pa.array(paths, pa.string())
-    parts = [m.table.take(pc.index_in(wanted, value_set=_paths(m))) for m in (old, new)]
     found = {}
     for name in TOLD:
-        if all(name in part.column_names for part in parts):
-            before, after = (part[name].to_pylist() for part in parts)
-            if name in ("cluster", "group"):
-                before, after = _company(before, paths), _company(after, paths)
-            found[name] = sum(a != b for a, b in zip(before, after, strict=True))
+        if name in old.column_names and name in new.column_names:
+            compare = _company_differs if name in ("cluster", "group") else _differs
+            found[name] = int(compare(old[name], new[name]).sum())
     return found
 
 
-def _paths(manifest: Manifest) -> pa.Array:
-    return manifest.table["path"].combine_chunks()
+def _differs(before: pa.ChunkedArray, after: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Return where two columns differ; what is missing equals what is missing."""
+    if before.type != after.type:
+        before, after = pc.cast(before, pa.string()), pc.cast(after, pa.string())
+    one_missing = pc.not_equal(before.is_null(), after.is_null())
+    return np.asarray(pc.coalesce(pc.not_equal(before, after), one_missing), bool)
 
 
-def _company(numbers: list[int | None], paths: list[str]) -> list[object]:
-    """Return for each row the paths that share its number."""
-    members: dict[int, list[str]] = {}
-    for number, path in zip(numbers, paths, strict=True):
-        if number is not None:
-            members.setdefault(number, []).append(path)
-    frozen = {number: frozenset(own) for number, own in members.items()}
-    return [frozen[number] if number is not None else None for number in numbers]
+def _company_differs(before: pa.ChunkedArray, after: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Return which rows share their number with other rows before than after."""
+    a, b = _codes(before), _codes(after)
+    pair, both = np.unique(a * (b.max(initial=0) + 1) + b, return_inverse=True)
+    n_together = np.bincount(both, minlength=len(pair))[both]
+    is_alike = (n_together == np.bincount(a)[a]) & (n_together == np.bincount(b)[b])
+    is_missing = np.asarray(before.is_null()) | np.asarray(after.is_null())
+    return np.where(is_missing, _differs(before.is_null(), after.is_null()), ~is_alike)
+
+
+def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Return a column's values as numbers from 0, what is missing as one of them."""
+    coded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
+    return np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
