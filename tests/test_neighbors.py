@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import curate.neighbors
-from curate.neighbors import list_centroids, nearest
+from curate.neighbors import list_centroids, nearest, pairs_above
 
 
 def unit(n_rows, width=16, *, seed=0):
@@ -63,3 +63,47 @@ def test_empty_prototypes_make_no_list():
     lists = list_centroids(vectors, np.array([0, 0, 2, 2, 2, 0, 0, 0, 2, 2], np.int32), 5)
     assert lists.shape == (2, 16)
     np.testing.assert_allclose(np.linalg.norm(lists, axis=1), 1, atol=1e-6)
+
+
+def clustered(n_rows, width=32, *, seed=0):
+    """Return unit rows in clusters; every fifth is a near duplicate of the one before."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(n_rows // 50, width))
+    rows = centres[rng.integers(0, len(centres), n_rows)] + rng.normal(0, 0.5, (n_rows, width))
+    rows[4::5] = rows[3::5] + rng.normal(0, 0.2, rows[3::5].shape)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def joined(parts):
+    a, b, cosine = (np.concatenate(side) for side in zip(*parts, strict=True))
+    pairs = list(zip(a.tolist(), b.tolist(), strict=True))
+    assert len(set(pairs)) == len(pairs)
+    return dict(zip(pairs, cosine.tolist(), strict=True))
+
+
+def test_a_small_join_is_exact_and_has_each_pair_once():
+    vectors = clustered(700)
+    scores = np.triu(vectors @ vectors.T, 1)
+    a, b = np.nonzero(scores >= 0.9)
+    found = joined(pairs_above(vectors, 0.9))
+    assert sorted(found) == list(zip(a.tolist(), b.tolist(), strict=True))
+    assert all(found[pair] == pytest.approx(scores[pair], abs=1e-5) for pair in found)
+
+
+@pytest.mark.parametrize("has_model", [False, True])
+def test_a_large_join_misses_less_than_one_pair_in_a_hundred(monkeypatch, has_model):
+    monkeypatch.setattr(curate.neighbors, "_JOIN_EXACT_BELOW", 100)
+    monkeypatch.setattr(curate.neighbors, "_JOIN_TILE", 64)
+    vectors = clustered(3000)
+    truth = {tuple(pair) for pair in np.argwhere(np.triu(vectors @ vectors.T, 1) >= 0.9).tolist()}
+    centroids = vectors[::60] if has_model else None
+    found = joined(pairs_above(vectors, 0.9, centroids=centroids))
+    assert len(truth) > 300
+    assert set(found) <= truth
+    assert len(found) >= 0.99 * len(truth)
+
+
+def test_a_join_without_near_pairs_is_empty():
+    parts = list(pairs_above(np.eye(8, dtype=np.float32), 0.5))
+    assert sum(len(part[0]) for part in parts) == 0
+    assert list(pairs_above(np.zeros((0, 4), np.float32), 0.5)) == []

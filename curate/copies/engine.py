@@ -17,7 +17,7 @@ from curate.copies.memory import Memory
 from curate.copies.near import NearCopies
 from curate.copies.relation import all_pairs, pairs_of, plain_pairs, shared_scene
 from curate.copies.seals import Seals
-from curate.copies.semantic import alike, neighbors_of
+from curate.copies.semantic import alike, likely_pairs, neighbors_of
 from curate.copies.shelf import open_shelf
 from curate.copies.tables import Copies, Images, Pairs, PixelReader, Vectors
 from curate.keep import Qualities, order_of_preference, reasons
@@ -146,7 +146,7 @@ class _Search:
         )
         extra = None
         if vectors is not None:
-            a, b, _ = neighbors_of(vectors, exact.heads, least=_CANDIDATE_COSINE)
+            a, b = likely_pairs(vectors, exact.heads, least=_CANDIDATE_COSINE)
             place = np.empty(len(self._images), np.int64)
             place[heads] = np.arange(len(heads))
             extra = (place[a], place[b])

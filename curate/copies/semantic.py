@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.copies.tables import Vectors
+from curate.neighbors import list_centroids, nearest, pairs_above
 
 Ints = NDArray[np.int64]
 
+_DENSE = 16_384  # rows of a prototype that are compared all with all
 _TILE = 2048  # rows compared at a time: 16 MB of similarities
 _NEIGHBORS = 16  # kept per image
+_CANDIDATES = 8  # per image
 
 
 def neighbors_of(
@@ -27,21 +30,33 @@ def neighbors_of(
         rows: (R,) int64, rising: images to compare.
         least: Least cosine.
     """
-    found: list[tuple[Ints, Ints, NDArray[np.float32]]] = []
-    for cell in _cells(vectors, rows):
-        points = vectors.embeddings[cell]
-        for start in range(0, len(cell), _TILE):
-            cosine, other = _nearest(points, start, least)
-            near = cosine >= least
-            query, slot = np.nonzero(near)
-            a, b = cell[start + query], cell[other[query, slot]]
-            found.append((np.minimum(a, b), np.maximum(a, b), cosine[near]))
+    found = [part for cell in _cells(vectors, rows) for part in _near_in(vectors, cell, least)]
     if not found:
         none = np.zeros(0, np.int64)
         return none, none, np.zeros(0, np.float32)
     a, b, cosine = (np.concatenate([part[k] for part in found]) for k in range(3))
     _, once = np.unique(a * len(vectors.embeddings) + b, return_index=True)
     return a[once], b[once], cosine[once]
+
+
+def likely_pairs(vectors: Vectors, rows: Ints, *, least: float) -> tuple[Ints, Ints]:
+    """Return pairs of rows that may be copies, as their embeddings are near, a < b.
+
+    Args:
+        vectors: Of all images; prototypes serve as inverted lists.
+        rows: (R,) int64, rising: images to compare.
+        least: Least cosine.
+    """
+    points = np.ascontiguousarray(vectors.embeddings[rows])
+    centroids = None
+    if vectors.prototype is not None:
+        own = vectors.prototype[rows].astype(np.int32)
+        centroids = list_centroids(points, own, int(own.max(initial=0)) + 1)
+    found = nearest(points, _CANDIDATES, centroids=centroids)
+    query, slot = np.nonzero((found.similarity >= least) & (found.index >= 0))
+    other = found.index[query, slot]
+    pair = np.unique(np.minimum(query, other) * len(rows) + np.maximum(query, other))
+    return rows[pair // len(rows)], rows[pair % len(rows)]
 
 
 def alike(
@@ -80,6 +95,35 @@ def _cells(vectors: Vectors, rows: Ints) -> Iterator[Ints]:
     for cell in np.split(rows[order], np.nonzero(np.diff(own[order]))[0] + 1):
         if len(cell) > 1:
             yield cell
+
+
+def _near_in(
+    vectors: Vectors, cell: Ints, least: float
+) -> Iterator[tuple[Ints, Ints, NDArray[np.float32]]]:
+    """Yield pairs of one cell that are alike, the nearest of each image, some of them twice."""
+    points = vectors.embeddings[cell]
+    if len(cell) > _DENSE:
+        for a, b, cosine in pairs_above(points, least):
+            kept = _among_nearest(a, b, cosine)
+            yield cell[a[kept]], cell[b[kept]], cosine[kept]
+        return
+    for start in range(0, len(cell), _TILE):
+        cosine, other = _nearest(points, start, least)
+        near = cosine >= least
+        query, slot = np.nonzero(near)
+        a, b = cell[start + query], cell[other[query, slot]]
+        yield np.minimum(a, b), np.maximum(a, b), cosine[near]
+
+
+def _among_nearest(a: Ints, b: Ints, cosine: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which pairs are among the nearest of either image, (P,) bool."""
+    kept = np.zeros(len(a), np.bool_)
+    for side in (a, b):
+        order = np.lexsort((-cosine, side))
+        ranked = side[order]
+        first = np.searchsorted(ranked, ranked)
+        kept[order[np.arange(len(order)) - first < _NEIGHBORS]] = True
+    return kept
 
 
 def _nearest(

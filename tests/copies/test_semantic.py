@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from curate.copies.semantic import alike, neighbors_of
+from curate.copies.semantic import alike, likely_pairs, neighbors_of
 from curate.copies.tables import Vectors
 
 
@@ -47,3 +47,20 @@ def test_large_cells_give_the_same_neighbours_as_small_ones(monkeypatch):
     monkeypatch.setattr("curate.copies.semantic._TILE", 7)
     for one, other in zip(whole, neighbors_of(made, np.arange(50), least=0.95), strict=True):
         assert np.allclose(one, other)
+
+
+def test_a_cell_too_large_to_compare_all_with_all_gives_the_nearest_too(monkeypatch):
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(60, 3)).astype(np.float32)
+    made = Vectors(embeddings=rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    whole = neighbors_of(made, np.arange(60), least=0.97)
+    monkeypatch.setattr("curate.copies.semantic._DENSE", 10)
+    joined = neighbors_of(made, np.arange(60), least=0.97)
+    for one, other in zip(whole, joined, strict=True):
+        assert np.allclose(one, other)
+
+
+def test_likely_pairs_do_not_stop_at_the_borders_of_prototypes():
+    split = vectors(0, 2, 90, 180, prototype=np.array([0, 1, 1, 1]))
+    a, b = likely_pairs(split, np.arange(4), least=0.9)
+    assert (a.tolist(), b.tolist()) == ([0], [1])
