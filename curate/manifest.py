@@ -44,6 +44,7 @@ CLUSTER_COLUMNS = pa.schema(
         pa.field("cluster_similarity", pa.float32()),
         pa.field("cluster_margin", pa.float32()),
         pa.field("outlier", pa.float32()),
+        pa.field("isolation", pa.float32()),
         pa.field("medoid", pa.bool_()),
     ]
 )

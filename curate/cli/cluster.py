@@ -33,7 +33,7 @@ def cluster(
         Assign, typer.Option(help="Natural sizes, or sizes within one of each other.")
     ] = Assign.NEAREST,
     neighbors: Annotated[
-        int, typer.Option(min=1, help="Nearest images that the outlier measure looks at.")
+        int, typer.Option(min=1, help="Nearest images that isolation and label_suspect look at.")
     ] = 10,
     labels: options.LabelsFrom = Labels.NONE,
     model: options.Model = None,

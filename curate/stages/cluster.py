@@ -25,6 +25,7 @@ from curate.neighbors import Neighbors, list_centroids, nearest
 from curate.nesting import Grain, fit, nested_groups, smoothed
 from curate.records import Assign, Labels, Progress, Silent, Status
 from curate.scan import Scan, scan
+from curate.strangeness import strangeness
 from curate.workspace import find_workspace
 
 
@@ -37,7 +38,7 @@ class ClusterConfig:
         levels: Coarser numbers of clusters, each with a column ``cluster_N``; clusters of a coarser
             level are unions of those of a finer one.
         assign: ``nearest`` gives natural sizes, ``balanced`` sizes within one of each other.
-        neighbors: How many nearest images the outlier measure looks at, >= 1.
+        neighbors: How many nearest images isolation and the labels' doubt look at, >= 1.
         labels: Whether the folder's name is the label.
         model: Name of the model; None takes ``default`` or the only one.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -144,7 +145,8 @@ def cluster(
         distinct, rows = np.unique(hashes, return_inverse=True)
         vectors = done.store.load(distinct.tolist())
         groups = assign_clusters(vectors, rows, prototypes, config)
-        manifest = _manifest(found, groups, config, model.identity)
+        outlier = strangeness(vectors.embeddings[rows], _facts(found.readable()))
+        manifest = _manifest(found, groups, outlier, config, model.identity)
         if config.labels is Labels.FOLDER:
             manifest = _with_suspects(manifest, rows, groups.neighbors)
         if out.is_file():
@@ -174,7 +176,7 @@ class Groups:
         cluster: (N,) int32.
         similarity: (N,) float32, cosine to the own cluster's mean.
         margin: (N,) float32, that minus the cosine to the best other; below 0 where balance asks.
-        outlier: (N,) float32, 1 minus the mean cosine to the nearest other contents, in [0, 2].
+        isolation: (N,) float32, 1 minus the mean cosine to the nearest other contents, in [0, 2].
         medoid: (N,) bool, one image of each cluster: that of the highest mean cosine to the others.
         levels: (N,) int32 cluster at each coarser level.
         neighbors: Of the M different contents.
@@ -183,7 +185,7 @@ class Groups:
     cluster: NDArray[np.int32]
     similarity: NDArray[np.float32]
     margin: NDArray[np.float32]
-    outlier: NDArray[np.float32]
+    isolation: NDArray[np.float32]
     medoid: NDArray[np.bool_]
     levels: dict[int, NDArray[np.int32]]
     neighbors: Neighbors
@@ -223,7 +225,7 @@ def assign_clusters(
         cluster=assigned,
         similarity=similarity,
         margin=margin,
-        outlier=np.asarray(1 - mean, np.float32)[rows],
+        isolation=np.asarray(1 - mean, np.float32)[rows],
         medoid=medoids(vectors.embeddings, rows, assigned),
         levels={n: _level(grains, n, n_clusters, assigned, rows) for n in config.levels},
         neighbors=near,
@@ -295,13 +297,38 @@ def _with_suspects(
     return replace(manifest, table=table)
 
 
-def _manifest(found: Scan, groups: Groups, config: ClusterConfig, model: str) -> Manifest:
+def _facts(table: pa.Table) -> NDArray[np.float32]:
+    """Return plain measures of images (N, 11), on scales on which differences mean the same."""
+    names = ("sharpness", "brightness", "contrast", "entropy", "shade", "light", "chroma", "detail")
+    measured = {name: np.asarray(table[name].to_numpy(), np.float32) for name in names}
+    width, height, size = (
+        np.maximum(np.asarray(table[name].to_numpy(), np.float32), 1)
+        for name in ("width", "height", "bytes")
+    )
+    scaled = measured | {
+        "sharpness": np.log1p(measured["sharpness"]),
+        "detail": np.log(measured["detail"] + 0.05),
+        "area": np.log(width * height),
+        "shape": np.log(width / height),
+        "bytes a pixel": np.log(size / (width * height)),
+    }
+    return np.stack(list(scaled.values()), axis=1)
+
+
+def _manifest(
+    found: Scan,
+    groups: Groups,
+    outlier: NDArray[np.float32],
+    config: ClusterConfig,
+    model: str,
+) -> Manifest:
     readable = found.row_numbers()
     columns = {
         "cluster": groups.cluster,
         "cluster_similarity": groups.similarity,
         "cluster_margin": groups.margin,
-        "outlier": groups.outlier,
+        "outlier": outlier,
+        "isolation": groups.isolation,
         "medoid": groups.medoid,
     }
     table = pa.table(

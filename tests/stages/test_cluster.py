@@ -42,7 +42,8 @@ def test_measures_are_in_their_ranges(place):
     assert set(readable["cluster"]) <= set(range(6))
     assert all(-1 <= value <= 1.0001 for value in readable["cluster_similarity"])
     assert all(value >= 0 for value in readable["cluster_margin"])
-    assert all(0 <= value <= 2 for value in readable["outlier"])
+    assert all(0 <= value <= 1 for value in readable["outlier"])
+    assert all(0 <= value <= 2 for value in readable["isolation"])
 
 
 def test_equal_images_get_equal_rows(place):

@@ -1,0 +1,122 @@
+"""What each command that works on manifests alone takes at ten million rows: time and peak memory.
+
+    python tests/benchmarks/manifest_scale.py [--rows 10000000] [--folder DIR]
+
+Writes a made manifest (some 500 bytes a row in memory, a twentieth of it copies), runs the commands
+one by one and prints a table.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
+from curate.records import Status
+
+CURATE = Path(sys.executable).with_name("curate")
+
+
+def made_manifest(n_rows: int) -> Manifest:
+    """Return a manifest of images that are nowhere."""
+    rng = np.random.default_rng(0)
+    numbers = np.arange(n_rows)
+    digits = np.frombuffer(rng.bytes(n_rows * 8), np.uint64)
+    hashes = pa.array(np.char.mod("%016x", digits), pa.string())
+    paths = pa.array(np.char.mod("folder/%09d.jpg", numbers), pa.string())
+    fine = rng.zipf(1.2, n_rows) % 10_000
+    group = np.where(rng.random(n_rows) < 0.1, rng.integers(0, n_rows // 20, n_rows), -1)
+    columns = {
+        "path": paths,
+        "hash": pa.compute.binary_join_element_wise(hashes, hashes, hashes, hashes, ""),
+        "bytes": rng.integers(1_000, 5_000_000, n_rows),
+        "width": np.full(n_rows, 640, np.int32),
+        "height": np.full(n_rows, 480, np.int32),
+        "format": pa.array(np.full(n_rows, "JPEG")),
+        "status": pa.array(np.full(n_rows, Status.OK.value)),
+        "label": pa.array(rng.choice(np.array(["cat", "dog", "bird"]), n_rows)),
+    }
+    scanned = [
+        pa.array(columns[field.name], field.type)
+        if field.name in columns
+        else pa.nulls(n_rows, field.type)
+        for field in SCAN_COLUMNS
+    ]
+    table = pa.table(scanned, schema=SCAN_COLUMNS)
+    further = {
+        "cluster": pa.array(fine, pa.int32()),
+        "cluster_similarity": rng.random(n_rows, np.float32),
+        "medoid": np.arange(n_rows)
+        == np.unique(fine, return_index=True)[1][np.unique(fine, return_inverse=True)[1]],
+        "cluster_100": pa.array(fine % 100, pa.int32()),
+        "outlier": rng.random(n_rows, np.float32),
+        "group": pa.array(group, pa.int32(), mask=group < 0),
+        "keep": rng.random(n_rows) > 0.05,
+    }
+    for name, values in further.items():
+        table = table.append_column(name, pa.array(values))
+    return Manifest(table=table, source="/images")
+
+
+def measured(arguments: list[str]) -> tuple[float, float, int]:
+    """Run a command; return seconds, peak memory in GB and its exit status."""
+    began = time.perf_counter()
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    child = os.posix_spawn(
+        CURATE,
+        [str(CURATE), *arguments],
+        os.environ,
+        file_actions=[(os.POSIX_SPAWN_DUP2, quiet, 1)],
+    )
+    _, status, usage = os.wait4(child, 0)
+    os.close(quiet)
+    return time.perf_counter() - began, usage.ru_maxrss / 1e6, os.waitstatus_to_exitcode(status)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--folder", type=Path, default=None)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        root = Path(name)
+        m, space = root / "m.parquet", ["-w", str(root / "w"), "-q"]
+        write_manifest(made_manifest(options.rows), m)
+        (root / "w").mkdir()
+        (root / "w" / "workspace.json").write_text('{"format": 1, "sources": [], "manifests": []}')
+        tenth = str(options.rows // 10)
+        split = root / "split.parquet"
+        commands = {
+            "sample --by cluster_100,cluster": [
+                "sample", str(m), "--size", tenth, "--by", "cluster_100,cluster",
+                "--out", str(root / "s.parquet"),
+            ],
+            "sample --stratify label --within central": [
+                "sample", str(m), "--size", tenth, "--stratify", "label", "--within", "central",
+                "--out", str(root / "s.parquet"),
+            ],
+            "split --stratify cluster": [
+                "split", str(m), "--stratify", "cluster", "--out", str(split)
+            ],
+            "split --stable": ["split", str(split), "--stable", "--out", str(split)],
+            "diff": ["diff", str(m), str(split)],
+            "merge": ["merge", str(m), str(split), "--columns", "split", "--out", str(split)],
+            "info --clusters": ["info", str(m), "--clusters"],
+            "sample to CSV": ["sample", str(m), "--size", tenth, "--out", str(root / "s.csv")],
+        }  # fmt: skip
+        print(f"{options.rows:,} rows, {m.stat().st_size / 1e6:,.0f} MB\n")
+        print("| command | seconds | peak memory, GB |\n| --- | --- | --- |", flush=True)
+        for title, arguments in commands.items():
+            seconds, gigabytes, code = measured([*arguments, *space])
+            failed = f" (exit {code})" if code else ""
+            print(f"| {title}{failed} | {seconds:.0f} | {gigabytes:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
