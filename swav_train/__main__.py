@@ -13,8 +13,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from swav_train.config import derive_config
 from swav_train.errors import TrainingDiverged, WeightsUnavailable
-from swav_train.loop import TrainResult, TrainStart, train
+from swav_train.loop import train
 from swav_train.metrics import EpochMetrics
+from swav_train.result import TrainResult, TrainStart
 from swav_train.state import resolve_device
 
 EXIT_UNUSABLE = 3
@@ -135,6 +136,7 @@ def run(arguments: argparse.Namespace) -> TrainResult:
         aspects=aspects,
         on_start=print_start,
         on_epoch=print_epoch,
+        on_mend=print,
         init=arguments.init,
     )
 

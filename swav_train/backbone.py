@@ -26,7 +26,9 @@ class TimmRecipe:
     options: dict[str, Any]
 
 
-MOST_SPATIAL_FEATURES = 2048
+MOST_SPATIAL_FEATURES = 2304
+GRIDS = ((3, 2, 2), (2, 2, 1), (2, 1, 1), (1, 1, 1))
+"""Cells per side of the maps of the last three stages, the finest first."""
 
 OWN_NETWORKS = {
     f"resnet10_w{width}": TimmRecipe(
@@ -105,30 +107,46 @@ def _replace(network: nn.Module, path: str, layer: nn.Module) -> None:
     setattr(network.get_submodule(parent), name, layer)
 
 
-def pooled_and_spatial(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the pooled features, and those of the last two stages with a coarse sense of place.
+def pooled_and_spatial(
+    network: nn.Module, images: Tensor, *, n_stages: int
+) -> tuple[Tensor, list[Tensor]]:
+    """Return the pooled features, and those of the last stages with a coarse sense of place.
 
-    The map of each stage is averaged over its four quarters: a network of few training steps has
-    more to say there than in its last, globally averaged layer.
+    The map of each stage is averaged over the cells of a grid (:data:`GRIDS`): a network of few
+    training steps has more to say there than in its last, globally averaged layer.
 
     Args:
         network: From :func:`build_backbone`, in evaluation mode.
         images: (B, 3, S, S) float.
+        n_stages: How many stages, 1 to 3.
 
     Returns:
-        (B, F) float, what calling the network gives, and (B, 4 * channels of the two stages) float.
-        The second is averaged over whole maps where it would be longer than
-        :data:`MOST_SPATIAL_FEATURES`, and the first again for a network that hides its stages.
+        (B, F) float, what calling the network gives, and one (B, channels * cells) float per stage,
+        of the finest grid with :data:`MOST_SPATIAL_FEATURES` at most, or the coarsest. The pooled
+        features follow if they are more than the mean of the last stage, and stand alone for a
+        network that hides its stages.
     """
     if not hasattr(network, "forward_intermediates"):
         pooled: Tensor = network(images)
-        return pooled, pooled
+        return pooled, [pooled]
     timm_network: Any = network
-    last, maps = timm_network.forward_intermediates(images, indices=2)
-    n_channels = sum(part.shape[1] for part in maps)
-    side = 2 if 4 * n_channels <= MOST_SPATIAL_FEATURES else 1
-    quarters = [nn.functional.adaptive_avg_pool2d(part, side).flatten(1) for part in maps]
-    return timm_network.forward_head(last), torch.cat(quarters, dim=1)
+    last, maps = timm_network.forward_intermediates(images, indices=n_stages)
+    pooled = timm_network.forward_head(last)
+    sides = _grid([stage.shape[1] for stage in maps])
+    pool = nn.functional.adaptive_avg_pool2d
+    cells = [pool(stage, side).flatten(1) for stage, side in zip(maps, sides, strict=True)]
+    is_more = pooled.shape[1] != maps[-1].shape[1]
+    return pooled, [*cells, pooled] if is_more else cells
+
+
+def _grid(channels: list[int]) -> tuple[int, ...]:
+    """Return the cells per side for each stage."""
+    for grid in GRIDS:
+        sides = grid[-len(channels) :]
+        n_features = sum(n * side**2 for n, side in zip(channels, sides, strict=True))
+        if n_features <= MOST_SPATIAL_FEATURES:
+            return sides
+    return (1,) * len(channels)
 
 
 def feature_dim(network: nn.Module, size: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,29 +45,35 @@ class Whitening:
 
 
 def fit_whitening(
-    features: Tensor, *, max_dim: int, power: float = 0.35, shrinkage: float = 0.01
+    parts: Sequence[Tensor], *, max_dim: int, power: float, shrinkage: float = 0.01
 ) -> Whitening:
     """Return the whitening of some features, by their principal components.
 
     Args:
-        features: (N, F) float, N >= 2.
+        parts: (N, F_i) float each, N >= 2: the features by stage. Each part counts as much as any
+            other, however many dimensions it has.
         max_dim: Most dimensions to keep, those of the largest variance.
         power: Of the variance that each direction is divided by; 0.5 makes all spread alike, 0
-            leaves them. Measured by k-NN: networks trained from scratch like 0.3 to 0.5,
-            pretrained ones 0.3.
+            leaves them.
         shrinkage: Share of the mean variance added to each, > 0: directions that hardly vary are
             noise and are not blown up.
     """
-    wide = features.double()
+    wide = torch.cat(list(parts), dim=1).double()
     mean = wide.mean(dim=0)
-    covariance = torch.cov(wide.t())
-    variance, directions = torch.linalg.eigh(covariance)
-    n_kept = min(max_dim, len(variance), max(2, len(features) - 1))
-    variance, directions = variance[-n_kept:].flip(0).clamp_min(0), directions[:, -n_kept:].flip(1)
+    centred = wide - mean
+    scale = torch.cat(
+        [
+            part.square().sum(dim=1).mean().clamp_min(1e-12).rsqrt().expand(part.shape[1])
+            for part in centred.split([part.shape[1] for part in parts], dim=1)
+        ]
+    )
+    variance, directions = torch.linalg.eigh(torch.cov((centred * scale).t()))
+    n_kept = min(max_dim, len(variance), max(2, len(wide) - 1))
     floor = shrinkage * variance.mean() + 1e-12
+    variance, directions = variance[-n_kept:].flip(0).clamp_min(0), directions[:, -n_kept:].flip(1)
     # An eigenvector's sign is the solver's choice; make the largest entry positive.
     signs = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True)).sign()
-    matrix = directions * signs / (variance + floor).pow(power)
+    matrix = scale[:, None] * directions * signs / (variance + floor).pow(power)
     return Whitening(mean=mean.float(), matrix=matrix.float())
 
 
@@ -83,37 +90,41 @@ class Encoded:
     projections: Tensor
 
 
-def describe(backbone: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+def describe(backbone: nn.Module, images: Tensor, *, n_stages: int) -> tuple[list[Tensor], Tensor]:
     """Return what embeddings and projections are made of.
 
     Args:
         backbone: In evaluation mode.
         images: (B, 3, S, S) float, normalised.
+        n_stages: Last stages to describe with, 1 to 3.
 
     Returns:
-        (B, D') float32 spatial features, the mean of an image and its mirror, and (B, F) float
+        One (B, F_i) float32 per stage, the mean of an image and its mirror, and (B, F) float
         pooled features, see :func:`swav_train.backbone.pooled_and_spatial`.
     """
-    pooled, spatial = pooled_and_spatial(backbone, images)
-    _, mirrored = pooled_and_spatial(backbone, images.flip(3))
-    return (spatial.float() + mirrored.float()) / 2, pooled
+    pooled, cells = pooled_and_spatial(backbone, images, n_stages=n_stages)
+    _, mirrored = pooled_and_spatial(backbone, images.flip(3), n_stages=n_stages)
+    return [
+        (one.float() + two.float()) / 2 for one, two in zip(cells, mirrored, strict=True)
+    ], pooled
 
 
 class Encoder:
     """A trained backbone, its whitening, its projection head and its prototypes."""
 
     def __init__(
-        self, model: SwavModel, whitening: Whitening, *, image_size: int, device: torch.device
+        self, model: SwavModel, whitening: Whitening, *, config: TrainConfig, device: torch.device
     ) -> None:
         """Put the parts together, in evaluation mode.
 
         Args:
             model: Trained.
             whitening: Fitted on its features.
-            image_size: Side of the images it takes, px.
+            config: Of the training.
             device: Where to compute.
         """
-        self.image_size = image_size
+        self.image_size = config.image_size
+        self._n_stages = config.embedding_stages
         self._device = device
         self._model = model.to(device).to(memory_format=torch.channels_last).eval()
         self._whitening = Whitening(
@@ -155,9 +166,9 @@ class Encoder:
             found = f"{tuple(batch.shape)} {batch.dtype}"
             raise ValueError(f"pixels must be (B, 3, {size}, {size}) uint8, got {found}")
         images = normalise(batch.to(self._device)).contiguous(memory_format=torch.channels_last)
-        features, pooled = describe(self._model.backbone, images)
+        parts, pooled = describe(self._model.backbone, images, n_stages=self._n_stages)
         return Encoded(
-            embeddings=self._whitening(features).cpu(),
+            embeddings=self._whitening(torch.cat(parts, dim=1)).cpu(),
             projections=self._model.project(pooled).cpu(),
         )
 
@@ -213,4 +224,4 @@ def load_encoder(folder: Path, *, device: str = "auto") -> Encoder:
     with torch.random.fork_rng(devices=[]):
         model = SwavModel(config)
     model.load_state_dict(tensors)
-    return Encoder(model, whitening, image_size=config.image_size, device=resolve_device(device))
+    return Encoder(model, whitening, config=config, device=resolve_device(device))

@@ -18,7 +18,15 @@ class TrainingError(RuntimeError):
 
 
 class TrainingDiverged(TrainingError):
-    """Training produced nothing worth keeping."""
+    """Training produced nothing worth keeping.
+
+    Attributes:
+        is_finite: False if the loss was not a number.
+    """
+
+    def __init__(self, reason: str, *, advice: str, is_finite: bool = True) -> None:
+        super().__init__(reason, advice=advice)
+        self.is_finite = is_finite
 
 
 class WeightsUnavailable(TrainingError):

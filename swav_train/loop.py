@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from importlib import metadata
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -19,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from swav_train.backbone import timm_recipe
 from swav_train.checkpoint import (
     load_checkpoint,
     load_initial_weights,
@@ -29,81 +23,33 @@ from swav_train.checkpoint import (
 )
 from swav_train.config import TrainConfig
 from swav_train.distributed import agreed, barrier, process_group, rank, total, world_size
-from swav_train.encoder import read_facts, save_encoder
+from swav_train.encoder import save_encoder
 from swav_train.errors import TrainingDiverged
-from swav_train.finish import finish
+from swav_train.finish import finish, seconds_to_describe, seconds_to_finish
 from swav_train.heldout import HeldOut, split_held_out
-from swav_train.metrics import EpochMetrics, read_metrics, usage_entropy, write_metrics
+from swav_train.interrupts import interrupts_between_steps
+from swav_train.mend import Mend, differences, gentler, read_mend, remove_mend, write_mend
+from swav_train.metrics import METRICS, EpochMetrics, read_metrics, usage_entropy, write_metrics
 from swav_train.multicrop import MultiCrop
 from swav_train.pretrained import pretrained_weights
+from swav_train.result import TrainResult, TrainStart, facts_of, finished
 from swav_train.schedule import warmup_cosine
 from swav_train.source import Images, PixelSource, generator_of, seed_of
 from swav_train.state import EpochTally, new_state, resolve_device, resolve_precision, train_step
 from swav_train.storage import remove_partials
-from swav_train.verdict import is_stalled, warning
+from swav_train.verdict import ENOUGH_STEPS, ENOUGH_STEPS_TO_MEND, is_stalled, warning
 
-METRICS = "metrics.jsonl"
 CHECKPOINT_SECONDS = 10.0
 CHECKPOINT_SHARE = 0.05
 STEPS_BEFORE_JUDGEMENT = 50
+SHARE_BEFORE_MENDING = 0.15
 MOST_FINISH_IMAGES = 4096
 FEWEST_FINISH_IMAGES = 512
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainStart:
-    """What is known when the first step is about to be made.
-
-    Attributes:
-        config: The settings in use.
-        n_images: Images to learn from.
-        n_parameters: Parameters that will move.
-        device: ``cpu`` or ``cuda``.
-        started_from: What the features are before the first step.
-        resumed_epochs: Epochs that an earlier run did; 0 for a fresh run.
-    """
-
-    config: TrainConfig
-    n_images: int
-    n_parameters: int
-    device: str
-    started_from: str
-    resumed_epochs: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainResult:
-    """What a training left behind.
-
-    Attributes:
-        folder: Holds the model, for :func:`swav_train.encoder.load_encoder`.
-        config: The settings used, with the epochs that were made.
-        n_images: Images learned from.
-        epochs: Epochs made, the last one perhaps in part when a time budget ended it.
-        steps: Steps made.
-        seconds: Time spent, earlier runs of the same training included.
-        started_from: What the features were before the first step.
-        metrics: Of the last epoch.
-        usage_entropy: Entropy of the prototypes nearest to whole training images over log K.
-        warning: What is wrong with the run and what to try, one sentence; None if nothing is.
-        was_finished: True if the folder held this model already.
-    """
-
-    folder: Path
-    config: TrainConfig
-    n_images: int
-    epochs: int
-    steps: int
-    seconds: float
-    started_from: str
-    metrics: EpochMetrics
-    usage_entropy: float
-    warning: str | None
-    was_finished: bool
-
-
 OnStart = Callable[[TrainStart], None]
 OnEpoch = Callable[[EpochMetrics], None]
+OnMend = Callable[[str], None]
 
 
 def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who listens
@@ -112,15 +58,19 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
     out: Path,
     *,
     budget_seconds: float | None = None,
+    seconds_gone: float = 0.0,
     aspects: NDArray[np.floating[Any]] | None = None,
     on_start: OnStart | None = None,
     on_epoch: OnEpoch | None = None,
+    on_mend: OnMend | None = None,
     init: Path | None = None,
 ) -> TrainResult:
     """Learn an encoder and prototypes from images, and write them to a folder.
 
     A run that was killed goes on from its last checkpoint when it is called again with the same
-    settings and as many images; with epochs given (no budget), on a CPU, the outcome is the same to
+    settings and as many images. A run whose loss is not a number, whose images get one code or that
+    predicts nothing begins once more with gentler settings (:func:`swav_train.mend.gentler`) and
+    the time that is left. With epochs given (no budget), on a CPU, the outcome is the same to
     the bit. A finished run is not repeated. Under ``torchrun`` all processes share the work.
 
     Args:
@@ -129,9 +79,12 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
         config: All settings.
         out: Folder for the model; made if it is absent.
         budget_seconds: Time for the whole training, > 0; it replaces ``config.epochs``.
+        seconds_gone: Part of the budget that was spent before, on reading the images, say; training
+            gets half of the budget in any case.
         aspects: (N,) width / height of the originals of squashed images; None: as they are.
         on_start: Called once before the first step, in the first process.
         on_epoch: Called after each epoch, in the first process.
+        on_mend: Told why a failed run begins again and with what, in the first process.
         init: Safetensors file to start the backbone from, of this package or of timm.
 
     Returns:
@@ -153,20 +106,35 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
         "n_images": len(source),
         "init": str(init) if init else None,
     }
-    finished = _finished(out, identity)
-    if finished is not None:
-        return finished
+    done = finished(out, identity)
+    if done is not None:
+        return done
     device = resolve_device(config.device)
     with process_group(device.type), torch.random.fork_rng(devices=[]):
-        run = _Run(
-            config=config,
-            out=out,
-            source=source,
-            device=resolve_device(config.device),
-            identity=identity,
-            budget_seconds=budget_seconds,
-        )
-        return run.run(init=init, on_start=on_start, on_epoch=on_epoch)
+        mend = read_mend(out, identity=identity)
+        while True:
+            run = _Run(
+                config=config,
+                out=out,
+                source=source,
+                identity=identity,
+                budget_seconds=_what_is_left(budget_seconds, seconds_gone),
+                mend=mend,
+            )
+            try:
+                return run.run(init=init, on_start=on_start, on_epoch=on_epoch)
+            except TrainingDiverged as failure:
+                if mend is not None:
+                    raise
+                mend = run.mended(failure)
+            if on_mend is not None and rank() == 0:
+                on_mend(mend.reason)
+
+
+def _what_is_left(budget_seconds: float | None, seconds_gone: float) -> float | None:
+    if budget_seconds is None:
+        return None
+    return max(budget_seconds - seconds_gone, budget_seconds / 2)
 
 
 class _Run:
@@ -178,18 +146,23 @@ class _Run:
         config: TrainConfig,
         out: Path,
         source: PixelSource,
-        device: torch.device,
         identity: dict[str, Any],
         budget_seconds: float | None,
+        mend: Mend | None,
     ) -> None:
+        config = mend.config if mend is not None else config
+        if budget_seconds is not None and mend is not None:
+            budget_seconds = max(1.0, budget_seconds - mend.seconds)
         batch_size = max(2, min(config.batch_size, len(source)) // world_size()) * world_size()
         self.config = replace(config, batch_size=batch_size)
         self.out = out
         self.source = source
         self.identity = identity
+        self.mend = mend
         self.budget_seconds = budget_seconds
         self.indices, held_out = split_held_out(len(source), seed=config.seed)
         self.steps_per_epoch = max(1, len(self.indices) // batch_size)
+        device = resolve_device(config.device)
         self.state = new_state(self.config, device)
         precision = resolve_precision(config.precision, device)
         self.views = MultiCrop(self.config, precision=precision)
@@ -199,6 +172,7 @@ class _Run:
         self._saved_at = time.monotonic()
         self._epoch_began = 0.0
         self._seconds_before = 0.0
+        self._describe_seconds = 0.0
 
     def run(
         self, *, init: Path | None, on_start: OnStart | None, on_epoch: OnEpoch | None
@@ -212,7 +186,7 @@ class _Run:
         self._open(init)
         if on_start is not None and rank() == 0:
             on_start(self._start())
-        with _interrupts_between_steps() as interrupt_if_asked:
+        with interrupts_between_steps() as interrupt_if_asked:
             try:
                 while (progress := self.progress()) < 1:
                     self._step(progress)
@@ -221,12 +195,30 @@ class _Run:
                     self._save_if_due()
                     interrupt_if_asked()
             except KeyboardInterrupt:
-                save_checkpoint(state, self.out, identity=self.identity)
+                save_checkpoint(state, self.out, identity=self._attempt())
                 raise
         if state.tally.steps:
             self._end_epoch(on_epoch)
         self._refuse_stall()
         return self._close()
+
+    def mended(self, failure: TrainingDiverged) -> Mend:
+        """Return what to try after a failure, and remember it in the folder."""
+        config = gentler(self.config, n_images=len(self.source), is_finite=failure.is_finite)
+        mend = Mend(
+            config=config,
+            reason=f"{failure.reason}; begun again with {differences(self.config, config)}",
+            seconds=agreed(self.state.seconds),
+        )
+        if rank() == 0:
+            write_mend(self.out, mend, identity=self.identity)
+            remove_checkpoint(self.out)
+        barrier()
+        return mend
+
+    def _attempt(self) -> dict[str, Any]:
+        """Return what a checkpoint must be of for this run to go on from it."""
+        return self.identity | {"is_mended": self.mend is not None}
 
     def progress(self) -> float:
         """Return the share of the training that is done, of steps or of the time budget."""
@@ -238,29 +230,21 @@ class _Run:
         return agreed(self.state.seconds / (self.budget_seconds - self._seconds_to_finish()))
 
     def _seconds_to_finish(self) -> float:
-        """Return the time that the work after the last step will take, from the pace so far."""
-        return 1 + self._finish_sample() * self._seconds_to_describe()
-
-    def _seconds_to_describe(self) -> float:
-        """Return the time for one image of the work after the last step.
-
-        Two passes in float32, each 0.55 of the training of one crop, measured, and small things.
-        """
-        per_image = self.state.seconds / (self.state.step * self.config.batch_size)
-        return 2.4 * 0.55 * per_image / self.config.n_crops
+        """Return the time that the work after the last step will take."""
+        return seconds_to_finish(self._finish_sample(), seconds_per_image=self._describe_seconds)
 
     def _finish_sample(self) -> int:
         """Return how many images to finish with: fewer where they took over a tenth of a budget."""
         if self.budget_seconds is None:
             return MOST_FINISH_IMAGES
-        affordable = int(0.1 * self.budget_seconds / max(self._seconds_to_describe(), 1e-9))
+        affordable = int(0.1 * self.budget_seconds / max(self._describe_seconds, 1e-9))
         return min(len(self.source), MOST_FINISH_IMAGES, max(FEWEST_FINISH_IMAGES, affordable))
 
     def _open(self, init: Path | None) -> None:
         self.out.mkdir(parents=True, exist_ok=True)
         if rank() == 0:
             remove_partials(self.out)
-        if load_checkpoint(self.state, self.out, identity=self.identity):
+        if load_checkpoint(self.state, self.out, identity=self._attempt()):
             self.history = read_metrics(self.out / METRICS, epochs=self.state.epoch)
             self._seconds_before = self.state.seconds
         elif init is not None:
@@ -269,6 +253,8 @@ class _Run:
         elif self.config.pretrained:
             weights, origin = pretrained_weights(self.config.backbone)
             load_initial_weights(self.state, weights, origin=origin)
+        if self.budget_seconds is not None:
+            self._describe_seconds = seconds_to_describe(self.state, self.source)
         barrier()
         self._epoch_began = self._seconds_before
         self._resumed_at = self._saved_at = time.monotonic()
@@ -293,7 +279,12 @@ class _Run:
             generator_of(config.seed, "crops", state.step, rank()),
         )
         factor = warmup_cosine(progress, warmup=config.warmup)
-        train_step(state, crops, learning_rate=config.learning_rate * factor)
+        train_step(
+            state,
+            crops,
+            learning_rate=config.learning_rate * factor,
+            moves_backbone=progress >= config.backbone_freeze,
+        )
         if state.step % 10 == 0 or state.tally.steps == self.steps_per_epoch:
             self._refuse_nonsense()
 
@@ -310,7 +301,8 @@ class _Run:
         if not math.isfinite(total(self.state.tally.loss).item()):
             raise TrainingDiverged(
                 f"the loss was not a number at step {self.state.step}",
-                advice="try a lower learning rate, or precision float32",
+                advice="try precision float32, or other images",
+                is_finite=False,
             )
 
     def _end_epoch(self, on_epoch: OnEpoch | None) -> None:
@@ -326,7 +318,7 @@ class _Run:
             loss_ratio=loss / math.log(self.config.n_prototypes),
             usage_entropy=usage_entropy(total(tally.usage)),
             view_agreement=self.held_out.agreement(state.model),
-            learning_rate=float(state.optimizer.param_groups[0]["lr"]),
+            learning_rate=float(state.optimizer.param_groups[-1]["lr"]),
             images_per_second=tally.steps * self.config.batch_size / spent,
             seconds=state.seconds,
         )
@@ -334,6 +326,7 @@ class _Run:
         state.tally = EpochTally.empty(self.config.n_prototypes, state.device)
         self._epoch_began = state.seconds
         self._refuse_collapse(metrics)
+        self._refuse_stall(progress=progress)
         if rank() == 0:
             write_metrics(self.out / METRICS, self.history)
             if on_epoch is not None:
@@ -349,17 +342,24 @@ class _Run:
         if self.state.step >= STEPS_BEFORE_JUDGEMENT and used < 1.5:
             raise TrainingDiverged(
                 f"all images got one code by epoch {metrics.epoch}",
-                advice="try fewer prototypes, a lower learning rate or a smaller epsilon; "
-                "check that the images differ",
+                advice="check that the images differ; try fewer prototypes",
             )
 
-    def _refuse_stall(self) -> None:
-        if is_stalled(self.history[-1], steps=self.state.step):
+    def _refuse_stall(self, *, progress: float = 1.0) -> None:
+        """Give up a run that predicts nothing: early if it can be mended, else at the end.
+
+        Raises:
+            TrainingDiverged: It does.
+        """
+        is_early = progress < 1
+        if is_early and (self.mend is not None or progress < SHARE_BEFORE_MENDING):
+            return
+        enough = ENOUGH_STEPS_TO_MEND if is_early else ENOUGH_STEPS
+        if is_stalled(self.history[-1], steps=self.state.step, enough=enough):
             raise TrainingDiverged(
                 f"nothing was learned in {self.state.step} steps, the loss stayed at "
                 f"{self.history[-1].loss_ratio:.2f} of log K",
-                advice="try fewer prototypes, larger crops, weaker colour changes, or another "
-                "learning rate",
+                advice="try fewer prototypes, larger crops or more time",
             )
 
     def _save_if_due(self) -> None:
@@ -367,7 +367,7 @@ class _Run:
         if agreed(time.monotonic() - self._saved_at) < CHECKPOINT_SECONDS:
             return
         began = time.monotonic()
-        save_checkpoint(self.state, self.out, identity=self.identity)
+        save_checkpoint(self.state, self.out, identity=self._attempt())
         ended = time.monotonic()
         pause = (ended - began) / CHECKPOINT_SHARE
         self._saved_at = ended + max(0.0, pause - CHECKPOINT_SECONDS)
@@ -383,89 +383,17 @@ class _Run:
             n_images=len(self.source),
             epochs=state.epoch,
             steps=state.step,
-            seconds=state.seconds,
+            seconds=state.seconds + (self.mend.seconds if self.mend else 0.0),
             started_from=state.started_from,
             metrics=self.history[-1],
             usage_entropy=entropy,
             warning=warning(self.history[-1]),
             was_finished=False,
+            mended=self.mend.reason if self.mend else None,
         )
         if rank() == 0:
-            save_encoder(self.out, state.model, whitening, _facts(result, self.identity))
+            save_encoder(self.out, state.model, whitening, facts_of(result, self.identity))
             remove_checkpoint(self.out)
+            remove_mend(self.out)
         barrier()
         return result
-
-
-@contextmanager
-def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
-    """Hold back Ctrl-C until a step is whole; a second one interrupts at once.
-
-    Yields:
-        A function that raises KeyboardInterrupt if one was held back.
-    """
-    seen: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if seen:
-            signal.default_int_handler(number, frame)
-        seen.append(number)
-
-    def interrupt_if_asked() -> None:
-        if seen:
-            raise KeyboardInterrupt
-
-    is_ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
-    if is_ours:
-        signal.signal(signal.SIGINT, note)
-    try:
-        yield interrupt_if_asked
-    finally:
-        if is_ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _facts(result: TrainResult, identity: dict[str, Any]) -> dict[str, Any]:
-    recipe = timm_recipe(result.config.backbone)
-    try:
-        version = metadata.version("curate-images")
-    except metadata.PackageNotFoundError:
-        version = "unknown"
-    return {
-        "version": version,
-        "asked": identity,
-        "config": result.config.to_dict(),
-        "timm": {"name": recipe.name, "options": recipe.options},
-        "n_images": result.n_images,
-        "started_from": result.started_from,
-        "epochs": result.epochs,
-        "steps": result.steps,
-        "seconds": round(result.seconds, 2),
-        "usage_entropy": result.usage_entropy,
-        "warning": result.warning,
-        "metrics": asdict(result.metrics),
-    }
-
-
-def _finished(out: Path, identity: dict[str, Any]) -> TrainResult | None:
-    """Return the result of a finished run that was asked for the same, if ``out`` holds it."""
-    facts = read_facts(out)
-    if facts is None or facts.get("asked") != identity:
-        return None
-    history = read_metrics(out / METRICS, epochs=facts["epochs"])
-    return TrainResult(
-        folder=out,
-        config=TrainConfig.from_dict(facts["config"]),
-        n_images=facts["n_images"],
-        epochs=facts["epochs"],
-        steps=facts["steps"],
-        seconds=facts["seconds"],
-        started_from=facts["started_from"],
-        metrics=history[-1],
-        usage_entropy=facts["usage_entropy"],
-        warning=facts["warning"],
-        was_finished=True,
-    )

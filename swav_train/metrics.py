@@ -11,6 +11,8 @@ from torch import Tensor
 
 from swav_train.storage import write_lines
 
+METRICS = "metrics.jsonl"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EpochMetrics:

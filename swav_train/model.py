@@ -39,6 +39,15 @@ class SwavModel(nn.Module):
         self.projector = _projector(n_features, config.projection_hidden, config.projection_dim)
         self.prototypes = nn.Parameter(torch.randn(config.n_prototypes, config.projection_dim))
         self.normalise_prototypes()
+        self._freezes_batch_norm = config.freeze_batch_norm
+
+    def train(self, mode: bool = True) -> SwavModel:  # noqa: FBT001, FBT002 - torch's signature
+        """Switch between training and evaluation; frozen batch norms stay in evaluation mode."""
+        super().train(mode)
+        if self._freezes_batch_norm:
+            for norm in batch_norms(self.backbone):
+                norm.eval()
+        return self
 
     @torch.no_grad()
     def normalise_prototypes(self) -> None:
@@ -55,11 +64,14 @@ class SwavModel(nn.Module):
         with torch.autocast(projections.device.type, enabled=False):
             return projections.float() @ self.prototypes.t()
 
-    def forward(self, crops: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    def forward(
+        self, crops: Sequence[Tensor], *, trains_backbone: bool = True
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Embed and score the crops of a batch; crops of one size pass in one go.
 
         Args:
             crops: (B, 3, S, S) float each, those of one size next to each other.
+            trains_backbone: False if no gradient need reach the backbone.
 
         Returns:
             Projections, one (B, P) float32 per crop, and scores, one (B, K) float32 per crop.
@@ -67,7 +79,8 @@ class SwavModel(nn.Module):
         projections: list[Tensor] = []
         for _, same in groupby(crops, key=lambda crop: crop.shape[-1]):
             group = list(same)
-            features = self.backbone(torch.cat(group))
+            with torch.set_grad_enabled(trains_backbone and torch.is_grad_enabled()):
+                features = self.backbone(torch.cat(group))
             projections += self.project(features).split([len(crop) for crop in group])
         return projections, [self.score(projection) for projection in projections]
 
@@ -93,22 +106,19 @@ def calibrate_batch_norm(model: SwavModel, batches: Iterable[Tensor]) -> None:
     """Replace running batch statistics by those of whole images at the encoder's size.
 
     While training, crops of several sizes move the running statistics in turn, and averaged weights
-    never saw a batch; neither suits the images the encoder is used on.
+    never saw a batch; neither suits the images the encoder is used on. Frozen ones stay.
 
     Args:
         model: Changed in place; its mode is kept.
         batches: (B, 3, S, S) float each, B >= 2, whole images.
     """
-    norms = batch_norms(model)
-    if not norms:
-        return
     was_training = model.training
+    norms = [norm for norm in batch_norms(model.train()) if norm.training]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()  # type: ignore[operator]
         norm.momentum = None  # type: ignore[assignment]
-    model.train()
-    for batch in batches:
+    for batch in batches if norms else ():
         model.project(model.backbone(batch))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

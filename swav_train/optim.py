@@ -73,14 +73,21 @@ class Lars(torch.optim.Optimizer):
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """Return the optimiser of ``config`` over the parameters of ``model``.
 
-    Filters and matrices decay; norms, biases and the unit-norm prototypes do not.
+    Filters and matrices decay; norms, biases and the unit-norm prototypes do not. The backbone has
+    its own share of the learning rate.
     """
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    decayed = [p for n, p in named if p.ndim > 1 and not n.endswith("prototypes")]
-    others = [p for n, p in named if p.ndim <= 1 or n.endswith("prototypes")]
     groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {
+            "params": [
+                p for n, p in named if _is_backbone(n) is inside and _decays(n, p) is decays
+            ],
+            "weight_decay": config.weight_decay if decays else 0.0,
+            "is_backbone": inside,
+            "rate": config.backbone_rate if inside else 1.0,
+        }
+        for inside in (True, False)
+        for decays in (True, False)
     ]
     match config.optimizer:
         case Optimizer.ADAMW:
@@ -91,7 +98,18 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
             return Lars(groups, lr=config.learning_rate)
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
-    """Use ``learning_rate`` for every parameter from the next step on."""
+def _is_backbone(name: str) -> bool:
+    return name.startswith("backbone.")
+
+
+def _decays(name: str, parameter: Tensor) -> bool:
+    return parameter.ndim > 1 and not name.endswith("prototypes")
+
+
+def set_learning_rate(
+    optimizer: torch.optim.Optimizer, learning_rate: float, *, moves_backbone: bool = True
+) -> None:
+    """Use ``learning_rate`` from the next step on, the backbone its share of it, or none."""
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+        is_still = group["is_backbone"] and not moves_backbone
+        group["lr"] = 0.0 if is_still else learning_rate * group["rate"]

@@ -164,18 +164,23 @@ def assign(
     return codes[-len(scores) :]
 
 
-def train_step(state: TrainState, crops: list[Tensor], *, learning_rate: float) -> None:
+def train_step(
+    state: TrainState, crops: list[Tensor], *, learning_rate: float, moves_backbone: bool = True
+) -> None:
     """Move the model by one batch (arXiv:2006.09882, Algorithm 1).
 
     Args:
         state: Changed in place.
         crops: From :class:`swav_train.multicrop.MultiCrop`.
         learning_rate: Of this step.
+        moves_backbone: False to leave the backbone as it is.
     """
     config = state.config
     precision = resolve_precision(config.precision, state.device)
     with torch.autocast(state.device.type, precision, enabled=precision != torch.float32):
-        projections, scores = state.network(crops)
+        # DDP waits for the gradient of every parameter.
+        trains_backbone = moves_backbone or world_size() > 1
+        projections, scores = state.network(crops, trains_backbone=trains_backbone)
     n_full = config.n_full_crops
     uses_queue = state.epoch >= config.queue_start_epoch
     queues: list[EmbeddingQueue | None] = [*state.queues] or [None] * n_full
@@ -188,7 +193,7 @@ def train_step(state: TrainState, crops: list[Tensor], *, learning_rate: float) 
     loss.backward()
     if state.step < config.freeze_prototypes_steps:
         state.model.prototypes.grad = None
-    set_learning_rate(state.optimizer, learning_rate)
+    set_learning_rate(state.optimizer, learning_rate, moves_backbone=moves_backbone)
     state.optimizer.step()
     state.model.normalise_prototypes()
     for queue, projection in zip(state.queues, projections, strict=False):

@@ -8,11 +8,18 @@ LITTLE_PREDICTED = 0.95
 NOTHING_PREDICTED = 0.985
 UNEVEN = 0.8
 ENOUGH_STEPS = 2000
+ENOUGH_STEPS_TO_MEND = 300
 
 
-def is_stalled(metrics: EpochMetrics, *, steps: int) -> bool:
-    """Return True if a run had time to learn and predicts nothing: its loss is still at log K."""
-    return steps >= ENOUGH_STEPS and metrics.loss_ratio > NOTHING_PREDICTED
+def is_stalled(metrics: EpochMetrics, *, steps: int, enough: int = ENOUGH_STEPS) -> bool:
+    """Return True if a run had time to learn and predicts nothing: its loss is still at log K.
+
+    Args:
+        metrics: Of the last epoch.
+        steps: Made so far.
+        enough: Steps that a run needs to show something.
+    """
+    return steps >= enough and metrics.loss_ratio > NOTHING_PREDICTED
 
 
 def warning(metrics: EpochMetrics) -> str | None:

@@ -127,6 +127,8 @@ def _describe(result: "TrainResult") -> "Iterator[str]":
     yield f"  model            {result.model}"
     if result.n_unreadable:
         yield f"  unreadable       {result.n_unreadable:,} files; the manifest says why"
+    if result.mended:
+        yield f"  mended           {result.mended}"
     if result.warning:
         yield f"  warning          {result.warning}"
     yield "next: curate cluster --out manifest.parquet"

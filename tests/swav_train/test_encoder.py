@@ -13,14 +13,14 @@ from swav_train.storage import remove_partials, replacing
 def folder(tmp_path):
     torch.manual_seed(0)
     model = SwavModel(TINY)
-    whitening = fit_whitening(_features(model), max_dim=12)
+    whitening = fit_whitening(_features(model), max_dim=12, power=0.3)
     save_encoder(tmp_path, model, whitening, {"config": TINY.to_dict()})
     return tmp_path
 
 
 def _features(model):
     with torch.no_grad():
-        return describe(model.eval().backbone, torch.randn(50, 3, 16, 16))[0]
+        return describe(model.eval().backbone, torch.randn(50, 3, 16, 16), n_stages=3)[0]
 
 
 def test_whitened_features_have_no_mean_and_equal_spread():
@@ -28,20 +28,29 @@ def test_whitened_features_have_no_mean_and_equal_spread():
     features = (
         torch.randn(4000, 6, generator=generator) @ torch.randn(6, 6, generator=generator) + 3
     )
-    whitening = fit_whitening(features, max_dim=6, power=0.5, shrinkage=1e-6)
+    whitening = fit_whitening([features], max_dim=6, power=0.5, shrinkage=1e-6)
     white = (features - whitening.mean) @ whitening.matrix
     torch.testing.assert_close(white.mean(dim=0), torch.zeros(6), atol=1e-3, rtol=0)
     torch.testing.assert_close(torch.cov(white.t()), torch.eye(6), atol=1e-2, rtol=0)
 
 
+def test_a_part_counts_as_much_as_a_larger_one():
+    generator = torch.Generator().manual_seed(0)
+    small = torch.randn(4000, 2, generator=generator)
+    large = 100 * torch.randn(4000, 50, generator=generator)
+    white = fit_whitening([small, large], max_dim=52, power=0.0, shrinkage=1e-6)
+    energy = white.matrix.square().sum(dim=1) * torch.cat([small, large], dim=1).var(dim=0)
+    torch.testing.assert_close(energy[:2].sum(), energy[2:].sum(), rtol=0.05, atol=0)
+
+
 def test_few_images_limit_the_dimensions():
-    whitening = fit_whitening(torch.randn(5, 40), max_dim=30)
+    whitening = fit_whitening([torch.randn(5, 30), torch.randn(5, 10)], max_dim=30, power=0.5)
     assert whitening.matrix.shape == (40, 4)
     assert whitening.matrix.isfinite().all()
 
 
 def test_equal_features_do_not_blow_up():
-    whitening = fit_whitening(torch.ones(9, 7), max_dim=7)
+    whitening = fit_whitening([torch.ones(9, 7)], max_dim=7, power=0.5)
     assert whitening(torch.ones(2, 7)).isfinite().all()
 
 

@@ -7,6 +7,7 @@ from swav_train.config import derive_config
 from swav_train.encoder import Encoder, load_encoder
 from swav_train.finish import finish
 from swav_train.loop import train
+from swav_train.multicrop import squash
 from swav_train.source import PixelSource
 from swav_train.state import new_state
 
@@ -32,11 +33,12 @@ def test_thirty_epochs_on_real_images_beat_the_untrained_network(pieces, tmp_pat
     )
     state = new_state(config, torch.device("cpu"))
     whitening, _ = finish(state, PixelSource(images, size=32), n_sample=450)
-    untrained = Encoder(state.model, whitening, image_size=32, device=torch.device("cpu"))
+    untrained = Encoder(state.model, whitening, config=config, device=torch.device("cpu"))
     result = train(images, config, tmp_path)
     trained = load_encoder(tmp_path, device="cpu")
+    whole = squash(torch.from_numpy(images), config.image_size)
     accuracies = [
-        nearest_neighbour_accuracy(encoder.encode(images).embeddings, labels)
+        nearest_neighbour_accuracy(encoder.encode(whole).embeddings, labels)
         for encoder in (untrained, trained)
     ]
     assert result.metrics.loss_ratio < 0.9

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from conftest import noise_images
@@ -30,11 +32,11 @@ def test_spatial_features_tell_a_picture_from_its_shuffled_quarters(name):
     network = build_backbone(name, Stem.SMALL).eval()
     images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        pooled, features = pooled_and_spatial(network, images)
-        _, swapped = pooled_and_spatial(network, images.roll(32, 3))
+        pooled, stages = pooled_and_spatial(network, images, n_stages=3)
+        _, swapped = pooled_and_spatial(network, images.roll(32, 3), n_stages=3)
         torch.testing.assert_close(pooled, network(images))
-    assert features.ndim == 2
-    assert not torch.allclose(features, swapped, atol=1e-3)
+    assert {stage.ndim for stage in stages} == {2}
+    assert not torch.allclose(stages[0], swapped[0], atol=1e-3)
 
 
 def test_an_unknown_backbone_offers_similar_names():
@@ -123,8 +125,21 @@ def test_lars_steps_are_in_proportion_to_the_weights():
 def test_norms_biases_and_prototypes_do_not_decay():
     model = SwavModel(TINY)
     optimizer = build_optimizer(model, TINY)
-    decayed, others = (group["params"] for group in optimizer.param_groups)
+    groups = optimizer.param_groups
+    decayed = [p for g in groups if g["weight_decay"] > 0 for p in g["params"]]
+    others = [p for g in groups if g["weight_decay"] == 0 for p in g["params"]]
+    assert len(decayed) + len(others) == len(list(model.parameters()))
     assert all(parameter.ndim > 1 for parameter in decayed)
     assert any(parameter is model.prototypes for parameter in others)
     set_learning_rate(optimizer, 0.5)
     assert {group["lr"] for group in optimizer.param_groups} == {0.5}
+
+
+def test_frozen_batch_norms_keep_their_statistics():
+    model = SwavModel(replace(TINY, freeze_batch_norm=True)).train()
+    before = {n: b.clone() for n, b in model.backbone.named_buffers()}
+    model([torch.randn(4, 3, 16, 16), torch.randn(4, 3, 16, 16)])
+    calibrate_batch_norm(model, [torch.randn(8, 3, 16, 16)])
+    for name, buffer in model.backbone.named_buffers():
+        assert torch.equal(buffer, before[name]), name
+    assert model.projector.training

@@ -55,6 +55,24 @@ def test_prototypes_stay_frozen_then_move_on_the_sphere():
     torch.testing.assert_close(state.model.prototypes.norm(dim=1), torch.ones(10))
 
 
+def test_a_still_backbone_does_not_move_and_the_head_does():
+    state = new_state(CONFIG, CPU)
+    before = {n: p.clone() for n, p in state.model.named_parameters()}
+    for _ in range(3):
+        train_step(state, crops(), learning_rate=0.01, moves_backbone=False)
+    for name, parameter in state.model.named_parameters():
+        if name.startswith("backbone."):
+            assert torch.equal(parameter, before[name]), name
+    assert not torch.equal(state.model.projector[0].weight, before["projector.0.weight"])
+
+
+def test_the_backbone_gets_its_share_of_the_learning_rate():
+    state = new_state(replace(CONFIG, backbone_rate=0.01), CPU)
+    train_step(state, crops(), learning_rate=0.5)
+    rates = {group["is_backbone"]: group["lr"] for group in state.optimizer.param_groups}
+    assert rates == {True: 0.005, False: 0.5}
+
+
 def test_the_average_lags_behind():
     state = new_state(replace(CONFIG, average_decay=0.9), CPU)
     start = {n: p.detach().clone() for n, p in state.model.named_parameters()}
