@@ -26,6 +26,7 @@ class Qualities:
         contained: (N,) float, how much of its group lies in the image: for each other image that
             was laid over it, the share of that one's scene found here, summed.
         protected: (N,) bool, must never be dropped.
+        centrality: (N,) float, cosine to the middle of its prototype; None without a model.
     """
 
     path: Sequence[str]
@@ -37,6 +38,7 @@ class Qualities:
     mtime_ns: NDArray[np.int64]
     contained: NDArray[np.float64]
     protected: NDArray[np.bool_]
+    centrality: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ def order_of_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.
 
     Protected images come first, whatever the policy. ``best`` prefers, in this order: more pixels;
     a lossless format, then more bytes per pixel (least compressed); sharper; the image that
-    contains more of the others (the source rather than the crop); the older one. Every tie that is
+    contains more of the others (the source rather than the crop); the older one. ``central`` and
+    ``outlying`` prefer the image nearest to the middle of its prototype, or farthest from it as
+    SemDeDup does (arXiv:2303.09540, section 3). Every tie that is
     left is broken by the shorter path (but for ``first``) and then by the path itself, so no two
     images tie.
 
@@ -62,6 +66,9 @@ def order_of_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.
 
     Returns:
         (N,) int64, a permutation of 0 .. N-1.
+
+    Raises:
+        ValueError: The policy asks for centrality, and it is not known.
     """
     keys = [criterion.key for criterion in _criteria(qualities, policy)]
     return np.lexsort(keys[::-1]).astype(np.int64)
@@ -125,3 +132,13 @@ def _preferred(qualities: Qualities, policy: KeepPolicy) -> list[_Criterion]:
             return [_Criterion("older", -qualities.mtime_ns)]
         case KeepPolicy.SHORTEST_PATH | KeepPolicy.FIRST:
             return []
+        case KeepPolicy.CENTRAL:
+            return [_Criterion("farther from the middle", -_centrality(qualities))]
+        case KeepPolicy.OUTLYING:
+            return [_Criterion("nearer to the middle", _centrality(qualities))]
+
+
+def _centrality(qualities: Qualities) -> NDArray[np.float32]:
+    if qualities.centrality is None:
+        raise ValueError("this policy needs the centrality of the images")
+    return qualities.centrality

@@ -50,6 +50,8 @@ class KeepPolicy(StrEnum):
     NEWEST = "newest"
     SHORTEST_PATH = "shortest-path"
     FIRST = "first"
+    CENTRAL = "central"
+    OUTLYING = "outlying"
 
 
 class Within(StrEnum):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ def qualities(n=2, **columns):
         "mtime_ns": np.full(n, 10, np.int64),
         "contained": np.zeros(n),
         "protected": np.zeros(n, np.bool_),
+        "centrality": np.ones(n, np.float32),
     }
     given = {
         name: np.array(value, plain[name].dtype) if isinstance(plain[name], np.ndarray) else value
@@ -53,6 +56,8 @@ def test_best_asks_for_one_thing_after_the_other(columns):
         (KeepPolicy.OLDEST, {"mtime_ns": [10, 9], "width": [999, 1]}),
         (KeepPolicy.NEWEST, {"mtime_ns": [9, 10], "width": [999, 1]}),
         (KeepPolicy.SHORTEST_PATH, {"path": ["a/b", "z"], "width": [999, 1]}),
+        (KeepPolicy.CENTRAL, {"centrality": [0.5, 0.6], "width": [999, 1]}),
+        (KeepPolicy.OUTLYING, {"centrality": [0.6, 0.5], "width": [999, 1]}),
         (KeepPolicy.FIRST, {"path": ["b", "a/long/path"], "width": [999, 1]}),
     ],
 )
@@ -81,3 +86,9 @@ def test_the_reason_is_the_first_thing_the_kept_image_has_over_the_other():
 def test_equal_images_go_for_their_path():
     told = reasons(qualities(), KeepPolicy.BEST, np.array([1]), np.array([0]))
     assert told == ["later path"]
+
+
+def test_the_middle_must_be_known_to_prefer_what_is_near_it():
+    known = replace(qualities(), centrality=None)
+    with pytest.raises(ValueError, match="centrality"):
+        order_of_preference(known, KeepPolicy.CENTRAL)

@@ -54,6 +54,10 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.a)
 
+    def take(self, rows: NDArray[np.bool_]) -> "Candidates":
+        """Return some of the pairs."""
+        return Candidates(a=self.a[rows], b=self.b[rows], way=self.way[rows])
+
     def along(self, rank: Ints) -> "Candidates":
         """Return each pair once, the image of lower rank first, ordered by the ranks.
 

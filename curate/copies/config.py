@@ -15,7 +15,8 @@ class DedupConfig:
         precision: Share of the accepted pairs that should be copies, in (0, 1]; it chooses the
             least probability that counts.
         threshold: Least probability that counts, in (0, 1], in place of ``precision``.
-        keep: Which image of a group stays.
+        keep: Which image of a group stays; ``central`` and ``outlying`` need the level
+            ``semantic``.
         protect: Paths that are never dropped: each names a file or a folder of the source.
         semantic_similarity: Least cosine of two images that are alike in content, in (0, 1].
         max_removed: Largest share of the images that the semantic rung may drop, in [0, 1]; the
@@ -50,6 +51,14 @@ class DedupConfig:
             raise UsageError(
                 f"max_removed must lie in [0, 1], got {self.max_removed}",
                 hint="it is a share, such as 0.3",
+            )
+        if (
+            self.keep in (KeepPolicy.CENTRAL, KeepPolicy.OUTLYING)
+            and self.level is not Level.SEMANTIC
+        ):
+            raise UsageError(
+                f"keeping the {self.keep} image needs a trained model",
+                hint="add --level semantic, or keep another one, such as --keep best",
             )
         if self.seed < 0:
             raise UsageError("seed must not be negative", hint="leave it as it is")

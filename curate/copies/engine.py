@@ -17,7 +17,7 @@ from curate.copies.memory import Memory
 from curate.copies.near import NearCopies
 from curate.copies.relation import all_pairs, pairs_of, plain_pairs, shared_scene
 from curate.copies.seals import Seals
-from curate.copies.semantic import alike, likely_pairs, neighbors_of
+from curate.copies.semantic import alike, centrality, likely_pairs, neighbors_of
 from curate.copies.shelf import open_shelf
 from curate.copies.tables import Copies, Images, Pairs, PixelReader, Vectors
 from curate.keep import Qualities, order_of_preference, reasons
@@ -100,8 +100,11 @@ class _Search:
         self._images, self._pixels = images, pixels
         self._config, self._folder, self._progress = config, memory, progress
         self._is_protected = protected(images.path, config.protect)
+        self._centrality: NDArray[np.float32] | None = None
 
     def run(self, vectors: Vectors | None) -> Copies:
+        if vectors is not None:
+            self._centrality = centrality(vectors)
         level, n = self._config.level, len(self._images)
         exact = self._exact()
         near = None
@@ -184,6 +187,7 @@ class _Search:
             mtime_ns=images.mtime_ns,
             contained=contained,
             protected=self._is_protected,
+            centrality=self._centrality,
         )
 
     def _rank(self, contained: Floats) -> Ints:

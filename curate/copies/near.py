@@ -33,6 +33,7 @@ Ints = NDArray[np.int64]
 _BATCH = 32  # images read at a time
 _SHARD = 4096  # images whose points are written at a time
 _PRACTICE = 96  # images of which copies are made: those of the lowest content hashes
+_SURE = 0.99  # pairs more probable by their points are not laid frame on frame as well
 _PRIOR_SPREAD = 0.4  # how far a folder may pull each weight
 _MAX_EXAMPLES = 4000  # candidates of the folder that take part in the fit
 _ROUNDS = 3  # of guessing which candidates are copies, then fitting
@@ -112,10 +113,12 @@ class NearCopies:
         search = Search(self._memory.folder, self._memory.points, seed=config.seed)
         with task(self._progress, "looking for likely pairs", None):
             pairs = search.candidates(self._slots)
-        n_by_points = int((pairs.way < BY_FRAME).sum())
-        notes = [f"{n_by_points} pairs by points, {len(pairs) - n_by_points} by hash"]
+        by_points, by_hash = pairs.take(pairs.way < BY_FRAME), pairs.take(pairs.way >= BY_FRAME)
+        notes = [f"{len(by_points)} pairs by points, {len(by_hash)} by hash"]
         with task(self._progress, "laying pairs over each other", len(pairs)):
-            parts = [self._found(pairs, told=self._progress.advance)]
+            parts = [self._found(by_points, told=self._progress.advance)]
+            open_ = self._without(by_hash, parts[0])
+            parts.append(self._found(open_, told=self._progress.advance))
         if extra is not None and len(extra[0]):
             parts.append(self._examined(*extra))
             notes.append(f"{len(extra[0])} pairs by embedding")
@@ -124,6 +127,12 @@ class NearCopies:
         best, probability = self._best(findings)
         threshold = config.threshold or threshold_for(probability, config.precision)
         return Verified(findings=best, probability=probability, threshold=threshold, notes=notes)
+
+    def _without(self, pairs: Candidates, found: Findings) -> Candidates:
+        """Return the pairs that are not beyond doubt already."""
+        sure = found.take(BUILT_IN.probability(found.evidence) > _SURE)
+        n = len(self._hashes)
+        return pairs.take(~np.isin(pairs.a * n + pairs.b, sure.a * n + sure.b))
 
     def _examined(self, a: Ints, b: Ints) -> Findings:
         """Return the findings on given pairs by points, upright and mirrored."""

@@ -61,10 +61,10 @@ class Search:
             self._write(searched)
         row = np.full(len(self._points), -1, np.int64)
         row[slots] = np.arange(len(slots))
-        a, b = row[searched.pairs.a], row[searched.pairs.b]
-        present = (a >= 0) & (b >= 0)
-        way = searched.pairs.way[present]
-        return Candidates(a=a[present], b=b[present], way=way).along(np.arange(len(slots)))
+        pairs = searched.pairs
+        known = Candidates(a=row[pairs.a], b=row[pairs.b], way=pairs.way)
+        present = (known.a >= 0) & (known.b >= 0)
+        return known.take(present).along(np.arange(len(slots)))
 
     def _kept(self, slots: Ints) -> _Searched:
         """Return the search that was kept if it serves these images, else none."""

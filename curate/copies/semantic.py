@@ -59,6 +59,17 @@ def likely_pairs(vectors: Vectors, rows: Ints, *, least: float) -> tuple[Ints, I
     return rows[pair // len(rows)], rows[pair % len(rows)]
 
 
+def centrality(vectors: Vectors) -> NDArray[np.float32]:
+    """Return the cosine of each image to the mean of its prototype's images, (N,) float32."""
+    points = vectors.embeddings
+    own = np.zeros(len(points), np.int64) if vectors.prototype is None else vectors.prototype
+    _, cell = np.unique(own, return_inverse=True)
+    sums = np.zeros((int(cell.max(initial=0)) + 1, points.shape[1]), np.float32)
+    np.add.at(sums, cell, points)
+    middles = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    return np.asarray(np.einsum("nd,nd->n", points, middles[cell]), np.float32)
+
+
 def alike(
     a: Ints, b: Ints, cosine: NDArray[np.float32], rank: Ints, *, most: int
 ) -> dict[int, tuple[int, float]]:

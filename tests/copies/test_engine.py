@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from curate.copies.alter import made_copy
 from curate.copies.config import DedupConfig
 from curate.copies.engine import Vectors, find_copies
+from curate.errors import UsageError
 from curate.records import KeepPolicy, Level
 
 
@@ -182,6 +184,32 @@ def test_alike_images_go_only_when_the_semantic_rung_is_asked_for(folder, scene)
     assert alike.match == [None, "semantic", None, None]
     capped = DedupConfig(level=Level.SEMANTIC, max_removed=0.0)
     assert find_copies(made.images, made, capped, vectors=vectors).keep.all()
+
+
+def alike_vectors(*angles):
+    turn = np.deg2rad(np.array(angles, np.float64))
+    return Vectors(embeddings=np.stack([np.cos(turn), np.sin(turn)], axis=1).astype(np.float32))
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(KeepPolicy.CENTRAL, 1), (KeepPolicy.OUTLYING, 0)])
+def test_of_alike_images_the_central_or_the_outlying_one_can_stay(folder, scene, keep, kept):
+    made = folder({f"{row}": scene(row) for row in range(4)})
+    config = DedupConfig(level=Level.SEMANTIC, keep=keep)
+    vectors = replace(alike_vectors(0, 6, 10, 200), prototype=np.array([0, 0, 0, 1]))
+    copies = find_copies(made.images, made, config, vectors=vectors)
+    assert np.nonzero(copies.keep)[0].tolist() == [kept, 3]
+
+
+def test_at_most_a_share_of_the_images_goes_for_being_alike(folder, scene):
+    made = folder({f"{row}": scene(row) for row in range(10)})
+    config = DedupConfig(level=Level.SEMANTIC, keep=KeepPolicy.CENTRAL, max_removed=0.3)
+    copies = find_copies(made.images, made, config, vectors=alike_vectors(*range(10)))
+    assert (~copies.keep).sum() == 3
+
+
+def test_what_is_central_is_not_known_without_a_model():
+    with pytest.raises(UsageError, match="needs a trained model"):
+        DedupConfig(keep=KeepPolicy.OUTLYING)
 
 
 def test_the_semantic_rung_needs_vectors_of_all_images(folder, scene):
