@@ -50,4 +50,4 @@ def _standardised(facts: Floats) -> Floats:
     """Return facts less their medians, over the spread of the middle four fifths, within +-4."""
     low, middle, high = np.quantile(facts, (0.1, 0.5, 0.9), axis=0)
     spread = np.maximum(high - low, _LEAST_SPREAD)
-    return np.clip((facts - middle) / spread, -_CAP, _CAP).astype(np.float32)
+    return np.asarray(np.clip((facts - middle) / spread, -_CAP, _CAP), np.float32)

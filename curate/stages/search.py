@@ -1,5 +1,6 @@
 """Search: the images of a workspace that are nearest to some pictures."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,11 +140,12 @@ def search(
     hashes = table["hash"].to_pylist()
     vectors = _vectors(space, model, hashes, config, progress or Silent())
     row_of = {content: row for row, content in enumerate(hashes)}
+    known = [row_of.get(_content(Path(query)), -1) for query in queries]
+    unknown = [pixels for pixels, row in zip(pictures, known, strict=True) if row < 0]
+    encoded = iter(_encoded(model, unknown, config.device))
     asked = [
-        _Query(str(query), pixels, vector, None)
-        for query, pixels, vector in zip(
-            queries, pictures, _encoded(model, pictures, config.device), strict=True
-        )
+        _Query(str(query), pixels, vectors[row] if row >= 0 else next(encoded), None)
+        for query, pixels, row in zip(queries, pictures, known, strict=True)
     ] + [
         _Query(path, pixels, vectors[row_of[content]], content)
         for path, content, pixels in zip(
@@ -221,6 +223,11 @@ def _contents_of(space: Workspace, paths: Sequence[str]) -> list[str]:
                 hint="name a path as the manifest has it, or an image file without --like",
             )
     return [content_of[path] for path in paths]
+
+
+def _content(path: Path) -> str:
+    """Return a file's content hash: what the workspace holds need not be embedded again."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _picture(path: Path) -> Pixels:
