@@ -50,58 +50,66 @@ def by_model(space, hashes, rows):
     return Candidates(a=a, b=b, way=np.full(len(a), BY_POINTS))
 
 
+def by_points(features, rows):
+    """Return the candidates that points give."""
+    index = PointIndex.trained(features, rows, seed=0)
+    return from_points(features, index, rows[:0], rows)
+
+
+def timed(function):
+    """Return what a function returns, and the CPU seconds it took."""
+    start = time.process_time()
+    return function(), time.process_time() - start
+
+
+def scanned(images, space):
+    """Return the line-up of a folder, and its images of different pixels."""
+    with space.writing():
+        lineup = line_up(scan(images, space, Silent()).manifest(Labels.NONE), None, space, Silent())
+    heads = np.unique(same_bytes(lineup.images))
+    return lineup, np.unique(same_pixels(lineup.images, lineup.reader, heads))
+
+
+def show(sources, verifier, n, truth):
+    """Print a row per source."""
+    print(f"{'source':12}{'pairs/image':>12}{'covered':>9}{'only by it':>11}", end="")
+    print(f"{'CPU s':>8}{'to verify':>10}")
+    covered, costs = {}, {}
+    for name, source in sources.items():
+        pairs, seconds = timed(lambda source=source: source().along(np.arange(n)))
+        _, verifying = timed(lambda p=pairs: verifier.examined(p.a, p.b, p.way))
+        covered[name] = set(zip(pairs.a.tolist(), pairs.b.tolist(), strict=True)) & truth
+        costs[name] = (len(pairs) / n, seconds, verifying)
+    for name, (per_image, seconds, verifying) in costs.items():
+        rest = set().union(*(found for key, found in covered.items() if key != name))
+        print(
+            f"{name:12}{per_image:12.2f}{len(covered[name]) / len(truth):9.4f}"
+            f"{len(covered[name] - rest) / len(truth):11.4f}{seconds:8.1f}{verifying:10.1f}"
+        )
+    print(f"{'together':24}{len(set().union(*covered.values())) / len(truth):9.4f}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("workspace", type=Path)
     options = parser.parse_args()
     space = Workspace(options.workspace.absolute())
-    with space.writing():
-        found = scan(options.folder / "images", space, Silent())
-        lineup = line_up(found.manifest(Labels.NONE), None, space, Silent())
-    images, reader = lineup.images, lineup.reader
-    heads = np.unique(same_bytes(images))
-    rows = np.unique(same_pixels(images, reader, heads))
+    lineup, rows = scanned(options.folder / "images", space)
+    images, reader, everyone = lineup.images, lineup.reader, np.arange(len(rows))
     hashes = [images.content_hash[row] for row in rows.tolist()]
     truth = true_pairs(options.folder, [images.path[row] for row in rows.tolist()])
-
-    def points():
-        index = PointIndex.trained(features, np.arange(len(rows)), seed=0)
-        return from_points(features, index, np.zeros(0, np.int64), np.arange(len(rows)))
-
-    start = time.process_time()
-    features = Features.of([working_copy(pixels) for pixels in reader.read(hashes)])
-    extracting = time.process_time() - start
-    sources = {
-        "hashes": lambda: from_hashes(images.phash[rows], np.ones(len(rows), bool)),
-        "points": points,
-    }
-    if space.models():
-        sources["model"] = lambda: by_model(space, hashes, np.arange(len(rows)))
-    verifier = Verifier(features, lambda asked: reader.read([hashes[row] for row in asked]))
+    features, extracting = timed(lambda: Features.of(list(map(working_copy, reader.read(hashes)))))
     print(f"{len(rows)} images of different pixels, {len(truth)} true pairs")
     print(f"finding points: {extracting:.1f} CPU s")
-    print(
-        f"{'source':16}{'pairs/image':>12}{'covered':>9}{'only by it':>11}{'CPU s':>8}{'to verify':>10}"
-    )
-    covered = {}
-    for name, source in sources.items():
-        start = time.process_time()
-        pairs = source().along(np.arange(len(rows)))
-        seconds = time.process_time() - start
-        start = time.process_time()
-        verifier.examined(pairs.a, pairs.b, pairs.way)
-        verifying = time.process_time() - start
-        both = set(zip(pairs.a.tolist(), pairs.b.tolist(), strict=True))
-        covered[name] = (both & truth, len(pairs) / len(rows), seconds, verifying)
-    for name, (pairs, per_image, seconds, verifying) in covered.items():
-        rest = set().union(*(other[0] for key, other in covered.items() if key != name))
-        print(
-            f"{name:16}{per_image:12.2f}{len(pairs) / len(truth):9.4f}"
-            f"{len(pairs - rest) / len(truth):11.4f}{seconds:8.1f}{verifying:10.1f}"
-        )
-    together = set().union(*(item[0] for item in covered.values()))
-    print(f"{'together':28}{len(together) / len(truth):9.4f}")
+    sources = {
+        "hashes": lambda: from_hashes(images.phash[rows], np.ones(len(rows), bool)),
+        "points": lambda: by_points(features, everyone),
+    }
+    if space.models():
+        sources["model"] = lambda: by_model(space, hashes, everyone)
+    verifier = Verifier(features, lambda asked: reader.read([hashes[row] for row in asked]))
+    show(sources, verifier, len(rows), truth)
 
 
 if __name__ == "__main__":

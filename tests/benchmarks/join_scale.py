@@ -69,8 +69,8 @@ def main():
             n_true += 1
             n_found += (min(query, other), max(query, other)) in found
     print(
-        f"{options.rows:,} x {options.width}: {len(a):,} pairs of cosine {options.least} and more in "
-        f"{wall:.0f} s ({cpu:.0f} CPU s); recall {n_found / max(n_true, 1):.4f} of {n_true:,}; "
+        f"{options.rows:,} x {options.width}: {len(a):,} pairs of cosine {options.least} and more "
+        f"in {wall:.0f} s ({cpu:.0f} CPU s); recall {n_found / max(n_true, 1):.4f} of {n_true:,}; "
         f"peak {after / vectors.nbytes:.2f} times the vectors ({vectors.nbytes / 1e6:.0f} MB), "
         f"{before / vectors.nbytes:.2f} before"
     )

@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from curate import DedupConfig, cluster, dedup
 from curate.errors import InputError
@@ -130,6 +130,77 @@ def test_leaks_are_told_against_another_folder_and_own_copies_are_not(copies, tm
     assert not rows["3.png"]["keep"]
     assert (result.against, result.n_duplicates) == (str(test_set), 1)
     assert len(rows) == 15
+
+
+def screenshot(image):
+    """Return a picture of a screen that shows the image."""
+    screen = Image.new("RGB", (420, 360), (30, 30, 34))
+    screen.paste(image, (50, 60))
+    return screen
+
+
+LEAKS = {
+    "bytes": lambda image: image,
+    "blurred": lambda image: image.filter(ImageFilter.GaussianBlur(1)),
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.4),
+    "cropped": lambda image: image.crop((60, 40, 290, 230)),
+    "flat": lambda image: ImageEnhance.Contrast(image).enhance(0.6),
+    "framed": lambda image: ImageOps.expand(image, 30, (250, 250, 250)),
+    "grey": lambda image: image.convert("L"),
+    "large": lambda image: image.resize((512, 410)),
+    "mirrored": ImageOps.mirror,
+    "noisy": lambda image: Image.blend(
+        image, Image.effect_noise(image.size, 60).convert("RGB"), 0.2
+    ),
+    "posterised": lambda image: ImageOps.posterize(image, 3),
+    "rotated": lambda image: image.rotate(8, Image.Resampling.BICUBIC),
+    "screen": screenshot,
+    "sepia": lambda image: ImageOps.colorize(image.convert("L"), (30, 10, 0), (255, 240, 200)),
+    "small": lambda image: image.resize((120, 96)),
+    "squeezed": lambda image: image.resize((320, 200)),
+    "turned": lambda image: image.transpose(Image.Transpose.ROTATE_90),
+    "upside down": ImageOps.flip,
+}
+
+
+@pytest.mark.slow
+def test_every_planted_leak_is_told_and_nothing_else(tmp_path):
+    mine, theirs = tmp_path / "mine", tmp_path / "theirs"
+    for number, (name, alter) in enumerate(LEAKS.items()):
+        save(theirs / f"{number}.png", detailed(4000 + number))
+        leak = alter(Image.fromarray(detailed(4000 + number))).convert("RGB")
+        save(mine / f"{name}.jpg", np.asarray(leak), quality=80)
+    for number in range(20):
+        save(theirs / f"other {number}.png", detailed(5000 + number))
+        save(mine / f"own {number}.png", detailed(6000 + number))
+        save(mine / f"own {number} again.jpg", detailed(6000 + number), quality=70)
+    dedup(mine, out=tmp_path / "m.parquet", against=theirs, workspace=tmp_path / ".curate")
+    rows = pq.read_table(tmp_path / "m.parquet").to_pylist()
+    told = {row["path"]: row["duplicate_of"] for row in rows if row["duplicate_of"]}
+    expected = {f"{name}.jpg": str(theirs / f"{k}.png") for k, name in enumerate(LEAKS)}
+    assert told == expected
+
+
+def test_a_folder_that_grew_has_the_groups_of_one_searched_at_once(copies, tmp_path):
+    late = copies / "crop.jpg"
+    kept = late.read_bytes()
+    late.unlink()
+    found_in(copies, tmp_path / "m.parquet")
+    late.write_bytes(kept)
+    save(copies / "new.png", detailed(50))
+    _, grown = found_in(copies, tmp_path / "m.parquet")
+    _, at_once = found_in(copies, tmp_path / "other" / "m.parquet")
+    for column in ("group", "match", "keep", "duplicate_of"):
+        assert [grown[path][column] for path in grown] == [at_once[path][column] for path in grown]
+
+
+def test_what_dedup_remembers_may_be_lost(copies, tmp_path):
+    found_in(copies, tmp_path / "m.parquet")
+    first = (tmp_path / "m.parquet").read_bytes()
+    for path in (tmp_path / ".curate" / "copies").iterdir():
+        path.write_bytes(b"damaged")
+    found_in(copies, tmp_path / "m.parquet")
+    assert (tmp_path / "m.parquet").read_bytes() == first
 
 
 def test_semantic_copies_need_a_model(copies, tmp_path):
