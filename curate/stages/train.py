@@ -1,8 +1,5 @@
 """Train: scan a folder, then let SwAV learn features and prototypes from its cached pixels."""
 
-import hashlib
-import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,39 +9,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from curate.errors import InputError, ResourceError, TrainingError, UsageError
+from curate.errors import InputError, UsageError
 from curate.features import require_device
-from curate.files import disk_errors, remove, write_json
-from curate.pixels import PixelCache
-from curate.records import Progress, Silent, task
+from curate.records import Progress, Silent
 from curate.scan import scan
+from curate.stages.swav_run import SwavRun
 from curate.threads import n_workers
-from curate.workspace import Workspace, find_workspace
+from curate.workspace import find_workspace
 
 if TYPE_CHECKING:
     import swav_train.config as swav_config
-    from swav_train.metrics import EpochMetrics
-    from swav_train.result import TrainResult as SwavResult
 
 Result = TypeVar("Result")
 
 FEWEST_IMAGES = 8
 WHEEL_BACKBONE = "efficientnet_lite0"
-_SHOWN_SETTINGS = (
-    ("backbone", "backbone"),
-    ("image size", "image_size"),
-    ("crops", "crops"),
-    ("prototypes", "n_prototypes"),
-    ("batch size", "batch_size"),
-    ("queue", "queue_size"),
-    ("epsilon", "epsilon"),
-    ("learning rate", "learning_rate"),
-    ("precision", "precision"),
-    ("device", "device"),
-)
-_MEMORY_SHARE = 0.25
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
 
@@ -58,8 +38,8 @@ class TrainConfig:
         backbone: Any timm name.
         prototypes: How many, >= 2.
         epochs: Passes over the images, >= 1.
-        budget_seconds: Time for the whole run, scan included, > 0; an alternative to ``epochs``. With
-            neither, and no recipe, 8 minutes, less for under 2,000 images.
+        budget_seconds: Time for the whole run, scan included, > 0; an alternative to ``epochs``.
+            With neither, and no recipe, 8 minutes, less for under 2,000 images.
         batch_size: Images of a step, >= 2.
         image_size: Side of the images that the encoder takes, px.
         crops: Such as ``2x96+4x48``: full-resolution crops first.
@@ -213,7 +193,15 @@ def train(
                 hint="`curate dedup IMAGES` works without a model",
             )
         settings = _settings(config, table)
-        run = _Run(space, config, settings, table)
+        run = SwavRun(
+            workspace=space,
+            settings=settings,
+            table=table,
+            name=config.name,
+            init=config.init,
+            budget_seconds=_budget_seconds(config, len(table)),
+            resumes=config.resume,
+        )
         result = run.finished() or run.train(progress, began=began)
     return TrainResult(
         model=str(space.model(config.name)),
@@ -300,183 +288,3 @@ def _budget_seconds(config: TrainConfig, n_images: int) -> float | None:
     if config.epochs is not None or config.recipe is not None:
         return None
     return default_budget_seconds(n_images)
-
-
-class _Run:
-    """One training: where it happens, what it is for, whether it is done already."""
-
-    def __init__(
-        self,
-        workspace: Workspace,
-        config: TrainConfig,
-        settings: "swav_config.TrainConfig",
-        table: pa.Table,
-    ) -> None:
-        self._workspace = workspace
-        self._config = config
-        self._settings = settings
-        self._table = table
-        self._final = workspace.model(config.name)
-        self._scratch = self._final.with_name(f".{config.name}.training")
-        digest = hashlib.sha256("".join(table["hash"].to_pylist()).encode()).hexdigest()
-        self._budget_seconds = _budget_seconds(config, len(table))
-        self._inputs = {
-            "images": digest,
-            "settings": settings.to_dict(),
-            "budget_seconds": self._budget_seconds,
-            "init": _digest(config.init),
-        }
-
-    def finished(self) -> dict[str, Any] | None:
-        """Return the result of the same training, if it was finished before."""
-        if not self._config.resume or _read(self._final / "inputs.json") != self._inputs:
-            return None
-        return {**_read(self._final / "result.json"), "was_trained": False}
-
-    def train(self, progress: Progress, *, began: float) -> dict[str, Any]:
-        """Train or go on training; put the model in its place when it is done.
-
-        Args:
-            progress: Hears how it gets on.
-            began: When the budget began to run, of the monotonic clock.
-        """
-        with disk_errors(self._scratch):
-            known = _read(self._scratch / "inputs.json")
-            if not self._config.resume or known != self._inputs:
-                remove(self._scratch)
-            self._scratch.mkdir(parents=True, exist_ok=True)
-            write_json(self._scratch / "inputs.json", self._inputs)
-            squares, held = self._squares(progress)
-            try:
-                done = self._learn(squares, progress, began=began)
-            finally:
-                del squares
-                remove(held)
-            result = _told(done)
-            write_json(self._scratch / "result.json", result)
-            remove(self._final)
-            self._scratch.rename(self._final)
-        return {**result, "was_trained": True}
-
-    def _learn(
-        self, squares: NDArray[np.uint8], progress: Progress, *, began: float
-    ) -> "SwavResult":
-        """Let SwAV learn.
-
-        Raises:
-            TrainingError: It diverged or collapsed.
-            ResourceError: The pretrained weights cannot be had.
-        """
-        from swav_train.errors import TrainingDiverged, WeightsUnavailable
-        from swav_train.loop import train as train_swav
-
-        width, height = (self._table[name].to_numpy() for name in ("width", "height"))
-        watch = _Watch(progress, self._settings, self._budget_seconds)
-        try:
-            return train_swav(
-                squares,
-                self._settings,
-                self._scratch,
-                budget_seconds=self._budget_seconds,
-                seconds_gone=time.monotonic() - began,
-                aspects=width / height,
-                on_epoch=watch.epoch,
-                on_mend=progress.note,
-                init=self._config.init,
-            )
-        except TrainingDiverged as error:
-            raise TrainingError(f"training failed: {error.reason}", hint=error.advice) from None
-        except WeightsUnavailable as error:
-            raise ResourceError(error.reason, hint=error.advice) from None
-        finally:
-            watch.end()
-
-    def _squares(self, progress: Progress) -> tuple[NDArray[np.uint8], Path]:
-        """Return the images (N, 3, S, S) uint8, in memory, or in a mapped file if they are many."""
-        side = self._settings.cache_size
-        shape = (len(self._table), 3, side, side)
-        scratch = self._workspace.pixels / ".squares.npy.partial"
-        squares: NDArray[np.uint8]
-        if np.prod(shape, dtype=float) < _MEMORY_SHARE * _memory_bytes():
-            squares = np.empty(shape, np.uint8)
-        else:
-            squares = np.lib.format.open_memmap(scratch, "w+", np.uint8, shape)
-        cache = PixelCache(self._workspace.pixels)
-        hashes = self._table["hash"].to_pylist()
-        with task(progress, "load", len(hashes)):
-            for start in range(0, len(hashes), 4096):
-                part = slice(start, start + 4096)
-                cache.squares(hashes[part], side, out=squares[part])
-                progress.advance(len(hashes[part]))
-        return squares, scratch
-
-
-class _Watch:
-    """Turns epochs into progress."""
-
-    def __init__(
-        self,
-        progress: Progress,
-        settings: "swav_config.TrainConfig",
-        budget_seconds: float | None,
-    ) -> None:
-        self._progress = progress
-        self._budget_seconds = budget_seconds
-        self._is_open = False
-        self._done = 0
-        chosen = settings.to_dict()
-        shown = (f"{title} {_short(chosen[name])}" for title, name in _SHOWN_SETTINGS)
-        progress.note(f"settings: {', '.join(shown)}")
-
-    def epoch(self, metrics: "EpochMetrics") -> None:
-        """Hear of an epoch's end."""
-        has_budget = self._budget_seconds is not None
-        if not self._is_open:
-            total = round(self._budget_seconds or 0) if has_budget else metrics.epochs
-            self._progress.begin("train, seconds" if has_budget else "train, epochs", total)
-            self._is_open = True
-        done = round(metrics.seconds) if has_budget else metrics.epoch
-        self._progress.advance(done - self._done)
-        self._done = done
-        self._progress.status(
-            f"epoch {metrics.epoch}, loss/log K {metrics.loss_ratio:.3f}, "
-            f"usage {metrics.usage_entropy:.2f}, {metrics.images_per_second:,.0f} images/s"
-        )
-
-    def end(self) -> None:
-        """Close the task, if it was opened."""
-        if self._is_open:
-            self._progress.end()
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _told(done: "SwavResult") -> dict[str, Any]:
-    last = done.metrics
-    return {
-        "settings": done.config.to_dict(),
-        "started_from": done.started_from,
-        "epochs": last.epoch,
-        "loss": last.loss,
-        "loss_ratio": last.loss_ratio,
-        "usage_entropy": done.usage_entropy,
-        "view_agreement": last.view_agreement,
-        "images_per_second": last.images_per_second,
-        "seconds": last.seconds,
-        "warning": done.warning,
-        "mended": done.mended,
-    }
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text())) if path.is_file() else {}
-
-
-def _digest(path: Path | None) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None else None
-
-
-def _memory_bytes() -> float:
-    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

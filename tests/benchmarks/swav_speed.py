@@ -1,14 +1,19 @@
 """How fast training runs, beside the same steps on a batch that is already there.
 
-    python tests/benchmarks/swav_speed.py [--threads 1] [--steps 10]
+    python tests/benchmarks/swav_speed.py [--threads 1] [--steps 10] [--peer PEER/bin/python]
 
 Prints one row per network, crops and batch: images/s of whole steps (batch read, crops drawn,
-forward, backward, optimiser) and of steps on constant crops, and their ratio. With one thread, CPU
-time is what counts, so that a busy machine does not matter.
+forward, backward, optimiser) and of steps on constant crops, and their ratio. PEER is the Python of
+an environment with lightly, timm and safetensors: then lightly's loop runs with the same network,
+crops and batch, and the last column is the ratio to it. With one thread and no peer, CPU time is
+what counts, so that a busy machine does not matter.
 """
 
 import argparse
+import os
+import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,18 +24,20 @@ from swav_train.source import PixelSource, generator_of
 from swav_train.state import new_state, resolve_device, resolve_precision, train_step
 
 CASES = (
+    ("resnet18", "small", "2x32", 32, 256),
     ("resnet10_w32", "small", "2x32", 32, 128),
     ("resnet10_w32", "small", "2x64", 96, 128),
     ("resnet10_w64", "small", "2x32", 32, 256),
     ("resnet18", "standard", "2x128+4x64", 160, 64),
 )
-GPU_CASES = (("resnet50", "standard", "2x224+6x96", 256, 128),)
+GPU_CASES = (
+    ("resnet18", "small", "2x32", 32, 256),
+    ("resnet50", "standard", "2x224+6x96", 256, 128),
+)
 
 
-def seconds_per_step(step, n_steps, device):
+def seconds_per_step(step, n_steps, device, clock):
     """Return the mean seconds of ``step`` after one call to warm up."""
-    is_cpu_time = device.type == "cpu" and torch.get_num_threads() == 1
-    clock = time.process_time if is_cpu_time else time.perf_counter
     step(0)
     if device.type == "cuda":
         torch.cuda.synchronize()
@@ -42,7 +49,21 @@ def seconds_per_step(step, n_steps, device):
     return (clock() - began) / n_steps
 
 
-def measure(case, n_steps, device):
+def lightly_rate(case, n_steps, peer):
+    """Return images/s of lightly's loop."""
+    folder = Path(__file__).parent
+    settings = [str(value) for value in (*case, n_steps, torch.get_num_threads())]
+    done = subprocess.run(
+        [peer, folder / "lightly_swav.py", "speed", *settings],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(folder.parents[1])},
+    )
+    return float(done.stdout.split()[-1])
+
+
+def measure(case, n_steps, device, clock):
     """Return images/s of whole steps and of steps on constant crops."""
     backbone, stem, crops, cache_size, batch_size = case
     config = TrainConfig(
@@ -65,10 +86,10 @@ def measure(case, n_steps, device):
 
     constant = draw(0)
     alone = seconds_per_step(
-        lambda _: train_step(state, constant, learning_rate=1e-3), n_steps, device
+        lambda _: train_step(state, constant, learning_rate=1e-3), n_steps, device, clock
     )
     whole = seconds_per_step(
-        lambda number: train_step(state, draw(number), learning_rate=1e-3), n_steps, device
+        lambda number: train_step(state, draw(number), learning_rate=1e-3), n_steps, device, clock
     )
     return batch_size / whole, batch_size / alone
 
@@ -78,18 +99,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--peer", help="Python of an environment with lightly.")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = resolve_device("auto")
     print(f"{device.type}, {arguments.threads} threads, torch {torch.__version__}")
-    print("| backbone | stem | crops | batch | images/s | compute only | ratio |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    is_cpu_time = device.type == "cpu" and arguments.threads == 1 and not arguments.peer
+    clock = time.process_time if is_cpu_time else time.perf_counter
+    print("| backbone | stem | crops | batch | images/s | compute only | ratio | to lightly |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for case in (*CASES, *GPU_CASES) if device.type == "cuda" else CASES:
-        whole, alone = measure(case, arguments.steps, device)
+        whole, alone = measure(case, arguments.steps, device, clock)
+        peer = lightly_rate(case, arguments.steps, arguments.peer) if arguments.peer else None
         backbone, stem, crops, _, batch_size = case
         print(
             f"| {backbone} | {stem} | {crops} | {batch_size} | {whole:.0f} | {alone:.0f} "
-            f"| {whole / alone:.2f} |",
+            f"| {whole / alone:.2f} | {f'{whole / peer:.1f}' if peer else ''} |",
             flush=True,
         )
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-import curate.stages.train
+import curate.stages.swav_run
 from curate import TrainConfig, train
 from curate.errors import InputError, UsageError
 from tests.conftest import picture, save
@@ -56,7 +56,7 @@ def test_names_and_order_of_files_do_not_sway_training(images, workspace, tmp_pa
 
 def test_images_that_do_not_fit_in_memory_give_the_same_model(images, workspace, monkeypatch):
     first = train(images, TrainConfig(**SMALL), workspace=workspace.root)
-    monkeypatch.setattr(curate.stages.train, "_MEMORY_SHARE", 0.0)
+    monkeypatch.setattr(curate.stages.swav_run, "_MEMORY_SHARE", 0.0)
     mapped = train(images, TrainConfig(**SMALL, name="mapped"), workspace=workspace.root)
     assert mapped.loss == first.loss
     assert not list(workspace.pixels.glob(".*"))
