@@ -7,7 +7,7 @@ Vectors = NDArray[np.float32]
 Classes = NDArray[np.int64]
 
 TEMPERATURE = 0.07
-_PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 _INNER_SHARE = 0.2
 _STEPS = 100
 
@@ -73,8 +73,9 @@ def suspicion(similarity: Vectors, neighbor_classes: Classes, classes: Classes) 
 def linear_classes(train: Vectors, train_classes: Classes, test: Vectors, *, seed: int) -> Classes:
     """Return the classes (M,) that a linear classifier gives the test rows.
 
-    Multinomial logistic regression on standardised features, fitted by L-BFGS; the L2 penalty is
-    the best of five on a fifth of the training rows.
+    Multinomial logistic regression on centred features of unit mean variance, fitted by L-BFGS; the
+    L2 penalty is the best of six on a fifth of the training rows. (To give each dimension unit
+    variance would blow up the noise of those that hardly vary.)
 
     Args:
         train: (N, D) float32.
@@ -82,7 +83,8 @@ def linear_classes(train: Vectors, train_classes: Classes, test: Vectors, *, see
         test: (M, D) float32.
         seed: Of the inner split.
     """
-    mean, spread = train.mean(axis=0), train.std(axis=0) + 1e-6
+    mean = train.mean(axis=0)
+    spread = np.float32(np.sqrt(train.var(axis=0).mean()) + 1e-6)
     train, test = (train - mean) / spread, (test - mean) / spread
     is_inner = stratified_split(train_classes, _INNER_SHARE, seed=seed)
     inner = [
