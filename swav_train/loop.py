@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from swav_train.batches import BatchReader
 from swav_train.checkpoint import (
     load_checkpoint,
     load_initial_weights,
@@ -160,10 +160,17 @@ class _Run:
         self.identity = identity
         self.mend = mend
         self.budget_seconds = budget_seconds
-        self.indices, held_out = split_held_out(len(source), seed=config.seed)
-        self.steps_per_epoch = max(1, len(self.indices) // batch_size)
+        indices, held_out = split_held_out(len(source), seed=config.seed)
         device = resolve_device(config.device)
         self.state = new_state(self.config, device)
+        self.batches = BatchReader(
+            source,
+            indices,
+            batch_size=batch_size,
+            seed=config.seed,
+            device=device,
+            share=(rank(), world_size()),
+        )
         precision = resolve_precision(config.precision, device)
         self.views = MultiCrop(self.config, precision=precision)
         self.held_out = HeldOut(source, held_out, self.config, device)
@@ -186,11 +193,11 @@ class _Run:
         self._open(init)
         if on_start is not None and rank() == 0:
             on_start(self._start())
-        with interrupts_between_steps() as interrupt_if_asked:
+        with self.batches, interrupts_between_steps() as interrupt_if_asked:
             try:
                 while (progress := self.progress()) < 1:
                     self._step(progress)
-                    if state.tally.steps == self.steps_per_epoch:
+                    if state.tally.steps == self.batches.steps_per_epoch:
                         self._end_epoch(on_epoch)
                     self._save_if_due()
                     interrupt_if_asked()
@@ -224,7 +231,7 @@ class _Run:
         """Return the share of the training that is done, of steps or of the time budget."""
         self.state.seconds = self._seconds_before + time.monotonic() - self._resumed_at
         if self.budget_seconds is None:
-            return self.state.step / (self.config.epochs * self.steps_per_epoch)
+            return self.state.step / (self.config.epochs * self.batches.steps_per_epoch)
         if self.state.step == 0:
             return 0.0
         return agreed(self.state.seconds / (self.budget_seconds - self._seconds_to_finish()))
@@ -271,13 +278,9 @@ class _Run:
 
     def _step(self, progress: float) -> None:
         state, config = self.state, self.config
-        indices = self._indices()
+        pixels, aspects = self.batches.read(state.epoch, state.tally.steps)
         torch.manual_seed(seed_of(config.seed, "step", state.step, rank()))
-        crops = self.views(
-            self.source.batch(indices).to(state.device),
-            self.source.aspects[indices],
-            generator_of(config.seed, "crops", state.step, rank()),
-        )
+        crops = self.views(pixels, aspects, generator_of(config.seed, "crops", state.step, rank()))
         factor = warmup_cosine(progress, warmup=config.warmup)
         train_step(
             state,
@@ -285,17 +288,8 @@ class _Run:
             learning_rate=config.learning_rate * factor,
             moves_backbone=progress >= config.backbone_freeze,
         )
-        if state.step % 10 == 0 or state.tally.steps == self.steps_per_epoch:
+        if state.step % 10 == 0 or state.tally.steps == self.batches.steps_per_epoch:
             self._refuse_nonsense()
-
-    def _indices(self) -> Tensor:
-        """Return this process's share of the next batch: epochs are permutations of the images."""
-        generator = generator_of(self.config.seed, "order", self.state.epoch)
-        order = self.indices[torch.randperm(len(self.indices), generator=generator)]
-        batch_size = self.config.batch_size
-        begin = self.state.tally.steps * batch_size
-        batch = order[begin : begin + batch_size]
-        return batch.tensor_split(world_size())[rank()]
 
     def _refuse_nonsense(self) -> None:
         if not math.isfinite(total(self.state.tally.loss).item()):
