@@ -1,6 +1,6 @@
 """The line-up: the images that are compared for copies, those of one manifest or of two."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,10 +56,10 @@ class Lineup:
 class Reader:
     """Cached pixels by content hash; exact ones from the source files."""
 
-    def __init__(self, cache: PixelCache, files: Sequence[Path]) -> None:
-        """Read from a cache, and from files, one an image."""
+    def __init__(self, cache: PixelCache, file_of: Callable[[int], Path]) -> None:
+        """Read from a cache, and from the files of the images, by index."""
         self._cache = cache
-        self._files = files
+        self._file_of = file_of
 
     def read(self, content_hashes: Sequence[str]) -> list[Pixels]:
         """Return cached pixels, (h, w, 3) uint8 each."""
@@ -71,7 +71,7 @@ class Reader:
         Raises:
             InputError: A file is gone or has changed.
         """
-        return list(ordered_map(_exact, (self._files[index] for index in indices), ahead=8))
+        return list(ordered_map(_exact, map(self._file_of, indices), ahead=8))
 
 
 def line_up(
@@ -96,7 +96,8 @@ def line_up(
         file_of(source, path.removeprefix(OTHER))
         for source, path in zip(table["source"].to_pylist(), table["path"].to_pylist(), strict=True)
     ]
-    return Lineup(_images(table), files, Reader(PixelCache(workspace.pixels), files))
+    reader = Reader(PixelCache(workspace.pixels), files.__getitem__)
+    return Lineup(images_of(table), files, reader)
 
 
 def _known(manifest: Manifest, workspace: Workspace, progress: Progress) -> pa.Table:
@@ -140,7 +141,9 @@ def _facts(usable: pa.Table, workspace: Workspace, source: str) -> pa.Table | No
     return facts if facts["hash"].equals(usable["hash"]) else None
 
 
-def _images(table: pa.Table) -> Images:
+def images_of(table: pa.Table) -> Images:
+    """Return images from a table of their facts, sorted by path."""
+
     def numbers(name: str, dtype: type) -> NDArray[Any]:
         return np.asarray(table[name].to_numpy(), dtype)
 

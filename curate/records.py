@@ -54,6 +54,13 @@ class KeepPolicy(StrEnum):
     OUTLYING = "outlying"
 
 
+class SearchBy(StrEnum):
+    """What makes an image of the workspace like a picture."""
+
+    FEATURES = "features"
+    COPIES = "copies"
+
+
 class Within(StrEnum):
     """Which images of a group a sample takes first."""
 

@@ -6,7 +6,7 @@ candidate when two of its matches agree on one map: what a match says of scale, 
 must foretell the other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +57,16 @@ class Candidates:
     def take(self, rows: NDArray[np.bool_]) -> "Candidates":
         """Return some of the pairs."""
         return Candidates(a=self.a[rows], b=self.b[rows], way=self.way[rows])
+
+    @property
+    def by_points(self) -> "Candidates":
+        """Return the pairs whose points are to tell how they lie."""
+        return self.take(self.way < BY_FRAME)
+
+    @property
+    def by_frame(self) -> "Candidates":
+        """Return the pairs to lay frame on frame."""
+        return self.take(self.way >= BY_FRAME)
 
     def along(self, rank: Ints) -> "Candidates":
         """Return each pair once, the image of lower rank first, ordered by the ranks.
@@ -126,24 +136,71 @@ def from_points(features: Features, index: PointIndex, before: Ints, rows: Ints)
         rows: (R,) int64, images to pair with each other and with those before.
     """
     image, record = strongest(features, np.concatenate([before, rows]), _STRONG)
+
+    def owner(points: Ints) -> tuple[Ints, Floats]:
+        return image[points], features.records["place"][record[points]]
+
     for block in _blocks(rows):
         _, added = strongest(features, block, _STRONG)
         index.lists.add(index.projected(features, added, mirror=False))
     n_neighbors = _LATER_NEIGHBORS if len(before) else _NEIGHBORS
+    asked = [strongest(features, block, _STRONG) for block in _blocks(rows)]
+    return joined([_voted(features, own, index, owner, n_neighbors) for own in asked])
+
+
+def of_further_points(
+    further: Features, features: Features, index: PointIndex, before: Ints
+) -> Candidates:
+    """Return the pairs of a further image and one in the index in which two strong points agree.
+
+    Args:
+        further: Tables of Q images that are not in the index.
+        features: Tables of all images of the index.
+        index: The points of ``before``, in this order.
+        before: (B,) int64, rows of ``features``.
+
+    Returns:
+        Pairs of a row of ``further`` and one of ``features``.
+    """
+    n_further = len(further.counts)
+    ends = np.cumsum(np.minimum(features.counts[before], _STRONG), dtype=np.int64)
+    starts = ends - np.minimum(features.counts[before], _STRONG)
+
+    def owner(points: Ints) -> tuple[Ints, Floats]:
+        rank = np.searchsorted(ends, points, side="right")
+        record = features.starts[before[rank]] + points - starts[rank]
+        return before[rank] + n_further, features.records["place"][record]
+
+    own = strongest(further, np.arange(n_further), _STRONG)
+    found = _voted(further, own, index, owner, _LATER_NEIGHBORS)
+    return Candidates(a=found.a, b=found.b - n_further, way=found.way)
+
+
+def _voted(
+    features: Features,
+    own: tuple[Ints, Ints],
+    index: PointIndex,
+    owner: Callable[[Ints], tuple[Ints, Floats]],
+    n_neighbors: int,
+) -> Candidates:
+    """Return the pairs that points vote for, upright and mirrored.
+
+    Args:
+        features: Tables of the images that ask.
+        own: Image and record of each point that asks, as `strongest` has them.
+        index: Where the points lie that are asked for.
+        owner: Tells the image of each point of the index, and its place in it.
+        n_neighbors: Points of the index that each point votes for.
+    """
+    image, record = own
     found = []
-    for block in _blocks(rows):
-        own, asked = strongest(features, block, _STRONG)
-        for mirror in (False, True):
-            queries = index.projected(features, asked, mirror=mirror)
-            distances, ids = index.lists.search(queries, n_neighbors)
-            query, slot = np.nonzero((ids >= 0) & (distances < _MAX_DISTANCE))
-            other = ids[query, slot]
-            pairs = (own[query], image[other])
-            places = (
-                features.records["place"][asked][query],
-                features.records["place"][record[other]],
-            )
-            found.append(_Matches.of(pairs, places, mirror=mirror).agreeing())
+    for mirror in (False, True):
+        queries = index.projected(features, record, mirror=mirror)
+        distances, ids = index.lists.search(queries, n_neighbors)
+        query, slot = np.nonzero((ids >= 0) & (distances < _MAX_DISTANCE))
+        other, there = owner(ids[query, slot])
+        here = features.records["place"][record][query]
+        found.append(_Matches.of((image[query], other), (here, there), mirror=mirror).agreeing())
     return joined(found)
 
 
@@ -270,3 +327,33 @@ def from_hashes(hashes: NDArray[np.uint64], is_new: NDArray[np.bool_]) -> Candid
     found = joined(parts)
     apart = found.a != found.b
     return Candidates(a=found.a[apart], b=found.b[apart], way=found.way[apart])
+
+
+def of_further_hashes(further: NDArray[np.uint64], hashes: NDArray[np.uint64]) -> Candidates:
+    """Return the pairs of a further image and a known one with near perceptual hashes.
+
+    Of known images of the very same hash a few are linked.
+
+    Args:
+        further: (Q,) uint64.
+        hashes: (N,) uint64.
+
+    Returns:
+        Pairs of a row of ``further`` and one of ``hashes``.
+    """
+    unique, inverse = np.unique(hashes, return_inverse=True)
+    query, other = hash_neighbors(
+        unique,
+        orientations(further).reshape(-1),
+        radius=_HASH_RADIUS,
+        n_neighbors=_HASH_NEIGHBORS,
+    )
+    by_hash = np.argsort(inverse, kind="stable").astype(np.int64)
+    starts = np.searchsorted(inverse[by_hash], np.arange(len(unique) + 1))
+    parts = []
+    for number in range(_SAME_HASH):
+        rank = starts[other] + number
+        there = rank < starts[other + 1]
+        a, way = query[there] // 8, query[there] % 8 + BY_FRAME
+        parts.append(Candidates(a=a, b=by_hash[rank[there]], way=way))
+    return joined(parts)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from curate.copies.config import DedupConfig
 from curate.copies.exact import protected, same_bytes, same_pixels
+from curate.copies.finished import Finished
 from curate.copies.groups import Links, grouped
 from curate.copies.memory import Memory
 from curate.copies.near import NearCopies
@@ -63,14 +64,18 @@ def find_copies(
         raise ValueError("the rung `semantic` needs vectors")
     if vectors is not None and len(vectors.embeddings) != len(images):
         raise ValueError(f"{len(vectors.embeddings)} vectors for {len(images)} images")
+    with one_thread_an_image(), _folder_of(memory) as folder:
+        search = _Search(images, pixels, config, memory=folder, progress=on_progress or Silent())
+        return search.run(vectors)
+
+
+@contextmanager
+def one_thread_an_image() -> Iterator[None]:
+    """Have OpenCV work in one thread: the work is spread over images, not within one."""
     n_threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # the work is spread over images, not within one
+    cv2.setNumThreads(1)
     try:
-        with _folder_of(memory) as folder:
-            search = _Search(
-                images, pixels, config, memory=folder, progress=on_progress or Silent()
-            )
-            return search.run(vectors)
+        yield
     finally:
         cv2.setNumThreads(n_threads)
 
@@ -108,7 +113,7 @@ class _Search:
         level, n = self._config.level, len(self._images)
         exact = self._exact()
         near = None
-        if level.rank >= Level.NEAR.rank and len(exact.heads) > 1:
+        if level.rank >= Level.NEAR.rank:
             near = self._near(exact, vectors)
         contained = np.zeros(n) if near is None else near.contained
         rank = self._rank(contained)
@@ -154,6 +159,14 @@ class _Search:
             place[heads] = np.arange(len(heads))
             extra = (place[a], place[b])
         verified = near.verified(extra)
+        if vectors is None:
+            Finished.of(
+                self._images.content_hash,
+                exact.twin,
+                judge=verified.judge,
+                probability=verified.probability,
+                seed=self._config.seed,
+            ).write(self._folder)
         contained = np.zeros(len(heads))
 
         def preferred(links: Links) -> Ints:

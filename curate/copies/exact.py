@@ -1,7 +1,7 @@
 """The two upper rungs: same bytes, same pixels. Settled first, so that they cost nothing later."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from curate.copies.indexes import hash_neighbors
 from curate.copies.seals import Seals
-from curate.copies.tables import Images, PixelReader, Pixels
+from curate.copies.tables import Asked, Images, PixelReader, Pixels
 
 Ints = NDArray[np.int64]
 
@@ -53,6 +53,55 @@ def same_pixels(
     for row in suspects:
         answer[row] = first.setdefault(known.seal(images.content_hash[row]), row)
     return np.array([answer[row] for row in rows.tolist()], np.int64)
+
+
+def twins_of(
+    asked: Sequence[Asked],
+    images: Images,
+    pixels: PixelReader,
+    rows: Ints,
+    *,
+    seals: Seals,
+) -> list[tuple[int, int]]:
+    """Return which further images have the pixels of which of ``rows``, as pairs of both.
+
+    Args:
+        asked: Further images, of other bytes than all of ``rows``.
+        images: All images.
+        pixels: Where cached and exact pixels come from.
+        rows: (R,) int64, images whose pixels all differ.
+        seals: What is known from before; what is found out is added.
+    """
+    unique, inverse = np.unique(images.phash[rows], return_inverse=True)
+    by_hash = np.argsort(inverse, kind="stable")
+    starts = np.searchsorted(inverse[by_hash], np.arange(len(unique) + 1))
+    hashes = np.array([one.phash for one in asked], np.uint64)
+    query, other = hash_neighbors(unique, hashes, radius=_HASH_RADIUS, n_neighbors=_NEIGHBORS)
+    found = []
+    for number, one in enumerate(asked):
+        near = [by_hash[starts[o] : starts[o + 1]] for o in other[query == number].tolist()]
+        alike = rows[np.concatenate([by_hash[:0], *near])]
+        fits = (images.width[alike] == one.width) & (images.height[alike] == one.height)
+        found += [(number, row) for row in _twins(one, images, pixels, alike[fits], seals)]
+    return found
+
+
+def _twins(
+    one: Asked, images: Images, pixels: PixelReader, rows: Ints, seals: Seals
+) -> Iterator[int]:
+    """Yield those of ``rows``, images alike in size and hash, that have the very pixels."""
+    colours = _mean_colours(images, pixels, rows, seals)
+    near = (np.abs(colours - cv2.mean(one.pixels)[:3]) < _COLOUR_TOLERANCE).all(axis=1)
+    suspects = rows[near].tolist()
+    if not suspects:
+        return
+    sought = _seal(one.exact())
+    for row in suspects:
+        name = images.content_hash[row]
+        if seals.seal(name) is None:
+            seals.set_seal(name, _seal(pixels.exact([row])[0]))
+        if seals.seal(name) == sought:
+            yield row
 
 
 def _seal(pixels: Pixels) -> bytes:

@@ -99,6 +99,18 @@ class Features:
             records=self.records,
         )
 
+    def and_those_of(self, other: "Features") -> "Features":
+        """Return the features of these images and of others after them, in tables of their own."""
+        _, records = strongest(other, np.arange(len(other.counts)), POINTS)
+        counts = np.concatenate([self.counts, other.counts])
+        _, own = strongest(self, np.arange(len(self.counts)), POINTS)
+        return Features(
+            starts=np.cumsum(counts, dtype=np.int64) - counts,
+            counts=counts,
+            shapes=np.concatenate([self.shapes, other.shapes]),
+            records=np.concatenate([self.records[own], other.records[records]]),
+        )
+
     def tables(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Return places (P, POINTS, 4) and descriptors (P, POINTS, 128) of P images.
 

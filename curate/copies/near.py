@@ -17,13 +17,13 @@ from curate.copies.practice import practised
 from curate.copies.search import Search
 from curate.copies.tables import Images, PixelReader, Pixels
 from curate.copies.verify import (
-    BY_FRAME,
     BY_MIRRORED_POINTS,
     BY_POINTS,
     Findings,
     Verifier,
     best_per_pair,
     joined,
+    without_sure,
 )
 from curate.records import Progress, task
 from curate.threads import ordered_map
@@ -33,7 +33,6 @@ Ints = NDArray[np.int64]
 _BATCH = 32  # images read at a time
 _SHARD = 4096  # images whose points are written at a time
 _PRACTICE = 96  # images of which copies are made: those of the lowest content hashes
-_SURE = 0.99  # pairs more probable by their points are not laid frame on frame as well
 _PRIOR_SPREAD = 0.4  # how far a folder may pull each weight
 _MAX_EXAMPLES = 4000  # candidates of the folder that take part in the fit
 _ROUNDS = 3  # of guessing which candidates are copies, then fitting
@@ -46,12 +45,14 @@ class Verified:
     Attributes:
         findings: Best finding per pair, ordered by (a, b), a < b; rows of R.
         probability: (P,) float64, to be a copy.
+        judge: What the probabilities come from.
         threshold: Least probability that counts.
         notes: What the run should say.
     """
 
     findings: Findings
     probability: NDArray[np.float64]
+    judge: Judge
     threshold: float
     notes: list[str]
 
@@ -113,11 +114,11 @@ class NearCopies:
         search = Search(self._memory.folder, self._memory.points, seed=config.seed)
         with task(self._progress, "looking for likely pairs", None):
             pairs = search.candidates(self._slots)
-        by_points, by_hash = pairs.take(pairs.way < BY_FRAME), pairs.take(pairs.way >= BY_FRAME)
+        by_points, by_hash = pairs.by_points, pairs.by_frame
         notes = [f"{len(by_points)} pairs by points, {len(by_hash)} by hash"]
         with task(self._progress, "laying pairs over each other", len(pairs)):
             parts = [self._found(by_points, told=self._progress.advance)]
-            open_ = self._without(by_hash, parts[0])
+            open_ = by_hash.take(without_sure(by_hash.a, by_hash.b, parts[0]))
             parts.append(self._found(open_, told=self._progress.advance))
         if extra is not None and len(extra[0]):
             parts.append(self._examined(*extra))
@@ -126,13 +127,13 @@ class NearCopies:
         self._judge = self._calibrated(findings)
         best, probability = self._best(findings)
         threshold = config.threshold or threshold_for(probability, config.precision)
-        return Verified(findings=best, probability=probability, threshold=threshold, notes=notes)
-
-    def _without(self, pairs: Candidates, found: Findings) -> Candidates:
-        """Return the pairs that are not beyond doubt already."""
-        sure = found.take(BUILT_IN.probability(found.evidence) > _SURE)
-        n = len(self._hashes)
-        return pairs.take(~np.isin(pairs.a * n + pairs.b, sure.a * n + sure.b))
+        return Verified(
+            findings=best,
+            probability=probability,
+            judge=self._judge,
+            threshold=threshold,
+            notes=notes,
+        )
 
     def _examined(self, a: Ints, b: Ints) -> Findings:
         """Return the findings on given pairs by points, upright and mirrored."""

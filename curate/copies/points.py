@@ -41,16 +41,20 @@ class Extracted:
 class PointStore:
     """Points by content hash. The place of an image in the order of arrival is its slot."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the points on a shelf; damaged ones are dropped, and all that refers to slots."""
+    def __init__(self, folder: Path, *, is_writer: bool = True) -> None:
+        """Open the points on a shelf; damaged ones count as none.
+
+        The writer drops them for good, with all that refers to slots.
+        """
         self._folder = folder
         tables = [read_arrays(path) for path in shards(folder, "points")]
         whole = [table for table in tables if table is not None]
         self._take(whole)
         if len(whole) < len(tables) or _size(self._bin) < self._n_records * RECORD.itemsize:
-            for path in (*folder.glob("*.npz"), *folder.glob("*.faiss"), self._bin):
-                remove(path)
             self._take([])
+            if is_writer:
+                for path in (*folder.glob("*.npz"), *folder.glob("*.faiss"), self._bin):
+                    remove(path)
 
     def __len__(self) -> int:
         return len(self._keys)

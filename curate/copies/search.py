@@ -83,14 +83,9 @@ class Search:
             return nothing
         index = None
         if n_after > len(known):
-            lists = DescriptorIndex.read(self._folder / "search.faiss")
-            if lists is None or len(lists) != int(table["n_points"]):
+            index = _index_of(self._folder, table)
+            if index is None:
                 return nothing
-            index = PointIndex(
-                mean=table["mean"].astype(np.float32),
-                axes=table["axes"].astype(np.float32),
-                lists=lists,
-            )
         pairs = Candidates(
             a=table["a"].astype(np.int64),
             b=table["b"].astype(np.int64),
@@ -139,3 +134,28 @@ class Search:
             n_trained=np.array(searched.n_trained),
             seed=np.array(self._seed),
         )
+
+
+def kept_index(folder: Path) -> tuple[Ints, PointIndex] | None:
+    """Return the slots of the images searched last and where their points lie.
+
+    Returns:
+        (S,) int64 and the index; None if they are not kept, damaged, or being written.
+    """
+    table = read_arrays(folder / "search.npz")
+    index = _index_of(folder, table) if table is not None else None
+    if table is None or index is None:
+        return None
+    return table["slots"].astype(np.int64), index
+
+
+def _index_of(folder: Path, table: dict[str, NDArray[np.generic]]) -> PointIndex | None:
+    """Return the index that belongs to the arrays of a search, if it is there and whole."""
+    lists = DescriptorIndex.read(folder / "search.faiss")
+    if lists is None or len(lists) != int(table["n_points"]):
+        return None
+    return PointIndex(
+        mean=table["mean"].astype(np.float32),
+        axes=table["axes"].astype(np.float32),
+        lists=lists,
+    )

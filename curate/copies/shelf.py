@@ -29,14 +29,17 @@ def open_shelf(folder: Path) -> Path:
 
     The caller is its only writer.
     """
-    owner = folder / "recipe.json"
-    recipe = {"recipe": _recipe()}
-    if _read_json(owner) != recipe:
+    if not is_current(folder):
         remove(folder)
-        write_json(owner, recipe)
+        write_json(folder / "recipe.json", {"recipe": _recipe()})
     for scrap in folder.glob(".*.partial"):
         remove(scrap)
     return folder
+
+
+def is_current(folder: Path) -> bool:
+    """Whether a folder is a shelf made by this very code; nothing is changed."""
+    return _read_json(folder / "recipe.json") == {"recipe": _recipe()}
 
 
 def write_arrays(path: Path, **arrays: NDArray[np.generic]) -> None:

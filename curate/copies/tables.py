@@ -1,6 +1,6 @@
 """What goes into the stage and what comes out of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -48,6 +48,27 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.path)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A further image, whose copies among others are looked for.
+
+    Attributes:
+        content_hash: SHA-256 of the bytes, hex.
+        pixels: (h, w, 3) uint8 RGB, upright, short side at most 256 px.
+        width: px, upright.
+        height: px, upright.
+        phash: From `curate.fingerprint.perceptual_hash`, in [0, 2**64).
+        exact: Gives the image's own pixels, (H, W, 3) uint8 RGB, upright.
+    """
+
+    content_hash: str
+    pixels: Pixels
+    width: int
+    height: int
+    phash: int
+    exact: Callable[[], Pixels]
 
 
 class PixelReader(Protocol):
@@ -105,6 +126,21 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.match)
+
+    def take(self, rows: NDArray[np.integer], *, b: NDArray[np.int64] | None = None) -> "Pairs":
+        """Return some of the rows, with other second images if ``b`` names them."""
+        return Pairs(
+            a=self.a[rows],
+            b=self.b[rows] if b is None else b,
+            match=[self.match[row] for row in rows.tolist()],
+            similarity=self.similarity[rows],
+            mirrored=self.mirrored[rows],
+            rotation=self.rotation[rows],
+            scale=self.scale[rows],
+            box=self.box[rows],
+            inliers=self.inliers[rows],
+            tile_agreement=self.tile_agreement[rows],
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -25,6 +25,7 @@ _BLOCK = 64  # pairs aligned at a time
 _MIN_INLIERS = 4  # an affine map always fits three
 _FEW_INLIERS = 5  # these must be some share of all matches: chance agrees on as many
 _LEAST_SHARE = 0.3
+_SURE = 0.99  # pairs more probable by their points are not laid frame on frame as well
 _DOUBT = (0.01, 0.99)  # pairs judged between these are aligned more finely and measured again
 _CORRELATION = NAMES.index("correlation")
 _AGREEMENT = NAMES.index("agreement")
@@ -106,6 +107,13 @@ def best_per_pair(findings: Findings, judge: Judge) -> tuple[Findings, NDArray[n
     fresh[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1])
     rows = order[fresh]
     return findings.take(rows), probability[rows]
+
+
+def without_sure(a: Ints, b: Ints, found: Findings) -> NDArray[np.bool_]:
+    """Return which of some pairs, (P,) each, are not beyond doubt by their points already."""
+    sure = found.take(BUILT_IN.probability(found.evidence) > _SURE)
+    n = 1 + max(int(part.max(initial=0)) for part in (b, sure.b))
+    return np.asarray(~np.isin(a * n + b, sure.a * n + sure.b), np.bool_)
 
 
 class Verifier:

@@ -1,24 +1,28 @@
-"""Search: the images of a workspace that are nearest to some pictures."""
+"""Search: the images of a workspace that are like some pictures, or copies of them."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from typing import Literal
 
 from curate.contact import Tile, draw_sheet, write_sheet
-from curate.decode import Pixels, Unreadable, decode_file
-from curate.embeddings import Vectors
+from curate.copies.config import DedupConfig
 from curate.errors import InputError, UsageError
-from curate.features import Model, embed_missing, encoder_of, find_model
-from curate.neighbors import search as nearest_rows
-from curate.pixels import PixelCache, squashed
-from curate.records import Progress, Silent, Status
+from curate.lookup.by_copies import ByCopies
+from curate.lookup.by_features import ByFeatures
+from curate.lookup.found import Found, Hits, Placement
+from curate.lookup.images import contents_of
+from curate.lookup.pictures import Picture, read_pictures, wanted_pictures
+from curate.pixels import PixelCache
+from curate.records import Progress, SearchBy, Silent, closest, task
 from curate.workspace import Workspace, find_workspace
+
+__all__ = ["Answer", "Found", "Placement", "SearchConfig", "SearchResult", "search"]
+
+_BATCH = 512  # pictures read and searched at a time, some 0.2 MB each
+_COLUMNS = 11  # tiles in a row of the sheet
+_MOST_ROWS = 300  # of the sheet: a JPEG ends at 65,535 px
+_WHOLE = 0.95  # share of an image beyond which no part of it is outlined
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,14 +30,16 @@ class SearchConfig:
     """What the stage needs to know.
 
     Attributes:
-        k: Images found for each picture, >= 1.
-        model: Name of the model; None takes ``default`` or the only one.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        k: Images found for each picture at most, >= 1.
+        model: By features: name of the model; None takes ``default`` or the only one.
+        device: By features: ``auto``, ``cpu`` or ``cuda``.
+        seed: By copies: as for `curate.dedup`, whose work is used if it had the same seed.
     """
 
     k: int = 20
     model: str | None = None
     device: str = "auto"
+    seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the range.
@@ -46,29 +52,18 @@ class SearchConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """One image that was found.
-
-    Attributes:
-        path: Whole path of the file.
-        similarity: Cosine to the picture.
-    """
-
-    path: str
-    similarity: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """What was found for one picture.
 
     Attributes:
         query: The picture.
-        found: Nearest first; one file for each content.
+        found: Best first; one file for each content. By copies it may be empty.
+        n_more: By copies: copies beyond the ``k`` best.
     """
 
     query: str
     found: list[Found]
+    n_more: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,198 +71,162 @@ class SearchResult:
     """What the stage found.
 
     Attributes:
-        model: Name and weights of the model.
+        by: ``features`` or ``copies``.
+        model: By features: name and weights of the model; else None.
+        threshold: By copies: least probability that counted; else None.
         n_searched: Different images searched.
         answers: One for each picture.
+        unreadable: Pictures of a folder that cannot be read, and why.
         sheet: The contact sheet, or None.
     """
 
-    model: str
+    by: str
+    model: str | None
+    threshold: float | None
     n_searched: int
     answers: list[Answer]
+    unreadable: dict[str, str]
     sheet: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """One picture that is looked for.
-
-    Attributes:
-        name: As it was asked for.
-        pixels: (h, w, 3) uint8.
-        vector: (D,) float32, unit.
-        content: Hash of the image of the workspace that it is, which is not found again; or None.
-    """
-
-    name: str
-    pixels: Pixels
-    vector: Vectors
-    content: str | None
-
-
-def search(
+def search(  # noqa: PLR0913 - one question, several places for the answer
     queries: Sequence[Path | str] = (),
     config: SearchConfig | None = None,
     *,
+    by: SearchBy | Literal["features", "copies"] = SearchBy.FEATURES,
     like: Sequence[str] = (),
     sheet: Path | str | None = None,
     workspace: Path | None = None,
     progress: Progress | None = None,
 ) -> SearchResult:
-    """Find the images of the workspace that are nearest to some pictures, by the model's features.
+    """Find the images of the workspace that are like some pictures, or copies of them.
+
+    >>> curate.search(["holiday.jpg"], by="copies").answers[0].found  # doctest: +SKIP
 
     Args:
-        queries: Image files, which need not be of the workspace.
+        queries: Image files, which need not be of the workspace, or folders of them.
         config: The stage's settings.
-        like: Images of the workspace, by their paths in the manifest; the others most like them
-            are found.
+        by: ``features``: nearest first by what the model sees, which always finds something.
+            ``copies``: only images of equal bytes, equal pixels, or on which the picture can be
+            laid, also mirrored, cropped or encoded again, with the probability and how it lies on
+            them. No model is needed. What `curate.dedup` found out about the images is used; if
+            it has not looked at them all, this is done first.
+        like: Images of the workspace, by their paths in the manifest; others are found.
         sheet: A contact sheet to write: each picture, then what was found.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Hears how it gets on.
 
     Raises:
-        InputError: A picture cannot be read, or the workspace has no images or no model.
-        UsageError: No picture is named, or the workspace has no image of that path.
+        InputError: A picture cannot be read, a folder has none, the workspace has no images, or,
+            by features, no model.
+        UsageError: No picture is named, the workspace has no image of that path, or ``by`` is
+            none of the two.
+        ResourceError: The workspace is to be written, and the lock is held or the disk is full.
     """
     config = config or SearchConfig()
+    progress = progress or Silent()
+    way = _way(by)
     if not queries and not like:
-        raise UsageError("no picture is named", hint="name image files, or a path with --like")
-    space = find_workspace(workspace)
-    model = find_model(space, config.model)
-    pictures = [_picture(Path(query)) for query in queries]
-    contents = _contents_of(space, like)
-    table = _distinct_images(space)
-    hashes = table["hash"].to_pylist()
-    vectors = _vectors(space, model, hashes, config, progress or Silent())
-    row_of = {content: row for row, content in enumerate(hashes)}
-    known = [row_of.get(_content(Path(query)), -1) for query in queries]
-    unknown = [pixels for pixels, row in zip(pictures, known, strict=True) if row < 0]
-    encoded = iter(_encoded(model, unknown, config.device))
-    asked = [
-        _Query(str(query), pixels, vectors[row] if row >= 0 else next(encoded), None)
-        for query, pixels, row in zip(queries, pictures, known, strict=True)
-    ] + [
-        _Query(path, pixels, vectors[row_of[content]], content)
-        for path, content, pixels in zip(
-            like, contents, PixelCache(space.pixels).read(contents), strict=True
+        raise UsageError(
+            "no picture is named", hint="name image files or a folder, or a path with --like"
         )
-    ]
-    answers = _answers(asked, vectors, table, config.k)
-    if sheet is not None:
-        _draw(Path(sheet), asked, answers, PixelCache(space.pixels))
+    space = find_workspace(workspace)
+    wanted = wanted_pictures(queries, like, contents_of(space, like))
+    look = _look(space, way, config, progress)
+    cache = PixelCache(space.pixels)
+    answers: list[Answer] = []
+    unreadable: dict[str, str] = {}
+    drawing = _Drawing(cache) if sheet is not None else None
+    told = progress if len(wanted) > _BATCH else Silent()
+    with task(told, "looking for pictures", len(wanted)):
+        for start in range(0, len(wanted), _BATCH):
+            batch = wanted[start : start + _BATCH]
+            pictures, reasons = read_pictures(batch, cache)
+            hits = look.hits(pictures, config.k)
+            answers += map(_answer, pictures, hits)
+            unreadable |= reasons
+            if drawing is not None:
+                drawing.add(pictures, hits)
+            told.advance(len(batch))
+    if sheet is not None and drawing is not None:
+        drawing.write(Path(sheet), progress)
     return SearchResult(
-        model=model.identity,
-        n_searched=len(hashes),
-        answers=[answer for answer, _ in answers],
+        by=way.value,
+        model=look.model,
+        threshold=look.threshold,
+        n_searched=look.n_searched,
+        answers=answers,
+        unreadable=unreadable,
         sheet=str(sheet) if sheet is not None else None,
     )
 
 
-def _answers(
-    asked: list[_Query], vectors: Vectors, table: pa.Table, k: int
-) -> list[tuple[Answer, list[str]]]:
-    """Return what was found for each query, and the contents of it."""
-    n_wanted = min(k + 1, len(table))  # one more, in case a query finds itself
-    similarity, rows = nearest_rows(vectors, np.stack([one.vector for one in asked]), n_wanted)
-    places = table.select(["source", "path", "hash"])
-    answers = []
-    for query, own, cosines in zip(asked, rows, similarity, strict=True):
-        near = places.take(pa.array(own)).to_pylist()
-        found = [
-            (
-                Found(path=f"{one['source']}/{one['path']}", similarity=round(float(c), 4)),
-                one["hash"],
+def _way(by: str) -> SearchBy:
+    """Return what is searched by.
+
+    Raises:
+        UsageError: There is no such way.
+    """
+    ways = [way.value for way in SearchBy]
+    if by not in ways:
+        raise UsageError(
+            f"cannot search by {by!r}{closest(by, ways)}", hint=f"search by {' or '.join(ways)}"
+        )
+    return SearchBy(by)
+
+
+def _look(
+    space: Workspace, way: SearchBy, config: SearchConfig, progress: Progress
+) -> ByFeatures | ByCopies:
+    """Return what finds images.
+
+    Raises:
+        InputError: The workspace has no images, or there is no model.
+    """
+    if way is SearchBy.COPIES:
+        return ByCopies(space, DedupConfig(seed=config.seed), progress)
+    if not space.models():
+        raise InputError(
+            f"{space.root} has no trained model",
+            hint="train one with `curate train IMAGES`; copies need none: add --by copies",
+        )
+    return ByFeatures(space, model=config.model, device=config.device, progress=progress)
+
+
+def _answer(picture: Picture, hits: Hits) -> Answer:
+    return Answer(query=picture.name, found=hits.found, n_more=hits.n_more)
+
+
+class _Drawing:
+    """The contact sheet: each picture, then what was found for it."""
+
+    def __init__(self, cache: PixelCache) -> None:
+        self._cache = cache
+        self._groups: list[list[Tile]] = []
+        self._n_rows = self._n_pictures = 0
+
+    def add(self, pictures: Sequence[Picture], hits: Sequence[Hits]) -> None:
+        """Draw further pictures, as long as there is room."""
+        for picture, hit in zip(pictures, hits, strict=True):
+            self._n_pictures += 1
+            self._n_rows += 1 + len(hit.found) // _COLUMNS
+            if self._n_rows <= _MOST_ROWS:
+                self._groups.append(self._tiles(picture, hit))
+
+    def _tiles(self, picture: Picture, hit: Hits) -> list[Tile]:
+        tiles = [Tile(picture.pixels, (Path(picture.name).name, "query"), is_marked=True)]
+        pixels = self._cache.read(hit.contents)
+        for one, own in zip(hit.found, pixels, strict=True):
+            what = f"{one.match} {one.similarity:.3f}" if one.match else f"{one.similarity:.3f}"
+            part = one.placement if one.placement and one.placement.covers < _WHOLE else None
+            box = part.box if part else None
+            tiles.append(Tile(own, (Path(one.path).name, what), box=box))
+        return tiles
+
+    def write(self, path: Path, progress: Progress) -> None:
+        """Write the sheet, and say if it does not show all pictures."""
+        write_sheet(path, draw_sheet(self._groups, columns=_COLUMNS))
+        if len(self._groups) < self._n_pictures:
+            progress.note(
+                f"the sheet shows the first {len(self._groups):,} of {self._n_pictures:,} pictures"
             )
-            for one, c in zip(near, cosines, strict=True)
-            if one["hash"] != query.content
-        ][:k]
-        answer = Answer(query=query.name, found=[one for one, _ in found])
-        answers.append((answer, [content for _, content in found]))
-    return answers
-
-
-def _draw(
-    path: Path, asked: list[_Query], answers: list[tuple[Answer, list[str]]], cache: PixelCache
-) -> None:
-    groups = [
-        [Tile(query.pixels, (Path(query.name).name, "query"), is_marked=True)]
-        + [
-            Tile(pixels, (Path(one.path).name, f"{one.similarity:.3f}"))
-            for pixels, one in zip(cache.read(contents), answer.found, strict=True)
-        ]
-        for query, (answer, contents) in zip(asked, answers, strict=True)
-    ]
-    write_sheet(path, draw_sheet(groups, columns=11))
-
-
-def _contents_of(space: Workspace, paths: Sequence[str]) -> list[str]:
-    """Return the content hashes of images of the workspace, by path; of two, the newest source's.
-
-    Raises:
-        UsageError: One is not there, or could not be read.
-    """
-    if not paths or not space.catalogue.is_file():
-        return []
-    table = pq.read_table(
-        space.catalogue,
-        columns=["source", "path", "hash"],
-        filters=[("path", "in", list(paths)), ("status", "=", Status.OK.value)],
-    )
-    sources = space.facts()["sources"]
-    found = sorted(table.to_pylist(), key=lambda row: sources.index(row["source"]))
-    content_of = {row["path"]: row["hash"] for row in found}
-    for path in paths:
-        if path not in content_of:
-            raise UsageError(
-                f"the workspace has no readable image {path!r}",
-                hint="name a path as the manifest has it, or an image file without --like",
-            )
-    return [content_of[path] for path in paths]
-
-
-def _content(path: Path) -> str:
-    """Return a file's content hash: what the workspace holds need not be embedded again."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _picture(path: Path) -> Pixels:
-    """Return a picture's pixels.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    found = decode_file(path)
-    if isinstance(found, Unreadable):
-        raise InputError(f"{path} cannot be read: {found.reason}", hint="name an image file")
-    return found.pixels
-
-
-def _distinct_images(space: Workspace) -> pa.Table:
-    """Return source, path and hash of each different readable content of the catalogue.
-
-    Raises:
-        InputError: There is none.
-    """
-    if not space.catalogue.is_file():
-        raise InputError(f"{space.root} has no images", hint="start with `curate train IMAGES`")
-    table = pq.read_table(space.catalogue, columns=["source", "path", "hash", "status"])
-    table = table.filter(pc.equal(table["status"], Status.OK.value))
-    _, first = np.unique(np.array(table["hash"].to_pylist()), return_index=True)
-    return table.take(pa.array(np.sort(first)))
-
-
-def _vectors(
-    space: Workspace, model: Model, hashes: list[str], config: SearchConfig, progress: Progress
-) -> Vectors:
-    with space.writing():
-        done = embed_missing(space, model, hashes, device=config.device, progress=progress)
-    return done.store.load(hashes).embeddings
-
-
-def _encoded(model: Model, pictures: list[Pixels], device: str) -> Vectors:
-    """Return the embeddings of pictures, (N, D); without pictures no network is loaded."""
-    if not pictures:
-        return np.empty((0, 0), np.float32)
-    encoder = encoder_of(model, device)
-    squares = [squashed(pixels, encoder.image_size).transpose(2, 0, 1) for pixels in pictures]
-    return np.asarray(encoder.encode(np.stack(squares)).embeddings, np.float32)

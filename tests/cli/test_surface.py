@@ -23,7 +23,7 @@ PROMISED = {
     "diff": "",
     "merge": "--out --on --columns",
     "sheet": "--where --by --limit --out",
-    "search": "-k --like --sheet",
+    "search": "--by -k --like --sheet",
     "probe": "--test --by --neighbors --held-out",
     "info": "--clusters",
 }

@@ -2,7 +2,14 @@ import cv2
 import numpy as np
 import pytest
 
-from curate.copies.candidates import PointIndex, from_hashes, from_points, joined
+from curate.copies.candidates import (
+    PointIndex,
+    from_hashes,
+    from_points,
+    joined,
+    of_further_hashes,
+    of_further_points,
+)
 from curate.copies.features import Features, working_copy
 from curate.copies.verify import BY_FRAME, BY_MIRRORED_POINTS, BY_POINTS
 from curate.fingerprint import perceptual_hash
@@ -41,6 +48,20 @@ def test_images_that_come_later_are_paired_with_those_before(views):
     assert {(3, 12, BY_POINTS), (5, 13, BY_MIRRORED_POINTS)} <= found
 
 
+def test_a_further_image_has_the_candidates_it_would_have_if_it_came_later(views):
+    features = Features.of([working_copy(pixels) for pixels in views])
+    rows = np.arange(len(views))
+    before, later = rows[:12], rows[12:]
+    index = PointIndex.trained(features, before, seed=0)
+    from_points(features, index, before[:0], before)
+    further = Features.of([working_copy(pixels) for pixels in views[12:]])
+    known = features.take(before)
+    found = of_further_points(further, known, index, before)
+    assert {(0, 3, BY_POINTS), (1, 5, BY_MIRRORED_POINTS)} <= pairs_of(found)
+    came = pairs_of(from_points(features, index, before, later))
+    assert {(a + 12, b, way) for a, b, way in pairs_of(found)} <= came
+
+
 def test_no_points_make_no_index():
     blank = [np.full((64, 64, 3), value, np.uint8) for value in (0, 100, 200)]
     features = Features.of([working_copy(pixels) for pixels in blank])
@@ -58,6 +79,8 @@ def test_turned_images_are_found_by_hash_whichever_comes_later(scene, version, i
     hashes = np.array([perceptual_hash(image) for image in pictures], np.uint64)
     found = from_hashes(hashes, np.array(is_new)).along(np.arange(3))
     assert (1, 2, BY_FRAME + version) in pairs_of(found)
+    further = of_further_hashes(hashes[1:2], hashes[[2, 0]])
+    assert (0, 0, BY_FRAME + version) in pairs_of(further)
     assert set(found.a.tolist()) == {1}
 
 
