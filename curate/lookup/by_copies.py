@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.copies.config import DedupConfig
 from curate.copies.engine import find_copies
@@ -41,21 +41,11 @@ class ByCopies:
             ResourceError: The images are to be searched, and the lock is held or the disk full.
         """
         table = distinct_images(space, _FACTS)
-        whole = np.array(
-            [
-                f"{source}/{path}"
-                for source, path in zip(
-                    table["source"].to_pylist(), table["path"].to_pylist(), strict=True
-                )
-            ],
-            object,
-        )
-        order = np.argsort(whole, kind="stable")
-        table = table.take(pa.array(order))
+        whole = pc.binary_join_element_wise(table["source"], table["path"], "/")
+        table = table.append_column("whole", whole).sort_by("whole")
         sources, paths = table["source"], table["path"]
-        self._images: Images = images_of(
-            table.drop_columns("path").append_column("path", [whole[order]])
-        )
+        place = table.schema.get_field_index("path")
+        self._images: Images = images_of(table.set_column(place, "path", table["whole"]))
         self._reader = Reader(
             PixelCache(space.pixels),
             lambda row: file_of(sources[row].as_py(), paths[row].as_py()),
