@@ -65,13 +65,13 @@ class TarShards:
 class ParquetShards:
     """Rows of a manifest, each with a column ``image`` of the file's bytes and path."""
 
-    def __init__(self, folder: Path, table: pa.Table) -> None:
-        """Write below a folder that is there; images come in the order of the table's rows."""
+    def __init__(self, folder: Path) -> None:
+        """Write below a folder that is there."""
         self._folder = folder
-        self._table = table.replace_schema_metadata(None)
         self._writer: pq.ParquetWriter | None = None
-        self._waiting: list[dict[str, object]] = []
-        self._bytes = self._shards = self._rows = 0
+        self._rows: list[pa.RecordBatch] = []
+        self._images: list[dict[str, object]] = []
+        self._bytes = self._shards = 0
 
     def __enter__(self) -> Self:
         return self
@@ -87,18 +87,19 @@ class ParquetShards:
         if self._writer is not None:
             self._writer.close()
 
-    def add(self, name: Path, blob: bytes) -> None:
-        """Add the image of the next row."""
-        self._waiting.append({"bytes": blob, "path": name.as_posix()})
+    def add(self, row: pa.RecordBatch, name: Path, blob: bytes) -> None:
+        """Add a row and its image."""
+        self._rows.append(row)
+        self._images.append({"bytes": blob, "path": name.as_posix()})
         self._bytes += len(blob)
-        if len(self._waiting) >= _ROW_GROUP:
+        if len(self._images) >= _ROW_GROUP:
             self._flush()
 
     def _flush(self) -> None:
-        if not self._waiting:
+        if not self._images:
             return
-        rows = self._table.slice(self._rows, len(self._waiting))
-        rows = rows.append_column("image", pa.array(self._waiting, IMAGE))
+        rows = pa.Table.from_batches(self._rows).replace_schema_metadata(None).combine_chunks()
+        rows = rows.append_column("image", pa.array(self._images, IMAGE))
         if self._writer is None or self._bytes >= SHARD_BYTES:
             if self._writer is not None:
                 self._writer.close()
@@ -106,5 +107,4 @@ class ParquetShards:
             self._writer, self._bytes = pq.ParquetWriter(path, rows.schema), 0
             self._shards += 1
         self._writer.write_table(rows)
-        self._rows += len(self._waiting)
-        self._waiting = []
+        self._rows, self._images = [], []

@@ -16,7 +16,7 @@ from curate.decode import Pixels, Unreadable, decode_file
 from curate.errors import InputError
 from curate.manifest import Manifest
 from curate.pixels import PixelCache
-from curate.records import Progress, Status
+from curate.records import Progress
 from curate.scan import scan
 from curate.sources import file_of
 from curate.threads import ordered_map
@@ -107,8 +107,7 @@ def _known(manifest: Manifest, workspace: Workspace, progress: Progress) -> pa.T
         InputError: There are none, or the manifest is older than its images.
     """
     names = ["path", "hash", "bytes", "width", "height", "format", "sharpness"]
-    is_ok = pc.equal(manifest.table["status"], Status.OK.value)
-    usable = manifest.table.filter(is_ok).select(names)
+    usable = manifest.rows.read(names).filter(pa.array(manifest.is_readable()))
     if len(usable) == 0:
         raise InputError(
             "the manifest has no readable image",

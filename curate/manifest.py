@@ -6,17 +6,21 @@ named ``.csv`` holds the same as text, with the footer in a JSON file beside it.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from curate.errors import InputError, UsageError, first_line
-from curate.files import replacing, writable
+from curate.errors import InputError, UsageError
+from curate.files import writable
+from curate.joins import differs, partners
+from curate.parquet import ParquetRows, write_parquet
 from curate.records import Status
+from curate.rows import FilledRows, Rows, TakenRows
 from curate.spreadsheets import TEXTS, companion, is_csv, read_csv, write_csv
 from curate.version import __version__
 
@@ -74,16 +78,16 @@ KNOWN_TYPES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
-    """A manifest in memory.
+    """A manifest whose columns are read when they are asked for.
 
     Attributes:
-        table: One row per image, sorted by ``path``.
+        rows: One row per image, sorted by ``path``.
         source: Absolute folder that ``path`` is relative to.
         model: Name and weights hash of the model whose features it holds, or None.
         stages: What each stage was asked for, by stage name.
     """
 
-    table: pa.Table
+    rows: Rows
     source: str
     model: str | None = None
     stages: Mapping[str, Any] = field(default_factory=dict)
@@ -91,28 +95,29 @@ class Manifest:
     @property
     def n_unreadable(self) -> int:
         """How many rows cannot be used."""
-        return len(self.table) - int(
-            pc.sum(pc.equal(self.table["status"], Status.OK.value)).as_py()
-        )
+        return len(self.rows) - int(self.is_readable().sum())
 
-    def with_columns(
-        self, columns: pa.Table, *, stage: str, config: Mapping[str, Any]
-    ) -> "Manifest":
+    def is_readable(self) -> NDArray[np.bool_]:
+        """Return which rows can be used, (N,)."""
+        status = self.rows.read(["status"])["status"]
+        return np.asarray(pc.equal(status, Status.OK.value).to_numpy(), bool)
+
+    def with_columns(self, columns: Rows, *, stage: str, config: Mapping[str, Any]) -> "Manifest":
         """Return this manifest with a stage's columns filled, others kept in their place."""
-        table = self.table
-        for column in columns.schema:
-            place = table.schema.get_field_index(column.name)
-            values = columns[column.name]
-            if place < 0:
-                table = table.append_column(column, values)
-            else:
-                table = table.set_column(place, column, values)
-        return Manifest(
-            table=table,
-            source=self.source,
-            model=self.model,
+        return replace(
+            self,
+            rows=FilledRows(self.rows, columns),
             stages={**self.stages, stage: dict(config)},
         )
+
+    def check(self, name: str, *, hint: str) -> None:
+        """Check that there is a column.
+
+        Raises:
+            UsageError: There is none of that name.
+        """
+        if name not in self.rows.schema.names:
+            raise UsageError(f"the manifest has no column {name!r}", hint=hint)
 
     def column(self, name: str, *, hint: str) -> pa.ChunkedArray:
         """Return a column by name.
@@ -120,15 +125,17 @@ class Manifest:
         Raises:
             UsageError: There is no such column.
         """
-        if name not in self.table.column_names:
-            raise UsageError(f"the manifest has no column {name!r}", hint=hint)
-        return self.table[name]
+        self.check(name, hint=hint)
+        return self.rows.read([name])[name]
 
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a manifest, as CSV where its name says so; it appears whole or not at all.
 
+    It may be the file that the manifest was read from: rows are written as they are read.
+
     Raises:
+        InputError: The rows cannot be read.
         UsageError: A column has no form in CSV.
         ResourceError: The disk is full or the place cannot be written.
     """
@@ -139,22 +146,19 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
         "stages": manifest.stages,
     }
     if is_csv(path):
-        write_csv(manifest.table, path, footer)
+        write_csv(manifest.rows, path, footer)
         return
     others = {
         key: value
-        for key, value in (manifest.table.schema.metadata or {}).items()
+        for key, value in (manifest.rows.schema.metadata or {}).items()
         if key != FOOTER_KEY
     }
-    table = manifest.table.combine_chunks().replace_schema_metadata(
-        {**others, FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()}
-    )
-    with replacing(path) as scratch:
-        pq.write_table(table, scratch, compression="zstd")
+    told = {**others, FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()}
+    write_parquet(manifest.rows, path, told)
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest.
+    """Open a manifest; of a Parquet file only the footer is read.
 
     Raises:
         InputError: There is no such file, or it is not a manifest that curate wrote.
@@ -163,8 +167,8 @@ def read_manifest(path: Path) -> Manifest:
         raise InputError(
             f"no manifest at {path}", hint="write one with `curate cluster --out M.parquet`"
         )
-    table, facts = read_csv(path, KNOWN_TYPES) if is_csv(path) else _read_parquet(path)
-    missing = [name for name in ("path", "hash", "status") if name not in table.column_names]
+    rows, facts = read_csv(path, KNOWN_TYPES) if is_csv(path) else _read_parquet(path)
+    missing = [name for name in ("path", "hash", "status") if name not in rows.schema.names]
     if missing:
         raise InputError(f"{path} is not a manifest: it lacks {', '.join(missing)}", hint=_HINT)
     if "source" not in facts and is_csv(path):
@@ -176,25 +180,22 @@ def read_manifest(path: Path) -> Manifest:
     if "source" not in facts:
         raise InputError(f"{path} is not a manifest: its footer does not name curate", hint=_HINT)
     return Manifest(
-        table=table,
+        rows=rows,
         source=facts["source"],
         model=facts.get("model"),
         stages=facts.get("stages", {}),
     )
 
 
-def _read_parquet(path: Path) -> tuple[pa.Table, dict[str, Any]]:
-    """Return a Parquet file and what its footer tells; nothing if curate did not write it.
+def _read_parquet(path: Path) -> tuple[Rows, dict[str, Any]]:
+    """Return the rows of a Parquet file and what its footer tells of the manifest, if anything.
 
     Raises:
         InputError: It is no Parquet file.
     """
-    try:
-        table = pq.read_table(path, partitioning=None)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is not a manifest: {first_line(error)}", hint=_HINT) from None
-    footer = (table.schema.metadata or {}).get(FOOTER_KEY)
-    return table, dict(json.loads(footer)) if footer is not None else {}
+    rows = ParquetRows(path, problem="is not a manifest", hint=_HINT)
+    footer = (rows.schema.metadata or {}).get(FOOTER_KEY)
+    return rows, dict(json.loads(footer)) if footer is not None else {}
 
 
 def check_overwritable(path: Path) -> None:
@@ -213,23 +214,14 @@ def carry_over(fresh: Manifest, old: Manifest) -> Manifest:
     """Return ``fresh`` with the columns only ``old`` has, where path and hash agree."""
     if fresh.source != old.source:
         return fresh
-    extra = [name for name in old.table.column_names if name not in fresh.table.column_names]
+    extra = [column for column in old.rows.schema if column.name not in fresh.rows.schema.names]
     if not extra:
         return fresh
-    row_of = {
-        key: row
-        for row, key in enumerate(
-            zip(old.table["path"].to_pylist(), old.table["hash"].to_pylist(), strict=True)
-        )
-    }
-    keys = zip(fresh.table["path"].to_pylist(), fresh.table["hash"].to_pylist(), strict=True)
-    rows = pa.array([row_of.get(key) for key in keys], pa.int64())
-    table = fresh.table
-    for name in extra:
-        table = table.append_column(old.table.schema.field(name), old.table[name].take(rows))
-    return Manifest(
-        table=table,
-        source=fresh.source,
-        model=fresh.model,
+    numbers = partners(fresh.rows, old.rows, on="path")
+    found = TakenRows(old.rows, [old.rows.schema.field("hash")], numbers)
+    numbers = np.where(differs(fresh.rows, found, "hash"), -1, numbers)
+    return replace(
+        fresh,
+        rows=FilledRows(fresh.rows, TakenRows(old.rows, extra, numbers)),
         stages={**old.stages, **fresh.stages},
     )

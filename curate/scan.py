@@ -24,6 +24,7 @@ from curate.manifest import SCAN_COLUMNS, Manifest
 from curate.pixels import FACTS, NOTHING, Packed, ShardWriter, pack, read_facts
 from curate.quality import Measures, issues_of, measure
 from curate.records import Labels, Progress, Status, task
+from curate.rows import HeldRows
 from curate.sources import SourceFile, file_of, list_images
 from curate.threads import ordered_map
 from curate.workspace import Workspace
@@ -106,7 +107,9 @@ class Scan:
         known = {name: self.table[name] for name in SCAN_COLUMNS.names if name not in derived}
         columns = known | derived
         return Manifest(
-            table=pa.table([columns[name] for name in SCAN_COLUMNS.names], schema=SCAN_COLUMNS),
+            rows=HeldRows(
+                pa.table([columns[name] for name in SCAN_COLUMNS.names], schema=SCAN_COLUMNS)
+            ),
             source=str(self.source),
             stages={"scan": {"labels": labels.value}},
         )

@@ -16,6 +16,7 @@ import pyarrow.csv
 
 from curate.errors import InputError, UsageError, first_line
 from curate.files import replacing
+from curate.rows import HeldRows, Rows
 
 SEPARATOR = ";"
 
@@ -30,11 +31,11 @@ def companion(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def write_csv(table: pa.Table, path: Path, facts: Mapping[str, Any]) -> None:
-    """Write a table and its companion, each whole or not at all.
+def write_csv(rows: Rows, path: Path, facts: Mapping[str, Any]) -> None:
+    """Write rows batch by batch, and the companion, each whole or not at all.
 
     Args:
-        table: Columns of numbers, text, times, truths and lists of text.
+        rows: Columns of numbers, text, times, truths and lists of text.
         path: The CSV file.
         facts: What the companion tells besides the types.
 
@@ -42,17 +43,21 @@ def write_csv(table: pa.Table, path: Path, facts: Mapping[str, Any]) -> None:
         UsageError: A column cannot be written as text.
         ResourceError: The disk is full or the place cannot be written.
     """
-    types = {field.name: _name(field) for field in table.schema}
-    flat = pa.table({name: _joined(table[name]) for name in table.column_names})
-    with replacing(companion(path)) as scratch:
+    types = {field.name: _name(field) for field in rows.schema}
+    flat = pa.schema(
+        [(f.name, pa.string() if pa.types.is_list(f.type) else f.type) for f in rows.schema]
+    )
+    with replacing(companion(path)) as beside, replacing(path) as scratch:
         told = {**facts, "columns": types}
-        scratch.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
-    with replacing(path) as scratch:
-        pyarrow.csv.write_csv(flat, scratch)
+        beside.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
+        with pyarrow.csv.CSVWriter(scratch, flat) as writer:
+            for batch in rows.batches(flat.names):
+                columns = [_joined(column) for column in batch.columns]
+                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=flat))
 
 
-def read_csv(path: Path, types: Mapping[str, pa.DataType]) -> tuple[pa.Table, dict[str, Any]]:
-    """Return a CSV file as a table, and what its companion tells; nothing if there is none.
+def read_csv(path: Path, types: Mapping[str, pa.DataType]) -> tuple[Rows, dict[str, Any]]:
+    """Return a CSV file's rows, held in memory, and what its companion tells, if there is one.
 
     Args:
         path: The CSV file.
@@ -79,7 +84,7 @@ def read_csv(path: Path, types: Mapping[str, pa.DataType]) -> tuple[pa.Table, di
             f"{path} cannot be read: {first_line(error)}",
             hint="name a CSV file with a line of column names, and its .json if it has one",
         ) from None
-    return _typed(table, known), facts
+    return HeldRows(_typed(table, known)), facts
 
 
 def _typed(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
@@ -92,7 +97,7 @@ def _typed(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
     return table
 
 
-def _joined(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _joined(column: pa.Array) -> pa.Array:
     if pa.types.is_list(column.type):
         return pc.binary_join(column, SEPARATOR)
     return column

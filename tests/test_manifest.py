@@ -11,6 +11,7 @@ from curate.manifest import (
     read_manifest,
     write_manifest,
 )
+from curate.rows import HeldRows
 
 
 def manifest(paths=("a.jpg", "b.jpg"), *, hashes=("aa", "bb"), **columns):
@@ -21,13 +22,13 @@ def manifest(paths=("a.jpg", "b.jpg"), *, hashes=("aa", "bb"), **columns):
     table = pa.Table.from_pylist(rows, schema=SCAN_COLUMNS)
     for name, values in columns.items():
         table = table.append_column(name, [values])
-    return Manifest(table=table, source="/images", model="default@1", stages={"scan": {}})
+    return Manifest(rows=HeldRows(table), source="/images", model="default@1", stages={"scan": {}})
 
 
 def test_a_manifest_comes_back_as_it_was(tmp_path):
     write_manifest(manifest(mine=["x", "y"]), tmp_path / "m.parquet")
     back = read_manifest(tmp_path / "m.parquet")
-    assert back.table.to_pylist() == manifest(mine=["x", "y"]).table.to_pylist()
+    assert back.rows.read().to_pylist() == manifest(mine=["x", "y"]).rows.read().to_pylist()
     assert (back.source, back.model, back.stages) == ("/images", "default@1", {"scan": {}})
 
 
@@ -39,31 +40,31 @@ def test_the_same_manifest_is_the_same_bytes(tmp_path):
 
 def test_a_stage_fills_its_columns_and_keeps_the_others():
     filled = manifest(mine=["x", "y"]).with_columns(
-        pa.table({"cluster": [1, 2]}), stage="cluster", config={"clusters": 2}
+        HeldRows(pa.table({"cluster": [1, 2]})), stage="cluster", config={"clusters": 2}
     )
-    again = filled.with_columns(pa.table({"cluster": [3, 4]}), stage="cluster", config={})
-    assert again.table["mine"].to_pylist() == ["x", "y"]
-    assert again.table["cluster"].to_pylist() == [3, 4]
-    assert again.table.column_names.count("cluster") == 1
+    again = filled.with_columns(HeldRows(pa.table({"cluster": [3, 4]})), stage="cluster", config={})
+    assert again.rows.read()["mine"].to_pylist() == ["x", "y"]
+    assert again.rows.read()["cluster"].to_pylist() == [3, 4]
+    assert again.rows.read().column_names.count("cluster") == 1
     assert again.stages == {"scan": {}, "cluster": {}}
 
 
 def test_foreign_footer_metadata_is_kept(tmp_path):
-    table = manifest().table.replace_schema_metadata({b"theirs": b"1"})
-    write_manifest(Manifest(table=table, source="/images"), tmp_path / "m.parquet")
+    table = manifest().rows.read().replace_schema_metadata({b"theirs": b"1"})
+    write_manifest(Manifest(rows=HeldRows(table), source="/images"), tmp_path / "m.parquet")
     assert pq.read_schema(tmp_path / "m.parquet").metadata[b"theirs"] == b"1"
 
 
 def test_columns_of_an_older_manifest_follow_their_rows():
     old = manifest(("a.jpg", "b.jpg", "gone.jpg"), hashes=("aa", "old", "cc"), mine=["x", "y", "z"])
     fresh = carry_over(manifest(), old)
-    assert fresh.table["mine"].to_pylist() == ["x", None]
+    assert fresh.rows.read()["mine"].to_pylist() == ["x", None]
 
 
 def test_columns_of_another_source_do_not_follow():
     old = manifest(mine=["x", "y"])
-    other = Manifest(table=old.table, source="/elsewhere")
-    assert "mine" not in carry_over(manifest(), other).table.column_names
+    other = Manifest(rows=old.rows, source="/elsewhere")
+    assert "mine" not in carry_over(manifest(), other).rows.schema.names
 
 
 @pytest.mark.parametrize("content", [b"no parquet", b""])
@@ -94,14 +95,16 @@ def test_a_column_that_is_not_there_is_the_users_mistake():
 
 
 def test_a_csv_manifest_comes_back_as_it_was(tmp_path):
-    table = manifest(mine=["007", ""]).table
+    table = manifest(mine=["007", ""]).rows.read()
     place = table.schema.get_field_index("issues")
     table = table.set_column(place, SCAN_COLUMNS.field("issues"), [[["dark", "blurry"], []]])
-    before = Manifest(table=table, source="/images", model="default@1", stages={"scan": {}})
+    before = Manifest(
+        rows=HeldRows(table), source="/images", model="default@1", stages={"scan": {}}
+    )
     write_manifest(before, tmp_path / "m.csv")
     back = read_manifest(tmp_path / "m.csv")
-    assert back.table.to_pylist() == before.table.to_pylist()
-    assert [f.type for f in back.table.schema] == [f.type for f in table.schema]
+    assert back.rows.read().to_pylist() == before.rows.read().to_pylist()
+    assert [f.type for f in back.rows.read().schema] == [f.type for f in table.schema]
     assert (back.source, back.model, back.stages) == ("/images", "default@1", {"scan": {}})
 
 

@@ -152,10 +152,10 @@ def test_labels_are_folder_names_where_asked_for(images, workspace):
     labels = dict(
         zip(
             found.table["path"].to_pylist(),
-            found.manifest(Labels.FOLDER).table["label"].to_pylist(),
+            found.manifest(Labels.FOLDER).rows.read()["label"].to_pylist(),
             strict=True,
         )
     )
     assert labels["red/000.png"] == "red"
     assert labels["broken.jpg"] is None
-    assert found.manifest(Labels.NONE).table["label"].null_count == 28
+    assert found.manifest(Labels.NONE).rows.read()["label"].null_count == 28

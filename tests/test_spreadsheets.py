@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from curate.errors import InputError, UsageError
+from curate.rows import HeldRows
 from curate.spreadsheets import TEXTS, companion, read_csv, write_csv
 
 
@@ -22,8 +23,9 @@ def odd_table():
 
 
 def test_a_table_comes_back_as_it_was(tmp_path):
-    write_csv(odd_table(), tmp_path / "t.csv", {"source": "/images"})
-    back, facts = read_csv(tmp_path / "t.csv", {})
+    write_csv(HeldRows(odd_table()), tmp_path / "t.csv", {"source": "/images"})
+    rows, facts = read_csv(tmp_path / "t.csv", {})
+    back = rows.read()
     assert back.schema.equals(odd_table().schema)
     assert back.to_pylist() == odd_table().to_pylist()
     assert facts == {"source": "/images"}
@@ -32,21 +34,22 @@ def test_a_table_comes_back_as_it_was(tmp_path):
 def test_lists_are_joined_so_that_others_can_read_them(tmp_path):
     import pandas as pd
 
-    write_csv(odd_table(), tmp_path / "t.csv", {})
+    write_csv(HeldRows(odd_table()), tmp_path / "t.csv", {})
     assert pd.read_csv(tmp_path / "t.csv")["issues"].tolist()[0] == "dark;blurry"
 
 
 def test_without_a_companion_known_columns_have_their_types_and_others_are_guessed(tmp_path):
-    write_csv(odd_table(), tmp_path / "t.csv", {})
+    write_csv(HeldRows(odd_table()), tmp_path / "t.csv", {})
     companion(tmp_path / "t.csv").unlink()
-    back, facts = read_csv(tmp_path / "t.csv", {"issues": TEXTS, "share": pa.float32()})
+    rows, facts = read_csv(tmp_path / "t.csv", {"issues": TEXTS, "share": pa.float32()})
+    back = rows.read()
     assert back["issues"].to_pylist() == odd_table()["issues"].to_pylist()
     assert (back["share"].type, back["number"].type, facts) == (pa.float32(), pa.int64(), {})
 
 
 def test_files_that_cannot_be_read_or_written_say_why(tmp_path):
     with pytest.raises(UsageError, match="cannot be written as CSV"):
-        write_csv(pa.table({"pair": [{"a": 1}]}), tmp_path / "t.csv", {})
+        write_csv(HeldRows(pa.table({"pair": [{"a": 1}]})), tmp_path / "t.csv", {})
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "t.csv").write_text("number\nfour\n")
     companion(tmp_path / "t.csv").write_text(json.dumps({"columns": {"number": "int32"}}))

@@ -23,7 +23,8 @@ from curate.manifest import (
 )
 from curate.neighbors import Neighbors, list_centroids, nearest
 from curate.nesting import Grain, fit, nested_groups, smoothed
-from curate.records import Assign, Labels, Progress, Silent, Status
+from curate.records import Assign, Labels, Progress, Silent
+from curate.rows import FilledRows, HeldRows
 from curate.scan import Scan, scan
 from curate.strangeness import strangeness
 from curate.workspace import find_workspace
@@ -159,7 +160,7 @@ def cluster(
         manifest=str(out),
         source=str(found.source),
         model=model.identity,
-        n_images=len(manifest.table),
+        n_images=len(manifest.rows),
         n_unreadable=found.n_unreadable,
         n_embedded=done.n_embedded,
         n_clusters=n_clusters,
@@ -280,9 +281,8 @@ def _with_suspects(
         contents: (N,) int64, content of each readable row.
         neighbors: Of the M contents.
     """
-    labels = manifest.table["label"]
-    is_ok = pc.equal(manifest.table["status"], Status.OK.value)
-    own = labels.filter(is_ok)
+    is_ok = manifest.is_readable()
+    own = manifest.rows.read(["label"])["label"].filter(pa.array(is_ok))
     codes = pc.dictionary_encode(own.fill_null("")).combine_chunks().indices.to_numpy()
     of_content = np.zeros(int(contents.max()) + 1, np.int64)
     of_content[contents[::-1]] = codes[::-1]
@@ -291,10 +291,10 @@ def _with_suspects(
     classes = of_content[neighbors.index][contents]
     doubt = suspicion(neighbors.similarity[contents], classes, np.asarray(codes, np.int64))
     known = own.is_valid().to_numpy()
-    places = pa.array(np.cumsum(is_ok.to_numpy()) - 1, pa.int64(), mask=~is_ok.to_numpy())
+    places = pa.array(np.cumsum(is_ok) - 1, pa.int64(), mask=~is_ok)
     column = pa.array(doubt, pa.float32(), mask=~known).take(places)
-    table = manifest.table.append_column("label_suspect", column)
-    return replace(manifest, table=table)
+    columns = HeldRows(pa.table({"label_suspect": column}))
+    return replace(manifest, rows=FilledRows(manifest.rows, columns))
 
 
 def _facts(table: pa.Table) -> NDArray[np.float32]:
@@ -338,6 +338,5 @@ def _manifest(
     for level, cluster_of in groups.levels.items():
         column = pa.array(cluster_of, pa.int32()).take(readable)
         table = table.append_column(f"cluster_{level}", column)
-    scanned = found.manifest(config.labels)
-    named = Manifest(table=scanned.table, source=scanned.source, model=model, stages=scanned.stages)
-    return named.with_columns(table, stage="cluster", config=asdict(config))
+    named = replace(found.manifest(config.labels), model=model)
+    return named.with_columns(HeldRows(table), stage="cluster", config=asdict(config))

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from curate.copies.config import DedupConfig
 from curate.copies.engine import find_copies
 from curate.copies.outcome import Rung, columns_of, pair_table, rungs_of, write_sheets
-from curate.copies.tables import Vectors
+from curate.copies.tables import Copies, Vectors
 from curate.features import embed_missing, find_model, nearest_prototype, prototypes_of
 from curate.files import replacing, writable
 from curate.lineup import OTHER, Lineup, line_up
@@ -21,6 +22,7 @@ from curate.manifest import (
     write_manifest,
 )
 from curate.records import Labels, Level, Progress, Silent
+from curate.rows import HeldRows, Rows
 from curate.scan import scan
 from curate.workspace import Workspace, find_workspace
 
@@ -119,7 +121,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         is_counted = ~is_other
         if other is not None:
             is_counted &= (copies.duplicate_of >= 0) & is_other[copies.duplicate_of]
-        columns = columns_of(lineup, copies, manifest.table["path"], is_counted=is_counted)
+        columns = _columns(manifest, lineup, copies, is_counted)
         write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
         went = is_counted & ~copies.keep
         n_drawn = 0
@@ -171,6 +173,13 @@ def _other(path: Path, space: Workspace, progress: Progress) -> Manifest:
     found = scan(path, space, progress)
     found.readable()
     return found.manifest(Labels.NONE)
+
+
+def _columns(
+    manifest: Manifest, lineup: Lineup, copies: Copies, is_counted: NDArray[np.bool_]
+) -> Rows:
+    paths = manifest.rows.read(["path"])["path"]
+    return HeldRows(columns_of(lineup, copies, paths, is_counted=is_counted))
 
 
 def _vectors(

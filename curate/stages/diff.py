@@ -8,7 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.joins import differs, partners
 from curate.manifest import read_manifest
+from curate.rows import Rows, TakenRows
 
 TOLD = ("cluster", "group", "keep", "selected", "split", "label")
 
@@ -44,16 +46,15 @@ def diff(before: Path | str, after: Path | str) -> DiffResult:
     Raises:
         InputError: A manifest cannot be used.
     """
-    old, new = read_manifest(Path(before)).table, read_manifest(Path(after)).table
-    origin = pc.index_in(_strings(new, "path"), value_set=_strings(old, "path"))
-    in_both = np.asarray(origin.is_valid())
-    rows = np.flatnonzero(in_both)
-    old_rows = origin.drop_null().to_numpy()
-    is_same = ~_differs(old["hash"].take(pa.array(old_rows)), new["hash"].take(pa.array(rows)))
+    old, new = read_manifest(Path(before)).rows, read_manifest(Path(after)).rows
+    origin = partners(new, old, on="path")
+    rows = np.flatnonzero(origin >= 0)
+    old_rows = origin[rows]
+    is_same = ~differs(_some(old, old_rows), _some(new, rows), "hash")
     is_gone = np.ones(len(old), bool)
     is_gone[old_rows] = False
-    came, went = np.flatnonzero(~in_both), np.flatnonzero(is_gone)
-    moved = _moved(_strings(old, "hash"), went, _strings(new, "hash"), came)
+    came, went = np.flatnonzero(origin < 0), np.flatnonzero(is_gone)
+    moved = _moved(old, went, new, came)
     return DiffResult(
         before=str(before),
         after=str(after),
@@ -62,58 +63,49 @@ def diff(before: Path | str, after: Path | str) -> DiffResult:
         moved=list(zip(_paths(old, moved[0]), _paths(new, moved[1]), strict=True)),
         changed=_paths(new, rows[~is_same]),
         n_same=int(is_same.sum()),
-        columns=_column_changes(
-            old.take(pa.array(old_rows[is_same])), new.take(pa.array(rows[is_same]))
-        ),
+        columns=_column_changes(_some(old, old_rows[is_same]), _some(new, rows[is_same])),
     )
 
 
-def _strings(table: pa.Table, name: str) -> pa.Array:
-    return table[name].combine_chunks()
+def _some(rows: Rows, numbers: NDArray[np.int64]) -> Rows:
+    return TakenRows(rows, list(rows.schema), numbers)
 
 
-def _paths(table: pa.Table, rows: NDArray[np.int64]) -> list[str]:
-    return list(table["path"].take(pa.array(rows)).to_pylist())
+def _paths(rows: Rows, numbers: NDArray[np.int64]) -> list[str]:
+    return list(rows.take(["path"], numbers)["path"].to_pylist())
 
 
 def _moved(
-    old_hash: pa.Array, went: NDArray[np.int64], new_hash: pa.Array, came: NDArray[np.int64]
+    old: Rows, went: NDArray[np.int64], new: Rows, came: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return rows, before and after, of contents that lie elsewhere; of several, the first."""
-    gone, there = old_hash.take(pa.array(went)), new_hash.take(pa.array(came))
-    partner = pc.index_in(there, value_set=gone, skip_nulls=True)
-    found = np.flatnonzero(np.asarray(partner.is_valid()))
-    origin, first = np.unique(partner.drop_null().to_numpy(), return_index=True)
+    partner = partners(_some(new, came), _some(old, went), on="hash")
+    found = np.flatnonzero(partner >= 0)
+    origin, first = np.unique(partner[found], return_index=True)
     order = np.argsort(first, kind="stable")
     return went[origin[order]], came[found[first[order]]]
 
 
-def _column_changes(old: pa.Table, new: pa.Table) -> dict[str, int]:
+def _column_changes(old: Rows, new: Rows) -> dict[str, int]:
     """Count values that differ; groups and clusters count by who is in them, not by number."""
     found = {}
     for name in TOLD:
-        if name in old.column_names and name in new.column_names:
-            compare = _company_differs if name in ("cluster", "group") else _differs
-            found[name] = int(compare(old[name], new[name]).sum())
+        if name in old.schema.names and name in new.schema.names:
+            compare = _company_differs if name in ("cluster", "group") else differs
+            found[name] = int(compare(old, new, name).sum())
     return found
 
 
-def _differs(before: pa.ChunkedArray, after: pa.ChunkedArray) -> NDArray[np.bool_]:
-    """Return where two columns differ; what is missing equals what is missing."""
-    if before.type != after.type:
-        before, after = pc.cast(before, pa.string()), pc.cast(after, pa.string())
-    one_missing = pc.not_equal(before.is_null(), after.is_null())
-    return np.asarray(pc.coalesce(pc.not_equal(before, after), one_missing), bool)
-
-
-def _company_differs(before: pa.ChunkedArray, after: pa.ChunkedArray) -> NDArray[np.bool_]:
+def _company_differs(old: Rows, new: Rows, name: str) -> NDArray[np.bool_]:
     """Return which rows share their number with other rows before than after."""
+    before, after = old.read([name])[name], new.read([name])[name]
     a, b = _codes(before), _codes(after)
     pair, both = np.unique(a * (b.max(initial=0) + 1) + b, return_inverse=True)
     n_together = np.bincount(both, minlength=len(pair))[both]
     is_alike = (n_together == np.bincount(a)[a]) & (n_together == np.bincount(b)[b])
-    is_missing = np.asarray(before.is_null()) | np.asarray(after.is_null())
-    return np.where(is_missing, _differs(before.is_null(), after.is_null()), ~is_alike)
+    was_missing, is_missing = np.asarray(before.is_null()), np.asarray(after.is_null())
+    has_changed = np.where(was_missing | is_missing, was_missing != is_missing, ~is_alike)
+    return np.asarray(has_changed, bool)
 
 
 def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:

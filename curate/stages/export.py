@@ -2,20 +2,23 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-import pyarrow as pa
+import numpy as np
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from curate.archives import ParquetShards, TarShards
 from curate.errors import InputError, UsageError
 from curate.files import disk_errors, remove
+from curate.layouts import check_layout, places, values
 from curate.listings import DATA, CocoListing, FiftyOneListing
 from curate.manifest import Manifest, read_manifest
-from curate.records import ExportAs, Layout, Progress, Silent, Status, task
-from curate.sources import file_of, unescape
+from curate.records import ExportAs, Layout, Progress, Silent, task
+from curate.rows import Rows, TakenRows
+from curate.sources import file_of
 from curate.where import matching
 
 LIST = "images.txt"
@@ -78,34 +81,34 @@ def export(
     read = read_manifest(Path(manifest))
     folder = Path(to).absolute()
     _check_folder(folder, Path(read.source))
-    table = read.table.filter(_is_wanted(read, config))
-    names = _names(table, config.layout)
-    if config.form is ExportAs.FIFTYONE:
-        names = _apart(names, by_stem=True)
+    chosen = np.flatnonzero(_is_wanted(read, config))
+    wanted = TakenRows(read.rows, list(read.rows.schema), chosen)
+    check_layout(wanted, config.layout)
     scratch = folder.with_name(f".{folder.name}.partial")
     with disk_errors(folder):
         try:
             remove(scratch)
             scratch.mkdir(parents=True)
-            with task(progress or Silent(), "export", len(table)):
-                items = _items(read.source, table, names, progress or Silent())
-                _fill(scratch, table, items, config.form)
+            with task(progress or Silent(), "export", len(wanted)):
+                _fill(scratch, _Images(read.source, wanted, config, progress or Silent()))
             if folder.exists():
                 folder.rmdir()
             scratch.rename(folder)
         finally:
             remove(scratch)
-    return ExportResult(folder=str(to), form=config.form.value, n_images=len(table))
+    return ExportResult(folder=str(to), form=config.form.value, n_images=len(wanted))
 
 
-def _is_wanted(manifest: Manifest, config: ExportConfig) -> pa.ChunkedArray:
-    table = manifest.table
-    usable = pc.equal(table["status"], Status.OK.value)
+def _is_wanted(manifest: Manifest, config: ExportConfig) -> NDArray[np.bool_]:
+    usable = manifest.is_readable()
     if config.where is not None:
-        return pc.and_(usable, pa.array(matching(table, config.where)))
-    for column in ("selected", "keep"):
-        if column in table.column_names:
-            return pc.and_(usable, pc.fill_null(table[column], fill_value=False))
+        usable &= matching(manifest.rows, config.where)
+        return usable
+    for name in ("selected", "keep"):
+        if name in manifest.rows.schema.names:
+            column = pc.fill_null(manifest.rows.read([name])[name], fill_value=False)
+            usable &= np.asarray(column.to_numpy(), bool)
+            return usable
     return usable
 
 
@@ -126,144 +129,99 @@ def _check_folder(folder: Path, source: Path) -> None:
         )
 
 
-def _names(table: pa.Table, layout: Layout) -> list[Path]:
-    """Return where each image goes below the folder; no two in one place.
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """The images to take out, which are looked at one after the other.
 
-    Raises:
-        InputError: A path of the manifest would leave the folder.
-        UsageError: The layout needs a column that is not there.
+    Attributes:
+        source: Folder that their paths are relative to.
+        rows: Their rows of the manifest.
+        config: How they are taken out.
+        progress: Hears how it gets on.
     """
-    paths = [_inside(path) for path in table["path"].to_pylist()]
-    match layout:
-        case Layout.TREE:
-            return paths
-        case Layout.FLAT:
-            return _apart([Path(path.name) for path in paths])
-        case Layout.SPLIT_LABEL:
-            folders = [
-                Path(*(_inside(str(part or "none")) for part in row))
-                for row in zip(*(_column(table, name) for name in ("split", "label")), strict=True)
-            ]
-            joined = [folder / path.name for folder, path in zip(folders, paths, strict=True)]
-            return _apart(joined)
+
+    source: str
+    rows: Rows
+    config: ExportConfig
+    progress: Progress
+
+    def files(self) -> Iterator[Path]:
+        """Yield the file of each image.
+
+        Raises:
+            InputError: One is gone.
+        """
+        for path in values(self.rows, "path"):
+            origin = file_of(self.source, path)
+            if not origin.is_file():
+                raise InputError(
+                    f"{origin} is gone since the manifest was written",
+                    hint="write the manifest again with `curate cluster` or `curate dedup`",
+                )
+            yield origin
+            self.progress.advance()
+
+    def items(self) -> Iterator[tuple[Path, Path]]:
+        """Yield the file of each image and its place below the folder."""
+        is_ending_ignored = self.config.form is ExportAs.FIFTYONE
+        names = places(self.rows, self.config.layout, is_ending_ignored=is_ending_ignored)
+        return zip(self.files(), names, strict=True)
 
 
-def _column(table: pa.Table, name: str) -> list[str | None]:
-    """Return a column's values.
-
-    Raises:
-        UsageError: There is no such column.
-    """
-    if name not in table.column_names:
-        raise UsageError(
-            f"the manifest has no column {name!r}, which the layout needs",
-            hint="run `curate split` and `curate cluster --labels folder` first",
-        )
-    return list(table[name].to_pylist())
-
-
-def _apart(paths: Sequence[Path], *, by_stem: bool = False) -> list[Path]:
-    """Return paths with a number before the ending where one was given out before.
-
-    Args:
-        paths: Paths below the folder.
-        by_stem: Whether paths that differ in their endings only count as one.
-    """
-    used: set[Path] = set()
-    last: dict[Path, int] = {}
-    apart = []
-    for path in paths:
-        other, number = path, last.get(path, 1)
-        while (key := other.with_suffix("") if by_stem else other) in used:
-            number += 1
-            other = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        last[path] = number
-        used.add(key)
-        apart.append(other)
-    return apart
-
-
-def _inside(path: str) -> Path:
-    """Return a manifest's path as one that stays in the folder it is joined to.
-
-    Raises:
-        InputError: It would leave it.
-    """
-    name = os.fsdecode(unescape(path))
-    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-        raise InputError(
-            f"the manifest's path {path!r} leads out of the folder",
-            hint="a manifest that curate wrote has none such; check where this one comes from",
-        )
-    return Path(name)
-
-
-def _items(
-    source: str, table: pa.Table, names: list[Path], progress: Progress
-) -> Iterator[tuple[Path, Path]]:
-    """Yield the file of each image and its place below the folder.
-
-    Raises:
-        InputError: A file is gone.
-    """
-    for path, name in zip(table["path"].to_pylist(), names, strict=True):
-        origin = file_of(source, path)
-        if not origin.is_file():
-            raise InputError(
-                f"{origin} is gone since the manifest was written",
-                hint="write the manifest again with `curate cluster` or `curate dedup`",
-            )
-        yield origin, name
-        progress.advance()
-
-
-def _fill(
-    folder: Path, table: pa.Table, items: Iterator[tuple[Path, Path]], form: ExportAs
-) -> None:
-    match form:
+def _fill(folder: Path, images: _Images) -> None:
+    match images.config.form:
         case ExportAs.LIST:
             with (folder / LIST).open("wb") as file:
-                file.writelines(os.fsencode(origin) + b"\n" for origin, _ in items)
+                file.writelines(os.fsencode(origin) + b"\n" for origin in images.files())
         case ExportAs.TAR:
-            _fill_tars(folder, table, items)
+            _fill_tars(folder, images)
         case ExportAs.PARQUET:
-            _fill_parquet(folder, table, items)
+            _fill_parquet(folder, images)
         case ExportAs.COCO:
-            _fill_coco(folder, table, items)
+            _fill_coco(folder, images)
         case ExportAs.FIFTYONE:
-            _fill_fiftyone(folder, table, items)
-        case ExportAs.SYMLINK | ExportAs.HARDLINK | ExportAs.COPY:
-            for origin, name in items:
+            _fill_fiftyone(folder, images)
+        case ExportAs.SYMLINK | ExportAs.HARDLINK | ExportAs.COPY as form:
+            for origin, name in images.items():
                 _put(origin, folder / name, form)
 
 
-def _fill_tars(folder: Path, table: pa.Table, items: Iterator[tuple[Path, Path]]) -> None:
+def _fill_tars(folder: Path, images: _Images) -> None:
     with TarShards(folder) as shards:
-        for label, (origin, name) in zip(table["label"].to_pylist(), items, strict=True):
+        for label, (origin, name) in zip(_labels(images), images.items(), strict=True):
             shards.add(name, origin.read_bytes(), label)
 
 
-def _fill_parquet(folder: Path, table: pa.Table, items: Iterator[tuple[Path, Path]]) -> None:
-    with ParquetShards(folder, table) as rows:
-        for origin, name in items:
-            rows.add(name, origin.read_bytes())
+def _fill_parquet(folder: Path, images: _Images) -> None:
+    items = images.items()
+    with ParquetShards(folder) as shards:
+        for batch in images.rows.batches(images.rows.schema.names):
+            for row in range(len(batch)):
+                origin, name = next(items)
+                shards.add(batch.slice(row, 1), name, origin.read_bytes())
 
 
-def _fill_coco(folder: Path, table: pa.Table, items: Iterator[tuple[Path, Path]]) -> None:
-    labels = table["label"].to_pylist()
-    sizes = zip(table["width"].to_pylist(), table["height"].to_pylist(), strict=True)
-    categories = sorted({label for label in labels if label is not None})
+def _fill_coco(folder: Path, images: _Images) -> None:
+    labels = pc.unique(images.rows.read(["label"])["label"]).to_pylist()
+    categories = sorted(label for label in labels if label is not None)
+    sizes = zip(*(values(images.rows, name) for name in ("width", "height")), strict=True)
     with CocoListing(folder, categories) as listing:
-        for label, (width, height), (origin, name) in zip(labels, sizes, items, strict=True):
+        for label, (width, height), (origin, name) in zip(
+            _labels(images), sizes, images.items(), strict=True
+        ):
             listing.add(name, width=width, height=height, label=label)
             _put(origin, folder / DATA / name, ExportAs.SYMLINK)
 
 
-def _fill_fiftyone(folder: Path, table: pa.Table, items: Iterator[tuple[Path, Path]]) -> None:
+def _fill_fiftyone(folder: Path, images: _Images) -> None:
     with FiftyOneListing(folder) as listing:
-        for label, (origin, name) in zip(table["label"].to_pylist(), items, strict=True):
+        for label, (origin, name) in zip(_labels(images), images.items(), strict=True):
             listing.add(name, label=label)
             _put(origin, folder / DATA / name, ExportAs.SYMLINK)
+
+
+def _labels(images: _Images) -> Iterator[str | None]:
+    return values(images.rows, "label")
 
 
 def _put(origin: Path, target: Path, form: ExportAs) -> None:

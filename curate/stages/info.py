@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -131,14 +132,18 @@ def _clusters(manifest: Manifest) -> list[ClusterInfo]:
     Raises:
         UsageError: It has none.
     """
-    names = ("cluster", "cluster_similarity", "medoid", "path")
+    names = ("cluster", "cluster_similarity", "medoid")
     hint = "write it with `curate cluster --out M.parquet`"
-    columns = {name: manifest.column(name, hint=hint) for name in names}
-    table = pa.table(columns).filter(pc.is_valid(columns["cluster"]))
-    grouped = table.group_by("cluster", use_threads=False).aggregate(
-        [("cluster", "count"), ("cluster_similarity", "mean")]
+    table = pa.table({name: manifest.column(name, hint=hint) for name in names})
+    is_in_one = pc.is_valid(table["cluster"])
+    grouped = (
+        table.select(["cluster", "cluster_similarity"])
+        .filter(is_in_one)
+        .group_by("cluster", use_threads=False)
+        .aggregate([("cluster", "count"), ("cluster_similarity", "mean")])
     )
-    medoid = table.filter(table["medoid"]).select(["cluster", "path"])
+    is_medoid = pc.fill_null(pc.and_(is_in_one, table["medoid"]), fill_value=False)
+    medoid = manifest.rows.take(["cluster", "path"], np.flatnonzero(is_medoid.to_numpy()))
     joined = grouped.join(medoid, "cluster").sort_by(
         [("cluster_count", "descending"), ("cluster", "ascending")]
     )

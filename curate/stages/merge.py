@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from curate.errors import InputError, UsageError, first_line
+from curate.errors import InputError, UsageError
+from curate.joins import partners, possible_twins
 from curate.manifest import KNOWN_TYPES, read_manifest, write_manifest
+from curate.parquet import ParquetRows
+from curate.rows import Rows, TakenRows
 from curate.spreadsheets import is_csv, read_csv
 
 SCANNED = frozenset({"path", "hash", "bytes", "width", "height", "format", "status", "reason"})
@@ -55,35 +58,40 @@ def merge(
         UsageError: A column is not there.
     """
     left, right = read_manifest(Path(manifest)), _read_table(Path(other))
-    keys = left.column(on, hint="choose a column of both with --on")
+    left.check(on, hint="choose a column of both with --on")
+    there = right.schema.names
     for name in (on, *columns):
-        if name not in right.column_names:
-            raise UsageError(
-                f"{other} has no column {name!r}", hint=f"it has: {', '.join(right.column_names)}"
-            )
-    values = pc.cast(right[on], keys.type)
-    if pc.count_distinct(values).as_py() != len(values):
+        if name not in there:
+            raise UsageError(f"{other} has no column {name!r}", hint=f"it has: {', '.join(there)}")
+    if _is_ambiguous(right, on, left.rows.schema.field(on).type):
         raise InputError(
             f"{other} has several rows with one {on}",
             hint="leave one row each, or use another --on",
         )
-    rows = pc.index_in(keys, value_set=values.combine_chunks())
-    taken = columns or tuple(n for n in right.column_names if n != on and n not in SCANNED)
-    joined = pa.table({name: right[name].take(rows) for name in taken})
+    numbers = partners(left.rows, right, on=on)
+    taken = columns or tuple(n for n in there if n != on and n not in SCANNED)
+    fields = [pa.field(name, right.schema.field(name).type) for name in taken]
+    joined = TakenRows(right, fields, numbers)
     filled = left.with_columns(joined, stage="merge", config={"on": on, "columns": list(taken)})
     write_manifest(filled, Path(out))
-    n_matched = len(rows) - rows.null_count
+    found = numbers[numbers >= 0]
     return MergeResult(
         manifest=str(out),
         columns=list(taken),
-        n_matched=n_matched,
-        n_rows=len(rows),
-        n_unused=len(right) - pc.count_distinct(rows.drop_null()).as_py(),
+        n_matched=len(found),
+        n_rows=len(numbers),
+        n_unused=len(right) - len(np.unique(found)),
     )
 
 
-def _read_table(path: Path) -> pa.Table:
-    """Return a Parquet or CSV file.
+def _is_ambiguous(rows: Rows, on: str, kind: pa.DataType) -> bool:
+    """Return whether two rows share a value, cast to a type, or one has none."""
+    suspects = rows.take([on], possible_twins(rows, on, kind))[on]
+    return bool(pc.count_distinct(pc.cast(suspects, kind)).as_py() != len(suspects))
+
+
+def _read_table(path: Path) -> Rows:
+    """Return the rows of a Parquet or CSV file.
 
     Raises:
         InputError: It is neither.
@@ -92,10 +100,5 @@ def _read_table(path: Path) -> pa.Table:
         raise InputError(f"no file at {path}", hint="name a manifest, a Parquet or a CSV file")
     if is_csv(path):
         return read_csv(path, KNOWN_TYPES)[0]
-    try:
-        return pq.read_table(path, partitioning=None)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read: {first_line(error)}",
-            hint="name a manifest, a Parquet or a CSV file",
-        ) from None
+    hint = "name a manifest, a Parquet or a CSV file"
+    return ParquetRows(path, problem="cannot be read", hint=hint)

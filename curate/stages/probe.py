@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -13,7 +14,7 @@ from curate.errors import InputError, UsageError
 from curate.features import embed_missing, model_of
 from curate.manifest import Manifest, read_manifest
 from curate.neighbors import search
-from curate.records import Progress, Silent, Status
+from curate.records import Progress, Silent
 from curate.scan import scan
 from curate.workspace import Workspace, find_workspace
 
@@ -148,17 +149,15 @@ def _labelled(
 ) -> tuple[NDArray[np.str_], Vectors]:
     """Return labels and embeddings of the readable images that have a label."""
     hint = "choose a column of the manifest with --by"
-    known = pc.and_(
-        pc.equal(manifest.table["status"], Status.OK.value),
-        pc.is_valid(manifest.column(config.by, hint=hint)),
-    )
-    table = manifest.table.filter(known)
-    hashes = table["hash"].to_pylist()
+    values = manifest.column(config.by, hint=hint)
+    known = np.flatnonzero(manifest.is_readable() & values.is_valid().to_numpy())
+    hashes = manifest.rows.take(["hash"], known)["hash"].to_pylist()
     model = model_of(space, manifest.model)
     with space.writing():
         scan(Path(manifest.source), space, progress)
         done = embed_missing(space, model, hashes, device=config.device, progress=progress)
-    labels = np.array(pc.cast(table[config.by], "string").to_pylist(), dtype=np.str_)
+    own = pc.cast(values.take(pa.array(known)), "string")
+    labels = np.array(own.to_pylist(), dtype=np.str_)
     return labels, done.store.load(hashes).embeddings
 
 

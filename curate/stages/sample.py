@@ -12,7 +12,8 @@ from curate.balance import proportional, water_fill
 from curate.embeddings import EmbeddingStore, Vectors
 from curate.errors import UsageError
 from curate.manifest import SAMPLE_COLUMNS, Manifest, read_manifest, write_manifest
-from curate.records import Progress, Silent, Status, Within, task
+from curate.records import Progress, Silent, Within, task
+from curate.rows import HeldRows
 from curate.spread import farthest_first
 from curate.spreadsheets import SEPARATOR
 from curate.where import matching
@@ -102,7 +103,7 @@ def sample(
         UsageError: The column or the size cannot be used.
     """
     source = read_manifest(Path(manifest))
-    available = np.flatnonzero(_is_available(source.table, config))
+    available = np.flatnonzero(_is_available(source, config))
     if config.size > len(available):
         raise UsageError(
             f"{config.size} images asked for, {len(available)} can be drawn",
@@ -115,11 +116,11 @@ def sample(
         source, available, group, config, find_workspace(workspace).root, progress or Silent()
     )
     taken = rank < quotas[group]
-    selected = np.zeros(len(source.table), bool)
+    selected = np.zeros(len(source.rows), bool)
     selected[available[taken]] = True
-    weight = np.zeros(len(source.table), np.float32)
+    weight = np.zeros(len(source.rows), np.float32)
     weight[available[taken]] = (sizes * shares.odds / np.maximum(quotas, 1))[group[taken]]
-    columns = pa.table([pa.array(selected), pa.array(weight)], schema=SAMPLE_COLUMNS)
+    columns = HeldRows(pa.table([pa.array(selected), pa.array(weight)], schema=SAMPLE_COLUMNS))
     out = Path(out)
     write_manifest(source.with_columns(columns, stage="sample", config=asdict(config)), out)
     return SampleResult(
@@ -132,16 +133,16 @@ def sample(
     )
 
 
-def _is_available(table: pa.Table, config: SampleConfig) -> NDArray[np.bool_]:
+def _is_available(manifest: Manifest, config: SampleConfig) -> NDArray[np.bool_]:
     """Return which rows are readable, no duplicates, and asked for."""
-    usable = pc.equal(table["status"], Status.OK.value)
-    if "keep" in table.column_names:
-        usable = pc.and_(usable, pc.fill_null(table["keep"], fill_value=True))
-    chosen = np.asarray(usable.to_numpy(), bool)
+    chosen = manifest.is_readable()
+    if "keep" in manifest.rows.schema.names:
+        keep = manifest.rows.read(["keep"])["keep"]
+        chosen &= np.asarray(pc.fill_null(keep, fill_value=True).to_numpy(), bool)
     if config.include is not None:
-        chosen = chosen & matching(table, config.include)
+        chosen &= matching(manifest.rows, config.include)
     if config.exclude is not None:
-        chosen = chosen & ~matching(table, config.exclude)
+        chosen &= ~matching(manifest.rows, config.exclude)
     return chosen
 
 
@@ -233,7 +234,7 @@ def _ranks(
 
 def _places(order: NDArray[np.floating], group: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return each row's place within its group when sorted by ``order``, ties by row."""
-    sequence = np.lexsort((np.arange(len(order)), order, group))
+    sequence = np.lexsort((order, group))  # stable: ties stay in the order of their rows
     first = np.searchsorted(group[sequence], group[sequence], side="left")
     places = np.empty(len(order), np.int64)
     places[sequence] = np.arange(len(order)) - first
@@ -252,4 +253,4 @@ def _vectors(manifest: Manifest, rows: NDArray[np.int64], workspace: Path) -> Ve
             hint="cluster first, or use --within random",
         )
     store = EmbeddingStore(workspace / "embeddings" / manifest.model.partition("@")[0])
-    return store.load(manifest.table["hash"].take(pa.array(rows)).to_pylist()).embeddings
+    return store.load(manifest.rows.take(["hash"], rows)["hash"].to_pylist()).embeddings

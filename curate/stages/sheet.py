@@ -11,7 +11,6 @@ from curate.contact import Tile, draw_sheet, write_sheet
 from curate.errors import InputError, UsageError
 from curate.manifest import read_manifest
 from curate.pixels import PixelCache
-from curate.records import Status
 from curate.where import matching
 from curate.workspace import find_workspace
 
@@ -79,9 +78,9 @@ def sheet(
     """
     config = config or SheetConfig()
     read = read_manifest(Path(manifest))
-    usable = pc.equal(read.table["status"], Status.OK.value).to_numpy()
+    usable = read.is_readable()
     if config.where is not None:
-        usable = usable & matching(read.table, config.where)
+        usable = usable & matching(read.rows, config.where)
     rows = np.flatnonzero(usable)
     if len(rows) == 0:
         raise InputError("no readable image is chosen", hint="choose others with --where")
@@ -90,7 +89,8 @@ def sheet(
         rows = rows[np.asarray(pc.array_sort_indices(values.take(pa.array(rows)).combine_chunks()))]
     n_drawn = min(config.limit, len(rows))
     drawn = rows[np.linspace(0, len(rows) - 1, n_drawn).round().astype(np.int64)]
-    table = read.table.take(pa.array(drawn))
+    names = ["hash", "path", *([config.by] if config.by is not None else [])]
+    table = read.rows.take(list(dict.fromkeys(names)), drawn)
     pixels = PixelCache(find_workspace(workspace).pixels).read(table["hash"].to_pylist())
     notes = table[config.by].to_pylist() if config.by is not None else [None] * n_drawn
     tiles = [

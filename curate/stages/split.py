@@ -1,5 +1,6 @@
 """Split: train, validation and test parts that share no copies."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 
 from curate.errors import UsageError
 from curate.graph import connected_components
+from curate.joins import possible_twins
 from curate.manifest import SPLIT_COLUMNS, Manifest, read_manifest, write_manifest
-from curate.partition import place, split_by_place, split_evenly
-from curate.records import Status
+from curate.partition import places, split_by_place, split_evenly
+from curate.rows import HeldRows, Rows, TakenRows
 
 Ints = NDArray[np.int64]
 
@@ -86,90 +88,150 @@ def split(
     """
     config = config or SplitConfig()
     read = read_manifest(Path(manifest))
-    rows = np.flatnonzero(pc.equal(read.table["status"], Status.OK.value).to_numpy())
-    table = read.table.take(pa.array(rows))
-    units, keys = _units(table, read, config, rows)
-    fresh = _fresh_splits(table, read, config, rows, units, keys)
+    images = _Images(read, np.flatnonzero(read.is_readable()))
+    units = _units(images, config)
     names = [name for name, _ in config.ratios]
-    number = fresh[units]
+    number = _fresh_splits(images, units, config)[units.of_row]
     n_straddling = 0
-    if config.stable and "split" in table.column_names:
-        number, n_straddling = _kept(table, names, number, units)
-    column = np.full(len(read.table), None, object)
-    column[rows] = np.array(names, object)[number]
-    columns = pa.table([pa.array(column, pa.string())], schema=SPLIT_COLUMNS)
+    if config.stable and "split" in read.rows.schema.names:
+        number, n_straddling = _kept(images.column("split"), names, number, units.of_row)
     out = Path(out) if out is not None else Path(manifest)
+    columns = _columns(names, number, images)
     write_manifest(read.with_columns(columns, stage="split", config=asdict(config)), out)
     counts = np.bincount(number, minlength=len(names))
     return SplitResult(
         manifest=str(out),
         n_images=dict(zip(names, counts.tolist(), strict=True)),
-        n_units=len(keys),
+        n_units=len(units.first),
         n_straddling=n_straddling,
     )
 
 
-def _codes(read: Manifest, column: str, rows: Ints) -> tuple[Ints, list[str | None]]:
-    """Return the values of a column at some rows as numbers, and what they stand for."""
-    values = read.column(column, hint="choose a column of the manifest").take(pa.array(rows))
-    coded = pc.dictionary_encode(pc.cast(values, pa.string()), null_encoding="encode")
-    chunk = coded.combine_chunks()
-    return np.asarray(chunk.indices.to_numpy(), np.int64), chunk.dictionary.to_pylist()
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """The N readable images of a manifest.
+
+    Attributes:
+        manifest: Where they are.
+        rows: (N,) int64, their rows.
+    """
+
+    manifest: Manifest
+    rows: Ints
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return the values of a column.
+
+        Raises:
+            UsageError: There is no such column.
+        """
+        values = self.manifest.column(name, hint="choose a column of the manifest")
+        return values if len(self.rows) == len(values) else values.take(pa.array(self.rows))
+
+    def codes(self, name: str) -> tuple[Ints, pa.Array]:
+        """Return the values of a column as numbers, (N,), and the texts that they stand for."""
+        text = pc.cast(self.column(name), pa.string())
+        coded = pc.dictionary_encode(text, null_encoding="encode").combine_chunks()
+        return np.asarray(coded.indices.to_numpy(), np.int64), coded.dictionary
+
+    def hashes(self, numbers: Ints) -> Rows:
+        """Return the content hashes of some images, which are read when they are asked for."""
+        rows = self.manifest.rows
+        return TakenRows(rows, [rows.schema.field("hash")], self.rows[numbers])
 
 
-def _units(
-    table: pa.Table, read: Manifest, config: SplitConfig, rows: Ints
-) -> tuple[Ints, list[str]]:
-    """Return the unit of each row, and a key of each unit that new copies do not change."""
-    n_rows = len(table)
-    links: list[tuple[Ints, Ints]] = [_chain(table["hash"], np.arange(n_rows))]
-    if "group" in table.column_names:
-        is_grouped = np.flatnonzero(table["group"].is_valid().to_numpy())
-        links.append(_chain(table["group"].take(pa.array(is_grouped)), is_grouped))
-    by_keys: list[str | None] = []
-    if config.by is not None:
-        codes, names = _codes(read, config.by, rows)
-        by_keys = [names[code] for code in codes.tolist()]
-        known = np.array([key is not None for key in by_keys], bool)
-        links.append(_chain(pa.chunked_array([codes[known]]), np.flatnonzero(known)))
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """The U sets of images that stay together.
+
+    Attributes:
+        of_row: (N,) int64, unit of each image.
+        first: (U,) int64, first image of each unit, ascending.
+        places: (U,) float64 in [0, 1), by a key of each unit that new copies do not change.
+    """
+
+    of_row: Ints
+    first: Ints
+    places: NDArray[np.float64]
+
+
+def _units(images: _Images, config: SplitConfig) -> _Units:
+    """Return the sets of images that share their content, their group or their value of ``by``."""
+    n_rows = len(images.rows)
+    every = images.hashes(np.arange(n_rows))
+    twins = possible_twins(every, "hash")
+    links = [_chain(every.take(["hash"], twins)["hash"], twins)]
+    if "group" in images.manifest.rows.schema.names:
+        links.append(_chain(images.column("group"), np.arange(n_rows)))
+    coded = images.codes(config.by) if config.by is not None else None
+    if coded is not None:
+        codes, texts = coded
+        known = np.flatnonzero(texts.is_valid().to_numpy(zero_copy_only=False)[codes])
+        links.append(_chain(pa.chunked_array([codes[known]]), known))
     a, b = (np.concatenate(ends) for ends in zip(*links, strict=True))
-    first, units = np.unique(connected_components(n_rows, a, b), return_inverse=True)
-    hashes = table["hash"].to_pylist()
-    keys = [by_keys[row] or hashes[row] if by_keys else hashes[row] for row in first.tolist()]
-    return units, keys
+    lowest = connected_components(n_rows, a, b)
+    is_first = lowest == np.arange(n_rows)
+    first = np.flatnonzero(is_first)
+    of_row = (np.cumsum(is_first) - 1)[lowest]
+    return _Units(of_row, first, _places(images, first, coded, seed=config.seed))
 
 
 def _chain(values: pa.ChunkedArray, rows: Ints) -> tuple[Ints, Ints]:
-    """Return links that join the rows of equal values, each to the next."""
-    codes = pc.dictionary_encode(values).combine_chunks().indices.to_numpy()
+    """Return links that join the rows of equal values, each to the next; null equals nothing."""
+    known = np.flatnonzero(values.is_valid().to_numpy())
+    coded = pc.dictionary_encode(values.take(pa.array(known))).combine_chunks()
+    codes, rows = coded.indices.to_numpy(), rows[known]
     order = np.argsort(codes, kind="stable")
     same = codes[order][1:] == codes[order][:-1]
     return rows[order[:-1][same]], rows[order[1:][same]]
 
 
-def _fresh_splits(
-    table: pa.Table,
-    read: Manifest,
-    config: SplitConfig,
-    rows: Ints,
-    units: Ints,
-    keys: list[str],
-) -> Ints:
+def _places(
+    images: _Images, first: Ints, coded: tuple[Ints, pa.Array] | None, *, seed: int
+) -> NDArray[np.float64]:
+    """Return the place of each unit: by its first image's value of ``by``, else by its hash."""
+    found = np.empty(len(first))
+    unnamed = np.arange(len(first))
+    if coded is not None:
+        codes, texts = coded
+        is_named = np.asarray(pc.fill_null(pc.not_equal(texts, ""), fill_value=False))
+        found[:] = _hashed([texts], seed=seed)[codes[first]]
+        unnamed = np.flatnonzero(~is_named[codes[first]])
+    hashes = images.hashes(first[unnamed]).batches(["hash"])
+    found[unnamed] = _hashed((batch.column(0) for batch in hashes), seed=seed)
+    return found
+
+
+def _hashed(keys: Iterable[pa.Array], *, seed: int) -> NDArray[np.float64]:
+    """Return the places of keys; the texts of one array at a time are Python objects."""
+    return np.concatenate([np.empty(0), *(places(part.to_pylist(), seed=seed) for part in keys)])
+
+
+def _fresh_splits(images: _Images, units: _Units, config: SplitConfig) -> Ints:
     """Return the split of each unit, whatever it was before."""
-    places = np.array([place(key, seed=config.seed) for key in keys])
     shares = [share for _, share in config.ratios]
     if config.stable:
-        return split_by_place(places, shares)
-    strata = np.zeros(len(keys), np.int64)
+        return split_by_place(units.places, shares)
+    strata = np.zeros(len(units.first), np.int64)
     if config.stratify is not None:
-        codes, _ = _codes(read, config.stratify, rows)
-        strata[units[::-1]] = codes[::-1]  # that of the unit's first image
-    return split_evenly(np.bincount(units), strata, shares, places)
+        strata = images.codes(config.stratify)[0][units.first]
+    return split_evenly(np.bincount(units.of_row), strata, shares, units.places)
 
 
-def _kept(table: pa.Table, names: list[str], number: Ints, units: Ints) -> tuple[Ints, int]:
+def _columns(names: list[str], number: Ints, images: _Images) -> Rows:
+    """Return the column to write: the names of the splits, null where an image is unreadable."""
+    of_row = np.full(len(images.manifest.rows), -1, np.int64)
+    of_row[images.rows] = number
+    named = HeldRows(pa.table([pa.array(names, pa.string())], schema=SPLIT_COLUMNS))
+    return TakenRows(named, list(SPLIT_COLUMNS), of_row)
+
+
+def _kept(
+    split_of: pa.ChunkedArray, names: list[str], number: Ints, units: Ints
+) -> tuple[Ints, int]:
     """Return the splits with old images left where they were and new ones beside their unit's."""
-    old = np.array([names.index(s) if s in names else -1 for s in table["split"].to_pylist()])
+    known = pc.index_in(pc.cast(split_of, pa.string()), value_set=pa.array(names, pa.string()))
+    old = np.asarray(pc.fill_null(known, -1).to_numpy(), np.int64)
     has_old = np.flatnonzero(old >= 0)
     of_unit = np.full(int(units.max()) + 1, -1)
     of_unit[units[has_old[::-1]]] = old[has_old[::-1]]

@@ -31,7 +31,7 @@ def curate_groups(images, work):
     for setting in ("cold", "warm"):
         out = work / "manifest.parquet"
         dedup(images, DedupConfig(), out=out, workspace=work / "workspace")
-        table = read_manifest(out).table
+        table = read_manifest(out).rows.read()
         rows = zip(table["path"].to_pylist(), table["group"].to_pylist(), strict=True)
         yield setting, {path: group for path, group in rows if group is not None}
 

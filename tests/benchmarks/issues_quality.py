@@ -98,7 +98,7 @@ def ours(folder: Path, workspace: Path) -> dict[str, set[str]]:
     """Return the files that have each issue."""
     space = Workspace(workspace)
     with space.writing():
-        table = scan(folder, space, Silent()).manifest(Labels.NONE).table
+        table = scan(folder, space, Silent()).manifest(Labels.NONE).rows.read()
     rows = list(zip(table["path"].to_pylist(), table["issues"].to_pylist(), strict=True))
     return {kind.value: {path for path, own in rows if kind.value in (own or ())} for kind in Issue}
 

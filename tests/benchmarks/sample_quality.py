@@ -25,6 +25,7 @@ from curate.embeddings import Embedded, EmbeddingStore
 from curate.features import find_model, prototypes_of
 from curate.manifest import Manifest, read_manifest, write_manifest
 from curate.records import Within
+from curate.rows import HeldRows, TakenRows
 from curate.stages.cluster import ClusterConfig, assign_clusters
 from curate.stages.sample import SampleConfig, sample
 from curate.workspace import Workspace, find_workspace
@@ -84,8 +85,9 @@ def grouped(
             "all": np.zeros(len(rows), np.int32),
         }
     )
-    part = Manifest(table=manifest.table.take(rows), source=manifest.source, model=manifest.model)
-    return part.with_columns(columns, stage="cluster", config={})
+    own_rows = TakenRows(manifest.rows, list(manifest.rows.schema), rows)
+    part = Manifest(rows=own_rows, source=manifest.source, model=manifest.model)
+    return part.with_columns(HeldRows(columns), stage="cluster", config={})
 
 
 def ways(size: int, seed: int) -> Iterator[tuple[str, SampleConfig]]:
@@ -104,7 +106,7 @@ def drawn(manifest: Manifest, config: SampleConfig, space: Workspace) -> NDArray
         path = Path(folder) / "m.parquet"
         write_manifest(manifest, path)
         sample(path, config, out=path, workspace=space.root)
-        return np.asarray(read_manifest(path).table["selected"].to_numpy())
+        return np.asarray(read_manifest(path).rows.read(["selected"])["selected"].to_numpy())
 
 
 def scores(
@@ -133,8 +135,9 @@ def main() -> None:
     options = parser.parse_args()
     space = find_workspace(options.workspace)
     read = read_manifest(options.manifest)
-    known = read.table.filter(pa.compute.is_valid(read.table["cluster"]))
-    read = Manifest(table=known, source=read.source, model=read.model)
+    table = read.rows.read()
+    known = HeldRows(table.filter(pa.compute.is_valid(table["cluster"])))
+    read = Manifest(rows=known, source=read.source, model=read.model)
     classes = np.unique(known["label"].to_pylist(), return_inverse=True)[1]
     store = EmbeddingStore(space.embeddings(find_model(space, None).name))
     vectors = store.load(known["hash"].to_pylist())

@@ -5,6 +5,7 @@ import pytest
 from curate import diff, merge
 from curate.errors import InputError, UsageError
 from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
+from curate.rows import HeldRows
 
 
 def written(path, contents, **columns):
@@ -16,7 +17,7 @@ def written(path, contents, **columns):
     table = pa.Table.from_pylist(rows, schema=SCAN_COLUMNS)
     for name, values in columns.items():
         table = table.append_column(name, pa.array(values))
-    write_manifest(Manifest(table=table, source="/images"), path)
+    write_manifest(Manifest(rows=HeldRows(table), source="/images"), path)
     return path
 
 

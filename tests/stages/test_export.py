@@ -7,6 +7,7 @@ from curate import ExportConfig, export
 from curate.errors import InputError, UsageError
 from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
 from curate.records import ExportAs, Layout
+from curate.rows import HeldRows
 from tests.conftest import picture, save
 
 
@@ -16,7 +17,7 @@ def written(root, paths, **columns):
     for name, values in columns.items():
         known = [name] if name in table.column_names else []
         table = table.drop_columns(known).append_column(name, [pa.array(values)])
-    write_manifest(Manifest(table=table, source=str(root / "images")), root / "m.parquet")
+    write_manifest(Manifest(rows=HeldRows(table), source=str(root / "images")), root / "m.parquet")
     return root / "m.parquet"
 
 

@@ -7,6 +7,7 @@ from curate import SampleConfig, sample
 from curate.errors import InputError, UsageError
 from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
 from curate.records import Within
+from curate.rows import HeldRows
 
 SIZES = {0: 60, 1: 25, 2: 4, 3: 1}
 
@@ -26,7 +27,7 @@ def manifest(tmp_path):
     similarity = np.linspace(0, 1, len(clusters), dtype=np.float32)
     table = table.append_column("cluster_similarity", [pa.array(similarity)])
     table = table.append_column("keep", [pa.array([True] * 90 + [False] * 4)])
-    write_manifest(Manifest(table=table, source="/images"), tmp_path / "m.parquet")
+    write_manifest(Manifest(rows=HeldRows(table), source="/images"), tmp_path / "m.parquet")
     return tmp_path / "m.parquet"
 
 
@@ -158,7 +159,7 @@ def test_levels_are_balanced_one_within_the_other(tmp_path):
     table = pa.Table.from_pylist(rows, schema=SCAN_COLUMNS)
     table = table.append_column("cluster_2", [pa.array(coarse)])
     table = table.append_column("cluster", [pa.array(fine)])
-    write_manifest(Manifest(table=table, source="/images"), tmp_path / "m.parquet")
+    write_manifest(Manifest(rows=HeldRows(table), source="/images"), tmp_path / "m.parquet")
     _, drawn_table = drawn(tmp_path / "m.parquet", size=40, by=("cluster_2", "cluster"))
     taken = chosen(drawn_table)
     assert np.bincount(taken["cluster_2"]).tolist() == [20, 20]

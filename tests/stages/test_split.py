@@ -6,6 +6,7 @@ import pytest
 from curate import SplitConfig, split
 from curate.errors import UsageError
 from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
+from curate.rows import HeldRows
 
 
 def written(root, n_images=300, *, n_groups=40, name="m.parquet", split_column=None):
@@ -29,7 +30,7 @@ def written(root, n_images=300, *, n_groups=40, name="m.parquet", split_column=N
     table = table.append_column("patient", pa.array(patient[:n_images]))
     if split_column is not None:
         table = table.append_column("split", pa.array(split_column, pa.string()))
-    write_manifest(Manifest(table=table, source="/images"), root / name)
+    write_manifest(Manifest(rows=HeldRows(table), source="/images"), root / name)
     return root / name
 
 

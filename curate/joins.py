@@ -1,0 +1,126 @@
+"""Rows that belong together, found by DuckDB, which moves to the disk when it must."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.errors import ResourceError, first_line
+from curate.rows import Rows, in_step
+
+Ints = NDArray[np.int64]
+
+_MEMORY = "700MB"
+
+
+def partners(left: Rows, right: Rows, *, on: str) -> Ints:
+    """Return for each row of one table the first row of another with the same value.
+
+    Args:
+        left: Gives the rows.
+        right: Where partners are looked for; its values are cast to the type of the left ones.
+        on: Column that both have; null equals nothing.
+
+    Returns:
+        (N,) int64 row numbers, -1 where there is none.
+
+    Raises:
+        ResourceError: There is no room for the join.
+    """
+    found = np.full(len(left), -1, np.int64)
+    if len(left) == 0 or len(right) == 0:
+        return found
+    kind = left.schema.field(on).type
+    with _connection() as connection:
+        connection.register("a", _numbered(left, on, kind))
+        connection.register("b", _numbered(right, on, kind))
+        pairs = connection.sql("select a.row as a, b.row as b from a join b using (key)")
+        ends = pairs.fetchnumpy()
+    a, b = (np.asarray(ends[side], np.int64) for side in ("a", "b"))
+    if len(a) > np.count_nonzero(np.bincount(a, minlength=len(left))):
+        order = np.argsort(-b, kind="stable")  # of several, the first one is written last
+        a, b = a[order], b[order]
+    found[a] = b
+    return found
+
+
+def possible_twins(rows: Rows, on: str, kind: pa.DataType | None = None) -> Ints:
+    """Return the rows that may share their value with another: all that do, and by chance others.
+
+    They are found by 64-bit hashes of the values, so that whole values are needed of these only.
+
+    Args:
+        rows: Where they are.
+        on: The column.
+        kind: Type that its values are cast to before they are compared; None for their own.
+
+    Returns:
+        (M,) int64 row numbers, ascending.
+    """
+    if len(rows) == 0:
+        return np.empty(0, np.int64)
+    with _connection() as connection:
+        connection.register("a", _numbered(rows, on, kind or rows.schema.field(on).type))
+        hashed = connection.sql("select row, hash(key) as hash from a").fetchnumpy()
+    hashes = np.empty(len(rows), np.uint64)
+    hashes[np.asarray(hashed["row"], np.int64)] = hashed["hash"]
+    ordered = np.sort(hashes)
+    return np.flatnonzero(np.isin(hashes, np.unique(ordered[1:][ordered[1:] == ordered[:-1]])))
+
+
+def differs(before: Rows, after: Rows, name: str) -> NDArray[np.bool_]:
+    """Return where a column of two tables differs, (N,); what is missing equals what is missing."""
+    parts = [
+        _unequal(a.column(0), b.column(0))
+        for a, b in in_step(before.batches([name]), after.batches([name]))
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, np.bool_)
+
+
+def _unequal(before: pa.Array, after: pa.Array) -> NDArray[np.bool_]:
+    if before.type != after.type:
+        before, after = pc.cast(before, pa.string()), pc.cast(after, pa.string())
+    one_missing = pc.not_equal(before.is_null(), after.is_null())
+    return np.asarray(pc.coalesce(pc.not_equal(before, after), one_missing), bool)
+
+
+def _numbered(rows: Rows, on: str, kind: pa.DataType) -> pa.RecordBatchReader:
+    """Return a stream of a column's values and their row numbers."""
+    schema = pa.schema([pa.field("key", kind), pa.field("row", pa.int64())])
+
+    def stream() -> Iterator[pa.RecordBatch]:
+        at = 0
+        for batch in rows.batches([on]):
+            keys = pc.cast(batch.column(0), kind)
+            numbers = pa.array(np.arange(at, at + len(batch)))
+            yield pa.RecordBatch.from_arrays([keys, numbers], schema=schema)
+            at += len(batch)
+
+    return pa.RecordBatchReader.from_batches(schema, stream())
+
+
+@contextmanager
+def _connection() -> Iterator[Any]:
+    """Give a connection that takes so much memory, then a folder of its own.
+
+    Raises:
+        ResourceError: The disk is full too.
+    """
+    import duckdb
+
+    with tempfile.TemporaryDirectory() as folder:
+        config: dict[str, Any] = {"memory_limit": _MEMORY, "temp_directory": folder}
+        with duckdb.connect(config=config) as connection:
+            connection.execute("set preserve_insertion_order = false")
+            try:
+                yield connection
+            except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+                raise ResourceError(
+                    f"no room to join the tables: {first_line(error)}",
+                    hint="free some space where temporary files go, or name a place with TMPDIR",
+                ) from None

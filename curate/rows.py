@@ -1,0 +1,204 @@
+"""Rows of a table that are read in parts: some columns, batch by batch, so that no table is whole.
+
+Rows are held in memory, lie in a file, or are made of others: with columns filled, or some taken.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset
+from numpy.typing import NDArray
+
+BATCH = 1 << 15
+"""Rows read at a time, some 10 MB."""
+
+_BLOCK = 1 << 20
+
+
+class Rows(ABC):
+    """A table whose columns and rows are read when they are asked for."""
+
+    @property
+    @abstractmethod
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns, and what else the table tells of itself."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def batches(
+        self, names: Sequence[str], *, first: int = 0, end: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield some columns of the rows from ``first`` to before ``end``, in their order.
+
+        Args:
+            names: The columns, in the order in which they are given.
+            first: Number of the first row.
+            end: Number of the row after the last; None for all that are left.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
+
+    def read(self, names: Sequence[str] | None = None) -> pa.Table:
+        """Return some columns of all rows, or all of them.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
+        names = self.schema.names if names is None else names
+        return pa.Table.from_batches(self.batches(names), _part(self.schema, names))
+
+    def take(self, names: Sequence[str], rows: NDArray[np.int64]) -> pa.Table:
+        """Return some columns of some rows.
+
+        Args:
+            names: The columns.
+            rows: (N,) int64, row numbers in any order, -1 for a row of nulls.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
+        wanted = np.unique(rows[rows >= 0])
+        found = pa.Table.from_batches(self._picked(names, wanted), _part(self.schema, names))
+        if np.array_equal(wanted, rows):
+            return found
+        places = pa.array(np.searchsorted(wanted, rows), pa.int64(), mask=rows < 0)
+        return found.combine_chunks().take(places)
+
+    def dataset(self) -> pa.dataset.Dataset:
+        """Return the rows as what other tools scan column by column."""
+        return pa.dataset.dataset(self.read())
+
+    def _picked(self, names: Sequence[str], wanted: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+        """Yield some columns of rows given in ascending order; what lies around is not read."""
+        if len(wanted) == 0:
+            return
+        at = int(wanted[0])
+        for batch in self.batches(names, first=at, end=int(wanted[-1]) + 1):
+            low, high = np.searchsorted(wanted, (at, at + len(batch)))
+            if high - low == len(batch):
+                yield batch
+            elif high > low:
+                yield batch.take(pa.array(wanted[low:high] - at))
+            at += len(batch)
+
+
+class HeldRows(Rows):
+    """Rows in memory."""
+
+    def __init__(self, table: pa.Table) -> None:
+        """Hold a table."""
+        self._table = table
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Those of the table."""
+        return self._table.schema
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def batches(
+        self, names: Sequence[str], *, first: int = 0, end: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield parts of the table; nothing is copied."""
+        end = len(self) if end is None else end
+        part = self._table.select(names).slice(first, end - first)
+        yield from part.to_batches(max_chunksize=BATCH)
+
+
+class FilledRows(Rows):
+    """Rows with columns filled by others: those of the same name in their place, new ones last."""
+
+    def __init__(self, rows: Rows, columns: Rows) -> None:
+        """Fill columns; there are as many rows of both."""
+        self._rows, self._columns = rows, columns
+        self._schema = rows.schema
+        for column in columns.schema:
+            place = self._schema.get_field_index(column.name)
+            self._schema = (
+                self._schema.append(column) if place < 0 else self._schema.set(place, column)
+            )
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Those of the rows with the columns'."""
+        return self._schema
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def batches(
+        self, names: Sequence[str], *, first: int = 0, end: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the columns side by side; those that are filled are not read from the rows."""
+        filled = [name for name in names if name in self._columns.schema.names]
+        kept = [name for name in names if name not in self._columns.schema.names]
+        if not filled or not kept:
+            only = self._columns if filled else self._rows
+            yield from only.batches(names, first=first, end=end)
+            return
+        schema = _part(self._schema, names)
+        for pair in in_step(
+            self._rows.batches(kept, first=first, end=end),
+            self._columns.batches(filled, first=first, end=end),
+        ):
+            column_of = {name: part[name] for part in pair for name in part.schema.names}
+            yield pa.RecordBatch.from_arrays([column_of[name] for name in names], schema=schema)
+
+
+class TakenRows(Rows):
+    """Some rows of others, read when they are asked for."""
+
+    def __init__(self, rows: Rows, fields: Sequence[pa.Field], numbers: NDArray[np.int64]) -> None:
+        """Take some columns of some rows.
+
+        Args:
+            rows: Where they are.
+            fields: The columns.
+            numbers: (N,) int64, row numbers, -1 for a row of nulls. It is quick where they ascend.
+        """
+        self._rows, self._numbers = rows, numbers
+        self._schema = pa.schema(fields)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Those of the columns."""
+        return self._schema
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def batches(
+        self, names: Sequence[str], *, first: int = 0, end: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows, looked up a million at a time."""
+        end = len(self) if end is None else end
+        for start in range(first, end, _BLOCK):
+            numbers = self._numbers[start : min(start + _BLOCK, end)]
+            taken = self._rows.take(names, numbers)
+            told = pa.Table.from_arrays(taken.columns, schema=_part(self._schema, names))
+            yield from told.to_batches(max_chunksize=BATCH)
+
+
+def _part(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
+    """Return the schema of some columns."""
+    return pa.schema([schema.field(name) for name in names], schema.metadata)
+
+
+def in_step(
+    left: Iterator[pa.RecordBatch], right: Iterator[pa.RecordBatch]
+) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    """Yield parts of two streams of as many rows, cut where either is cut."""
+    b = None
+    for a in left:
+        while len(a):
+            if b is None or len(b) == 0:
+                b = next(right)
+            n_rows = min(len(a), len(b))
+            yield a.slice(0, n_rows), b.slice(0, n_rows)
+            a, b = a.slice(n_rows), b.slice(n_rows)
