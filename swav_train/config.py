@@ -271,6 +271,10 @@ def _converted(values: Mapping[str, object]) -> dict[str, Any]:
 
 CROP_SIZES = (32, 48, 64, 96, 112)
 ENOUGH_EPOCHS = 150
+CPU_BATCH = 128
+GPU_BATCH = 512
+LEAN_BATCH = 64
+"""Of larger networks on a CPU: 5.4 GB become 3.7; codes of 64 images serve 192 prototypes."""
 PRETRAINED_CROP_SIZE = 128
 PRETRAINED_SIDE = 192
 DEFAULT_BUDGET_SECONDS = 480.0
@@ -300,7 +304,7 @@ def derive_config(
       crops teach more than few of large ones; the encoder's size and the cached one from the crops;
     * prototypes K = 3 sqrt(n), at least 10 images to each: 300 for 10,000 images, 10 for 100;
     * batch of 128 (more steps beat larger ones in minutes), smaller where an epoch would have less
-      than 4 steps, larger on a GPU;
+      than 4 steps and, for memory's sake, with ``pretrained``; larger on a GPU;
     * a queue only where the batch has fewer than K / 3 images;
     * learning rate with the square root of the batch (arXiv:2205.10287 for Adam-like optimisers);
     * with ``pretrained``, a small network that has published weights and larger images; its batch
@@ -345,8 +349,11 @@ def derive_config(
     image_size = image_size or _encoder_size(
         crops[0].size, PRETRAINED_SIDE if is_pretrained else side_px
     )
-    batch_size = asked.get("batch_size") or _batch_size(n_images, is_gpu=is_gpu)
     n_prototypes = asked.get("n_prototypes") or _n_prototypes(n_images)
+    most = GPU_BATCH if is_gpu else CPU_BATCH
+    if is_pretrained and not is_gpu and n_prototypes <= 3 * LEAN_BATCH:
+        most = LEAN_BATCH
+    batch_size = asked.get("batch_size") or _batch_size(n_images, most=most)
     epochs = asked.get("epochs") or _epochs(n_images, crops, core_seconds)
     derived: dict[str, Any] = {
         "backbone": _backbone(is_gpu=is_gpu, is_pretrained=is_pretrained),
@@ -423,8 +430,8 @@ def _freeze_steps(n_images: int, batch_size: int, epochs: int) -> int:
     return min(100, epochs * max(1, n_images // batch_size) // 20)
 
 
-def _batch_size(n_images: int, *, is_gpu: bool) -> int:
-    return max(2, min(512 if is_gpu else 128, max(16, 8 * (n_images // 32)), n_images))
+def _batch_size(n_images: int, *, most: int) -> int:
+    return max(2, min(most, max(16, 8 * (n_images // 32)), n_images))
 
 
 def _queue_size(n_images: int, n_prototypes: int, batch_size: int) -> int:

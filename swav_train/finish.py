@@ -1,4 +1,4 @@
-"""From the last step to an encoder: averaged weights, batch statistics, whitening."""
+"""From the last step to an encoder: averaged weights, batch statistics, prototypes, whitening."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from swav_train.encoder import Whitening, describe, fit_whitening
 from swav_train.metrics import usage_entropy
 from swav_train.model import calibrate_batch_norm
 from swav_train.multicrop import normalise, squash
+from swav_train.settle import settled_prototypes
 from swav_train.source import PixelSource, generator_of
 from swav_train.state import TrainState
 
@@ -27,7 +28,8 @@ def finish(state: TrainState, source: PixelSource, *, n_sample: int) -> tuple[Wh
     """Make the model ready for use, in place.
 
     Args:
-        state: Its model is changed: averaged weights if there are any, evaluation mode.
+        state: Its model is changed: averaged weights if there are any, prototypes settled on whole
+            images, evaluation mode.
         source: The training images.
         n_sample: Images to use, drawn at random, whole.
 
@@ -53,6 +55,10 @@ def finish(state: TrainState, source: PixelSource, *, n_sample: int) -> tuple[Wh
     with torch.no_grad():
         described = [describe(model.backbone, batch, n_stages=n_stages) for batch in every]
         projections = torch.cat([model.project(pooled) for _, pooled in described])
+        settled = settled_prototypes(
+            projections.float(), model.prototypes, epsilon=state.config.epsilon
+        )
+        model.prototypes.copy_(settled)
         nearest = model.score(projections).argmax(dim=1)
     stages = [torch.cat(stage) for stage in zip(*(cells for cells, _ in described), strict=True)]
     whitening = fit_whitening(
