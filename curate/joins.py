@@ -16,6 +16,10 @@ from curate.rows import Rows, in_step
 Ints = NDArray[np.int64]
 
 _MEMORY = "700MB"
+_PARTNERS = """
+    select a.row, firsts.row as partner
+    from a join (select key, min(row) as row from b group by key) as firsts using (key)
+"""
 
 
 def partners(left: Rows, right: Rows, *, on: str) -> Ints:
@@ -39,13 +43,8 @@ def partners(left: Rows, right: Rows, *, on: str) -> Ints:
     with _connection() as connection:
         connection.register("a", _numbered(left, on, kind))
         connection.register("b", _numbered(right, on, kind))
-        pairs = connection.sql("select a.row as a, b.row as b from a join b using (key)")
-        ends = pairs.fetchnumpy()
-    a, b = (np.asarray(ends[side], np.int64) for side in ("a", "b"))
-    if len(a) > np.count_nonzero(np.bincount(a, minlength=len(left))):
-        order = np.argsort(-b, kind="stable")  # of several, the first one is written last
-        a, b = a[order], b[order]
-    found[a] = b
+        ends = connection.sql(_PARTNERS).fetchnumpy()
+    found[np.asarray(ends["row"], np.int64)] = ends["partner"]
     return found
 
 

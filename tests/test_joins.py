@@ -20,6 +20,11 @@ def test_values_are_compared_in_the_type_of_the_left_ones():
     assert partners(rows("7", "8"), rows(8, 9), on="key").tolist() == [-1, 0]
 
 
+def test_a_value_that_many_rows_share_is_joined_but_once():
+    many = rows(*["same"] * 100_000)
+    assert set(partners(many, many, on="key").tolist()) == {0}
+
+
 def test_tables_without_rows_have_no_partners():
     none = rows(kind=pa.string())
     assert partners(none, rows("a"), on="key").tolist() == []
