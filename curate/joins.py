@@ -68,8 +68,12 @@ def possible_twins(rows: Rows, on: str, kind: pa.DataType | None = None) -> Ints
         hashed = connection.sql("select row, hash(key) as hash from a").fetchnumpy()
     hashes = np.empty(len(rows), np.uint64)
     hashes[np.asarray(hashed["row"], np.int64)] = hashed["hash"]
-    ordered = np.sort(hashes)
-    return np.flatnonzero(np.isin(hashes, np.unique(ordered[1:][ordered[1:] == ordered[:-1]])))
+    order = np.argsort(hashes)
+    has_same_next = hashes[order[1:]] == hashes[order[:-1]]
+    is_twin = np.zeros(len(rows), bool)
+    is_twin[order[1:][has_same_next]] = True
+    is_twin[order[:-1][has_same_next]] = True
+    return np.flatnonzero(is_twin)
 
 
 def differs(before: Rows, after: Rows, name: str) -> NDArray[np.bool_]:

@@ -80,7 +80,7 @@ def merge(
         columns=list(taken),
         n_matched=len(found),
         n_rows=len(numbers),
-        n_unused=len(right) - len(np.unique(found)),
+        n_unused=int((np.bincount(found, minlength=len(right)) == 0).sum()),
     )
 
 
