@@ -190,7 +190,9 @@ def _ascending(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     if (rows[1:] > rows[:-1]).all():
         return rows
     ordered = np.sort(rows)
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    is_new = np.ones(len(ordered), bool)
+    is_new[1:] = ordered[1:] != ordered[:-1]
+    return ordered[is_new]
 
 
 def _part(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
