@@ -27,6 +27,7 @@ import swav_train.state
 from swav_train.__main__ import list_images, median_side, read_squares
 from swav_train.config import derive_config
 from swav_train.encoder import Encoder, fit_whitening, load_encoder
+from swav_train.errors import TrainingDiverged
 from swav_train.finish import finish
 from swav_train.loop import train
 from swav_train.metrics import usage_entropy
@@ -165,16 +166,20 @@ def measure(row, folder, arguments):
     began = time.perf_counter()
     swav_train.state.sinkhorn = CODES.get(row, sinkhorn)
     with tempfile.TemporaryDirectory() as out:
-        result = train(
-            pixels[learned],
-            config,
-            Path(out),
-            budget_seconds=60 * arguments.minutes,
-            aspects=aspects[learned],
-        )
+        try:
+            result = train(
+                pixels[learned],
+                config,
+                Path(out),
+                budget_seconds=60 * arguments.minutes,
+                aspects=aspects[learned],
+            )
+        except TrainingDiverged as error:
+            return f"| {row} | refused: {error.reason} | | | | | | | | |"
+        finally:
+            swav_train.state.sinkhorn = sinkhorn
         seconds = time.perf_counter() - began
         encoder = load_encoder(Path(out), device="cpu")
-    swav_train.state.sinkhorn = sinkhorn
     embeddings, projections = encode_all(encoder, pixels)
     assigned = (projections @ encoder.prototypes.t()).argmax(dim=1)
     n_prototypes = len(encoder.prototypes)

@@ -5,12 +5,12 @@ from swav_train.metrics import usage_entropy
 from swav_train.settle import settled_prototypes
 
 
-def clumps(n_each, n_clumps=8, dim=16):
+def clumps(n_each, n_clumps=8, dim=16, spread=0.05):
     """Return unit rows around some directions, and which direction each is of."""
     generator = torch.Generator().manual_seed(0)
     middles = normalize(torch.randn(n_clumps, dim, generator=generator), dim=1)
     noise = torch.randn(n_clumps * n_each, dim, generator=generator)
-    rows = middles.repeat_interleave(n_each, dim=0) + 0.05 * noise
+    rows = middles.repeat_interleave(n_each, dim=0) + spread * noise
     return normalize(rows, dim=1), torch.arange(n_clumps).repeat_interleave(n_each), middles
 
 
@@ -19,12 +19,14 @@ def usage(rows, prototypes):
     return usage_entropy(torch.bincount(nearest, minlength=len(prototypes)))
 
 
-def test_a_prototype_that_nobody_used_takes_its_share():
-    rows, _, middles = clumps(50)
+def test_every_prototype_gets_its_share():
+    rows, _, middles = clumps(100, spread=0.4)
     trained = middles.clone()
-    trained[0] = trained[1] + 0.01  # clump 0 has no prototype of its own, clump 1 has two
-    settled = settled_prototypes(rows, normalize(trained, dim=1), epsilon=0.03)
-    assert usage(rows, settled) > usage(rows, trained) + 0.03
+    trained[:3] = trained[3] + 0.02  # three clumps without a prototype of their own
+    trained = normalize(trained, dim=1)
+    assert usage(rows, trained) < 0.9
+    settled = settled_prototypes(rows, trained, epsilon=0.03)
+    assert usage(rows, settled) > 0.98
     torch.testing.assert_close(settled.norm(dim=1), torch.ones(8))
 
 
