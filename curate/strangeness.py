@@ -14,6 +14,7 @@ Floats = NDArray[np.float32]
 _CAP = 4.0
 _LEAST_SPREAD = 1e-3
 _ROWS = 4096
+_ROUNDING = 1e-5
 
 
 def strangeness(features: Floats, facts: Floats, *, seed: int = 0) -> Floats:
@@ -40,9 +41,11 @@ def strangeness(features: Floats, facts: Floats, *, seed: int = 0) -> Floats:
     distance = np.empty(n_images, np.float32)
     for start in range(0, n_images, _ROWS):
         block = vectors[start : start + _ROWS]
-        squared = (block**2).sum(axis=1)[:, None] + squares - 2 * block @ some.T
+        total = (block**2).sum(axis=1)[:, None] + squares
+        squared = total - 2 * block @ some.T
+        squared[squared < _ROUNDING * total] = 0  # equal rows: the root would blow the error up
         nearest = np.partition(squared, min(k, len(some) - 1), axis=1)[:, : k + 1]
-        distance[start : start + _ROWS] = np.sqrt(np.maximum(nearest, 0)).sum(axis=1) / k
+        distance[start : start + _ROWS] = np.sqrt(nearest).sum(axis=1) / k
     return np.asarray(np.minimum(distance / 2, 1), np.float32)
 
 
