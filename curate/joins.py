@@ -3,15 +3,18 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.errors import ResourceError, first_line
+from curate.errors import CurateError, ResourceError, first_line
 from curate.rows import Rows, in_step
+
+if TYPE_CHECKING:
+    import duckdb
 
 Ints = NDArray[np.int64]
 
@@ -40,10 +43,10 @@ def partners(left: Rows, right: Rows, *, on: str) -> Ints:
     if len(left) == 0 or len(right) == 0:
         return found
     kind = left.schema.field(on).type
-    with _connection() as connection:
-        connection.register("a", _numbered(left, on, kind))
-        connection.register("b", _numbered(right, on, kind))
-        ends = connection.sql(_PARTNERS).fetchnumpy()
+    with _joining() as join:
+        join.register("a", left, on, kind)
+        join.register("b", right, on, kind)
+        ends = join.ask(_PARTNERS)
     found[np.asarray(ends["row"], np.int64)] = ends["partner"]
     return found
 
@@ -63,9 +66,9 @@ def possible_twins(rows: Rows, on: str, kind: pa.DataType | None = None) -> Ints
     """
     if len(rows) == 0:
         return np.empty(0, np.int64)
-    with _connection() as connection:
-        connection.register("a", _numbered(rows, on, kind or rows.schema.field(on).type))
-        hashed = connection.sql("select row, hash(key) as hash from a").fetchnumpy()
+    with _joining() as join:
+        join.register("a", rows, on, kind or rows.schema.field(on).type)
+        hashed = join.ask("select row, hash(key) as hash from a")
     hashes = np.empty(len(rows), np.uint64)
     hashes[np.asarray(hashed["row"], np.int64)] = hashed["hash"]
     order = np.argsort(hashes)
@@ -92,26 +95,42 @@ def _unequal(before: pa.Array, after: pa.Array) -> NDArray[np.bool_]:
     return np.asarray(pc.coalesce(pc.not_equal(before, after), one_missing), bool)
 
 
-def _numbered(rows: Rows, on: str, kind: pa.DataType) -> pa.RecordBatchReader:
-    """Return a stream of a column's values and their row numbers."""
-    schema = pa.schema([pa.field("key", kind), pa.field("row", pa.int64())])
+class _Join:
+    """Columns that DuckDB reads as streams, and what went wrong while it read them."""
 
-    def stream() -> Iterator[pa.RecordBatch]:
+    def __init__(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        self._connection = connection
+        self.failure: CurateError | None = None
+
+    def register(self, name: str, rows: Rows, on: str, kind: pa.DataType) -> None:
+        """Name a stream of a column's values, ``key``, and their numbers, ``row``."""
+        schema = pa.schema([pa.field("key", kind), pa.field("row", pa.int64())])
+        stream = self._numbered(rows, on, schema)
+        self._connection.register(name, pa.RecordBatchReader.from_batches(schema, stream))
+
+    def ask(self, query: str) -> dict[str, Ints]:
+        """Return the columns of an answer."""
+        return dict(self._connection.sql(query).fetchnumpy())
+
+    def _numbered(self, rows: Rows, on: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         at = 0
-        for batch in rows.batches([on]):
-            keys = pc.cast(batch.column(0), kind)
-            numbers = pa.array(np.arange(at, at + len(batch)))
-            yield pa.RecordBatch.from_arrays([keys, numbers], schema=schema)
-            at += len(batch)
-
-    return pa.RecordBatchReader.from_batches(schema, stream())
+        try:
+            for batch in rows.batches([on]):
+                keys = pc.cast(batch.column(0), schema.field("key").type)
+                numbers = pa.array(np.arange(at, at + len(batch)))
+                yield pa.RecordBatch.from_arrays([keys, numbers], schema=schema)
+                at += len(batch)
+        except CurateError as error:
+            self.failure = error
+            raise
 
 
 @contextmanager
-def _connection() -> Iterator[Any]:
-    """Give a connection that takes so much memory, then a folder of its own.
+def _joining() -> Iterator[_Join]:
+    """Give a join that takes so much memory, then a folder of its own.
 
     Raises:
+        CurateError: What the rows told when they were read.
         ResourceError: The disk is full too.
     """
     import duckdb
@@ -120,10 +139,13 @@ def _connection() -> Iterator[Any]:
         config: dict[str, Any] = {"memory_limit": _MEMORY, "temp_directory": folder}
         with duckdb.connect(config=config) as connection:
             connection.execute("set preserve_insertion_order = false")
+            join = _Join(connection)
             try:
-                yield connection
+                yield join
             except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
                 raise ResourceError(
                     f"no room to join the tables: {first_line(error)}",
                     hint="free some space where temporary files go, or name a place with TMPDIR",
                 ) from None
+            except duckdb.InvalidInputException as error:
+                raise (join.failure or error) from None

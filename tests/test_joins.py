@@ -1,7 +1,9 @@
 import numpy as np
 import pyarrow as pa
+import pytest
 
 import curate.joins
+from curate.errors import InputError
 from curate.joins import differs, partners, possible_twins
 from curate.rows import HeldRows
 
@@ -51,3 +53,19 @@ def test_what_is_missing_equals_what_is_missing():
     before, after = rows("a", None, None, "d"), rows("a", "b", None, "e")
     assert differs(before, after, "key").tolist() == [False, True, False, True]
     assert differs(rows(1, 2), rows("1", "3"), "key").tolist() == [False, True]
+
+
+@pytest.mark.parametrize("broken", ["left", "right", "twins"])
+def test_a_table_that_cannot_be_read_says_so_in_its_own_words(broken):
+    class Torn(HeldRows):
+        def batches(self, names, *, first=0, end=None):
+            yield from ()
+            raise InputError("torn.parquet cannot be read", hint="write it again")
+
+    table = pa.table({"path": ["a", "b"]})
+    whole, torn = HeldRows(table), Torn(table)
+    with pytest.raises(InputError, match=r"torn\.parquet cannot be read"):
+        if broken == "twins":
+            possible_twins(torn, "path")
+        else:
+            partners(*((torn, whole) if broken == "left" else (whole, torn)), on="path")
