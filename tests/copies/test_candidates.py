@@ -59,7 +59,8 @@ def test_a_further_image_has_the_candidates_it_would_have_if_it_came_later(views
     found = of_further_points(further, known, index, before)
     assert {(0, 3, BY_POINTS), (1, 5, BY_MIRRORED_POINTS)} <= pairs_of(found)
     came = pairs_of(from_points(features, index, before, later))
-    assert {(a + 12, b, way) for a, b, way in pairs_of(found)} <= came
+    of_before = {(a - 12, b, way) for a, b, way in came if a >= 12 > b}
+    assert of_before <= pairs_of(found)  # once it is in the index, its own points take up places
 
 
 def test_no_points_make_no_index():
