@@ -9,14 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.copies.by_hashes import of_further_hashes
+from curate.copies.by_points import PointIndex, of_further_points
 from curate.copies.calibrate import threshold_for
-from curate.copies.candidates import (
-    Candidates,
-    PointIndex,
-    joined,
-    of_further_hashes,
-    of_further_points,
-)
+from curate.copies.candidates import Candidates, joined
 from curate.copies.config import DedupConfig
 from curate.copies.engine import one_thread_an_image
 from curate.copies.exact import twins_of

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.candidates import Candidates, PointIndex, from_hashes, from_points, joined
+from curate.copies.by_hashes import from_hashes
+from curate.copies.by_points import PointIndex, from_points
+from curate.copies.candidates import Candidates, joined
 from curate.copies.indexes import DescriptorIndex
 from curate.copies.points import PointStore
 from curate.copies.shelf import read_arrays, write_arrays

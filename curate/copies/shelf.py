@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from curate.files import remove, replacing, write_json
 
 _MADE_BY = (
-    "alter", "calibrate", "candidates", "colour", "evidence", "features", "geometry", "indexes",
-    "practice", "verify",
+    "alter", "by_hashes", "by_points", "calibrate", "candidates", "colour", "evidence", "features",
+    "geometry", "indexes", "practice", "verify",
 )  # fmt: skip
 """The files that decide what is found out about images and pairs."""
 

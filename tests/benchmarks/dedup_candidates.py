@@ -16,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from curate.copies.candidates import Candidates, PointIndex, from_hashes, from_points
+from curate.copies.by_hashes import from_hashes
+from curate.copies.by_points import PointIndex, from_points
+from curate.copies.candidates import Candidates
 from curate.copies.exact import same_bytes, same_pixels
 from curate.copies.features import Features, working_copy
 from curate.copies.semantic import likely_pairs

@@ -2,14 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from curate.copies.candidates import (
-    PointIndex,
-    from_hashes,
-    from_points,
-    joined,
-    of_further_hashes,
-    of_further_points,
-)
+from curate.copies.by_hashes import from_hashes, of_further_hashes
+from curate.copies.by_points import PointIndex, from_points, of_further_points
+from curate.copies.candidates import joined
 from curate.copies.features import Features, working_copy
 from curate.copies.verify import BY_FRAME, BY_MIRRORED_POINTS, BY_POINTS
 from curate.fingerprint import perceptual_hash
