@@ -83,7 +83,7 @@ def _describe(result: "SearchResult") -> "Iterator[str]":
     for answer in result.answers:
         yield f"{answer.query}: {_heading(answer, result)}"
         for one in answer.found:
-            yield f"  {one.similarity:6.3f}  {_evidence(one)}{one.path}"
+            yield f"  {one.similarity:6.3f}  {_evidence(one)}{_shown(one.path)}"
     for name, reason in result.unreadable.items():
         yield f"{name}: cannot be read: {reason}"
     if result.sheet:
@@ -99,6 +99,12 @@ def _heading(answer: "Answer", result: "SearchResult") -> str:
         return f"no copy among {among}"
     shown = f", the best {len(answer.found):,}" if answer.n_more else ""
     return f"{n_copies:,} {'copy' if n_copies == 1 else 'copies'} among {among}{shown}"
+
+
+def _shown(path: str) -> str:
+    """Return a path as short as one would type it here."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 def _evidence(one: "Found") -> str:
