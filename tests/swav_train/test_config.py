@@ -89,10 +89,10 @@ def test_settings_out_of_range_are_refused(change):
 
 
 def test_overrides_win_and_others_follow():
-    config = derive(side_px=400, overrides={"image_size": 96, "batch_size": 64})
+    config = derive(side_px=400, overrides={"image_size": 96, "batch_size": 32})
     assert config.image_size == 96
     assert config.crops[0].size == 64
-    assert config.batch_size == 64
+    assert config.batch_size == 32
     assert config.learning_rate < derive(side_px=400).learning_rate
     assert derive(overrides={"crops": "2x48+2x24"}).image_size == 72
 
@@ -135,8 +135,13 @@ def test_a_longer_budget_gives_more_epochs():
 
 
 def test_small_batches_get_a_queue():
-    assert derive(overrides={"batch_size": 64}).queue_size >= 512
-    assert derive(overrides={"batch_size": 256}).queue_size == 0
+    assert derive(overrides={"batch_size": 32}).queue_size >= 512
+    assert derive(overrides={"batch_size": 64}).queue_size == 0
+
+
+def test_a_batch_has_enough_images_for_its_prototypes():
+    assert derive(n_images=10_000).batch_size == 64
+    assert derive(n_images=20_000).batch_size == 128
 
 
 @pytest.mark.parametrize("change", [{"n_images": 1}, {"side_px": 0}, {"budget_seconds": 0.0}])
