@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -135,16 +135,64 @@ def _is_timm_batch_norm(module: nn.Module) -> bool:
     return isinstance(module, nn.BatchNorm2d) and hasattr(module, "act")
 
 
-class _SumAcross(torch.autograd.Function):
-    """Sum over processes whose gradient is the sum over processes."""
+class _JoinedNorm(torch.autograd.Function):
+    """Batch norm with statistics of all processes, by the fused kernels for running ones.
+
+    With S1 the sum of the gradients and S2 that of the gradients times the normalised values, both
+    over the n values of a channel in all processes, the gradient of x is weight * inverse deviation
+    * (g - S1 / n - normalised x * S2 / n) (Ioffe and Szegedy 2015, section 3).
+    """
 
     @staticmethod
-    def forward(_ctx: Any, values: Tensor) -> Tensor:  # noqa: ANN401 - torch's own untyped context
-        return total(values)
+    def forward(
+        ctx: Any,  # noqa: ANN401 - torch's own untyped context
+        values: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        eps: float,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the normalised values, and mean, variance and count of each channel."""
+        count = torch.full((1,), float(values.numel() // values.shape[1]), device=values.device)
+        _, own_mean, inverse = torch.native_batch_norm(
+            values, weight, bias, None, None, training=True, momentum=0.0, eps=eps
+        )
+        own_square = inverse.square().reciprocal() - eps + own_mean.square()
+        mean, mean_square, n = _split_sums(
+            total(torch.cat([own_mean * count, own_square * count, count]))
+        )
+        variance = (mean_square - mean.square()).clamp_min(0)
+        ctx.save_for_backward(values, weight, mean, variance, n)
+        ctx.eps = eps
+        out = functional.batch_norm(values, mean, variance, weight, bias, eps=eps)
+        ctx.mark_non_differentiable(mean, variance, n)
+        return out, mean, variance, n
 
     @staticmethod
-    def backward(_ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
-        return total(gradients[0])
+    def backward(
+        ctx: Any,  # noqa: ANN401
+        *gradients: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, None]:
+        """Return the gradients of values, weight and bias."""
+        values, weight, mean, variance, n = ctx.saved_tensors
+        moved, own_weight, own_bias = torch.ops.aten.native_batch_norm_backward(
+            gradients[0], values, weight, mean, variance, None, None, False, ctx.eps,  # noqa: FBT003
+            [True, True, True],
+        )  # fmt: skip
+        joint_bias, joint_weight = total(torch.stack([own_bias, own_weight])) / n
+        inverse = (variance + ctx.eps).rsqrt()
+        slope = -weight * inverse.square() * joint_weight
+        offset = -weight * inverse * joint_bias - slope * mean
+        moved += functional.batch_norm(
+            values, torch.zeros_like(mean), torch.ones_like(mean), slope, offset, eps=0.0
+        )
+        return moved, own_weight, own_bias, None
+
+
+def _split_sums(sums: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return mean and mean square (C,) and count (1,) of sums, sums of squares and count."""
+    n = sums[-1:]
+    n_channels = len(sums) // 2
+    return sums[:n_channels] / n, sums[n_channels:-1] / n, n
 
 
 class GlobalBatchNorm:
@@ -179,20 +227,10 @@ class GlobalBatchNorm:
                 values, module.running_mean, module.running_var, module.weight, module.bias,
                 eps=module.eps,
             )  # fmt: skip
-        wide = values.float()
-        axes = [0, *range(2, values.ndim)]
-        count = torch.full((1,), float(wide.numel() // wide.shape[1]), device=wide.device)
-        sums: Any = _SumAcross.apply(torch.cat([wide.sum(axes), wide.square().sum(axes), count]))
-        n_channels = wide.shape[1]
-        n = sums[-1]
-        mean = sums[:n_channels] / n
-        variance = (sums[n_channels:-1] / n - mean.square()).clamp_min(0)
-        GlobalBatchNorm.track(module, mean.detach(), (variance * n / (n - 1)).detach())
-        shape = [1, -1] + [1] * (values.ndim - 2)
-        scale = module.weight * (variance + module.eps).rsqrt()
-        shift = module.bias - mean * scale
-        normalised: Tensor = wide * scale.view(shape) + shift.view(shape)
-        return normalised.to(values.dtype)
+        joined: Any = _JoinedNorm.apply(values, module.weight, module.bias, module.eps)
+        normalised, mean, variance, n = joined
+        GlobalBatchNorm.track(module, mean, variance * n / (n - 1))
+        return cast("Tensor", normalised)
 
     @staticmethod
     def track(module: Any, mean: Tensor, variance: Tensor) -> None:  # noqa: ANN401
