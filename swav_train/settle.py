@@ -38,11 +38,13 @@ def settled_prototypes(projections: Tensor, prototypes: Tensor, *, epsilon: floa
         [(rows @ projections.t()).topk(1 + NEIGHBORS).indices for rows in projections.split(1024)]
     )
     smooth = normalize(projections[near].mean(dim=1), dim=1)
-    means = prototypes
-    for _ in range(ROUNDS):
-        codes = sinkhorn(
-            smooth @ means.t(), epsilon=epsilon / SHARPNESS, iterations=SINKHORN_ITERATIONS
-        )
+    codes = _sharp_codes(smooth, prototypes, epsilon=epsilon)
+    for _ in range(ROUNDS - 1):
         means = normalize(codes.t() @ smooth, dim=1)
-        prototypes = normalize(codes.t() @ projections, dim=1)
-    return prototypes
+        codes = _sharp_codes(smooth, means, epsilon=epsilon)
+    return normalize(codes.t() @ projections, dim=1)
+
+
+def _sharp_codes(rows: Tensor, means: Tensor, *, epsilon: float) -> Tensor:
+    """Return balanced codes (N, K) of rows (N, P) over means (K, P)."""
+    return sinkhorn(rows @ means.t(), epsilon=epsilon / SHARPNESS, iterations=SINKHORN_ITERATIONS)

@@ -8,6 +8,8 @@ from curate.copies.indexes import hash_neighbors
 from curate.copies.verify import BY_FRAME
 from curate.fingerprint import orientations
 
+Ints = NDArray[np.int64]
+
 _HASH_RADIUS = 8  # bits of 63
 _HASH_NEIGHBORS = 8  # per image and orientation
 _SAME_HASH = 4  # partners among images of the very same hash
@@ -25,16 +27,11 @@ def from_hashes(hashes: NDArray[np.uint64], is_new: NDArray[np.bool_]) -> Candid
     """
     unique, inverse = np.unique(hashes, return_inverse=True)
     asked = np.unique(inverse[is_new])
-    query, other = hash_neighbors(
-        unique,
-        orientations(unique[asked]).reshape(-1),
-        radius=_HASH_RADIUS,
-        n_neighbors=_HASH_NEIGHBORS,
-    )
+    image, way, other = _near(unique, unique[asked])
     by_hash = np.argsort(inverse, kind="stable").astype(np.int64)
     first = np.searchsorted(inverse[by_hash], np.arange(len(unique)))
-    a, b, orientation = by_hash[first[asked[query // 8]]], by_hash[first[other]], query % 8
-    parts = [Candidates(a=a, b=b, way=orientation + BY_FRAME)]
+    a, b = by_hash[first[asked[image]]], by_hash[first[other]]
+    parts = [Candidates(a=a, b=b, way=way)]
     for distance in range(1, _SAME_HASH + 1):
         left, right = by_hash[:-distance], by_hash[distance:]
         same = (inverse[left] == inverse[right]) & (is_new[left] | is_new[right])
@@ -57,18 +54,23 @@ def of_further_hashes(further: NDArray[np.uint64], hashes: NDArray[np.uint64]) -
         Pairs of a row of ``further`` and one of ``hashes``.
     """
     unique, inverse = np.unique(hashes, return_inverse=True)
-    query, other = hash_neighbors(
-        unique,
-        orientations(further).reshape(-1),
-        radius=_HASH_RADIUS,
-        n_neighbors=_HASH_NEIGHBORS,
-    )
+    image, way, other = _near(unique, further)
     by_hash = np.argsort(inverse, kind="stable").astype(np.int64)
     starts = np.searchsorted(inverse[by_hash], np.arange(len(unique) + 1))
     parts = []
     for number in range(_SAME_HASH):
         rank = starts[other] + number
         there = rank < starts[other + 1]
-        a, way = query[there] // 8, query[there] % 8 + BY_FRAME
-        parts.append(Candidates(a=a, b=by_hash[rank[there]], way=way))
+        parts.append(Candidates(a=image[there], b=by_hash[rank[there]], way=way[there]))
     return joined(parts)
+
+
+def _near(stored: NDArray[np.uint64], asked: NDArray[np.uint64]) -> tuple[Ints, Ints, Ints]:
+    """Return pairs of an asked and a stored hash: the one, the way it was turned, the other."""
+    query, other = hash_neighbors(
+        stored,
+        orientations(asked).reshape(-1),
+        radius=_HASH_RADIUS,
+        n_neighbors=_HASH_NEIGHBORS,
+    )
+    return query // 8, query % 8 + BY_FRAME, other
