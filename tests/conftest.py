@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curate.workspace import Workspace
+from curate.workspace.workspace import Workspace
 
 
 def picture(seed, *, width=96, height=72):

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.choices import KeepPolicy, Level
 from curate.cli import options
 from curate.cli.screen import run_stage
-from curate.records import KeepPolicy, Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

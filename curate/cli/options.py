@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from curate.choices import Labels
 from curate.errors import UsageError
-from curate.records import Labels
 
 Workspace = Annotated[
     Path | None,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from curate.records import Progress, Silent
+from curate.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.choices import SearchBy
 from curate.cli import options
 from curate.cli.screen import run_stage
-from curate.records import SearchBy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

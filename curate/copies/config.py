@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from curate.choices import KeepPolicy, Level
 from curate.errors import UsageError
-from curate.records import KeepPolicy, Level
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

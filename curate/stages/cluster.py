@@ -8,26 +8,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.balance import balanced_assignment
-from curate.classify import suspicion
-from curate.embeddings import Embedded
+from curate.algorithms.balanced_assignment import balanced_assignment
+from curate.algorithms.classifiers import suspicion
+from curate.algorithms.medoids import medoids
+from curate.algorithms.neighbors import Neighbors, list_centroids, nearest, nearest_prototype
+from curate.algorithms.nested_kmeans import Grain, fit, nested_groups, smoothed
+from curate.algorithms.outlier_score import strangeness
+from curate.choices import Assign, Labels
 from curate.errors import UsageError
-from curate.features import embed_missing, find_model, nearest_prototype, prototypes_of
-from curate.manifest import (
-    CLUSTER_COLUMNS,
+from curate.manifest.columns import CLUSTER_COLUMNS
+from curate.manifest.manifest import (
     Manifest,
     carry_over,
     check_overwritable,
     read_manifest,
     write_manifest,
 )
-from curate.neighbors import Neighbors, list_centroids, nearest
-from curate.nesting import Grain, fit, nested_groups, smoothed
-from curate.records import Assign, Labels, Progress, Silent
-from curate.rows import FilledRows, HeldRows
-from curate.scan import Scan, scan
-from curate.strangeness import strangeness
-from curate.workspace import find_workspace
+from curate.manifest.rows import FilledRows, HeldRows
+from curate.progress import Progress, Silent
+from curate.workspace.embedding import embed_missing
+from curate.workspace.embedding_store import Embedded
+from curate.workspace.models import find_model, prototypes_of
+from curate.workspace.scan import Scan, scan
+from curate.workspace.workspace import find_workspace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -247,28 +250,6 @@ def _level(
     for number in sorted((n for n in grains if level < n <= n_clusters), reverse=True):
         group = grains[number].parents[group]
     return group
-
-
-def medoids(
-    vectors: NDArray[np.float32], rows: NDArray[np.int64], cluster_of: NDArray[np.int32]
-) -> NDArray[np.bool_]:
-    """Return which images are the medoids of their clusters, one of each; ties go to the first.
-
-    The sum of the cosines to all members is the product with their sum, so no pair is compared.
-
-    Args:
-        vectors: (M, D) float32, unit rows.
-        rows: (N,) int64, vector of each image.
-        cluster_of: (N,) int32, cluster of each image.
-    """
-    sums = np.zeros((int(cluster_of.max()) + 1, vectors.shape[1]), np.float32)
-    np.add.at(sums, cluster_of, vectors[rows])
-    closeness = np.einsum("nd,nd->n", vectors[rows], sums[cluster_of])
-    order = np.lexsort((np.arange(len(rows)), -closeness, cluster_of))
-    first = order[np.unique(cluster_of[order], return_index=True)[1]]
-    is_medoid = np.zeros(len(rows), bool)
-    is_medoid[first] = True
-    return is_medoid
 
 
 def _with_suspects(

@@ -7,24 +7,27 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from curate.algorithms.neighbors import nearest_prototype
+from curate.choices import Labels, Level
 from curate.copies.config import DedupConfig
-from curate.copies.engine import find_copies
-from curate.copies.outcome import Rung, columns_of, pair_table, rungs_of, write_sheets
-from curate.copies.tables import Copies, Vectors
-from curate.features import embed_missing, find_model, nearest_prototype, prototypes_of
+from curate.copies.find import find_copies
+from curate.copies.inputs import OTHER, Lineup, line_up
+from curate.copies.records import Copies, Vectors
+from curate.copies.report import Rung, columns_of, pair_table, rungs_of, write_sheets
 from curate.files import replacing, writable
-from curate.lineup import OTHER, Lineup, line_up
-from curate.manifest import (
+from curate.manifest.manifest import (
     Manifest,
     carry_over,
     check_overwritable,
     read_manifest,
     write_manifest,
 )
-from curate.records import Labels, Level, Progress, Silent
-from curate.rows import HeldRows, Rows
-from curate.scan import scan
-from curate.workspace import Workspace, find_workspace
+from curate.manifest.rows import HeldRows, Rows
+from curate.progress import Progress, Silent
+from curate.workspace.embedding import embed_missing
+from curate.workspace.models import find_model, prototypes_of
+from curate.workspace.scan import scan
+from curate.workspace.workspace import Workspace, find_workspace
 
 __all__ = ["DedupConfig", "DedupResult", "Rung", "dedup"]
 

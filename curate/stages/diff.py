@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.joins import differs, partners
-from curate.manifest import read_manifest
-from curate.rows import Rows, TakenRows
+from curate.manifest.joins import differs, partners
+from curate.manifest.manifest import read_manifest
+from curate.manifest.rows import Rows, TakenRows
 
 TOLD = ("cluster", "group", "keep", "selected", "split", "label")
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.features import embed_missing, find_model
-from curate.records import Progress, Silent
-from curate.scan import scan
-from curate.workspace import find_workspace
+from curate.progress import Progress, Silent
+from curate.workspace.embedding import embed_missing
+from curate.workspace.models import find_model
+from curate.workspace.scan import scan
+from curate.workspace.workspace import find_workspace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

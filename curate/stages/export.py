@@ -10,16 +10,17 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.archives import ParquetShards, TarShards
+from curate.choices import ExportAs, Layout
 from curate.errors import InputError, UsageError
+from curate.exporters.archives import ParquetShards, TarShards
+from curate.exporters.listings import DATA, CocoListing, FiftyOneListing
+from curate.exporters.paths import check_layout, places, values
 from curate.files import disk_errors, remove
-from curate.layouts import check_layout, places, values
-from curate.listings import DATA, CocoListing, FiftyOneListing
-from curate.manifest import Manifest, read_manifest
-from curate.records import ExportAs, Layout, Progress, Silent, task
-from curate.rows import Rows, TakenRows
-from curate.sources import file_of
-from curate.where import matching
+from curate.manifest.manifest import Manifest, read_manifest
+from curate.manifest.row_filter import matching
+from curate.manifest.rows import Rows, TakenRows
+from curate.progress import Progress, Silent, task
+from curate.sources.folder import file_of
 
 LIST = "images.txt"
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.choices import Status
 from curate.errors import InputError
-from curate.manifest import Manifest, read_manifest
-from curate.records import Status
-from curate.workspace import Workspace, find_workspace
+from curate.manifest.manifest import Manifest, read_manifest
+from curate.workspace.workspace import Workspace, find_workspace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,11 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.errors import InputError, UsageError
-from curate.joins import partners, possible_twins
-from curate.manifest import KNOWN_TYPES, read_manifest, write_manifest
-from curate.parquet import ParquetRows
-from curate.rows import Rows, TakenRows
-from curate.spreadsheets import is_csv, read_csv
+from curate.manifest.columns import KNOWN_TYPES
+from curate.manifest.csv import is_csv, read_csv
+from curate.manifest.joins import partners, possible_twins
+from curate.manifest.manifest import read_manifest, write_manifest
+from curate.manifest.parquet import ParquetRows
+from curate.manifest.rows import Rows, TakenRows
 
 SCANNED = frozenset({"path", "hash", "bytes", "width", "height", "format", "status", "reason"})
 

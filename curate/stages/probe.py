@@ -8,15 +8,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.classify import linear_classes, stratified_split, vote
-from curate.embeddings import Vectors
+from curate.algorithms.classifiers import linear_classes, stratified_split, vote
+from curate.algorithms.neighbors import search
 from curate.errors import InputError, UsageError
-from curate.features import embed_missing, model_of
-from curate.manifest import Manifest, read_manifest
-from curate.neighbors import search
-from curate.records import Progress, Silent
-from curate.scan import scan
-from curate.workspace import Workspace, find_workspace
+from curate.manifest.manifest import Manifest, read_manifest
+from curate.progress import Progress, Silent
+from curate.workspace.embedding import embed_missing
+from curate.workspace.embedding_store import Vectors
+from curate.workspace.models import model_of
+from curate.workspace.scan import scan
+from curate.workspace.workspace import Workspace, find_workspace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,16 +8,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.balance import proportional, water_fill
-from curate.embeddings import EmbeddingStore, Vectors
+from curate.algorithms.farthest_first import farthest_first
+from curate.algorithms.quotas import proportional, water_fill
+from curate.choices import Within
 from curate.errors import UsageError
-from curate.manifest import SAMPLE_COLUMNS, Manifest, read_manifest, write_manifest
-from curate.records import Progress, Silent, Within, task
-from curate.rows import HeldRows
-from curate.spread import farthest_first
-from curate.spreadsheets import SEPARATOR
-from curate.where import matching
-from curate.workspace import find_workspace
+from curate.manifest.columns import SAMPLE_COLUMNS
+from curate.manifest.csv import SEPARATOR
+from curate.manifest.manifest import Manifest, read_manifest, write_manifest
+from curate.manifest.row_filter import matching
+from curate.manifest.rows import HeldRows
+from curate.progress import Progress, Silent, task
+from curate.workspace.embedding_store import EmbeddingStore, Vectors
+from curate.workspace.workspace import find_workspace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from curate.contact import Tile, draw_sheet, write_sheet
+from curate.choices import SearchBy, closest
 from curate.copies.config import DedupConfig
 from curate.errors import InputError, UsageError
-from curate.lookup.by_copies import ByCopies
-from curate.lookup.by_features import ByFeatures
-from curate.lookup.found import Found, Hits, Placement
-from curate.lookup.images import contents_of
-from curate.lookup.pictures import Picture, read_pictures, wanted_pictures
-from curate.pixels import PixelCache
-from curate.records import Progress, SearchBy, Silent, closest, task
-from curate.workspace import Workspace, find_workspace
+from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
+from curate.progress import Progress, Silent, task
+from curate.retrieval.by_copies import ByCopies
+from curate.retrieval.by_features import ByFeatures
+from curate.retrieval.catalogue_images import contents_of
+from curate.retrieval.query_images import Picture, read_pictures, wanted_pictures
+from curate.retrieval.results import Found, Hits, Placement
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.workspace import Workspace, find_workspace
 
 __all__ = ["Answer", "Found", "Placement", "SearchConfig", "SearchResult", "search"]
 

@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.contact import Tile, draw_sheet, write_sheet
 from curate.errors import InputError, UsageError
-from curate.manifest import read_manifest
-from curate.pixels import PixelCache
-from curate.where import matching
-from curate.workspace import find_workspace
+from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
+from curate.manifest.manifest import read_manifest
+from curate.manifest.row_filter import matching
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.workspace import find_workspace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.algorithms.graph import connected_components
+from curate.algorithms.group_split import places, split_by_place, split_evenly
 from curate.errors import UsageError
-from curate.graph import connected_components
-from curate.joins import possible_twins
-from curate.manifest import SPLIT_COLUMNS, Manifest, read_manifest, write_manifest
-from curate.partition import places, split_by_place, split_evenly
-from curate.rows import HeldRows, Rows, TakenRows
+from curate.manifest.columns import SPLIT_COLUMNS
+from curate.manifest.joins import possible_twins
+from curate.manifest.manifest import Manifest, read_manifest, write_manifest
+from curate.manifest.rows import HeldRows, Rows, TakenRows
 
 Ints = NDArray[np.int64]
 

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.errors import InputError, UsageError
-from curate.features import require_device
-from curate.records import Progress, Silent
-from curate.scan import scan
-from curate.stages.swav_run import SwavRun
-from curate.threads import n_workers
-from curate.workspace import find_workspace
+from curate.parallel import n_workers
+from curate.progress import Progress, Silent
+from curate.workspace.models import require_device
+from curate.workspace.scan import scan
+from curate.workspace.training import SwavRun
+from curate.workspace.workspace import find_workspace
 
 if TYPE_CHECKING:
     import swav_train.config as swav_config

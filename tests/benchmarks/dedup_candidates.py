@@ -16,19 +16,22 @@ from pathlib import Path
 
 import numpy as np
 
-from curate.copies.by_hashes import from_hashes
-from curate.copies.by_points import PointIndex, from_points
-from curate.copies.candidates import Candidates
-from curate.copies.exact import same_bytes, same_pixels
-from curate.copies.features import Features, working_copy
-from curate.copies.semantic import likely_pairs
-from curate.copies.tables import Vectors
-from curate.copies.verify import BY_POINTS, Verifier
-from curate.features import embed_missing, find_model, nearest_prototype, prototypes_of
-from curate.lineup import line_up
-from curate.records import Labels, Silent
-from curate.scan import scan
-from curate.workspace import Workspace
+from curate.algorithms.neighbors import nearest_prototype
+from curate.choices import Labels
+from curate.copies.candidates.from_hashes import from_hashes
+from curate.copies.candidates.from_keypoints import PointIndex, from_points
+from curate.copies.candidates.pairs import Candidates
+from curate.copies.inputs import line_up
+from curate.copies.records import Vectors
+from curate.copies.rungs.exact import same_bytes, same_pixels
+from curate.copies.rungs.semantic import likely_pairs
+from curate.copies.verification.keypoints import Features, working_copy
+from curate.copies.verification.verifier import BY_POINTS, Verifier
+from curate.progress import Silent
+from curate.workspace.embedding import embed_missing
+from curate.workspace.models import find_model, prototypes_of
+from curate.workspace.scan import scan
+from curate.workspace.workspace import Workspace
 
 
 def true_pairs(folder, paths):

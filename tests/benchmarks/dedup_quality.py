@@ -25,7 +25,7 @@ NOT_COPIES = ("original", "distractor")
 
 
 def curate_groups(images, work):
-    from curate.manifest import read_manifest
+    from curate.manifest.manifest import read_manifest
     from curate.stages.dedup import DedupConfig, dedup
 
     for setting in ("cold", "warm"):

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from curate.copies.config import DedupConfig
-from curate.copies.engine import Images, find_copies
-from curate.fingerprint import perceptual_hash
+from curate.copies.find import Images, find_copies
+from curate.images.perceptual_hash import perceptual_hash
 
 EVERY = 50
 

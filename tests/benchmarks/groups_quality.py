@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, roc_auc_score
 
 import curate
-from curate.classify import suspicion
-from curate.embeddings import EmbeddingStore
-from curate.features import find_model
-from curate.neighbors import nearest
-from curate.records import Labels
-from curate.workspace import find_workspace
+from curate.algorithms.classifiers import suspicion
+from curate.algorithms.neighbors import nearest
+from curate.choices import Labels
+from curate.workspace.embedding_store import EmbeddingStore
+from curate.workspace.models import find_model
+from curate.workspace.workspace import find_workspace
 
 SEEDS = range(5)
 Ints = NDArray[np.int64]

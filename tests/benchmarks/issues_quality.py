@@ -21,10 +21,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.quality import Issue
-from curate.records import Labels, Silent
-from curate.scan import scan
-from curate.workspace import Workspace
+from curate.choices import Labels
+from curate.images.quality import Issue
+from curate.progress import Silent
+from curate.workspace.scan import scan
+from curate.workspace.workspace import Workspace
 
 Pixels = NDArray[np.uint8]
 PEER = """

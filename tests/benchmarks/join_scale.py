@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from curate.neighbors import pairs_above
+from curate.algorithms.neighbors import pairs_above
 
 BLOCK = 65_536
 

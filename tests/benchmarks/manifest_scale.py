@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
-from curate.records import Status
-from curate.rows import HeldRows
+from curate.choices import Status
+from curate.manifest.columns import SCAN_COLUMNS
+from curate.manifest.manifest import Manifest, write_manifest
+from curate.manifest.rows import HeldRows
 
 CURATE = Path(sys.executable).with_name("curate")
 

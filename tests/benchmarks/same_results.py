@@ -83,12 +83,24 @@ def run_chain(work: Path) -> Iterator[tuple[str, bytes]]:
     yield "train", told("train", "images", "--epochs", 3)
     yield from model_results(work, "default")
     more = ("--crops", "2x32+2x16", "--queue", 256, "--prototypes", 20)
-    yield "train with crops and queue", told(
-        "train", "images", "--epochs", 2, *more, "--name", "crops", "--seed", 3
+    yield (
+        "train with crops and queue",
+        told("train", "images", "--epochs", 2, *more, "--name", "crops", "--seed", 3),
     )
     yield from model_results(work, "crops")
-    yield "train from published weights", told(
-        "train", "images", "--epochs", 1, "--pretrained", "--image-size", 64, "--name", "published"
+    yield (
+        "train from published weights",
+        told(
+            "train",
+            "images",
+            "--epochs",
+            1,
+            "--pretrained",
+            "--image-size",
+            64,
+            "--name",
+            "published",
+        ),
     )
     yield from model_results(work, "published")
     yield "embed", told("embed", "--model", "default")

@@ -21,15 +21,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.classify import linear_classes, stratified_split
-from curate.embeddings import Embedded, EmbeddingStore
-from curate.features import find_model, prototypes_of
-from curate.manifest import Manifest, read_manifest, write_manifest
-from curate.records import Within
-from curate.rows import HeldRows, TakenRows
+from curate.algorithms.classifiers import linear_classes, stratified_split
+from curate.choices import Within
+from curate.manifest.manifest import Manifest, read_manifest, write_manifest
+from curate.manifest.rows import HeldRows, TakenRows
 from curate.stages.cluster import ClusterConfig, assign_clusters
 from curate.stages.sample import SampleConfig, sample
-from curate.workspace import Workspace, find_workspace
+from curate.workspace.embedding_store import Embedded, EmbeddingStore
+from curate.workspace.models import find_model, prototypes_of
+from curate.workspace.workspace import Workspace, find_workspace
 
 SEEDS = range(5)
 DRAWS = 4

@@ -4,7 +4,7 @@ from curate.cli.info import curve
 from curate.cli.options import seconds_of, size, span
 from curate.cli.screen import _InLines
 from curate.errors import UsageError
-from curate.records import task
+from curate.progress import task
 
 
 @pytest.mark.parametrize(

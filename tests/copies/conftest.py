@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from curate.copies.engine import Images
-from curate.fingerprint import perceptual_hash
+from curate.copies.find import Images
+from curate.images.perceptual_hash import perceptual_hash
 
 
 def scene(seed, width=320, height=240):

@@ -5,10 +5,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate import ClusterConfig, EmbedConfig, cluster, embed
+from curate.algorithms.medoids import medoids
+from curate.choices import Assign, Labels
 from curate.errors import InputError, UsageError
-from curate.manifest import CLUSTER_COLUMNS, SCAN_COLUMNS
-from curate.records import Assign, Labels
-from curate.stages.cluster import medoids
+from curate.manifest.columns import CLUSTER_COLUMNS, SCAN_COLUMNS
 from tests.conftest import picture, save
 
 

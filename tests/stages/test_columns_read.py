@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import curate.parquet
-import curate.rows
+import curate.manifest.parquet
+import curate.manifest.rows
 from curate import (
     ExportConfig,
     SampleConfig,
@@ -21,11 +21,12 @@ from curate import (
     sheet,
     split,
 )
+from curate.choices import ExportAs
 from curate.errors import InputError
-from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
-from curate.parquet import ParquetRows
-from curate.records import ExportAs
-from curate.rows import HeldRows
+from curate.manifest.columns import SCAN_COLUMNS
+from curate.manifest.manifest import Manifest, write_manifest
+from curate.manifest.parquet import ParquetRows
+from curate.manifest.rows import HeldRows
 from curate.stages.sheet import SheetConfig
 
 N = 400
@@ -140,9 +141,9 @@ def test_neither_batches_nor_row_groups_change_what_a_stage_writes(
     name, manifest, tmp_path, monkeypatch
 ):
     whole = written_by(STAGES[name], tmp_path)
-    monkeypatch.setattr(curate.rows, "BATCH", 7)
-    monkeypatch.setattr(curate.parquet, "BATCH", 7)
-    monkeypatch.setattr(curate.rows, "_BLOCK", 33)
+    monkeypatch.setattr(curate.manifest.rows, "BATCH", 7)
+    monkeypatch.setattr(curate.manifest.parquet, "BATCH", 7)
+    monkeypatch.setattr(curate.manifest.rows, "_BLOCK", 33)
     assert written_by(STAGES[name], tmp_path) == whole
     pq.write_table(pq.read_table(manifest), manifest)
     assert written_by(STAGES[name], tmp_path) == whole
@@ -163,8 +164,8 @@ def test_a_stage_that_writes_onto_what_it_reads_keeps_all_that_is_not_its_own(st
 
 def test_a_csv_is_written_batch_by_batch_as_if_at_once(manifest, tmp_path, monkeypatch):
     for name, batch in (("one", 10_000), ("two", 7)):
-        monkeypatch.setattr(curate.rows, "BATCH", batch)
-        monkeypatch.setattr(curate.parquet, "BATCH", batch)
+        monkeypatch.setattr(curate.manifest.rows, "BATCH", batch)
+        monkeypatch.setattr(curate.manifest.parquet, "BATCH", batch)
         table = pq.read_table(manifest).drop_columns(["mine"])
         write_manifest(Manifest(rows=HeldRows(table), source="/i"), tmp_path / f"{name}.csv")
         sample(tmp_path / f"{name}.csv", SampleConfig(size=9), out=tmp_path / f"{name}-s.csv")

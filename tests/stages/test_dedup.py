@@ -4,9 +4,9 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from curate import DedupConfig, cluster, dedup
+from curate.choices import KeepPolicy, Level
 from curate.errors import InputError
-from curate.manifest import DEDUP_COLUMNS
-from curate.records import KeepPolicy, Level
+from curate.manifest.columns import DEDUP_COLUMNS
 from tests.conftest import picture, save
 
 MIRRORED = {"jpeg.jpg", "mirror.jpg"}

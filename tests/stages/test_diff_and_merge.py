@@ -4,8 +4,9 @@ import pytest
 
 from curate import diff, merge
 from curate.errors import InputError, UsageError
-from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
-from curate.rows import HeldRows
+from curate.manifest.columns import SCAN_COLUMNS
+from curate.manifest.manifest import Manifest, write_manifest
+from curate.manifest.rows import HeldRows
 
 
 def written(path, contents, **columns):

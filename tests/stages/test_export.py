@@ -4,10 +4,11 @@ import pyarrow as pa
 import pytest
 
 from curate import ExportConfig, export
+from curate.choices import ExportAs, Layout
 from curate.errors import InputError, UsageError
-from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
-from curate.records import ExportAs, Layout
-from curate.rows import HeldRows
+from curate.manifest.columns import SCAN_COLUMNS
+from curate.manifest.manifest import Manifest, write_manifest
+from curate.manifest.rows import HeldRows
 from tests.conftest import picture, save
 
 
@@ -181,10 +182,10 @@ def test_parquet_is_read_by_datasets(place, labelled, tmp_path):
 
 
 def test_large_exports_are_sharded(place, labelled, monkeypatch):
-    import curate.archives
+    import curate.exporters.archives
 
-    monkeypatch.setattr(curate.archives, "SHARD_BYTES", 1)
-    monkeypatch.setattr(curate.archives, "_ROW_GROUP", 1)
+    monkeypatch.setattr(curate.exporters.archives, "SHARD_BYTES", 1)
+    monkeypatch.setattr(curate.exporters.archives, "_ROW_GROUP", 1)
     for form in (ExportAs.TAR, ExportAs.PARQUET):
         export(labelled, place / form.value, ExportConfig(form=form))
         assert len(taken(place / form.value)) == 3

@@ -1,8 +1,8 @@
 import pytest
 
 from curate import DedupConfig, cluster, dedup, info
+from curate.choices import Level
 from curate.errors import InputError, UsageError
-from curate.records import Level
 
 
 def test_a_workspace_tells_what_it_holds(trained, tmp_path):

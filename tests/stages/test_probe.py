@@ -1,8 +1,8 @@
 import pytest
 
 from curate import ClusterConfig, ProbeConfig, cluster, probe
+from curate.choices import Labels
 from curate.errors import InputError, UsageError
-from curate.records import Labels
 from tests.conftest import picture, save
 
 

@@ -4,10 +4,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate import SampleConfig, sample
+from curate.choices import Within
 from curate.errors import InputError, UsageError
-from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
-from curate.records import Within
-from curate.rows import HeldRows
+from curate.manifest.columns import SCAN_COLUMNS
+from curate.manifest.manifest import Manifest, write_manifest
+from curate.manifest.rows import HeldRows
 
 SIZES = {0: 60, 1: 25, 2: 4, 3: 1}
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from curate import SearchConfig, dedup, search
 from curate.errors import InputError, UsageError
-from curate.workspace import Workspace
+from curate.workspace.workspace import Workspace
 from tests.conftest import save
 from tests.copies.conftest import scene
 
@@ -130,8 +130,8 @@ def test_a_folder_that_was_searched_is_read_only_even_while_it_is_written(search
 
 
 def test_a_folder_that_was_only_scanned_is_searched_first(pictures, tmp_path):
-    from curate.records import Silent
-    from curate.scan import scan
+    from curate.progress import Silent
+    from curate.workspace.scan import scan
 
     for seed in range(3):
         save(tmp_path / "images" / f"{seed}.png", scene(seed))

@@ -5,8 +5,9 @@ import pytest
 
 from curate import SplitConfig, split
 from curate.errors import UsageError
-from curate.manifest import SCAN_COLUMNS, Manifest, write_manifest
-from curate.rows import HeldRows
+from curate.manifest.columns import SCAN_COLUMNS
+from curate.manifest.manifest import Manifest, write_manifest
+from curate.manifest.rows import HeldRows
 
 
 def written(root, n_images=300, *, n_groups=40, name="m.parquet", split_column=None):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-import curate.stages.swav_run
+import curate.workspace.training
 from curate import TrainConfig, train
 from curate.errors import InputError, UsageError
 from tests.conftest import picture, save
@@ -56,14 +56,14 @@ def test_names_and_order_of_files_do_not_sway_training(images, workspace, tmp_pa
 
 def test_images_that_do_not_fit_in_memory_give_the_same_model(images, workspace, monkeypatch):
     first = train(images, TrainConfig(**SMALL), workspace=workspace.root)
-    monkeypatch.setattr(curate.stages.swav_run, "_MEMORY_SHARE", 0.0)
+    monkeypatch.setattr(curate.workspace.training, "_MEMORY_SHARE", 0.0)
     mapped = train(images, TrainConfig(**SMALL, name="mapped"), workspace=workspace.root)
     assert mapped.loss == first.loss
     assert not list(workspace.pixels.glob(".*"))
 
 
 def test_an_interrupted_training_goes_on(images, workspace, monkeypatch):
-    from curate.records import Silent
+    from curate.progress import Silent
 
     class Interrupting(Silent):
         n_epochs = 0

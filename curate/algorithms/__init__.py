@@ -1,0 +1,1 @@
+"""Pure algorithms: arrays in, arrays out; nothing of the rest of the program."""

@@ -1,0 +1,1 @@
+"""What earlier runs found out about images and pairs, kept on disk."""

@@ -1,0 +1,144 @@
+"""The points of every image seen, on disk: found once, read where they are needed.
+
+``points.bin`` holds the records of all images one after the other and only grows;
+``points-NNNNNN.npz`` says which images came with one addition. What lies behind the last image
+named was never finished and is overwritten.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.copies.cache.arrays import keys_of, next_shard, read_arrays, shards, write_arrays
+from curate.copies.verification.keypoints import RECORD, Features
+from curate.files import disk_errors, remove
+
+_INDEX: dict[str, NDArray[np.generic]] = {
+    "key": np.zeros(0, "S32"),
+    "phash": np.zeros(0, np.uint64),
+    "count": np.zeros(0, np.int32),
+    "shape": np.zeros((0, 2), np.int32),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extracted:
+    """What was found in one image.
+
+    Attributes:
+        shape: Height and width of its working copy in px.
+        points: (n,) of ``RECORD``, strongest first.
+    """
+
+    shape: tuple[int, ...]
+    points: NDArray[np.void]
+
+
+class PointStore:
+    """Points by content hash. The place of an image in the order of arrival is its slot."""
+
+    def __init__(self, folder: Path, *, is_writer: bool = True) -> None:
+        """Open the points on a shelf; damaged ones count as none.
+
+        The writer drops them for good, with all that refers to slots.
+        """
+        self._folder = folder
+        tables = [read_arrays(path) for path in shards(folder, "points")]
+        whole = [table for table in tables if table is not None]
+        self._take(whole)
+        if len(whole) < len(tables) or _size(self._bin) < self._n_records * RECORD.itemsize:
+            self._take([])
+            if is_writer:
+                for path in (*folder.glob("*.npz"), *folder.glob("*.faiss"), self._bin):
+                    remove(path)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @property
+    def features(self) -> Features:
+        """Return the points of all images by slot, mapped into memory."""
+        records: NDArray[np.void] = np.zeros(0, RECORD)
+        if self._n_records:
+            records = np.memmap(self._bin, RECORD, "r", shape=(self._n_records,))
+        return Features(
+            starts=self._starts, counts=self._counts, shapes=self._shapes, records=records
+        )
+
+    @property
+    def phash(self) -> NDArray[np.uint64]:
+        """Return the perceptual hashes by slot, (S,) uint64."""
+        return self._phash
+
+    @property
+    def by_hash(self) -> NDArray[np.int64]:
+        """Return the slots in the order of the content hashes, (S,) int64."""
+        return self._order
+
+    def slots(self, content_hashes: Sequence[str]) -> NDArray[np.int64]:
+        """Return the slot of each image, (N,) int64, -1 where it has none yet."""
+        keys = keys_of(list(content_hashes))
+        if len(self) == 0:
+            return np.full(len(keys), -1, np.int64)
+        places = np.searchsorted(self._keys, keys, sorter=self._order)
+        slots = self._order[np.minimum(places, len(self) - 1)]
+        return np.where(self._keys[slots] == keys, slots, -1)
+
+    def add(
+        self, content_hashes: Sequence[str], phash: NDArray[np.uint64], found: Sequence[Extracted]
+    ) -> None:
+        """Append N images that have no slot yet.
+
+        Args:
+            content_hashes: N hex digests, all different.
+            phash: (N,) uint64, perceptual hashes.
+            found: N entries.
+
+        Raises:
+            ResourceError: The disk is full or cannot be written.
+        """
+        with disk_errors(self._bin), self._bin.open("ab") as file:
+            file.truncate(self._n_records * RECORD.itemsize)
+            for image in found:
+                file.write(image.points.tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+        table: dict[str, NDArray[np.generic]] = {
+            "key": keys_of(list(content_hashes)),
+            "phash": phash,
+            "count": np.array([len(image.points) for image in found], np.int32),
+            "shape": np.array([image.shape for image in found], np.int32),
+        }
+        write_arrays(next_shard(self._folder, "points"), **table)
+        known = {
+            "key": self._keys,
+            "phash": self._phash,
+            "count": self._counts,
+            "shape": self._shapes,
+        }
+        self._take([known, table])
+
+    @property
+    def _bin(self) -> Path:
+        return self._folder / "points.bin"
+
+    def _take(self, tables: Sequence[dict[str, NDArray[np.generic]]]) -> None:
+        """Set the index from tables, in order."""
+        columns = {
+            name: np.concatenate([_INDEX[name], *(t[name] for t in tables)]) for name in _INDEX
+        }
+        self._keys = columns["key"].astype("S32")
+        self._phash = columns["phash"].astype(np.uint64)
+        self._counts = columns["count"].astype(np.int32)
+        self._shapes = columns["shape"].astype(np.int32)
+        self._starts = np.cumsum(self._counts, dtype=np.int64) - self._counts
+        self._n_records = int(self._counts.sum())
+        self._order = np.argsort(self._keys, kind="stable").astype(np.int64)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0

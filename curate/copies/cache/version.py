@@ -1,0 +1,39 @@
+"""Whether a cache was made by this version of the code; one of another version is emptied."""
+
+import json
+from pathlib import Path
+
+import cv2
+
+from curate.files import remove, write_json
+
+CACHE_VERSION = 1
+"""Raised by hand whenever other keypoints, candidates or evidence would be found on the same pixels."""
+
+_FILE = "version.json"
+
+
+def open_cache(folder: Path) -> Path:
+    """Return a folder made by this version; one made by another is emptied first.
+
+    The caller is its only writer.
+    """
+    if not is_current(folder):
+        remove(folder)
+        write_json(folder / _FILE, _version())
+    for scrap in folder.glob(".*.partial"):
+        remove(scrap)
+    return folder
+
+
+def is_current(folder: Path) -> bool:
+    """Return whether a folder was made by this version; nothing is changed."""
+    try:
+        return bool(json.loads((folder / _FILE).read_text()) == _version())
+    except (OSError, ValueError):
+        return False
+
+
+def _version() -> dict[str, object]:
+    """Return what decides: our version, and that of the library that finds the keypoints."""
+    return {"version": CACHE_VERSION, "opencv": cv2.__version__}

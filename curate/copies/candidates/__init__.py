@@ -1,0 +1,1 @@
+"""Pairs of images that may be copies."""

@@ -1,0 +1,182 @@
+"""What was found, as columns of the manifest, as a table of evidence and as pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.choices import Level
+from curate.copies.records import Copies, Images, Pairs, PixelReader
+from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
+from curate.manifest.columns import DEDUP_COLUMNS
+
+GROUPS_A_SHEET = 36
+_TILES_A_GROUP = 16
+
+
+class Shown(Protocol):
+    """The images that were compared, as people see them."""
+
+    @property
+    def images(self) -> Images:
+        """What is known of them."""
+
+    @property
+    def reader(self) -> PixelReader:
+        """Where their pixels come from."""
+
+    def shown_path(self, row: int) -> str:
+        """Return the path that people see."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rung:
+    """What one kind of evidence found.
+
+    Attributes:
+        match: ``bytes``, ``pixels``, ``near`` or ``semantic``.
+        n_groups: Groups in which it is the evidence of at least one image.
+        n_images: Images that need not be kept.
+        bytes: Their size.
+    """
+
+    match: str
+    n_groups: int
+    n_images: int
+    bytes: int
+
+
+def columns_of(
+    shown: Shown, copies: Copies, paths: pa.ChunkedArray, *, is_counted: NDArray[np.bool_]
+) -> pa.Table:
+    """Return the duplicate columns of a manifest.
+
+    Args:
+        shown: The images that were compared.
+        copies: What was found.
+        paths: Paths of the manifest's rows; one that was not compared stands alone and goes.
+        is_counted: (N,) images whose finding is told; the others stand alone and stay.
+    """
+    numbers = range(len(shown.images))
+    told = pa.array([shown.shown_path(row) for row in numbers], pa.string())
+    rows = pc.index_in(paths, value_set=pa.array(shown.images.path, pa.string()))
+    kept = pa.array(copies.duplicate_of, mask=(copies.duplicate_of < 0) | ~is_counted)
+    group, similarity = copies.group, copies.similarity
+    columns = {
+        "group": pa.array(group, pa.int32(), mask=(group < 0) | ~is_counted),
+        "match": pa.array(copies.match, pa.string()),
+        "duplicate_of": told.take(kept),
+        "similarity": pa.array(similarity, pa.float32(), mask=np.isnan(similarity) | ~is_counted),
+        "keep": pa.array(copies.keep | ~is_counted),
+        "keep_reason": pa.array(copies.reason, pa.string()),
+    }
+    for name in ("match", "keep_reason"):
+        columns[name] = pc.if_else(pa.array(is_counted), columns[name], None)
+    spread = {name: column.take(rows) for name, column in columns.items()}
+    spread["keep"] = pc.fill_null(spread["keep"], fill_value=False)
+    return pa.table([spread[name] for name in DEDUP_COLUMNS.names], schema=DEDUP_COLUMNS)
+
+
+def pair_table(shown: Shown, pairs: Pairs) -> pa.Table:
+    """Return the evidence of accepted pairs, a row each."""
+    box = np.ascontiguousarray(pairs.box, np.float32).reshape(-1)
+    return pa.table(
+        {
+            "path": pa.array([shown.shown_path(row) for row in pairs.a], pa.string()),
+            "other_path": pa.array([shown.shown_path(row) for row in pairs.b], pa.string()),
+            "match": pa.array(pairs.match, pa.string()),
+            "similarity": pairs.similarity,
+            "mirrored": pairs.mirrored,
+            "rotation": pairs.rotation,
+            "scale": pairs.scale,
+            "box": pa.FixedSizeListArray.from_arrays(pa.array(box), 4),
+            "inliers": pairs.inliers,
+            "tile_agreement": pairs.tile_agreement,
+        }
+    )
+
+
+def rungs_of(images: Images, copies: Copies, *, went: NDArray[np.bool_]) -> list[Rung]:
+    """Count what went, by the evidence that ties it to the image that stays."""
+    match = np.array([name or "" for name in copies.match])
+    rungs = []
+    for level in Level:
+        own = (match == level.value) & went
+        rungs.append(
+            Rung(
+                match=level.value,
+                n_groups=len(np.unique(copies.group[own])),
+                n_images=int(own.sum()),
+                bytes=int(images.bytes[own].sum()),
+            )
+        )
+    return rungs
+
+
+def write_sheets(
+    folder: Path, shown: Shown, copies: Copies, *, went: NDArray[np.bool_], most_groups: int
+) -> int:
+    """Draw the groups, the kept image first, and return how many were drawn.
+
+    Below each image stand its path, its size and what ties it to the kept one; the orange box on
+    it is the part that the kept image covers.
+
+    Args:
+        folder: Where ``groups-001.jpg`` and so on go.
+        shown: The images that were compared.
+        copies: What was found.
+        went: (N,) images whose group is drawn.
+        most_groups: Groups drawn at most, in the order of their numbers.
+
+    Raises:
+        ResourceError: A picture cannot be written.
+    """
+    numbers = np.unique(copies.group[went])[:most_groups]
+    boxes = _boxes(copies.pairs)
+    for start in range(0, len(numbers), GROUPS_A_SHEET):
+        rows = [
+            _group_tiles(shown, copies, np.flatnonzero(copies.group == number), boxes)
+            for number in numbers[start : start + GROUPS_A_SHEET]
+        ]
+        path = folder / f"groups-{start // GROUPS_A_SHEET + 1:03d}.jpg"
+        write_sheet(path, draw_sheet(rows))
+    return len(numbers)
+
+
+def _boxes(pairs: Pairs) -> dict[tuple[int, int], Sequence[float]]:
+    """Return for (a, b) the part of b that a covers, where it is not all of it."""
+    keys = zip(pairs.a.tolist(), pairs.b.tolist(), strict=True)
+    return {
+        key: box.tolist()
+        for key, box in zip(keys, pairs.box, strict=True)
+        if (box[2] - box[0]) * (box[3] - box[1]) < 0.95
+    }
+
+
+def _group_tiles(
+    shown: Shown,
+    copies: Copies,
+    members: NDArray[np.int64],
+    boxes: dict[tuple[int, int], Sequence[float]],
+) -> list[Tile]:
+    images = shown.images
+    order = sorted(members.tolist(), key=lambda row: (not copies.keep[row], row))[:_TILES_A_GROUP]
+    pixels = shown.reader.read([images.content_hash[row] for row in order])
+    tiles = []
+    for row, own in zip(order, pixels, strict=True):
+        size = f"{images.width[row]}x{images.height[row]}"
+        match = f"{copies.match[row]} {copies.similarity[row]:.3f}" if copies.match[row] else "kept"
+        tiles.append(
+            Tile(
+                own,
+                (shown.shown_path(row), f"{match}  {size}"),
+                is_marked=bool(copies.keep[row]),
+                box=boxes.get((int(copies.duplicate_of[row]), row)),
+            )
+        )
+    return tiles

@@ -1,0 +1,1 @@
+"""Evidence on a pair: keypoints, alignment, agreement of the pixels."""

@@ -1,0 +1,1 @@
+"""Formats in which images are taken out: one file a format."""

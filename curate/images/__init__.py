@@ -1,0 +1,1 @@
+"""One image: bytes in, pixels and facts out."""

@@ -1,1 +1,0 @@
-"""Looking among the images of a workspace for what is like a picture."""

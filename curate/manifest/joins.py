@@ -1,0 +1,151 @@
+"""Rows that belong together, found by DuckDB, which moves to the disk when it must."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.errors import CurateError, ResourceError, first_line
+from curate.manifest.rows import Rows, in_step
+
+if TYPE_CHECKING:
+    import duckdb
+
+Ints = NDArray[np.int64]
+
+_MEMORY = "700MB"
+_PARTNERS = """
+    select a.row, firsts.row as partner
+    from a join (select key, min(row) as row from b group by key) as firsts using (key)
+"""
+
+
+def partners(left: Rows, right: Rows, *, on: str) -> Ints:
+    """Return for each row of one table the first row of another with the same value.
+
+    Args:
+        left: Gives the rows.
+        right: Where partners are looked for; its values are cast to the type of the left ones.
+        on: Column that both have; null equals nothing.
+
+    Returns:
+        (N,) int64 row numbers, -1 where there is none.
+
+    Raises:
+        ResourceError: There is no room for the join.
+    """
+    found = np.full(len(left), -1, np.int64)
+    if len(left) == 0 or len(right) == 0:
+        return found
+    kind = left.schema.field(on).type
+    with _joining() as join:
+        join.register("a", left, on, kind)
+        join.register("b", right, on, kind)
+        ends = join.ask(_PARTNERS)
+    found[np.asarray(ends["row"], np.int64)] = ends["partner"]
+    return found
+
+
+def possible_twins(rows: Rows, on: str, kind: pa.DataType | None = None) -> Ints:
+    """Return the rows that may share their value with another: all that do, and by chance others.
+
+    They are found by 64-bit hashes of the values, so that whole values are needed of these only.
+
+    Args:
+        rows: Where they are.
+        on: The column.
+        kind: Type that its values are cast to before they are compared; None for their own.
+
+    Returns:
+        (M,) int64 row numbers, ascending.
+    """
+    if len(rows) == 0:
+        return np.empty(0, np.int64)
+    with _joining() as join:
+        join.register("a", rows, on, kind or rows.schema.field(on).type)
+        hashed = join.ask("select row, hash(key) as hash from a")
+    hashes = np.empty(len(rows), np.uint64)
+    hashes[np.asarray(hashed["row"], np.int64)] = hashed["hash"]
+    order = np.argsort(hashes)
+    has_same_next = hashes[order[1:]] == hashes[order[:-1]]
+    is_twin = np.zeros(len(rows), bool)
+    is_twin[order[1:][has_same_next]] = True
+    is_twin[order[:-1][has_same_next]] = True
+    return np.flatnonzero(is_twin)
+
+
+def differs(before: Rows, after: Rows, name: str) -> NDArray[np.bool_]:
+    """Return where a column of two tables differs, (N,); what is missing equals what is missing."""
+    parts = [
+        _unequal(a.column(0), b.column(0))
+        for a, b in in_step(before.batches([name]), after.batches([name]))
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, np.bool_)
+
+
+def _unequal(before: pa.Array, after: pa.Array) -> NDArray[np.bool_]:
+    if before.type != after.type:
+        before, after = pc.cast(before, pa.string()), pc.cast(after, pa.string())
+    one_missing = pc.not_equal(before.is_null(), after.is_null())
+    return np.asarray(pc.coalesce(pc.not_equal(before, after), one_missing), bool)
+
+
+class _Join:
+    """Columns that DuckDB reads as streams, and what went wrong while it read them."""
+
+    def __init__(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        self._connection = connection
+        self.failure: CurateError | None = None
+
+    def register(self, name: str, rows: Rows, on: str, kind: pa.DataType) -> None:
+        """Name a stream of a column's values, ``key``, and their numbers, ``row``."""
+        schema = pa.schema([pa.field("key", kind), pa.field("row", pa.int64())])
+        stream = self._numbered(rows, on, schema)
+        self._connection.register(name, pa.RecordBatchReader.from_batches(schema, stream))
+
+    def ask(self, query: str) -> dict[str, Ints]:
+        """Return the columns of an answer."""
+        return dict(self._connection.sql(query).fetchnumpy())
+
+    def _numbered(self, rows: Rows, on: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        at = 0
+        try:
+            for batch in rows.batches([on]):
+                keys = pc.cast(batch.column(0), schema.field("key").type)
+                numbers = pa.array(np.arange(at, at + len(batch)))
+                yield pa.RecordBatch.from_arrays([keys, numbers], schema=schema)
+                at += len(batch)
+        except CurateError as error:
+            self.failure = error
+            raise
+
+
+@contextmanager
+def _joining() -> Iterator[_Join]:
+    """Give a join that takes so much memory, then a folder of its own.
+
+    Raises:
+        CurateError: What the rows told when they were read.
+        ResourceError: The disk is full too.
+    """
+    import duckdb
+
+    with tempfile.TemporaryDirectory() as folder:
+        config: dict[str, Any] = {"memory_limit": _MEMORY, "temp_directory": folder}
+        with duckdb.connect(config=config) as connection:
+            connection.execute("set preserve_insertion_order = false")
+            join = _Join(connection)
+            try:
+                yield join
+            except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+                raise ResourceError(
+                    f"no room to join the tables: {first_line(error)}",
+                    hint="free some space where temporary files go, or name a place with TMPDIR",
+                ) from None
+            except duckdb.InvalidInputException as error:
+                raise (join.failure or error) from None

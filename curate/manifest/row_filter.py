@@ -1,0 +1,42 @@
+"""Choose rows of a manifest by an expression, in DuckDB's SQL, which can read nothing else.
+
+``eval`` would run anything; DuckDB parses an expression of column names, compares and cannot leave
+its memory once external access is locked.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.errors import UsageError, first_line
+from curate.manifest.rows import Rows
+
+_HINT = "such as \"split = 'train' and keep\", with column names of the manifest"
+
+
+def matching(rows: Rows, expression: str) -> NDArray[np.bool_]:
+    """Return which rows an expression holds for; where it is null it does not.
+
+    Only the columns that it names are read.
+
+    Raises:
+        UsageError: The expression is none, or names a column that is not there.
+    """
+    import duckdb
+
+    with duckdb.connect(config={"enable_external_access": "false"}) as connection:
+        connection.execute("set lock_configuration = true")
+        connection.register("manifest", rows.dataset())
+        query = (
+            "select _row from (select *, row_number() over () - 1 as _row from manifest) "
+            f"as manifest where ({expression}\n)"
+        )
+        try:
+            if len(connection.extract_statements(query)) != 1:
+                raise UsageError(f"{expression!r} is no expression", hint=_HINT)
+            chosen = connection.execute(query).fetchnumpy()["_row"]
+        except duckdb.Error as error:
+            message = f"{expression!r} cannot be used: {first_line(error)}"
+            raise UsageError(message, hint=_HINT) from None
+    mask = np.zeros(len(rows), bool)
+    mask[np.asarray(chosen, np.int64)] = True
+    return mask

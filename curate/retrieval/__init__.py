@@ -1,0 +1,1 @@
+"""Images of a workspace that are like some query images."""

@@ -1,0 +1,59 @@
+"""The images of a workspace that are looked among: every content once."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate.choices import Status
+from curate.errors import InputError, UsageError
+from curate.workspace.workspace import Workspace
+
+
+def distinct_images(space: Workspace, columns: Sequence[str]) -> pa.Table:
+    """Return columns of the first file of each different readable content of the catalogue.
+
+    Args:
+        space: The workspace.
+        columns: Names in the catalogue, ``hash`` and ``status`` among them.
+
+    Raises:
+        InputError: There is no readable image.
+    """
+    table = None
+    if space.catalogue.is_file():
+        table = pq.read_table(space.catalogue, columns=list(columns))
+        table = table.filter(pc.equal(table["status"], Status.OK.value))
+    if table is None or len(table) == 0:
+        raise InputError(
+            f"{space.root} has no images", hint="start with `curate train` or `curate dedup IMAGES`"
+        )
+    _, first = np.unique(np.array(table["hash"].to_pylist()), return_index=True)
+    return table.take(pa.array(np.sort(first)))
+
+
+def contents_of(space: Workspace, paths: Sequence[str]) -> list[str]:
+    """Return the content hashes of images of the workspace, by path; of two, the newest source's.
+
+    Raises:
+        UsageError: One is not there, or could not be read.
+    """
+    if not paths or not space.catalogue.is_file():
+        return []
+    table = pq.read_table(
+        space.catalogue,
+        columns=["source", "path", "hash"],
+        filters=[("path", "in", list(paths)), ("status", "=", Status.OK.value)],
+    )
+    sources = space.facts()["sources"]
+    found = sorted(table.to_pylist(), key=lambda row: sources.index(row["source"]))
+    content_of = {row["path"]: row["hash"] for row in found}
+    for path in paths:
+        if path not in content_of:
+            raise UsageError(
+                f"the workspace has no readable image {path!r}",
+                hint="name a path as the manifest has it, or an image file without --like",
+            )
+    return [content_of[path] for path in paths]

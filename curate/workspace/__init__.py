@@ -1,0 +1,1 @@
+"""Everything in the workspace ``.curate``: layout, lock, catalogue, pixels, models, vectors."""

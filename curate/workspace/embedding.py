@@ -1,0 +1,88 @@
+"""Features: the vectors of a trained model, made for the images that lack them."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from curate.progress import Progress, task
+from curate.workspace.embedding_store import Embedded, EmbeddingStore, Vectors
+from curate.workspace.models import Model, encoder_of
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.workspace import Workspace
+
+SHARD_ROWS = 16_384
+BATCH_ROWS = 256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Embedding:
+    """What making the missing vectors came to.
+
+    Attributes:
+        model: The model used.
+        store: Where the vectors are.
+        n_embedded: Images that had no vector before.
+        seconds: Time it took.
+    """
+
+    model: Model
+    store: EmbeddingStore
+    n_embedded: int
+    seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        """Rate; 0 if there was nothing to do."""
+        return self.n_embedded / self.seconds if self.n_embedded else 0.0
+
+
+def embed_missing(
+    workspace: Workspace,
+    model: Model,
+    content_hashes: Sequence[str],
+    *,
+    device: str,
+    progress: Progress,
+) -> Embedding:
+    """Embed the images that the model has no vectors of; the caller holds the workspace's lock.
+
+    Raises:
+        ResourceError: The device is not there, or the disk is full.
+    """
+    store = EmbeddingStore(workspace.embeddings(model.name))
+    store.begin(model.weights)
+    missing = store.missing(content_hashes)
+    start = time.perf_counter()
+    if missing:
+        encoder = encoder_of(model, device)
+        cache = PixelCache(workspace.pixels)
+        with task(progress, "embed", len(missing)):
+            for first in range(0, len(missing), SHARD_ROWS):
+                shard = missing[first : first + SHARD_ROWS]
+                store.append(shard, _encode(encoder, cache, shard, progress))
+    seconds = time.perf_counter() - start
+    return Embedding(model=model, store=store, n_embedded=len(missing), seconds=seconds)
+
+
+def _encode(
+    encoder: Any,  # noqa: ANN401
+    cache: PixelCache,
+    content_hashes: Sequence[str],
+    progress: Progress,
+) -> Embedded:
+    parts = []
+    batches = cache.square_batches(content_hashes, encoder.image_size, batch_size=BATCH_ROWS)
+    for batch in batches:
+        parts.append(encoder.encode(batch))
+        progress.advance(len(batch))
+    return Embedded(
+        np.concatenate([_array(part.embeddings) for part in parts]),
+        np.concatenate([_array(part.projections) for part in parts]),
+    )
+
+
+def _array(values: Any) -> Vectors:  # noqa: ANN401
+    return np.asarray(values, np.float32)

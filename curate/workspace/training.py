@@ -1,0 +1,235 @@
+"""One SwAV training of a workspace's images: is it done, do it, tell how it gets on."""
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.errors import ResourceError, TrainingError
+from curate.files import disk_errors, remove, write_json
+from curate.progress import Progress, task
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    import swav_train.config as swav_config
+    from swav_train.metrics import EpochMetrics
+    from swav_train.result import TrainResult as SwavResult
+
+_SHOWN_SETTINGS = (
+    ("backbone", "backbone"),
+    ("image size", "image_size"),
+    ("crops", "crops"),
+    ("prototypes", "n_prototypes"),
+    ("batch size", "batch_size"),
+    ("queue", "queue_size"),
+    ("epsilon", "epsilon"),
+    ("learning rate", "learning_rate"),
+    ("precision", "precision"),
+    ("device", "device"),
+)
+_MEMORY_SHARE = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwavRun:
+    """One training: where it happens, what it is for, whether it is done already.
+
+    Attributes:
+        workspace: Holds the pixels and gets the model.
+        settings: Of SwAV.
+        table: One row for each different image: ``hash``, ``width``, ``height``.
+        name: Of the model.
+        init: Weights to start from, or None.
+        budget_seconds: Time for it, or None.
+        resumes: Go on where an interrupted training of the same settings stopped.
+    """
+
+    workspace: Workspace
+    settings: "swav_config.TrainConfig"
+    table: pa.Table
+    name: str
+    init: Path | None
+    budget_seconds: float | None
+    resumes: bool
+
+    @cached_property
+    def inputs(self) -> dict[str, Any]:
+        """What the training is of: another one with equal inputs need not be made."""
+        digest = hashlib.sha256("".join(self.table["hash"].to_pylist()).encode()).hexdigest()
+        return {
+            "images": digest,
+            "settings": self.settings.to_dict(),
+            "budget_seconds": self.budget_seconds,
+            "init": _digest(self.init),
+        }
+
+    @property
+    def _final(self) -> Path:
+        return self.workspace.model(self.name)
+
+    @property
+    def _scratch(self) -> Path:
+        return self._final.with_name(f".{self.name}.training")
+
+    def finished(self) -> dict[str, Any] | None:
+        """Return the result of the same training, if it was finished before."""
+        if not self.resumes or _read(self._final / "inputs.json") != self.inputs:
+            return None
+        return {**_read(self._final / "result.json"), "was_trained": False}
+
+    def train(self, progress: Progress, *, began: float) -> dict[str, Any]:
+        """Train or go on training; put the model in its place when it is done.
+
+        Args:
+            progress: Hears how it gets on.
+            began: When the budget began to run, of the monotonic clock.
+        """
+        with disk_errors(self._scratch):
+            known = _read(self._scratch / "inputs.json")
+            if not self.resumes or known != self.inputs:
+                remove(self._scratch)
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            write_json(self._scratch / "inputs.json", self.inputs)
+            squares, held = self._squares(progress)
+            try:
+                done = self._learn(squares, progress, began=began)
+            finally:
+                del squares
+                remove(held)
+            result = _told(done)
+            write_json(self._scratch / "result.json", result)
+            remove(self._final)
+            self._scratch.rename(self._final)
+        return {**result, "was_trained": True}
+
+    def _learn(
+        self, squares: NDArray[np.uint8], progress: Progress, *, began: float
+    ) -> "SwavResult":
+        """Let SwAV learn.
+
+        Raises:
+            TrainingError: It diverged or collapsed.
+            ResourceError: The pretrained weights cannot be had.
+        """
+        from swav_train.errors import TrainingDiverged, WeightsUnavailable
+        from swav_train.loop import train as train_swav
+
+        width, height = (self.table[name].to_numpy() for name in ("width", "height"))
+        watch = _Watch(progress, self.settings, self.budget_seconds)
+        try:
+            return train_swav(
+                squares,
+                self.settings,
+                self._scratch,
+                budget_seconds=self.budget_seconds,
+                seconds_gone=time.monotonic() - began,
+                aspects=width / height,
+                on_epoch=watch.epoch,
+                on_mend=progress.note,
+                init=self.init,
+            )
+        except TrainingDiverged as error:
+            raise TrainingError(f"training failed: {error.reason}", hint=error.advice) from None
+        except WeightsUnavailable as error:
+            raise ResourceError(error.reason, hint=error.advice) from None
+        finally:
+            watch.end()
+
+    def _squares(self, progress: Progress) -> tuple[NDArray[np.uint8], Path]:
+        """Return the images (N, 3, S, S) uint8, in memory, or in a mapped file if they are many."""
+        side = self.settings.cache_size
+        shape = (len(self.table), 3, side, side)
+        scratch = self.workspace.pixels / ".squares.npy.partial"
+        squares: NDArray[np.uint8]
+        if np.prod(shape, dtype=float) < _MEMORY_SHARE * _memory_bytes():
+            squares = np.empty(shape, np.uint8)
+        else:
+            squares = np.lib.format.open_memmap(scratch, "w+", np.uint8, shape)
+        cache = PixelCache(self.workspace.pixels)
+        hashes = self.table["hash"].to_pylist()
+        with task(progress, "load", len(hashes)):
+            for start in range(0, len(hashes), 4096):
+                part = slice(start, start + 4096)
+                cache.squares(hashes[part], side, out=squares[part])
+                progress.advance(len(hashes[part]))
+        return squares, scratch
+
+
+class _Watch:
+    """Turns epochs into progress."""
+
+    def __init__(
+        self,
+        progress: Progress,
+        settings: "swav_config.TrainConfig",
+        budget_seconds: float | None,
+    ) -> None:
+        self._progress = progress
+        self._budget_seconds = budget_seconds
+        self._is_open = False
+        self._done = 0
+        chosen = settings.to_dict()
+        shown = (f"{title} {_short(chosen[name])}" for title, name in _SHOWN_SETTINGS)
+        progress.note(f"settings: {', '.join(shown)}")
+
+    def epoch(self, metrics: "EpochMetrics") -> None:
+        """Hear of an epoch's end."""
+        has_budget = self._budget_seconds is not None
+        if not self._is_open:
+            total = round(self._budget_seconds or 0) if has_budget else metrics.epochs
+            self._progress.begin("train, seconds" if has_budget else "train, epochs", total)
+            self._is_open = True
+        done = round(metrics.seconds) if has_budget else metrics.epoch
+        self._progress.advance(done - self._done)
+        self._done = done
+        self._progress.status(
+            f"epoch {metrics.epoch}, loss/log K {metrics.loss_ratio:.3f}, "
+            f"usage {metrics.usage_entropy:.2f}, {metrics.images_per_second:,.0f} images/s"
+        )
+
+    def end(self) -> None:
+        """Close the task, if it was opened."""
+        if self._is_open:
+            self._progress.end()
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _told(done: "SwavResult") -> dict[str, Any]:
+    last = done.metrics
+    return {
+        "settings": done.config.to_dict(),
+        "started_from": done.started_from,
+        "epochs": last.epoch,
+        "loss": last.loss,
+        "loss_ratio": last.loss_ratio,
+        "usage_entropy": done.usage_entropy,
+        "view_agreement": last.view_agreement,
+        "images_per_second": last.images_per_second,
+        "seconds": last.seconds,
+        "warning": done.warning,
+        "mended": done.mended,
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+
+def _digest(path: Path | None) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None else None
+
+
+def _memory_bytes() -> float:
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

@@ -1,0 +1,245 @@
+import subprocess
+import sys
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from curate.choices import KeepPolicy, Level
+from curate.copies.config import DedupConfig
+from curate.copies.find import Vectors, find_copies
+from curate.copies.probability.augment import made_copy
+from curate.errors import UsageError
+
+
+def groups_of(copies, images):
+    found = {}
+    for path, group in zip(images.path, copies.group.tolist(), strict=True):
+        if group >= 0:
+            found.setdefault(group, set()).add(path)
+    return sorted(sorted(members) for members in found.values())
+
+
+def search(made, **settings):
+    return find_copies(made.images, made, DedupConfig(**settings))
+
+
+def alterations(pixels):
+    height, width = pixels.shape[:2]
+    lettered = pixels.copy()
+    cv2.putText(lettered, "HELLO THERE", (20, 60), cv2.FONT_HERSHEY_DUPLEX, 1.2, (255, 255, 0), 3)
+    return {
+        "darker": (pixels * 0.6).astype(np.uint8),
+        "framed": cv2.copyMakeBorder(pixels, 30, 30, 40, 40, cv2.BORDER_CONSTANT, value=(9, 9, 9)),
+        "grey": cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB),
+        "lettered": lettered,
+        "mirrored": np.ascontiguousarray(pixels[:, ::-1]),
+        "piece": np.ascontiguousarray(pixels[30:, : width * 3 // 4]),
+        "small": cv2.resize(pixels, (width // 3, height // 3), interpolation=cv2.INTER_AREA),
+        "squeezed": cv2.resize(pixels, (width, height * 3 // 4), interpolation=cv2.INTER_AREA),
+        "turned": np.ascontiguousarray(np.rot90(pixels)),
+    }
+
+
+@pytest.fixture(scope="module")
+def zoo(folder, scene):
+    pictures = {f"other/{seed}": scene(seed) for seed in range(20, 32)}
+    pictures |= {"original": scene(1)}
+    pictures |= {f"copy/{name}": image for name, image in alterations(scene(1)).items()}
+    made = folder(pictures)
+    return made, search(made)
+
+
+def test_copies_under_many_alterations_form_one_group(zoo):
+    made, copies = zoo
+    expected = sorted(path for path in made.images.path if not path.startswith("other"))
+    assert groups_of(copies, made.images) == [expected]
+
+
+def test_one_image_stays_in_each_group_and_all_others_point_to_it(zoo):
+    made, copies = zoo
+    kept = made.images.path.index("copy/framed")  # it has the most pixels
+    member = copies.group >= 0
+    assert np.nonzero(member & copies.keep)[0].tolist() == [kept]
+    assert set(copies.duplicate_of[member & ~copies.keep].tolist()) == {kept}
+    assert (copies.duplicate_of[~member] == -1).all()
+    assert copies.keep[~member].all()
+
+
+def test_whoever_goes_is_told_the_evidence_and_the_reason(zoo):
+    made, copies = zoo
+    for row, path in enumerate(made.images.path):
+        goes = copies.duplicate_of[row] >= 0
+        assert (copies.match[row] == "near") == goes
+        assert (copies.reason[row] is not None) == goes
+        assert np.isnan(copies.similarity[row]) != goes, path
+    assert set(filter(None, copies.reason)) == {"fewer pixels"}
+
+
+def test_pairs_say_how_one_image_lies_in_the_other(zoo):
+    made, copies = zoo
+    path, pairs = made.images.path, copies.pairs
+    rows = {
+        path[a]: row
+        for row, (a, b) in enumerate(zip(pairs.a.tolist(), pairs.b.tolist(), strict=True))
+        if path[b] == "original"
+    }
+    assert pairs.mirrored[rows["copy/mirrored"]]
+    assert not pairs.mirrored[rows["copy/grey"]]
+    assert pairs.rotation[rows["copy/turned"]] == pytest.approx(90, abs=2)
+    assert pairs.scale[rows["copy/small"]] == pytest.approx(3, rel=0.03)
+    assert pairs.box[rows["copy/piece"]] == pytest.approx([0, 0.125, 0.75, 1], abs=0.03)
+    assert (pairs.a < pairs.b).all()
+    assert ((pairs.similarity >= copies.threshold) & (pairs.similarity <= 1)).all()
+
+
+def test_the_order_of_events_does_not_matter(zoo, monkeypatch):
+    made, copies = zoo
+    monkeypatch.setattr("curate.parallel.n_workers", lambda: 1)
+    again = search(made)
+    assert np.array_equal(again.group, copies.group)
+    assert np.array_equal(again.similarity, copies.similarity, equal_nan=True)
+    assert np.array_equal(again.pairs.similarity, copies.pairs.similarity)
+
+
+def test_different_things_on_one_floor_are_no_copies(folder, scene):
+    floor = scene(50)
+    pictures = {}
+    for seed in range(6):
+        pixels = floor.copy()
+        thing = scene(60 + seed, 190, 170)
+        pixels[35:205, 65:255] = thing
+        pictures[f"{seed}"] = pixels
+    assert groups_of(search(folder(pictures)), folder(pictures).images) == []
+
+
+def test_plain_and_odd_images_make_no_false_groups(folder):
+    rng = np.random.default_rng(0)
+    pictures = {f"flat/{v}": np.full((200, 300, 3), v, np.uint8) for v in (0, 1, 2, 80, 160, 255)}
+    for seed in range(5):
+        drawing = np.full((240, 320, 3), 255, np.uint8)
+        for _ in range(6):
+            ends = rng.integers(0, 240, 4).tolist()
+            cv2.line(drawing, ends[:2], ends[2:], (0, 0, 0), 2)
+        pictures[f"lines/{seed}"] = drawing
+        pictures[f"noise/{seed}"] = rng.integers(0, 12, (200, 300, 3)).astype(np.uint8)
+        ramp = np.linspace(0, 200 + 10 * seed, 300).astype(np.uint8)
+        pictures[f"ramp/{seed}"] = np.tile(ramp[None, :, None], (200, 1, 3))
+        pictures[f"dot/{seed}"] = rng.integers(0, 256, (1 + seed, 1, 3)).astype(np.uint8)
+    made = folder(pictures)
+    assert groups_of(search(made), made.images) == []
+
+
+def test_panoramas_and_icons_are_found_again(folder, scene):
+    wide = scene(5, 2400, 120)
+    icon = cv2.resize(scene(6), (48, 36), interpolation=cv2.INTER_AREA)
+    pictures = {"wide": wide, "wide copy": (wide * 0.8).astype(np.uint8)}
+    pictures |= {"icon": icon, "icon copy": cv2.resize(icon, (64, 48))}
+    pictures |= {f"{seed}": scene(seed) for seed in range(7, 12)}
+    made = folder(pictures)
+    assert groups_of(search(made), made.images) == [["icon", "icon copy"], ["wide", "wide copy"]]
+
+
+def test_each_rung_names_its_evidence(folder, scene):
+    pictures = {"a": scene(1), "b": scene(1), "c": scene(1), "d": scene(1)[:, ::-1].copy()}
+    made = folder(pictures, raw={"a": b"x", "b": b"x", "c": b"y", "d": b"z"})
+    assert search(made, level=Level.BYTES).match == [None, "bytes", None, None]
+    assert search(made, level=Level.PIXELS).match == [None, "bytes", "pixels", None]
+    copies = search(made, keep=KeepPolicy.FIRST)
+    assert copies.match == [None, "bytes", "pixels", "near"]
+    assert copies.pairs.match == ["bytes", "pixels", "near"]
+
+
+def test_protected_images_stay_even_if_they_are_copies(folder, scene):
+    pictures = {"new/a": scene(1), "new/b": scene(1), "safe/a": scene(1), "safe/b": scene(1)}
+    copies = search(folder(pictures), protect=("safe",), keep=KeepPolicy.FIRST)
+    assert copies.keep.tolist() == [False, False, True, True]
+    assert copies.duplicate_of.tolist() == [2, 2, -1, -1]
+    assert copies.group.tolist() == [0, 0, 0, 0]
+    assert copies.reason == ["not protected", "not protected", None, None]
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_hardly_any_images_are_no_problem(folder, scene, n):
+    copies = search(folder({f"{row}": scene(row) for row in range(n)}))
+    assert copies.group.tolist() == [-1] * n
+    assert len(copies.pairs) == 0
+
+
+def test_two_images_are_enough_to_find_a_copy(folder, scene):
+    made = folder({"a": scene(1), "b": alterations(scene(1))["piece"]})
+    assert groups_of(search(made), made.images) == [["a", "b"]]
+
+
+def test_alike_images_go_only_when_the_semantic_rung_is_asked_for(folder, scene):
+    made = folder({f"{row}": scene(row) for row in range(4)})
+    turn = np.deg2rad([0, 2, 90, 180])
+    embeddings = np.stack([np.cos(turn), np.sin(turn)], axis=1).astype(np.float32)
+    vectors = Vectors(embeddings=embeddings)
+    near = find_copies(made.images, made, DedupConfig(), vectors=vectors)
+    assert near.group.tolist() == [-1, -1, -1, -1]
+    alike = find_copies(made.images, made, DedupConfig(level=Level.SEMANTIC), vectors=vectors)
+    assert alike.group.tolist() == [0, 0, -1, -1]
+    assert alike.match == [None, "semantic", None, None]
+    capped = DedupConfig(level=Level.SEMANTIC, max_removed=0.0)
+    assert find_copies(made.images, made, capped, vectors=vectors).keep.all()
+
+
+def alike_vectors(*angles):
+    turn = np.deg2rad(np.array(angles, np.float64))
+    return Vectors(embeddings=np.stack([np.cos(turn), np.sin(turn)], axis=1).astype(np.float32))
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(KeepPolicy.CENTRAL, 1), (KeepPolicy.OUTLYING, 0)])
+def test_of_alike_images_the_central_or_the_outlying_one_can_stay(folder, scene, keep, kept):
+    made = folder({f"{row}": scene(row) for row in range(4)})
+    config = DedupConfig(level=Level.SEMANTIC, keep=keep)
+    vectors = replace(alike_vectors(0, 6, 10, 200), prototype=np.array([0, 0, 0, 1]))
+    copies = find_copies(made.images, made, config, vectors=vectors)
+    assert np.nonzero(copies.keep)[0].tolist() == [kept, 3]
+
+
+def test_at_most_a_share_of_the_images_goes_for_being_alike(folder, scene):
+    made = folder({f"{row}": scene(row) for row in range(10)})
+    config = DedupConfig(level=Level.SEMANTIC, keep=KeepPolicy.CENTRAL, max_removed=0.3)
+    copies = find_copies(made.images, made, config, vectors=alike_vectors(*range(10)))
+    assert (~copies.keep).sum() == 3
+
+
+def test_what_is_central_is_not_known_without_a_model():
+    with pytest.raises(UsageError, match="needs a trained model"):
+        DedupConfig(keep=KeepPolicy.OUTLYING)
+
+
+def test_the_semantic_rung_needs_vectors_of_all_images(folder, scene):
+    made = folder({"a": scene(1)})
+    with pytest.raises(ValueError, match="needs vectors"):
+        search(made, level=Level.SEMANTIC)
+    few = Vectors(embeddings=np.zeros((0, 2), np.float32))
+    with pytest.raises(ValueError, match="0 vectors for 1"):
+        find_copies(made.images, made, DedupConfig(), vectors=few)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"precision": 0}, {"threshold": 1.5}, {"max_removed": -0.1}, {"seed": -1}]
+)
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(ValueError, match="must"):
+        DedupConfig(**settings)
+
+
+def test_made_copies_are_the_same_for_the_same_seed(scene):
+    for seed in range(30):
+        one, two = (made_copy(scene(1), scene(2), np.random.default_rng(seed)) for _ in range(2))
+        assert np.array_equal(one, two)
+        assert one.dtype == np.uint8
+        assert min(one.shape[:2]) >= 8
+
+
+def test_no_model_library_is_imported():
+    code = (
+        "import sys, curate.copies.find;"
+        "assert not {'torch', 'faiss', 'timm'} & set(sys.modules), sorted(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,70 @@
+import cv2
+import numpy as np
+
+from curate.copies.verification.evidence import NAMES, measure, refined
+from curate.copies.verification.verifier import working_of
+
+SAME = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
+
+
+def measured(first, second, a_to_b=SAME, points=(40, 50)):
+    found = measure(working_of(first), working_of(second), a_to_b, points=points)
+    return None if found is None else dict(zip(NAMES, found.tolist(), strict=True))
+
+
+def test_an_image_agrees_with_itself_everywhere(scene):
+    found = measured(scene(1), scene(1))
+    assert found["agreement"] == 1
+    assert found["fine"] > 0.99
+    assert found["conflict"] == 0
+    assert found["overlap"] == 1
+
+
+def test_two_scenes_do_not_agree(scene):
+    found = measured(scene(1), scene(2))
+    assert found is None or found["agreement"] < 0.35
+
+
+def test_an_overlay_conflicts_where_it_lies_and_nowhere_else(scene):
+    covered = scene(1).copy()
+    covered[20:100, 30:130] = scene(2)[20:100, 30:130]
+    found = measured(scene(1), covered)
+    assert 0.6 < found["agreement"] < 0.95
+    assert found["fine_where_alike"] > 0.95
+
+
+def test_what_lies_in_the_middle_counts_as_central(scene):
+    middle, corner = scene(1).copy(), scene(1).copy()
+    middle[80:160, 110:210] = scene(2)[80:160, 110:210]
+    corner[:80, :100] = scene(2)[:80, :100]
+    central = [measured(scene(1), image)["central_conflict"] for image in (middle, corner)]
+    assert central[0] > 0.3 > central[1]
+
+
+def test_grey_follows_from_colour_but_not_one_colour_from_another(scene):
+    pixels = scene(3)
+    grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    assert measured(pixels, grey)["chroma_deficit"] == 0
+    assert measured(pixels, pixels[..., ::-1].copy())["chroma_deficit"] > 0.2
+
+
+def test_flat_images_give_no_evidence():
+    assert (
+        measured(np.full((128, 170, 3), 9, np.uint8), np.full((128, 170, 3), 9, np.uint8)) is None
+    )
+
+
+def test_a_map_that_makes_no_sense_gives_no_evidence(scene):
+    assert measured(scene(1), scene(1), np.zeros((2, 3), np.float32)) is None
+    assert measured(scene(1), scene(1), SAME + np.array([0, 0, 5000], np.float32)) is None
+
+
+def test_refining_mends_a_map_that_is_a_little_off(scene):
+    grey = working_of(scene(4)).grey
+    off = np.array([[1, 0, 1.5], [0, 1, -1.0]], np.float32)
+    assert np.abs(refined(grey, grey, off) - SAME).max() < 0.3
+
+
+def test_refining_gives_the_map_back_where_it_leads_nowhere():
+    blank = np.full((128, 170), 9, np.uint8)
+    assert np.array_equal(refined(blank, blank, SAME), SAME)

@@ -1,0 +1,57 @@
+import json
+
+import pyarrow as pa
+import pytest
+
+from curate.errors import InputError, UsageError
+from curate.manifest.csv import TEXTS, companion, read_csv, write_csv
+from curate.manifest.rows import HeldRows
+
+
+def odd_table():
+    return pa.table(
+        {
+            "path": ["a;b,c.jpg", 'quo"te.jpg', "new\nline.jpg", ""],
+            "digits": pa.array(["007", None, "", "1e3"]),
+            "number": pa.array([1, None, 3, 4], pa.int32()),
+            "share": pa.array([0.1, 1 / 3, None, 1e-9], pa.float32()),
+            "truth": pa.array([True, None, False, True]),
+            "issues": pa.array([["dark", "blurry"], [], None, ["bright"]], TEXTS),
+            "when": pa.array([0, 1, None, 3], pa.timestamp("us")),
+        }
+    )
+
+
+def test_a_table_comes_back_as_it_was(tmp_path):
+    write_csv(HeldRows(odd_table()), tmp_path / "t.csv", {"source": "/images"})
+    rows, facts = read_csv(tmp_path / "t.csv", {})
+    back = rows.read()
+    assert back.schema.equals(odd_table().schema)
+    assert back.to_pylist() == odd_table().to_pylist()
+    assert facts == {"source": "/images"}
+
+
+def test_lists_are_joined_so_that_others_can_read_them(tmp_path):
+    import pandas as pd
+
+    write_csv(HeldRows(odd_table()), tmp_path / "t.csv", {})
+    assert pd.read_csv(tmp_path / "t.csv")["issues"].tolist()[0] == "dark;blurry"
+
+
+def test_without_a_companion_known_columns_have_their_types_and_others_are_guessed(tmp_path):
+    write_csv(HeldRows(odd_table()), tmp_path / "t.csv", {})
+    companion(tmp_path / "t.csv").unlink()
+    rows, facts = read_csv(tmp_path / "t.csv", {"issues": TEXTS, "share": pa.float32()})
+    back = rows.read()
+    assert back["issues"].to_pylist() == odd_table()["issues"].to_pylist()
+    assert (back["share"].type, back["number"].type, facts) == (pa.float32(), pa.int64(), {})
+
+
+def test_files_that_cannot_be_read_or_written_say_why(tmp_path):
+    with pytest.raises(UsageError, match="cannot be written as CSV"):
+        write_csv(HeldRows(pa.table({"pair": [{"a": 1}]})), tmp_path / "t.csv", {})
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "t.csv").write_text("number\nfour\n")
+    companion(tmp_path / "t.csv").write_text(json.dumps({"columns": {"number": "int32"}}))
+    with pytest.raises(InputError, match="cannot be read"):
+        read_csv(tmp_path / "t.csv", {})

@@ -1,0 +1,116 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curate.errors import InputError, UsageError
+from curate.manifest.columns import SCAN_COLUMNS
+from curate.manifest.manifest import (
+    Manifest,
+    carry_over,
+    check_overwritable,
+    read_manifest,
+    write_manifest,
+)
+from curate.manifest.rows import HeldRows
+
+
+def manifest(paths=("a.jpg", "b.jpg"), *, hashes=("aa", "bb"), **columns):
+    rows = [
+        dict.fromkeys(SCAN_COLUMNS.names) | {"path": path, "hash": content, "status": "ok"}
+        for path, content in zip(paths, hashes, strict=True)
+    ]
+    table = pa.Table.from_pylist(rows, schema=SCAN_COLUMNS)
+    for name, values in columns.items():
+        table = table.append_column(name, [values])
+    return Manifest(rows=HeldRows(table), source="/images", model="default@1", stages={"scan": {}})
+
+
+def test_a_manifest_comes_back_as_it_was(tmp_path):
+    write_manifest(manifest(mine=["x", "y"]), tmp_path / "m.parquet")
+    back = read_manifest(tmp_path / "m.parquet")
+    assert back.rows.read().to_pylist() == manifest(mine=["x", "y"]).rows.read().to_pylist()
+    assert (back.source, back.model, back.stages) == ("/images", "default@1", {"scan": {}})
+
+
+def test_the_same_manifest_is_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        write_manifest(manifest(), tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_a_stage_fills_its_columns_and_keeps_the_others():
+    filled = manifest(mine=["x", "y"]).with_columns(
+        HeldRows(pa.table({"cluster": [1, 2]})), stage="cluster", config={"clusters": 2}
+    )
+    again = filled.with_columns(HeldRows(pa.table({"cluster": [3, 4]})), stage="cluster", config={})
+    assert again.rows.read()["mine"].to_pylist() == ["x", "y"]
+    assert again.rows.read()["cluster"].to_pylist() == [3, 4]
+    assert again.rows.read().column_names.count("cluster") == 1
+    assert again.stages == {"scan": {}, "cluster": {}}
+
+
+def test_foreign_footer_metadata_is_kept(tmp_path):
+    table = manifest().rows.read().replace_schema_metadata({b"theirs": b"1"})
+    write_manifest(Manifest(rows=HeldRows(table), source="/images"), tmp_path / "m.parquet")
+    assert pq.read_schema(tmp_path / "m.parquet").metadata[b"theirs"] == b"1"
+
+
+def test_columns_of_an_older_manifest_follow_their_rows():
+    old = manifest(("a.jpg", "b.jpg", "gone.jpg"), hashes=("aa", "old", "cc"), mine=["x", "y", "z"])
+    fresh = carry_over(manifest(), old)
+    assert fresh.rows.read()["mine"].to_pylist() == ["x", None]
+
+
+def test_columns_of_another_source_do_not_follow():
+    old = manifest(mine=["x", "y"])
+    other = Manifest(rows=old.rows, source="/elsewhere")
+    assert "mine" not in carry_over(manifest(), other).rows.schema.names
+
+
+@pytest.mark.parametrize("content", [b"no parquet", b""])
+def test_a_file_that_is_no_parquet_is_refused(tmp_path, content):
+    (tmp_path / "m.parquet").write_bytes(content)
+    with pytest.raises(InputError, match="is not a manifest"):
+        read_manifest(tmp_path / "m.parquet")
+
+
+def test_a_parquet_file_of_someone_else_is_refused_and_not_overwritten(tmp_path):
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "m.parquet")
+    with pytest.raises(InputError, match="it lacks path"):
+        read_manifest(tmp_path / "m.parquet")
+    with pytest.raises(InputError):
+        check_overwritable(tmp_path / "m.parquet")
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no manifest"):
+        read_manifest(tmp_path / "m.parquet")
+    with pytest.raises(InputError, match="is a folder"):
+        check_overwritable(tmp_path)
+
+
+def test_a_column_that_is_not_there_is_the_users_mistake():
+    with pytest.raises(UsageError, match="no column 'colour'"):
+        manifest().column("colour", hint="choose another")
+
+
+def test_a_csv_manifest_comes_back_as_it_was(tmp_path):
+    table = manifest(mine=["007", ""]).rows.read()
+    place = table.schema.get_field_index("issues")
+    table = table.set_column(place, SCAN_COLUMNS.field("issues"), [[["dark", "blurry"], []]])
+    before = Manifest(
+        rows=HeldRows(table), source="/images", model="default@1", stages={"scan": {}}
+    )
+    write_manifest(before, tmp_path / "m.csv")
+    back = read_manifest(tmp_path / "m.csv")
+    assert back.rows.read().to_pylist() == before.rows.read().to_pylist()
+    assert [f.type for f in back.rows.read().schema] == [f.type for f in table.schema]
+    assert (back.source, back.model, back.stages) == ("/images", "default@1", {"scan": {}})
+
+
+def test_a_csv_that_lost_its_companion_shows_the_way_out(tmp_path):
+    write_manifest(manifest(), tmp_path / "m.csv")
+    (tmp_path / "m.csv.json").unlink()
+    with pytest.raises(InputError, match="where the images") as caught:
+        read_manifest(tmp_path / "m.csv")
+    assert "curate merge" in caught.value.hint

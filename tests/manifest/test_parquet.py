@@ -1,0 +1,111 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import curate.manifest.parquet
+import curate.manifest.rows
+from curate.errors import InputError
+from curate.manifest.parquet import ParquetRows, write_parquet
+from curate.manifest.rows import FilledRows, HeldRows
+
+
+def opened(path):
+    return ParquetRows(path, problem="is not ours", hint="name another")
+
+
+def theirs(n_rows=1000):
+    """A table with columns and facts of somebody else."""
+    vectors = pa.array(np.zeros((n_rows, 4), np.float32).tolist(), pa.list_(pa.float32(), 4))
+    fields = [
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("vector", vectors.type, metadata={"unit": "none"}),
+        pa.field("kind", pa.dictionary(pa.int32(), pa.string())),
+        pa.field("split", pa.string()),
+        pa.field("when", pa.timestamp("us", "UTC")),
+    ]
+    columns = [
+        pa.array([f"{row:06d}" for row in range(n_rows)]),
+        vectors,
+        pa.array([f"k{row % 3}" for row in range(n_rows)]).dictionary_encode(),
+        pa.array(["old"] * n_rows),
+        pa.array(range(n_rows), pa.timestamp("us", "UTC")),
+    ]
+    return pa.table(columns, pa.schema(fields, metadata={b"theirs": b"1"}))
+
+
+def groups_of(path):
+    facts = pq.read_metadata(path)
+    return [facts.row_group(group).num_rows for group in range(facts.num_row_groups)]
+
+
+def fill_in_place(path):
+    """Fill a column of a file from itself."""
+    rows = opened(path)
+    column = HeldRows(pa.table({"split": [f"s{row % 7}" for row in range(len(rows))]}))
+    write_parquet(FilledRows(rows, column), path, {b"theirs": b"1", b"curate": b"{}"})
+
+
+def test_a_column_filled_in_place_leaves_the_others_as_they_were(tmp_path, monkeypatch):
+    monkeypatch.setattr(curate.manifest.parquet, "GROUP_ROWS", 300)
+    path = tmp_path / "t.parquet"
+    pq.write_table(theirs(), path, row_group_size=77)
+    before = pq.read_table(path)
+    fill_in_place(path)
+    after = pq.read_table(path)
+    assert after.schema.metadata == {b"theirs": b"1", b"curate": b"{}"}
+    assert after.column_names == before.column_names
+    for name in ("path", "vector", "kind", "when"):
+        assert after[name].to_pylist() == before[name].to_pylist()
+        assert after.schema.field(name).equals(before.schema.field(name), check_metadata=True)
+    assert after["split"].to_pylist()[:8] == ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s0"]
+    assert groups_of(path) == [300, 300, 300, 100]
+    assert [file.name for file in tmp_path.iterdir()] == ["t.parquet"]
+
+
+def test_neither_batches_nor_old_row_groups_change_a_byte(tmp_path, monkeypatch):
+    monkeypatch.setattr(curate.manifest.parquet, "GROUP_ROWS", 400)
+    written = set()
+    for batch, group in ((32, 50), (10_000, 50), (7, 1000), (999, 333)):
+        monkeypatch.setattr(curate.manifest.parquet, "BATCH", batch)
+        monkeypatch.setattr(curate.manifest.rows, "BATCH", batch)
+        pq.write_table(theirs(), tmp_path / "t.parquet", row_group_size=group)
+        fill_in_place(tmp_path / "t.parquet")
+        written.add((tmp_path / "t.parquet").read_bytes())
+    assert len(written) == 1
+
+
+def test_wide_rows_make_row_groups_of_fewer(tmp_path, monkeypatch):
+    monkeypatch.setattr(curate.manifest.parquet, "GROUP_BYTES", 10_000)
+    monkeypatch.setattr(curate.manifest.rows, "BATCH", 100)
+    write_parquet(HeldRows(theirs()), tmp_path / "t.parquet", {})
+    assert max(groups_of(tmp_path / "t.parquet")) <= 300
+    assert pq.read_table(tmp_path / "t.parquet").equals(theirs())
+
+
+def test_a_table_without_rows_keeps_its_columns(tmp_path):
+    write_parquet(HeldRows(theirs(0)), tmp_path / "t.parquet", {})
+    assert pq.read_table(tmp_path / "t.parquet").schema.equals(theirs(0).schema)
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_as_it_was(tmp_path):
+    pq.write_table(theirs(), tmp_path / "t.parquet")
+    rows = opened(tmp_path / "t.parquet")
+    write_parquet(HeldRows(theirs(3)), tmp_path / "t.parquet", {})
+    assert rows.read(["path"])["path"].to_pylist() == theirs()["path"].to_pylist()
+
+
+def test_what_cannot_be_read_is_said_so_and_leaves_the_old_file(tmp_path):
+    path = tmp_path / "t.parquet"
+    path.write_text("nothing")
+    with pytest.raises(InputError, match="is not ours"):
+        opened(path)
+    pq.write_table(theirs(), path, compression="zstd")
+    broken = bytearray(path.read_bytes())
+    broken[4:200] = bytes(196)
+    path.write_bytes(broken)
+    with pytest.raises(InputError, match="is not ours") as caught:
+        fill_in_place(path)
+    assert caught.value.hint == "name another"
+    assert path.read_bytes() == broken
+    assert len(list(tmp_path.iterdir())) == 1

@@ -1,0 +1,96 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import curate.manifest.parquet
+import curate.manifest.rows
+from curate.manifest.parquet import ParquetRows
+from curate.manifest.rows import FilledRows, HeldRows, TakenRows
+
+N = 100
+
+
+@pytest.fixture(params=[1, 7, 64, 1000])
+def small_batches(request, monkeypatch):
+    monkeypatch.setattr(curate.manifest.rows, "BATCH", request.param)
+    monkeypatch.setattr(curate.manifest.parquet, "BATCH", request.param)
+    monkeypatch.setattr(curate.manifest.rows, "_BLOCK", 3 * request.param)
+
+
+def table():
+    return pa.table(
+        {
+            "path": [f"{row:03d}" for row in range(N)],
+            "number": pa.array(range(N), pa.int32()),
+            "texts": [["a"] * (row % 3) if row % 5 else None for row in range(N)],
+            "kind": pa.array([f"k{row % 4}" for row in range(N)]).dictionary_encode(),
+        }
+    ).replace_schema_metadata({b"theirs": b"1"})
+
+
+def filed(path):
+    pq.write_table(table(), path, row_group_size=13)
+    return ParquetRows(path, problem="cannot be read", hint="")
+
+
+def kinds_of_rows(tmp_path):
+    """Return rows of every kind, and the table that each should be."""
+    file = filed(tmp_path / "t.parquet")
+    numbers = np.random.default_rng(0).integers(-1, N, 150)
+    taken = table().take(pa.array(numbers, pa.int64(), mask=numbers < 0))
+    filling = pa.table({"number": [f"n{row}" for row in range(N)], "mine": np.arange(N) / 2})
+    filled = table().set_column(1, "number", filling["number"])
+    return [
+        (HeldRows(table()), table()),
+        (file, table()),
+        (TakenRows(file, list(file.schema), numbers), taken),
+        (
+            FilledRows(file, HeldRows(filling)),
+            filled.append_column("mine", filling["mine"]),
+        ),
+    ]
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_rows_of_every_kind_are_read_whole_in_part_and_in_any_order(tmp_path):
+    wanted = np.array([50, -1, 3, 3, 99, 0])
+    nulls = pa.array(wanted, pa.int64(), mask=wanted < 0)
+    for rows, expected in kinds_of_rows(tmp_path):
+        assert len(rows) == len(expected)
+        assert rows.read().to_pydict() == expected.to_pydict()
+        assert [f.type for f in rows.schema] == [f.type for f in expected.schema]
+        names = ["texts", "path"]
+        assert rows.take(names, wanted).equals(expected.select(names).take(nulls))
+        assert rows.dataset().to_table(columns=["path"])["path"].equals(expected["path"])
+        for first, end in ((0, 0), (5, 6), (12, 14), (13, 26), (20, 91), (99, 100), (40, None)):
+            parts = pa.Table.from_batches(
+                rows.batches(["number"], first=first, end=end),
+                pa.schema([expected.schema.field("number")]),
+            )
+            stop = len(expected) if end is None else end
+            assert parts["number"].to_pylist() == expected["number"].to_pylist()[first:stop]
+
+
+def test_rows_that_are_filled_keep_the_order_of_their_columns_and_what_the_schema_tells(tmp_path):
+    rows, expected = kinds_of_rows(tmp_path)[-1]
+    assert rows.schema.names == expected.column_names == ["path", "number", "texts", "kind", "mine"]
+    assert rows.schema.metadata == {b"theirs": b"1"}
+
+
+def test_columns_that_are_filled_are_not_read_from_the_rows(tmp_path):
+    class Refusing(HeldRows):
+        def batches(self, names, *, first=0, end=None):
+            assert "number" not in names
+            return super().batches(names, first=first, end=end)
+
+    filled = FilledRows(Refusing(table()), HeldRows(pa.table({"number": np.zeros(N)})))
+    assert filled.read(["number", "path"]).column_names == ["number", "path"]
+    assert set(filled.read(["number"])["number"].to_pylist()) == {0}
+
+
+def test_no_rows_are_rows_too(tmp_path):
+    pq.write_table(table().slice(0, 0), tmp_path / "t.parquet")
+    rows = ParquetRows(tmp_path / "t.parquet", problem="cannot be read", hint="")
+    assert len(rows) == len(rows.read()) == 0
+    assert rows.take(["path"], np.array([-1]))["path"].to_pylist() == [None]

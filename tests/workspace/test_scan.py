@@ -1,0 +1,162 @@
+import os
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import curate.workspace.pixel_cache
+import curate.workspace.scan
+from curate.choices import Labels
+from curate.errors import InputError
+from curate.progress import Silent
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.scan import scan
+from tests.conftest import picture, save
+
+
+def scanned(folder, workspace):
+    with workspace.writing():
+        return scan(folder, workspace, Silent())
+
+
+def rows_of(found):
+    return {row["path"]: row for row in found.table.to_pylist()}
+
+
+def test_every_file_is_a_row_and_unreadable_ones_say_why(images, workspace):
+    found = scanned(images, workspace)
+    rows = rows_of(found)
+    assert len(rows) == 28
+    assert found.n_unreadable == 2
+    assert rows["empty.png"]["reason"] == "the file is empty"
+    assert rows["broken.jpg"]["status"] == "unreadable"
+    assert rows["broken.jpg"]["reason"]
+    assert rows["red/000.png"]["status"] == "ok"
+    assert rows["red/000.png"]["reason"] is None
+
+
+def test_facts_of_an_image_are_right(images, workspace):
+    import hashlib
+
+    row = rows_of(scanned(images, workspace))["red/000.png"]
+    file = images / "red/000.png"
+    assert row["hash"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert row["bytes"] == file.stat().st_size
+    assert (row["width"], row["height"], row["format"]) == (96, 72, "PNG")
+    assert 0 < row["brightness"] < 1
+    assert 0 < row["entropy"] <= 8
+
+
+def test_cached_pixels_are_the_images(images, workspace):
+    found = scanned(images, workspace)
+    rows = rows_of(found)
+    cache = PixelCache(workspace.pixels)
+    first, second = cache.read([rows["red/000.png"]["hash"], rows["green/001.png"]["hash"]])
+    assert np.abs(first.astype(int) - picture(0)).mean() < 6
+    assert np.abs(second.astype(int) - picture(1)).mean() < 6
+
+
+def test_an_unchanged_folder_is_not_read_again(images, workspace):
+    before = scanned(images, workspace)
+    after = scanned(images, workspace)
+    assert before.n_decoded == 27  # of 28 files one is another's twin
+    assert (after.n_read, after.n_decoded) == (0, 0)
+    assert after.table.equals(before.table)
+
+
+def test_a_grown_folder_costs_only_its_new_files(images, workspace):
+    scanned(images, workspace)
+    save(images / "new.png", picture(99))
+    found = scanned(images, workspace)
+    assert (found.n_read, found.n_decoded) == (1, 1)
+    assert "new.png" in rows_of(found)
+
+
+def test_a_renamed_file_is_not_read_again(images, workspace):
+    before = rows_of(scanned(images, workspace))["red/000.png"]["hash"]
+    (images / "red/000.png").rename(images / "elsewhere.png")
+    found = scanned(images, workspace)
+    assert found.n_read == 0
+    assert rows_of(found)["elsewhere.png"]["hash"] == before
+
+
+def test_a_changed_file_is_read_again(images, workspace):
+    scanned(images, workspace)
+    save(images / "red/000.png", picture(77))
+    os.utime(images / "red/000.png", ns=(1, 1))
+    found = scanned(images, workspace)
+    assert (found.n_read, found.n_decoded) == (1, 1)
+
+
+def test_a_removed_file_leaves_the_catalogue(images, workspace):
+    scanned(images, workspace)
+    (images / "red/000.png").unlink()
+    assert "red/000.png" not in rows_of(scanned(images, workspace))
+
+
+def test_a_second_source_does_not_drive_out_the_first(images, workspace, tmp_path):
+    scanned(images, workspace)
+    shutil.copytree(images, tmp_path / "other")
+    found = scanned(tmp_path / "other", workspace)
+    assert found.n_decoded == 0
+    sources = pq.read_table(workspace.catalogue)["source"].to_pylist()
+    assert {sources.count(str(images)), sources.count(str(tmp_path / "other"))} == {28}
+
+
+def test_a_killed_scan_goes_on_where_it_was(images, workspace, monkeypatch):
+    monkeypatch.setattr(curate.workspace.pixel_cache, "SHARD_IMAGES", 5)
+    real = curate.workspace.scan.decode
+    seen = []
+
+    def failing(raw, **options):
+        if len(seen) == 13:
+            raise KeyboardInterrupt
+        seen.append(raw)
+        return real(raw, **options)
+
+    monkeypatch.setattr(curate.workspace.scan, "decode", failing)
+    with pytest.raises(KeyboardInterrupt):
+        scanned(images, workspace)
+    monkeypatch.setattr(curate.workspace.scan, "decode", real)
+    found = scanned(images, workspace)
+    assert 0 < found.n_decoded < 27
+    assert len(found.table) == 28
+    assert not list(workspace.root.glob("pending-*"))
+
+
+def test_an_unreadable_place_is_a_row_and_is_tried_again(images, workspace, monkeypatch):
+    from pathlib import Path
+
+    real = Path.read_bytes
+
+    def refusing(self):
+        if self.name == "000.png":
+            raise PermissionError(13, "Permission denied")
+        return real(self)
+
+    monkeypatch.setattr(Path, "read_bytes", refusing)
+    row = rows_of(scanned(images, workspace))["red/000.png"]
+    assert row["reason"] == "cannot be read: Permission denied"
+    monkeypatch.setattr(Path, "read_bytes", real)
+    assert rows_of(scanned(images, workspace))["red/000.png"]["status"] == "ok"
+
+
+def test_a_folder_of_broken_images_cannot_be_used(tmp_path, workspace):
+    (tmp_path / "a.jpg").write_bytes(b"no image")
+    with pytest.raises(InputError, match="none of the 1 image files"):
+        scanned(tmp_path, workspace).readable()
+
+
+def test_labels_are_folder_names_where_asked_for(images, workspace):
+    found = scanned(images, workspace)
+    labels = dict(
+        zip(
+            found.table["path"].to_pylist(),
+            found.manifest(Labels.FOLDER).rows.read()["label"].to_pylist(),
+            strict=True,
+        )
+    )
+    assert labels["red/000.png"] == "red"
+    assert labels["broken.jpg"] is None
+    assert found.manifest(Labels.NONE).rows.read()["label"].null_count == 28
