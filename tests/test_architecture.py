@@ -1,6 +1,8 @@
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,41 @@ def test_only_the_command_line_prints():
     for path in sorted(set(SOURCES) - allowed):
         names = {ast.unparse(call.func) for call in calls(ast.parse(path.read_text()))}
         assert "print" not in names, path
+
+
+def floors(root):
+    """Return the floors of a package as the import linter has them, each a set of names."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = (
+        contract["layers"]
+        for contract in contracts["contracts"]
+        if contract["type"] == "layers" and contract["name"].startswith(f"floors of {root}:")
+    )
+    return [set(re.findall(rf"{root}\.([\w.]+)", layer)) for layer in layers]
+
+
+def drawn(root):
+    """Return the floors that the picture in CONTRIBUTING.md shows for a package."""
+    pictures = re.findall(r"((?:^ {4}\S.*\n)+)", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
+    (picture,) = (
+        text for text in pictures if re.match(rf" {{4}}{floors(root)[0].copy().pop()}\b", text)
+    )
+    return [
+        set(re.split(r", ", re.split(r"\s{2,}", line.strip())[0])) for line in picture.splitlines()
+    ]
+
+
+@pytest.mark.parametrize("root", ["curate", "swav_train"])
+def test_the_picture_of_the_house_shows_the_floors_that_are_held(root):
+    assert drawn(root) == floors(root)
+
+
+def test_the_house_has_few_floors():
+    assert len(floors("curate")) <= 8
+
+
+def test_every_room_stands_on_a_floor():
+    rooms = {path.name.removesuffix(".py") for path in (ROOT / "curate").iterdir()} - {
+        "__init__", "__pycache__", "py.typed",
+    }  # fmt: skip
+    assert rooms == set().union(*floors("curate"))

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from curate.choices import Layout
 from curate.errors import InputError, UsageError
 from curate.manifest.rows import Rows
-from curate.sources.folder import unescape
+from curate.sources.names import unescape
 
 _FOLDERS = ("split", "label")
 _MAY_LEAVE = r"^/|(^|/)\.\.(/|$)|%"

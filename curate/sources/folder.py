@@ -1,61 +1,66 @@
-"""Where images come from: a folder, listed in an order that does not depend on the machine."""
+"""A folder of images, listed in an order that does not depend on the machine."""
 
 import os
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
 
 from curate.errors import InputError
 from curate.images.decode import EXTENSIONS, is_image_start
-
-_LOOKS_ESCAPED = re.compile(rb"%(?=[0-9A-Fa-f]{2})")
-_NOT_UTF8 = re.compile("[\udc80-\udcff]")
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """One file that may be an image.
-
-    Attributes:
-        path: Relative to the source, ``/``-separated, escaped as the manifest has it.
-        bytes: Size.
-        mtime_ns: Time of the last change, in ns.
-        inode: Number of the file on its disk; a renamed file keeps it.
-    """
-
-    path: str
-    bytes: int
-    mtime_ns: int
-    inode: int
+from curate.sources.base import SourceFile
+from curate.sources.names import escape, unescape
 
 
-def list_images(source: Path) -> list[SourceFile]:
-    """List the image files below a folder, sorted by path.
+class FolderSource:
+    """The image files below a folder.
 
     Hidden files and folders are passed over. Links are followed; a link that leads back to a folder
     it lies in is not. A file counts as an image by its name's ending, or, if it has none, by its
     first bytes.
-
-    Raises:
-        InputError: The folder is missing, is no folder, cannot be listed or has no image file.
     """
-    if not source.is_dir():
-        what = "is a file, not a folder" if source.exists() else "does not exist"
-        raise InputError(f"{source} {what}", hint="name a folder of images")
-    try:
-        found = list(_walk(os.fsencode(source), b"", ()))
-    except OSError as error:
-        raise InputError(
-            f"{source} cannot be listed: {error.strerror}", hint="check its permissions"
-        ) from None
-    if not found:
-        raise InputError(
-            f"{source} holds no image files",
-            hint="name a folder with .jpg, .png, .webp, … files, at any depth",
-        )
-    return sorted(found, key=lambda file: file.path)
+
+    def __init__(self, folder: Path) -> None:
+        """Name the folder; it need not be there yet."""
+        self._folder = folder.absolute()
+
+    @property
+    def address(self) -> str:
+        """The folder's absolute path."""
+        return str(self._folder)
+
+    def list_files(self) -> list[SourceFile]:
+        """List the image files, sorted by path.
+
+        Raises:
+            InputError: The folder is missing, is no folder, cannot be listed or has no image file.
+        """
+        folder = self._folder
+        if not folder.is_dir():
+            problem = "is a file, not a folder" if folder.exists() else "does not exist"
+            raise InputError(f"{folder} {problem}", hint="name a folder of images")
+        try:
+            files = list(_walk(os.fsencode(folder), b"", ()))
+        except OSError as error:
+            raise InputError(
+                f"{folder} cannot be listed: {error.strerror}", hint="check its permissions"
+            ) from None
+        if not files:
+            raise InputError(
+                f"{folder} holds no image files",
+                hint="name a folder with .jpg, .png, .webp, … files, at any depth",
+            )
+        return sorted(files, key=lambda file: file.path)
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of one file.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        return self.local_file(path).read_bytes()
+
+    def local_file(self, path: str) -> Path:
+        """Return where a file lies on this machine."""
+        return Path(os.fsdecode(os.path.join(os.fsencode(self._folder), unescape(path))))  # noqa: PTH118
 
 
 def _walk(
@@ -74,8 +79,7 @@ def _walk(
                 if entry.is_dir():
                     yield from _walk(entry.path, path + b"/", (*ancestors, identity))
                 elif _may_be_image(entry):
-                    facts = entry.stat()
-                    yield SourceFile(escape(path), facts.st_size, facts.st_mtime_ns, facts.st_ino)
+                    yield _source_file(path, entry.stat())
             except FileNotFoundError:
                 continue  # a link to nowhere, or gone since it was listed
 
@@ -93,20 +97,22 @@ def _may_be_image(entry: os.DirEntry[bytes]) -> bool:
         return False
 
 
-def escape(path: bytes) -> str:
-    """Return a path as text that ``unescape`` turns back.
-
-    Bytes that are not UTF-8 become ``%XX``, and so does a ``%`` that two hex digits follow.
-    """
-    text = _LOOKS_ESCAPED.sub(b"%25", path).decode("utf-8", "surrogateescape")
-    return _NOT_UTF8.sub(lambda found: f"%{ord(found.group()) - 0xDC00:02X}", text)
-
-
-def unescape(path: str) -> bytes:
-    """Return the bytes of a path that ``escape`` wrote."""
-    return unquote_to_bytes(path) if "%" in path else path.encode()
+def _source_file(path: bytes, facts: os.stat_result) -> SourceFile:
+    return SourceFile(
+        path=escape(path),
+        bytes=facts.st_size,
+        mtime_ns=facts.st_mtime_ns,
+        ctime_ns=facts.st_ctime_ns,
+        device=facts.st_dev,
+        inode=facts.st_ino,
+    )
 
 
 def file_of(source: str | Path, path: str) -> Path:
     """Return the file of a manifest's path."""
-    return Path(os.fsdecode(os.path.join(os.fsencode(source), unescape(path))))  # noqa: PTH118
+    return FolderSource(Path(source)).local_file(path)
+
+
+def list_images(source: Path) -> list[SourceFile]:
+    """List."""
+    return FolderSource(source).list_files()

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from curate.choices import Status
 from curate.errors import InputError
 from curate.manifest.manifest import Manifest, read_manifest
+from curate.workspace.catalogue import Catalogue
 from curate.workspace.workspace import Workspace, find_workspace
 
 
@@ -108,8 +109,8 @@ def info(
             f"no workspace at {space.root}", hint="make one with `curate train IMAGES`"
         )
     facts = space.facts()
-    names = ["status", "bytes"]
-    table = pq.read_table(space.catalogue, columns=names) if space.catalogue.is_file() else None
+    catalogue = Catalogue(space)
+    table = catalogue.read(["status", "bytes"]) if catalogue.is_there() else None
     is_ok = pc.equal(table["status"], Status.OK.value) if table is not None else None
     return InfoResult(
         workspace=str(space.root),

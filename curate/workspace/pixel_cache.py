@@ -91,9 +91,15 @@ def pack(pixels: Pixels) -> Packed:
 class ShardWriter:
     """Collect images and write them out, a shard at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        """Continue after the last finished shard of ``folder``."""
+    def __init__(self, folder: Path, *, most_images: int = SHARD_IMAGES) -> None:
+        """Continue after the last finished shard.
+
+        Args:
+            folder: Where the shards lie.
+            most_images: Images of a shard at most.
+        """
         self._folder = folder
+        self._most_images = most_images
         self._next = 1 + max((int(path.stem) for path in _shard_paths(folder)), default=0)
         self._facts: list[dict[str, object]] = []
         self._images: list[Packed] = []
@@ -102,7 +108,7 @@ class ShardWriter:
     @property
     def is_full(self) -> bool:
         """Whether it is time to write a shard."""
-        return self._bytes >= SHARD_BYTES or len(self._images) >= SHARD_IMAGES
+        return self._bytes >= SHARD_BYTES or len(self._images) >= self._most_images
 
     def add(self, facts: dict[str, object], image: Packed) -> None:
         """Take one image; ``facts`` has the columns of ``FACTS``."""

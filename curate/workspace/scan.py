@@ -1,25 +1,24 @@
-"""Scan: read every file once; know its hash, size, quality and fingerprint; keep its pixels small.
+"""Scan: read every file once; know its hash, size, quality and perceptual hash; keep its pixels small.
 
-The catalogue has one row per file of every source. A file whose size and time have not changed is
-not read again; one that was renamed is known by its inode; one whose bytes are known already is
-hashed but not decoded. A killed scan loses at most one unfinished shard.
+A file that is the one that was read, by path, disk, inode, times and size, is not read again; one
+whose bytes are known already, such as one that was renamed, is hashed but not decoded. A killed
+scan loses at most one unfinished shard.
 """
 
 import hashlib
 import time
-from collections.abc import Container
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Container, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from curate.choices import Labels, Status
 from curate.errors import InputError
-from curate.files import remove, replacing
-from curate.images.decode import Unreadable, decode
+from curate.images.decode import Decoded, Unreadable, decode
 from curate.images.perceptual_hash import perceptual_hash
 from curate.images.quality import Measures, issues_of, measure
 from curate.manifest.columns import SCAN_COLUMNS
@@ -27,22 +26,20 @@ from curate.manifest.manifest import Manifest
 from curate.manifest.rows import HeldRows
 from curate.parallel import ordered_map
 from curate.progress import Progress, task
-from curate.sources.folder import SourceFile, file_of, list_images
-from curate.workspace.pixel_cache import FACTS, NOTHING, Packed, ShardWriter, pack, read_facts
+from curate.sources import Source, SourceFile, open_source
+from curate.workspace.catalogue import Catalogue, Journal, file_table
+from curate.workspace.pixel_cache import (
+    FACTS,
+    NOTHING,
+    SHARD_IMAGES,
+    Packed,
+    ShardWriter,
+    pack,
+    read_facts,
+)
 from curate.workspace.workspace import Workspace
 
-PENDING = "pending-*.parquet"
-JOURNAL_ROWS = 16_384
-FILES = pa.schema(
-    [
-        pa.field("source", pa.string()),
-        pa.field("path", pa.string()),
-        pa.field("bytes", pa.int64()),
-        pa.field("mtime_ns", pa.int64()),
-        pa.field("inode", pa.uint64()),
-        pa.field("hash", pa.string()),
-    ]
-)
+Decoder = Callable[[bytes], Decoded | Unreadable]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,14 +47,14 @@ class Scan:
     """What a scan found.
 
     Attributes:
-        source: The folder, absolute.
+        source: Address of the source; of a folder its absolute path.
         table: One row per file, sorted by path: the scan columns, ``mtime_ns``, ``phash``.
         n_read: Files that had to be read.
         n_decoded: Images that had to be decoded.
         seconds: Time the reading took.
     """
 
-    source: Path
+    source: str
     table: pa.Table
     n_read: int
     n_decoded: int
@@ -112,54 +109,56 @@ class Scan:
             rows=HeldRows(
                 pa.table([columns[name] for name in SCAN_COLUMNS.names], schema=SCAN_COLUMNS)
             ),
-            source=str(self.source),
+            source=self.source,
             stages={"scan": {"labels": labels.value}},
         )
 
 
-def scan(source: Path, workspace: Workspace, progress: Progress) -> Scan:
-    """Bring the catalogue up to date with a folder; the caller holds the workspace's lock.
+def scan(
+    address: Path | str,
+    workspace: Workspace,
+    progress: Progress,
+    *,
+    decode_image: Decoder = decode,
+    shard_images: int = SHARD_IMAGES,
+) -> Scan:
+    """Bring the catalogue up to date with a source; the caller holds the workspace's lock.
+
+    Args:
+        address: Of the source, such as a folder's path.
+        workspace: Gets the catalogue and the pixels.
+        progress: Hears how it gets on.
+        decode_image: Turns the bytes of a file into pixels.
+        shard_images: Images of a shard of the pixel cache at most.
 
     Raises:
-        InputError: The folder is missing or has no image files.
+        InputError: The source is missing or has no image files.
         ResourceError: The disk is full.
     """
-    source = source.absolute()
-    files = list_images(source)
-    memory = _Memory(workspace)
-    unread = [file for file in files if memory.recall(source, file) is None]
-    reading = _Reading()
+    source = open_source(address)
+    files = source.list_files()
+    table = file_table(files)
+    catalogue = Catalogue(workspace)
+    hashes = catalogue.recall_hashes(source.address, table)
+    unread = [files[row] for row in np.flatnonzero(hashes.is_null()).tolist()]
+    reading = _Reading(source, workspace, decode_image=decode_image, shard_images=shard_images)
     start = time.perf_counter()
     if unread:
         with task(progress, "scan", len(unread)):
-            _read_files(source, unread, workspace, reading, progress)
-        memory = _Memory(workspace)
+            reading.read_files(unread, progress)
+        hashes = catalogue.recall_hashes(source.address, table)
     seconds = time.perf_counter() - start
-    hashes = [memory.recall(source, file) for file in files]
-    errors = [reading.errors.get(file.path) for file in files]
-    table = _joined(source, files, hashes, errors, read_facts(workspace.pixels))
-    _write_catalogue(workspace, table, source)
-    workspace.remember(source=source)
+    errors = pa.array([reading.errors.get(file.path) for file in files], pa.string())
+    rows = _catalogue_rows(source.address, table, hashes, errors, read_facts(workspace.pixels))
+    catalogue.replace_source(source.address, rows)
+    workspace.remember(source=source.address)
     return Scan(
-        source=source,
-        table=table.drop_columns(["source"]),
+        source=source.address,
+        table=rows.drop_columns(["source"]),
         n_read=len(unread),
         n_decoded=reading.n_decoded,
         seconds=seconds,
     )
-
-
-@dataclass(slots=True)
-class _Reading:
-    """What the reading of files came to.
-
-    Attributes:
-        n_decoded: Images decoded.
-        errors: Why a file could not be read, by path.
-    """
-
-    n_decoded: int = 0
-    errors: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,150 +171,88 @@ class _Examined:
     image: Packed = NOTHING
 
 
-class _Memory:
-    """The hash of every file that was read before, by its place and by its inode."""
+class _Reading:
+    """The reading of files on all cores, into shards of pixels and a journal.
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._by_path: dict[tuple[str, str, int, int], str] = {}
-        self._by_inode: dict[tuple[int, int, int], str] = {}
-        names = ["source", "path", "bytes", "mtime_ns", "inode", "hash"]
-        for file in _catalogue_files(workspace):
-            table = pq.read_table(file, columns=names)
-            rows = zip(*(table[name].to_pylist() for name in names), strict=True)
-            for source, path, size, mtime_ns, inode, content_hash in rows:
-                if content_hash is not None:
-                    self._by_path[source, path, size, mtime_ns] = content_hash
-                    self._by_inode[inode, size, mtime_ns] = content_hash
+    Attributes:
+        n_decoded: Images decoded.
+        errors: Why a file could not be read, by path.
+    """
 
-    def recall(self, source: Path, file: SourceFile) -> str | None:
-        """Return the hash of a file that has not changed since it was read, else None."""
-        found = self._by_path.get((str(source), file.path, file.bytes, file.mtime_ns))
-        return found or self._by_inode.get((file.inode, file.bytes, file.mtime_ns))
-
-
-def _read_files(
-    source: Path,
-    files: list[SourceFile],
-    workspace: Workspace,
-    reading: _Reading,
-    progress: Progress,
-) -> None:
-    """Read files on all cores, write shards and journal, count in ``reading``."""
-    known = set(read_facts(workspace.pixels)["hash"].to_pylist())
-    writer = ShardWriter(workspace.pixels)
-    journal = _Journal(workspace, source)
-    try:
-        examined = ordered_map(lambda file: _examine(source, file, known), files)
-        for file, result in zip(files, examined, strict=True):
-            if result.error is not None:
-                reading.errors[file.path] = result.error
-            elif result.facts is not None and result.content_hash not in known:
-                known.add(result.content_hash)
-                writer.add(result.facts, result.image)
-                reading.n_decoded += 1
-            journal.add(file, result.content_hash)
-            progress.advance()
-            if writer.is_full or journal.is_full:
-                writer.flush()
-                journal.flush()
-    finally:
-        writer.flush()
-        journal.flush()
-
-
-class _Journal:
-    """Which files were read, kept beside the catalogue until it is written."""
-
-    def __init__(self, workspace: Workspace, source: Path) -> None:
+    def __init__(
+        self, source: Source, workspace: Workspace, *, decode_image: Decoder, shard_images: int
+    ) -> None:
+        self._source = source
         self._workspace = workspace
-        self._source = str(source)
-        self._rows: list[dict[str, object]] = []
+        self._decode = decode_image
+        self._shard_images = shard_images
+        self.n_decoded = 0
+        self.errors: dict[str, str] = {}
 
-    @property
-    def is_full(self) -> bool:
-        return len(self._rows) >= JOURNAL_ROWS
+    def read_files(self, files: Sequence[SourceFile], progress: Progress) -> None:
+        """Read files; what was done is saved whatever happens."""
+        known = set(read_facts(self._workspace.pixels)["hash"].to_pylist())
+        with ExitStack() as stack:
+            writer = ShardWriter(self._workspace.pixels, most_images=self._shard_images)
+            journal = Journal(self._workspace, self._source.address)
+            stack.callback(journal.flush)
+            stack.callback(writer.flush)  # before the journal, which names what it holds
+            examined = ordered_map(lambda file: self._examine(file, known), files)
+            for file, result in zip(files, examined, strict=True):
+                if result.error is not None:
+                    self.errors[file.path] = result.error
+                elif result.facts is not None and result.content_hash not in known:
+                    known.add(result.content_hash)
+                    writer.add(result.facts, result.image)
+                    self.n_decoded += 1
+                journal.add(file, result.content_hash)
+                progress.advance()
+                if writer.is_full or journal.is_full:
+                    writer.flush()
+                    journal.flush()
 
-    def add(self, file: SourceFile, content_hash: str | None) -> None:
-        self._rows.append({"source": self._source, **asdict(file), "hash": content_hash})
-
-    def flush(self) -> None:
-        if not self._rows:
-            return
-        number = len(list(self._workspace.root.glob(PENDING))) + 1
-        table = pa.Table.from_pylist(self._rows, schema=FILES)
-        with replacing(self._workspace.root / f"pending-{number:06d}.parquet") as scratch:
-            pq.write_table(table, scratch)
-        self._rows = []
-
-
-def _examine(source: Path, file: SourceFile, known: Container[str | None]) -> _Examined:
-    """Read one file; decode it only if its bytes are not known."""
-    try:
-        raw = file_of(source, file.path).read_bytes()
-    except OSError as error:
-        return _Examined(None, f"cannot be read: {error.strerror}")
-    content_hash = hashlib.sha256(raw).hexdigest()
-    if content_hash in known:
-        return _Examined(content_hash)
-    found = decode(raw) if raw else Unreadable("the file is empty")
-    facts: dict[str, object] = {"hash": content_hash}
-    if isinstance(found, Unreadable):
-        facts |= {"status": Status.UNREADABLE.value, "reason": found.reason}
-        return _Examined(content_hash, None, facts)
-    facts |= {
-        "status": Status.OK.value,
-        "width": found.width,
-        "height": found.height,
-        "format": found.format,
-        **asdict(measure(found.pixels)),
-        "phash": perceptual_hash(found.pixels),
-    }
-    return _Examined(content_hash, None, facts, pack(found.pixels))
+    def _examine(self, file: SourceFile, known: Container[str | None]) -> _Examined:
+        """Read one file; decode it only if its bytes are not known."""
+        try:
+            raw = self._source.read(file.path)
+        except OSError as error:
+            return _Examined(None, f"cannot be read: {error.strerror}")
+        content_hash = hashlib.sha256(raw).hexdigest()
+        if content_hash in known:
+            return _Examined(content_hash)
+        found = self._decode(raw) if raw else Unreadable("the file is empty")
+        facts: dict[str, object] = {"hash": content_hash}
+        if isinstance(found, Unreadable):
+            facts |= {"status": Status.UNREADABLE.value, "reason": found.reason}
+            return _Examined(content_hash, None, facts)
+        facts |= {
+            "status": Status.OK.value,
+            "width": found.width,
+            "height": found.height,
+            "format": found.format,
+            **asdict(measure(found.pixels)),
+            "phash": perceptual_hash(found.pixels),
+        }
+        return _Examined(content_hash, None, facts, pack(found.pixels))
 
 
-def _joined(
-    source: Path,
-    files: list[SourceFile],
-    content_hashes: list[str | None],
-    errors: list[str | None],
-    facts: pa.Table,
+def _catalogue_rows(
+    address: str, files: pa.Table, hashes: pa.Array, errors: pa.Array, facts: pa.Table
 ) -> pa.Table:
     """Return a row per file, in order: what the file system says and what its bytes say."""
-    hashes = pa.array(content_hashes, pa.string())
-    rows = pc.index_in(hashes, value_set=facts["hash"].combine_chunks())
-    told = {name: facts[name].take(rows) for name in FACTS.names if name != "hash"}
-    is_lost = pc.is_null(rows)
-    told["status"] = pc.if_else(is_lost, Status.UNREADABLE.value, told["status"])
-    told["reason"] = pc.if_else(is_lost, pa.array(errors, pa.string()), told["reason"])
+    numbers = pc.index_in(hashes, value_set=facts["hash"].combine_chunks())
+    of_bytes = {name: facts[name].take(numbers) for name in FACTS.names if name != "hash"}
+    is_lost = pc.is_null(numbers)
+    of_bytes["status"] = pc.if_else(is_lost, Status.UNREADABLE.value, of_bytes["status"])
+    of_bytes["reason"] = pc.if_else(is_lost, errors, of_bytes["reason"])
     return pa.table(
         {
-            "source": pa.array([str(source)] * len(files), pa.string()),
-            "path": pa.array([file.path for file in files], pa.string()),
-            "bytes": pa.array([file.bytes for file in files], pa.int64()),
-            "mtime_ns": pa.array([file.mtime_ns for file in files], pa.int64()),
-            "inode": pa.array([file.inode for file in files], pa.uint64()),
+            "source": pa.array([address] * len(files), pa.string()),
+            **{name: files[name] for name in files.schema.names},
             "hash": hashes,
-            **told,
+            **of_bytes,
         }
     )
-
-
-def _catalogue_files(workspace: Workspace) -> list[Path]:
-    """Return the catalogue and what a killed scan left beside it."""
-    whole = [workspace.catalogue] if workspace.catalogue.is_file() else []
-    return [*whole, *sorted(workspace.root.glob(PENDING))]
-
-
-def _write_catalogue(workspace: Workspace, table: pa.Table, source: Path) -> None:
-    """Replace the source's rows of the catalogue, if they changed."""
-    old = pq.read_table(workspace.catalogue) if workspace.catalogue.is_file() else table.slice(0, 0)
-    is_ours = pc.equal(old["source"], str(source))
-    if not old.filter(is_ours).equals(table):
-        others = old.filter(pc.invert(is_ours))
-        with replacing(workspace.catalogue) as scratch:
-            pq.write_table(pa.concat_tables([others, table]), scratch, compression="zstd")
-    for pending in workspace.root.glob(PENDING):
-        remove(pending)
 
 
 def _issues(table: pa.Table) -> pa.Array:

@@ -74,7 +74,7 @@ class Workspace:
             )
         return dict(facts)
 
-    def remember(self, *, source: Path | None = None, manifest: Path | None = None) -> None:
+    def remember(self, *, source: str | None = None, manifest: Path | None = None) -> None:
         """Note the newest source and manifest, newest last."""
         facts = self.facts()
         for key, value in (("sources", source), ("manifests", manifest)):

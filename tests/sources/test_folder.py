@@ -3,12 +3,13 @@ import os
 import pytest
 
 from curate.errors import InputError
-from curate.sources.folder import escape, file_of, list_images, unescape
+from curate.sources import open_source
+from curate.sources.names import escape, unescape
 from tests.conftest import picture, save
 
 
 def paths(folder):
-    return [file.path for file in list_images(folder)]
+    return [file.path for file in open_source(folder).list_files()]
 
 
 def test_images_are_listed_at_any_depth_sorted_by_path(images):
@@ -68,14 +69,14 @@ def test_a_name_that_is_no_utf8_leads_back_to_its_file(tmp_path):
     save(tmp_path / "a.png", picture(0))
     os.rename(os.fsencode(tmp_path / "a.png"), raw)
     assert paths(tmp_path) == ["caf%E9.png"]
-    assert file_of(tmp_path, "caf%E9.png").is_file()
+    assert open_source(tmp_path).local_file("caf%E9.png").is_file()
 
 
 def test_folders_that_cannot_be_used_say_so(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
-        list_images(tmp_path / "nowhere")
+        open_source(tmp_path / "nowhere").list_files()
     with pytest.raises(InputError, match="no image files"):
-        list_images(tmp_path)
+        open_source(tmp_path).list_files()
     (tmp_path / "file.txt").write_text("")
     with pytest.raises(InputError, match="not a folder"):
-        list_images(tmp_path / "file.txt")
+        open_source(tmp_path / "file.txt").list_files()

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import shutil
 
@@ -5,19 +6,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-import curate.workspace.pixel_cache
-import curate.workspace.scan
 from curate.choices import Labels
 from curate.errors import InputError
+from curate.images.decode import decode
 from curate.progress import Silent
 from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.scan import scan
 from tests.conftest import picture, save
 
 
-def scanned(folder, workspace):
+def scanned(folder, workspace, **options):
     with workspace.writing():
-        return scan(folder, workspace, Silent())
+        return scan(folder, workspace, Silent(), **options)
 
 
 def rows_of(found):
@@ -37,8 +37,6 @@ def test_every_file_is_a_row_and_unreadable_ones_say_why(images, workspace):
 
 
 def test_facts_of_an_image_are_right(images, workspace):
-    import hashlib
-
     row = rows_of(scanned(images, workspace))["red/000.png"]
     file = images / "red/000.png"
     assert row["hash"] == hashlib.sha256(file.read_bytes()).hexdigest()
@@ -73,12 +71,28 @@ def test_a_grown_folder_costs_only_its_new_files(images, workspace):
     assert "new.png" in rows_of(found)
 
 
-def test_a_renamed_file_is_not_read_again(images, workspace):
+def test_a_renamed_file_costs_one_read_and_no_decode(images, workspace):
     before = rows_of(scanned(images, workspace))["red/000.png"]["hash"]
     (images / "red/000.png").rename(images / "elsewhere.png")
     found = scanned(images, workspace)
-    assert found.n_read == 0
+    assert (found.n_read, found.n_decoded) == (1, 0)
     assert rows_of(found)["elsewhere.png"]["hash"] == before
+
+
+def test_a_file_that_took_the_inode_size_and_time_of_another_is_read(images, workspace):
+    for number in range(8):
+        save(images / f"old-{number}.bmp", picture(50 + number))
+        os.utime(images / f"old-{number}.bmp", ns=(10**18,) * 2)
+    scanned(images, workspace)
+    for number in range(8):
+        (images / f"old-{number}.bmp").unlink()
+    for number in range(8):
+        save(images / f"old-{number}.bmp", picture(60 + number))
+        os.utime(images / f"old-{number}.bmp", ns=(10**18,) * 2)
+    rows = rows_of(scanned(images, workspace))
+    for number in range(8):
+        content = (images / f"old-{number}.bmp").read_bytes()
+        assert rows[f"old-{number}.bmp"]["hash"] == hashlib.sha256(content).hexdigest()
 
 
 def test_a_changed_file_is_read_again(images, workspace):
@@ -104,21 +118,17 @@ def test_a_second_source_does_not_drive_out_the_first(images, workspace, tmp_pat
     assert {sources.count(str(images)), sources.count(str(tmp_path / "other"))} == {28}
 
 
-def test_a_killed_scan_goes_on_where_it_was(images, workspace, monkeypatch):
-    monkeypatch.setattr(curate.workspace.pixel_cache, "SHARD_IMAGES", 5)
-    real = curate.workspace.scan.decode
+def test_a_killed_scan_goes_on_where_it_was(images, workspace):
     seen = []
 
     def failing(raw, **options):
         if len(seen) == 13:
             raise KeyboardInterrupt
         seen.append(raw)
-        return real(raw, **options)
+        return decode(raw, **options)
 
-    monkeypatch.setattr(curate.workspace.scan, "decode", failing)
     with pytest.raises(KeyboardInterrupt):
-        scanned(images, workspace)
-    monkeypatch.setattr(curate.workspace.scan, "decode", real)
+        scanned(images, workspace, decode_image=failing, shard_images=5)
     found = scanned(images, workspace)
     assert 0 < found.n_decoded < 27
     assert len(found.table) == 28
