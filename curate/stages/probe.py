@@ -111,7 +111,7 @@ def probe(
         progress: Is told how far the work is.
 
     Raises:
-        InputError: A manifest cannot be used, or has fewer than two classes.
+        InputError: A manifest cannot be used, has fewer than two classes, or none to test on.
         UsageError: There is no column of that name.
     """
     config = config or ProbeConfig()
