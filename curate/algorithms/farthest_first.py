@@ -8,11 +8,11 @@ def farthest_first(vectors: NDArray[np.float32], n_wanted: int) -> NDArray[np.in
     """Return an order of the rows in which each is the farthest from all before it.
 
     The greedy 2-approximation of the k-centre problem (Gonzalez 1985), begun at the row nearest to
-    the mean. After ``n_wanted`` rows the rest follow as they come, since nobody asks for them.
+    the mean. After ``n_wanted`` rows the others follow in the order of their numbers.
 
     Args:
         vectors: (N, D) float32, unit rows, N >= 1.
-        n_wanted: Rows that matter, >= 1.
+        n_wanted: Rows whose order matters, >= 1.
 
     Returns:
         (N,) int64, a permutation.
@@ -20,13 +20,13 @@ def farthest_first(vectors: NDArray[np.float32], n_wanted: int) -> NDArray[np.in
     n_rows = len(vectors)
     order = np.empty(n_rows, np.int64)
     is_left = np.ones(n_rows, bool)
-    closest = np.full(n_rows, -np.inf, np.float32)
+    nearest_chosen = np.full(n_rows, -np.inf, np.float32)  # cosine to the nearest row chosen
     chosen = int((vectors @ vectors.mean(axis=0)).argmax())
     n_ordered = min(n_wanted, n_rows)
     for place in range(n_ordered):
         order[place] = chosen
         is_left[chosen] = False
-        np.maximum(closest, vectors @ vectors[chosen], out=closest)
-        chosen = int(np.where(is_left, closest, np.inf).argmin())
+        np.maximum(nearest_chosen, vectors @ vectors[chosen], out=nearest_chosen)
+        chosen = int(np.where(is_left, nearest_chosen, np.inf).argmin())
     order[n_ordered:] = np.flatnonzero(is_left)
     return order

@@ -1,9 +1,20 @@
-"""Groups from links: connected components, bridges, strongest paths."""
+"""Connected components, bridges and strongest paths of a graph. Pure: arrays in, arrays out.
+
+Components come from scipy. The other two are ours, measured at a million links among a million
+nodes, in groups of five as near copies form, on one core:
+
+* bridges: networkx takes 28 s and 1.6 GB against 2.7 s. A depth-first order of scipy
+  to begin with takes 27 s (it reads a node's links again for every child).
+* strongest paths: scipy's Dijkstra on negative logarithms takes 0.3 s against 4.6 s, but the last
+  bit of 3 % of the products (all of them on a path) differs, and such a bit decides at a threshold.
+"""
 
 import heapq
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
 
 Ints = NDArray[np.int64]
 
@@ -25,19 +36,11 @@ def connected_components(n: int, a: Ints, b: Ints) -> Ints:
     Raises:
         ValueError: The ends differ in number or lie outside [0, n).
     """
-    _check(n, a, b)
-    label = np.arange(n, dtype=np.int64)
-    while True:
-        low = np.minimum(label[a], label[b])
-        before = label.copy()
-        np.minimum.at(label, a, low)
-        np.minimum.at(label, b, low)
-        np.minimum.at(label, before[a], low)
-        np.minimum.at(label, before[b], low)
-        while not np.array_equal(label, label[label]):
-            label = label[label]
-        if np.array_equal(label, before):
-            return label
+    _check_links(n, a, b)
+    links = sparse.coo_array((np.ones(len(a), np.bool_), (a, b)), shape=(n, n))
+    _, label = csgraph.connected_components(links, directed=False)
+    first = np.unique(label, return_index=True)[1]
+    return np.asarray(first[label], np.int64)
 
 
 def bridges(n: int, a: Ints, b: Ints) -> tuple[NDArray[np.bool_], Ints]:
@@ -54,7 +57,7 @@ def bridges(n: int, a: Ints, b: Ints) -> tuple[NDArray[np.bool_], Ints]:
     Raises:
         ValueError: The ends differ in number or lie outside [0, n).
     """
-    _check(n, a, b)
+    _check_links(n, a, b)
     walk = _DepthFirst(n, a, b)
     for root in np.unique(a).tolist():
         walk.visit(root)
@@ -72,45 +75,47 @@ class _DepthFirst:
         self._other: list[int] = others[order].tolist()
         self._link: list[int] = np.tile(np.arange(len(a)), 2)[order].tolist()
         self._first: list[int] = np.searchsorted(ends[order], np.arange(n + 1)).tolist()
-        self._entered = [-1] * n
+        self._visit_number = [-1] * n
         self._lowest = [0] * n
         self._size = [1] * n
-        self._clock = 0
+        self._n_visited = 0
 
     def visit(self, root: int) -> None:
         """Walk the component of ``root``, once."""
-        if self._entered[root] >= 0:
+        if self._visit_number[root] >= 0:
             return
-        found: list[tuple[int, int]] = []
-        self._enter(root)
+        bridges_below: list[tuple[int, int]] = []
+        self._number(root)
         stack = [(root, -1, self._first[root])]
         while stack:
-            node, came_by, at = stack.pop()
-            if at < self._first[node + 1]:
-                stack.append((node, came_by, at + 1))
-                self._step(node, came_by, at, stack)
+            node, parent_link, position = stack.pop()
+            if position < self._first[node + 1]:
+                stack.append((node, parent_link, position + 1))
+                self._follow(node, parent_link, position, stack)
             elif stack:
                 parent = stack[-1][0]
                 self._size[parent] += self._size[node]
                 self._lowest[parent] = min(self._lowest[parent], self._lowest[node])
-                if self._lowest[node] > self._entered[parent]:
-                    found.append((came_by, self._size[node]))
-        for link, below in found:
+                if self._lowest[node] > self._visit_number[parent]:
+                    bridges_below.append((parent_link, self._size[node]))
+        for link, size in bridges_below:
             self.is_bridge[link] = True
-            self.smaller_side[link] = min(below, self._size[root] - below)
+            self.smaller_side[link] = min(size, self._size[root] - size)
 
-    def _enter(self, node: int) -> None:
-        self._entered[node] = self._lowest[node] = self._clock
-        self._clock += 1
+    def _number(self, node: int) -> None:
+        self._visit_number[node] = self._lowest[node] = self._n_visited
+        self._n_visited += 1
 
-    def _step(self, node: int, came_by: int, at: int, stack: list[tuple[int, int, int]]) -> None:
-        other, link = self._other[at], self._link[at]
-        if link == came_by:
+    def _follow(
+        self, node: int, parent_link: int, position: int, stack: list[tuple[int, int, int]]
+    ) -> None:
+        other, link = self._other[position], self._link[position]
+        if link == parent_link:
             return
-        if self._entered[other] >= 0:
-            self._lowest[node] = min(self._lowest[node], self._entered[other])
+        if self._visit_number[other] >= 0:
+            self._lowest[node] = min(self._lowest[node], self._visit_number[other])
             return
-        self._enter(other)
+        self._number(other)
         stack.append((other, link, self._first[other]))
 
 
@@ -132,7 +137,7 @@ def strongest_paths(
     Raises:
         ValueError: The ends differ in number or lie outside [0, n).
     """
-    _check(n, a, b)
+    _check_links(n, a, b)
     ends, others = np.concatenate([a, b]), np.concatenate([b, a])
     order = np.lexsort((others, ends))
     other: list[int] = others[order].tolist()
@@ -154,7 +159,7 @@ def strongest_paths(
     return np.array(best, np.float64)
 
 
-def _check(n: int, a: Ints, b: Ints) -> None:
+def _check_links(n: int, a: Ints, b: Ints) -> None:
     if a.shape != b.shape or a.ndim != 1:
         raise ValueError(f"links need two ends each, got {a.shape} and {b.shape}")
     if len(a) and (min(a.min(), b.min()) < 0 or max(a.max(), b.max()) >= n):

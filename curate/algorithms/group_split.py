@@ -1,32 +1,81 @@
-"""Splits that no unit straddles: units are whole, ratios are met, strata are kept. Pure.
+"""Splits that divide no unit: units are whole, ratios are met, strata are kept. Pure.
 
-U units (images that must stay together), S splits.
+N images, U units (images that must stay together), S splits.
 """
 
 import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.algorithms.graph import connected_components
+
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
-_HASH_SPACE = float(1 << 64)
-_FEW = 32
+_HASH_RANGE = float(1 << 64)
+_ONE_BY_ONE_BELOW = 32  # units for which a loop is faster than sorting; the result is the same
 
 
-def places(keys: Sequence[str | None], *, seed: int) -> NDArray[np.float64]:
+def chain_equal_values(codes: Ints, rows: Ints) -> tuple[Ints, Ints]:
+    """Return links that join the rows of equal values, each to the next.
+
+    >>> [ends.tolist() for ends in chain_equal_values(np.array([7, 5, 7]), np.array([0, 1, 4]))]
+    [[0], [4]]
+
+    Args:
+        codes: (n,) int64, value of each row as a number.
+        rows: (n,) int64.
+
+    Returns:
+        Both ends of the links, (L,) int64 each.
+    """
+    order = np.argsort(codes, kind="stable")
+    is_same = codes[order][1:] == codes[order][:-1]
+    return rows[order[:-1][is_same]], rows[order[1:][is_same]]
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The sets of images that stay together.
+
+    Attributes:
+        unit_of: (N,) int64, unit of each image.
+        first: (U,) int64, first image of each unit, ascending.
+    """
+
+    unit_of: Ints
+    first: Ints
+
+
+def join_units(n_images: int, links: Sequence[tuple[Ints, Ints]]) -> Units:
+    """Return the units of images that are joined by links, directly or over others.
+
+    Args:
+        n_images: N.
+        links: Parts, both ends of the links of each, (L,) int64.
+
+    Raises:
+        ValueError: An end lies outside [0, n_images).
+    """
+    a, b = (np.concatenate(ends) for ends in zip(*links, strict=True))
+    lowest = connected_components(n_images, a, b)
+    is_first = lowest == np.arange(n_images)
+    return Units((np.cumsum(is_first) - 1)[lowest], np.flatnonzero(is_first))
+
+
+def hash_positions(keys: Sequence[str | None], *, seed: int) -> Floats:
     """Return a number in [0, 1) for each key, (N,), that depends on it and the seed only."""
     digests = b"".join(
         hashlib.blake2b(f"{seed}/{key}".encode(), digest_size=8).digest() for key in keys
     )
-    return np.frombuffer(digests, ">u8").astype(np.float64) / _HASH_SPACE
+    return np.frombuffer(digests, ">u8").astype(np.float64) / _HASH_RANGE
 
 
-def split_evenly(
-    sizes: Ints, strata: Ints, ratios: Sequence[float], order: NDArray[np.float64]
-) -> Ints:
+def split_evenly(sizes: Ints, strata: Ints, ratios: Sequence[float], order: Floats) -> Ints:
     """Give every unit a split so that the ratios hold in all and in each stratum.
 
     Strata are filled one after the other, each largest unit first, always into the split that
@@ -45,29 +94,29 @@ def split_evenly(
     splits = np.empty(len(sizes), np.int64)
     if len(sizes) == 0:
         return splits
-    _, first, number = np.unique(strata, return_index=True, return_inverse=True)
-    turn = np.argsort(np.argsort(order[first], kind="stable"))[number]
-    queue = np.lexsort((order, -sizes, turn))
-    turn, size = turn[queue], sizes[queue]
-    n_images = np.bincount(turn, weights=size)
-    starts = np.flatnonzero(np.diff(turn, prepend=-1) | np.diff(size, prepend=0))
+    _, first, stratum = np.unique(strata, return_index=True, return_inverse=True)
+    stratum = np.argsort(np.argsort(order[first], kind="stable"))[stratum]  # in their turn
+    queue = np.lexsort((order, -sizes, stratum))
+    stratum, size = stratum[queue], sizes[queue]
+    n_images = np.bincount(stratum, weights=size)
+    starts = np.flatnonzero(np.diff(stratum, prepend=-1) | np.diff(size, prepend=0))
     lacks = np.zeros(len(ratios))
-    now = -1
+    current = -1
     for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(queue)], strict=True):
-        if turn[start] != now:
-            now = turn[start]
-            lacks += np.asarray(ratios) * n_images[now]
-        splits[queue[start:end]] = _in_turn(lacks, int(size[start]), end - start)
+        if stratum[start] != current:
+            current = stratum[start]
+            lacks += np.asarray(ratios) * n_images[current]
+        splits[queue[start:end]] = _fill_splits(lacks, int(size[start]), end - start)
     return splits
 
 
-def _in_turn(lacks: NDArray[np.float64], size: int, n_units: int) -> Ints:
+def _fill_splits(lacks: Floats, size: int, n_units: int) -> Ints:
     """Give units of one size, one by one, to the split that lacks most; lower ``lacks`` by that.
 
     What a split lacks falls by ``size`` with each unit that it gets. So the units go to the highest
     of all these steps, ties to the first split, and each split's steps come in their order.
     """
-    if n_units < _FEW:
+    if n_units < _ONE_BY_ONE_BELOW:
         chosen = np.empty(n_units, np.int64)
         for unit in range(n_units):
             chosen[unit] = lacks.argmax()
@@ -79,18 +128,45 @@ def _in_turn(lacks: NDArray[np.float64], size: int, n_units: int) -> Ints:
         for lack, n in zip(lacks, n_steps, strict=True)
     ]
     split_of = np.repeat(np.arange(len(lacks)), n_steps)
-    highest = np.argsort(-np.concatenate([own[:-1] for own in steps]), kind="stable")
+    highest = np.argsort(-np.concatenate([step[:-1] for step in steps]), kind="stable")
     chosen = split_of[highest[:n_units]]
     for split, n_given in enumerate(np.bincount(chosen, minlength=len(lacks))):
         lacks[split] = steps[split][n_given]
     return chosen
 
 
-def split_by_place(places: NDArray[np.float64], ratios: Sequence[float]) -> Ints:
-    """Give every unit the split in whose share of [0, 1) its place lies.
+def split_by_position(positions: Floats, ratios: Sequence[float]) -> Ints:
+    """Give every unit the split in whose share of [0, 1) its position lies.
 
     What one unit gets does not depend on the others, so old units stay where they are when new
     ones come; the ratios hold on average only.
+
+    Args:
+        positions: (U,) float64 in [0, 1).
+        ratios: S shares that add up to 1.
+
+    Returns:
+        (U,) int64, the split of each unit.
     """
     bounds = np.cumsum(ratios)[:-1]
-    return np.searchsorted(bounds, places, side="right").astype(np.int64)
+    return np.searchsorted(bounds, positions, side="right").astype(np.int64)
+
+
+def keep_earlier_splits(earlier: Ints, fresh: Ints, unit_of: Ints) -> tuple[Ints, int]:
+    """Leave images that have a split where they are; new ones join the first such of their unit.
+
+    Args:
+        earlier: (N,) int64, split of each image so far, -1 for none.
+        fresh: (N,) int64, split of those whose unit has none yet.
+        unit_of: (N,) int64, unit of each image.
+
+    Returns:
+        The split of each image (N,), and how many units lie in several splits, which are left so.
+    """
+    has_earlier = np.flatnonzero(earlier >= 0)
+    split_of_unit = np.full(int(unit_of.max(initial=-1)) + 1, -1)
+    split_of_unit[unit_of[has_earlier[::-1]]] = earlier[has_earlier[::-1]]
+    of_unit = split_of_unit[unit_of]
+    is_divided = earlier[has_earlier] != of_unit[has_earlier]
+    splits = np.where(earlier >= 0, earlier, np.where(of_unit >= 0, of_unit, fresh))
+    return splits, len(np.unique(unit_of[has_earlier][is_divided]))

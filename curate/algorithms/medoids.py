@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def medoids(
-    vectors: NDArray[np.float32], rows: NDArray[np.int64], cluster_of: NDArray[np.int32]
+def find_medoids(
+    vectors: NDArray[np.float32], contents: NDArray[np.int64], cluster_of: NDArray[np.int32]
 ) -> NDArray[np.bool_]:
     """Return which images are the medoids of their clusters, one of each; ties go to the first.
 
@@ -13,14 +13,14 @@ def medoids(
 
     Args:
         vectors: (M, D) float32, unit rows.
-        rows: (N,) int64, vector of each image.
+        contents: (N,) int64, vector of each image.
         cluster_of: (N,) int32, cluster of each image.
     """
     sums = np.zeros((int(cluster_of.max()) + 1, vectors.shape[1]), np.float32)
-    np.add.at(sums, cluster_of, vectors[rows])
-    closeness = np.einsum("nd,nd->n", vectors[rows], sums[cluster_of])
-    order = np.lexsort((np.arange(len(rows)), -closeness, cluster_of))
+    np.add.at(sums, cluster_of, vectors[contents])
+    closeness = np.einsum("nd,nd->n", vectors[contents], sums[cluster_of])
+    order = np.lexsort((np.arange(len(contents)), -closeness, cluster_of))
     first = order[np.unique(cluster_of[order], return_index=True)[1]]
-    is_medoid = np.zeros(len(rows), bool)
+    is_medoid = np.zeros(len(contents), bool)
     is_medoid[first] = True
     return is_medoid

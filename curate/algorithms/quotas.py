@@ -1,12 +1,16 @@
-"""How many draws each group gives: even or in proportion. Pure: arrays in, arrays out."""
+"""How many draws each group gives: even, in proportion, or level by level. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
-def water_fill(available: Ints, size: int) -> Ints:
+def even_quotas(available: Ints, size: int) -> Ints:
     """Share ``size`` draws over groups as evenly as their sizes allow.
 
     Every group gives the same number or all it has. What is left when an equal share is no whole
@@ -20,13 +24,12 @@ def water_fill(available: Ints, size: int) -> Ints:
         (G,) int64 quotas that add up to ``size``, none above ``available``.
 
     Raises:
-        ValueError: More is asked for than there is.
+        ValueError: ``size`` is out of range.
 
-    >>> water_fill(np.array([1, 5, 10]), 9).tolist()
+    >>> even_quotas(np.array([1, 5, 10]), 9).tolist()
     [1, 4, 4]
     """
-    if not 0 <= size <= available.sum():
-        raise ValueError(f"cannot draw {size} from {available.sum()}")
+    _check_size(available, size)
     quotas = np.zeros_like(available)
     left = size
     while left > 0:
@@ -42,7 +45,7 @@ def water_fill(available: Ints, size: int) -> Ints:
     return quotas
 
 
-def proportional(available: Ints, size: int) -> Ints:
+def proportional_quotas(available: Ints, size: int) -> Ints:
     """Share ``size`` draws over groups in proportion to their sizes.
 
     What rounding down leaves goes to the largest remainders (Hamilton's method), ties to the
@@ -56,14 +59,82 @@ def proportional(available: Ints, size: int) -> Ints:
         (G,) int64 quotas that add up to ``size``, none above ``available``.
 
     Raises:
-        ValueError: More is asked for than there is.
+        ValueError: ``size`` is out of range.
 
-    >>> proportional(np.array([1, 5, 10]), 8).tolist()
+    >>> proportional_quotas(np.array([1, 5, 10]), 8).tolist()
     [1, 2, 5]
     """
-    total = int(available.sum())
-    if not 0 <= size <= total:
-        raise ValueError(f"cannot draw {size} from {total}")
-    quotas, remainders = np.divmod(available * size, total)
+    _check_size(available, size)
+    quotas, remainders = np.divmod(available * size, int(available.sum()))
     quotas[np.argsort(-remainders, kind="stable")[: size - int(quotas.sum())]] += 1
     return np.asarray(quotas, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class NestedQuotas:
+    """How many images each of the finest groups gives.
+
+    Attributes:
+        group: (N,) int64, finest group of each row.
+        quotas: (G,) int64, images that each group gives.
+        odds: (G,) float64, how many groups each one stands for, >= 1: where there are more groups
+            than draws, those that give one are chosen at random, lest the others could never be
+            drawn.
+    """
+
+    group: Ints
+    quotas: Ints
+    odds: Floats
+
+    def weights(self) -> Floats:
+        """Return how many rows each draw from a group stands for, (G,)."""
+        return np.asarray(np.bincount(self.group) * self.odds / np.maximum(self.quotas, 1))
+
+
+def nested_quotas(
+    size: int, levels: Sequence[Ints], *, strata: Ints | None = None, seed: int = 0
+) -> NestedQuotas:
+    """Share draws over strata in proportion, then evenly over the first level's groups, and so on.
+
+    The levels of Vo et al. 2024 (arXiv:2405.15613): each group's quota is shared out evenly over
+    the groups of the next level within it.
+
+    Args:
+        size: Draws in all, 0 to N.
+        levels: (N,) int64 group of each row, coarsest level first.
+        strata: (N,) int64 stratum of each row; None for one of all rows.
+        seed: Of the choice of groups where there are more groups than draws.
+
+    Raises:
+        ValueError: ``size`` is out of range.
+    """
+    if strata is None:
+        strata = np.zeros(len(levels[0]), np.int64)
+    available = np.bincount(strata)
+    nested = NestedQuotas(strata, proportional_quotas(available, size), np.ones(len(available)))
+    rng = np.random.default_rng([seed, 1])
+    for codes in levels:
+        nested = _divide_quotas(nested, codes, rng)
+    return nested
+
+
+def _divide_quotas(nested: NestedQuotas, codes: Ints, rng: np.random.Generator) -> NestedQuotas:
+    """Share the quota of each group out over the groups within, by the codes (N,) of its rows."""
+    n_codes = int(codes.max()) + 1
+    finer, group = np.unique(nested.group * n_codes + codes, return_inverse=True)
+    sizes, parent = np.bincount(group), finer // n_codes
+    quotas, odds = np.zeros(len(finer), np.int64), nested.odds[parent]
+    bounds = np.searchsorted(parent, np.arange(len(nested.quotas) + 1))
+    for quota, start, end in zip(nested.quotas.tolist(), bounds[:-1], bounds[1:], strict=True):
+        n_groups = end - start
+        if 0 < quota < n_groups:
+            quotas[start + rng.choice(n_groups, quota, replace=False)] = 1
+            odds[start:end] *= n_groups / quota
+        else:
+            quotas[start:end] = even_quotas(sizes[start:end], quota)
+    return NestedQuotas(np.asarray(group, np.int64).reshape(-1), quotas, odds)
+
+
+def _check_size(available: Ints, size: int) -> None:
+    if not 0 <= size <= available.sum():
+        raise ValueError(f"cannot draw {size} from {available.sum()}")

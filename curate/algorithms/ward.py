@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 Means = NDArray[np.float64]
 
 
-def merge(
+def merge_prototypes(
     prototypes: NDArray[np.float32],
     sizes: NDArray[np.int64],
     n_clusters: int,
@@ -31,17 +31,15 @@ def merge(
     Raises:
         ValueError: ``n_clusters`` is out of range.
     """
-    blocks = np.zeros(len(prototypes), np.int32) if within is None else within
-    numbers = np.unique(blocks)
-    if not len(numbers) <= n_clusters <= len(prototypes):
-        raise ValueError(
-            f"n_clusters must be {len(numbers)} to {len(prototypes)}, got {n_clusters}"
-        )
+    whole_of = np.zeros(len(prototypes), np.int32) if within is None else within
+    wholes = np.unique(whole_of)
+    if not len(wholes) <= n_clusters <= len(prototypes):
+        raise ValueError(f"n_clusters must be {len(wholes)} to {len(prototypes)}, got {n_clusters}")
     means, weights = prototypes.astype(np.float64), sizes.astype(np.float64) + 1
     unions = [
-        (cost, int(own[a]), int(own[b]))
-        for own in (np.flatnonzero(blocks == number) for number in numbers)
-        for cost, a, b in _unions(means[own], weights[own])
+        (cost, int(members[a]), int(members[b]))
+        for members in (np.flatnonzero(whole_of == whole) for whole in wholes)
+        for cost, a, b in _build_tree(means[members], weights[members])
     ]
     unions.sort(key=lambda union: union[0])  # Ward's costs rise along each tree: this cuts them all
     leader = np.arange(len(means))
@@ -51,7 +49,7 @@ def merge(
     return np.argsort(np.argsort(first_member))[cluster].astype(np.int32)
 
 
-def _unions(means: Means, weights: NDArray[np.float64]) -> list[tuple[float, int, int]]:
+def _build_tree(means: Means, weights: NDArray[np.float64]) -> list[tuple[float, int, int]]:
     """Return the K - 1 unions of K clusters: cost, and a prototype of each side.
 
     Follows nearest neighbours until two are each other's (Murtagh 1983): the same tree as with the
@@ -65,7 +63,7 @@ def _unions(means: Means, weights: NDArray[np.float64]) -> list[tuple[float, int
         if not chain:
             chain.append(int(is_left.argmax()))
         tip = chain[-1]
-        costs = np.where(is_left, _ward(means[tip], weights[tip], means, weights), np.inf)
+        costs = np.where(is_left, _union_costs(means[tip], weights[tip], means, weights), np.inf)
         costs[tip] = np.inf
         near = int(costs.argmin())
         if len(chain) > 1 and costs[chain[-2]] <= costs[near]:
@@ -81,7 +79,7 @@ def _unions(means: Means, weights: NDArray[np.float64]) -> list[tuple[float, int
     return unions
 
 
-def _ward(
+def _union_costs(
     mean: Means, weight: float, means: Means, weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return (K,) costs of merging one cluster with each of the others."""

@@ -8,13 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.algorithms.classifiers import linear_classes, stratified_split, vote
-from curate.algorithms.neighbors import search
+from curate.algorithms.classifiers import stratified_split
+from curate.algorithms.probe_accuracy import evaluate_classifiers
 from curate.errors import InputError, UsageError
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
-from curate.workspace.embedding_store import Vectors
 from curate.workspace.models import model_of
 from curate.workspace.scan import scan
 from curate.workspace.workspace import Workspace, find_workspace
@@ -54,7 +53,7 @@ class ProbeConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassScore:
-    """How well one class is told.
+    """How well one class is told from the others.
 
     Attributes:
         label: Its name.
@@ -109,27 +108,44 @@ def probe(
         config: The stage's settings.
         test: Manifest of the images to test on; None holds out a share of each class.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
-        progress: Hears how it gets on.
+        progress: Is told how far the work is.
 
     Raises:
-        InputError: A manifest cannot be used, or has fewer than two classes.
+        InputError: A manifest cannot be used, has fewer than two classes, or none to test on.
         UsageError: There is no column of that name.
     """
     config = config or ProbeConfig()
     space = find_workspace(workspace)
     learned = read_manifest(Path(manifest))
     model = model_of(space, learned.model)
-    labels, vectors = _labelled(space, learned, config, progress or Silent())
+    progress = progress or Silent()
+    labelled = _load_labelled(space, learned, config, progress)
+    _check_classes(np.unique(labelled.labels))
     if test is None:
-        names, classes = np.unique(labels, return_inverse=True)
-        _check_classes(names)
-        is_held = stratified_split(classes, config.held_out, seed=config.seed)
-        parts = (labels[~is_held], vectors[~is_held], labels[is_held], vectors[is_held])
+        _, classes = np.unique(labelled.labels, return_inverse=True)
+        is_test = stratified_split(classes, config.held_out, seed=config.seed)
+        train_images, test_images = labelled.take(~is_test), labelled.take(is_test)
     else:
-        _check_classes(np.unique(labels))
         other = replace(read_manifest(Path(test)), model=learned.model)
-        parts = (labels, vectors, *_labelled(space, other, config, progress or Silent()))
-    return _measured(*parts, config, model.identity)
+        train_images, test_images = labelled, _load_labelled(space, other, config, progress)
+    return _evaluate(train_images, test_images, config, model.identity)
+
+
+@dataclass(frozen=True, slots=True)
+class _Labelled:
+    """Images that have a label.
+
+    Attributes:
+        labels: (N,) str.
+        vectors: (N, D) float32, unit rows.
+    """
+
+    labels: NDArray[np.str_]
+    vectors: NDArray[np.float32]
+
+    def take(self, is_taken: NDArray[np.bool_]) -> "_Labelled":
+        """Return some of the images."""
+        return _Labelled(self.labels[is_taken], self.vectors[is_taken])
 
 
 def _check_classes(names: NDArray[np.str_]) -> None:
@@ -145,9 +161,9 @@ def _check_classes(names: NDArray[np.str_]) -> None:
         )
 
 
-def _labelled(
+def _load_labelled(
     space: Workspace, manifest: Manifest, config: ProbeConfig, progress: Progress
-) -> tuple[NDArray[np.str_], Vectors]:
+) -> _Labelled:
     """Return labels and embeddings of the readable images that have a label."""
     hint = "choose a column of the manifest with --by"
     values = manifest.column(config.by, hint=hint)
@@ -156,40 +172,44 @@ def _labelled(
     model = model_of(space, manifest.model)
     with space.writing():
         scan(Path(manifest.source), space, progress)
-        done = embed_missing(space, model, hashes, device=config.device, progress=progress)
-    own = pc.cast(values.take(pa.array(known)), "string")
-    labels = np.array(own.to_pylist(), dtype=np.str_)
-    return labels, done.store.load(hashes).embeddings
+        embedded = embed_missing(space, model, hashes, device=config.device, progress=progress)
+    texts = pc.cast(values.take(pa.array(known)), "string")
+    labels = np.array(texts.to_pylist(), dtype=np.str_)
+    return _Labelled(labels, embedded.store.load(hashes).embeddings)
 
 
-def _measured(
-    train_labels: NDArray[np.str_],
-    train: Vectors,
-    test_labels: NDArray[np.str_],
-    test: Vectors,
-    config: ProbeConfig,
-    model: str,
-) -> ProbeResult:
-    names, counts = np.unique(train_labels, return_counts=True)
-    train_classes = np.searchsorted(names, train_labels)
-    similarity, rows = search(train, test, min(config.neighbors, len(train)))
-    knn = names[vote(similarity, train_classes[rows], len(names))] == test_labels
-    linear = names[linear_classes(train, train_classes, test, seed=config.seed)] == test_labels
+def _evaluate(train: _Labelled, test: _Labelled, config: ProbeConfig, model: str) -> ProbeResult:
+    """Return how well the classifiers do on the test images.
+
+    Raises:
+        InputError: There are no test images.
+    """
+    if len(test.labels) == 0:
+        raise InputError(
+            "no labelled image is left to test on",
+            hint="a probe needs two images of a class, or a test manifest with labels",
+        )
+    is_right = evaluate_classifiers(
+        (train.vectors, train.labels),
+        (test.vectors, test.labels),
+        n_neighbors=config.neighbors,
+        seed=config.seed,
+    )
     return ProbeResult(
         model=model,
-        n_train=len(train),
-        n_test=len(test),
-        majority=float((test_labels == names[counts.argmax()]).mean()),
-        knn=float(knn.mean()),
-        linear=float(linear.mean()),
+        n_train=len(train.labels),
+        n_test=len(test.labels),
+        majority=float(is_right.majority.mean()),
+        knn=float(is_right.knn.mean()),
+        linear=float(is_right.linear.mean()),
         classes=[
             ClassScore(
                 label=str(name),
-                n_train=int((train_labels == name).sum()),
-                n_test=int((own := test_labels == name).sum()),
-                knn=float(knn[own].mean()),
-                linear=float(linear[own].mean()),
+                n_train=int((train.labels == name).sum()),
+                n_test=int((is_class := test.labels == name).sum()),
+                knn=float(is_right.knn[is_class].mean()),
+                linear=float(is_right.linear[is_class].mean()),
             )
-            for name in np.unique(test_labels)
+            for name in np.unique(test.labels)
         ],
     )

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.algorithms.farthest_first import farthest_first
-from curate.algorithms.quotas import proportional, water_fill
+from curate.algorithms.group_ranks import rank_farthest_first, rank_in_groups
+from curate.algorithms.quotas import NestedQuotas, nested_quotas
 from curate.choices import Within
 from curate.errors import UsageError
 from curate.manifest.columns import SAMPLE_COLUMNS
@@ -98,7 +98,7 @@ def sample(
         config: The stage's settings.
         out: The manifest to write, all rows of the first.
         workspace: Where the embeddings are, for ``diverse``.
-        progress: Hears how it gets on.
+        progress: Is told how far the work is.
 
     Raises:
         InputError: The manifest cannot be used.
@@ -111,17 +111,16 @@ def sample(
             f"{config.size} images asked for, {len(available)} can be drawn",
             hint=f"use --size {len(available)} or less; duplicates and unreadable images are out",
         )
-    shares = _shares(source, available, config)
-    group, quotas = shares.group, shares.quotas
-    sizes = np.bincount(group)
-    rank = _ranks(
+    nested = _share_out(source, available, config)
+    group, quotas = nested.group, nested.quotas
+    rank = _rank_rows(
         source, available, group, config, find_workspace(workspace).root, progress or Silent()
     )
-    taken = rank < quotas[group]
+    is_taken = rank < quotas[group]
     selected = np.zeros(len(source.rows), bool)
-    selected[available[taken]] = True
+    selected[available[is_taken]] = True
     weight = np.zeros(len(source.rows), np.float32)
-    weight[available[taken]] = (sizes * shares.odds / np.maximum(quotas, 1))[group[taken]]
+    weight[available[is_taken]] = nested.weights()[group[is_taken]]
     columns = HeldRows(pa.table([pa.array(selected), pa.array(weight)], schema=SAMPLE_COLUMNS))
     out = Path(out)
     write_manifest(source.with_columns(columns, stage="sample", config=asdict(config)), out)
@@ -129,7 +128,7 @@ def sample(
         manifest=str(out),
         n_selected=int(selected.sum()),
         n_available=len(available),
-        n_groups=len(sizes),
+        n_groups=len(quotas),
         smallest=int(quotas.min()),
         largest=int(quotas.max()),
     )
@@ -148,7 +147,7 @@ def _is_available(manifest: Manifest, config: SampleConfig) -> NDArray[np.bool_]
     return chosen
 
 
-def _codes(
+def _read_codes(
     manifest: Manifest, column: str, rows: NDArray[np.int64], *, option: str
 ) -> NDArray[np.int64]:
     """Return the values of a column at some rows as numbers."""
@@ -160,54 +159,16 @@ def _codes(
     return np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shares:
-    """How many images each group gives.
-
-    Attributes:
-        group: (N,) int64, finest group of each row.
-        quotas: (G,) int64, images that each group gives.
-        odds: (G,) float64, how many groups each one stands for, >= 1: where there are more groups
-            than draws, those that give one are chosen by lot, lest the others could never be drawn.
-    """
-
-    group: NDArray[np.int64]
-    quotas: NDArray[np.int64]
-    odds: NDArray[np.float64]
-
-
-def _shares(manifest: Manifest, rows: NDArray[np.int64], config: SampleConfig) -> _Shares:
-    """Share the draws out over the strata, then over the first level's groups, and so on."""
-    shares = _Shares(np.zeros(len(rows), np.int64), np.array([config.size]), np.ones(1))
+def _share_out(manifest: Manifest, rows: NDArray[np.int64], config: SampleConfig) -> NestedQuotas:
+    """Return how many images each group of the finest level gives."""
+    strata = None
     if config.stratify is not None:
-        codes = _codes(manifest, config.stratify, rows, option="--stratify")
-        shares = _Shares(
-            codes, proportional(np.bincount(codes), config.size), np.ones(codes.max() + 1)
-        )
-    rng = np.random.default_rng([config.seed, 1])
-    for name in config.by:
-        shares = _finer(shares, _codes(manifest, name, rows, option="--by"), rng)
-    return shares
+        strata = _read_codes(manifest, config.stratify, rows, option="--stratify")
+    levels = [_read_codes(manifest, name, rows, option="--by") for name in config.by]
+    return nested_quotas(config.size, levels, strata=strata, seed=config.seed)
 
 
-def _finer(shares: _Shares, codes: NDArray[np.int64], rng: np.random.Generator) -> _Shares:
-    """Share the quota of each group out over the groups within, by the codes (N,) of its rows."""
-    n_codes = int(codes.max()) + 1
-    finer, group = np.unique(shares.group * n_codes + codes, return_inverse=True)
-    sizes, parent = np.bincount(group), finer // n_codes
-    quotas, odds = np.zeros(len(finer), np.int64), shares.odds[parent]
-    bounds = np.searchsorted(parent, np.arange(len(shares.quotas) + 1))
-    for quota, start, end in zip(shares.quotas.tolist(), bounds, bounds[1:], strict=False):
-        n_groups = end - start
-        if 0 < quota < n_groups:
-            quotas[start + rng.choice(n_groups, quota, replace=False)] = 1
-            odds[start:end] *= n_groups / quota
-        else:
-            quotas[start:end] = water_fill(sizes[start:end], quota)
-    return _Shares(np.asarray(group, np.int64).reshape(-1), quotas, odds)
-
-
-def _ranks(
+def _rank_rows(
     manifest: Manifest,
     rows: NDArray[np.int64],
     group: NDArray[np.int64],
@@ -215,35 +176,25 @@ def _ranks(
     workspace: Path,
     progress: Progress,
 ) -> NDArray[np.int64]:
-    """Return the place of each row in the order in which its group gives images."""
+    """Return the rank of each row in the order in which its group gives images."""
     match config.within:
         case Within.RANDOM:
-            return _places(np.random.default_rng(config.seed).random(len(rows)), group)
+            return rank_in_groups(np.random.default_rng(config.seed).random(len(rows)), group)
         case Within.CENTRAL:
             hint = "cluster first, or use --within random"
             similarity = manifest.column("cluster_similarity", hint=hint).to_numpy()[rows]
-            return _places(-similarity, group)
+            return rank_in_groups(-similarity, group)
         case Within.DIVERSE:
-            vectors = _vectors(manifest, rows, workspace)
+            vectors = _load_vectors(manifest, rows, workspace)
             ranks = np.empty(len(rows), np.int64)
-            members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
-            with task(progress, "spread", len(members)):
-                for own in members:
-                    ranks[own[farthest_first(vectors[own], config.size)]] = np.arange(len(own))
+            with task(progress, "ordering farthest first", int(group.max()) + 1):
+                for members, places in rank_farthest_first(vectors, group, config.size):
+                    ranks[members] = places
                     progress.advance()
             return ranks
 
 
-def _places(order: NDArray[np.floating], group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return each row's place within its group when sorted by ``order``, ties by row."""
-    sequence = np.lexsort((order, group))  # stable: ties stay in the order of their rows
-    first = np.searchsorted(group[sequence], group[sequence], side="left")
-    places = np.empty(len(order), np.int64)
-    places[sequence] = np.arange(len(order)) - first
-    return places
-
-
-def _vectors(manifest: Manifest, rows: NDArray[np.int64], workspace: Path) -> Vectors:
+def _load_vectors(manifest: Manifest, rows: NDArray[np.int64], workspace: Path) -> Vectors:
     """Return the embeddings of some rows.
 
     Raises:

@@ -9,8 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.algorithms.graph import connected_components
-from curate.algorithms.group_split import places, split_by_place, split_evenly
+from curate.algorithms.group_split import (
+    Units,
+    chain_equal_values,
+    hash_positions,
+    join_units,
+    keep_earlier_splits,
+    split_by_position,
+    split_evenly,
+)
 from curate.errors import UsageError
 from curate.manifest.columns import SPLIT_COLUMNS
 from curate.manifest.joins import possible_twins
@@ -76,7 +83,7 @@ class SplitResult:
 def split(
     manifest: Path | str, config: SplitConfig | None = None, *, out: Path | str | None = None
 ) -> SplitResult:
-    """Fill the column ``split``; copies and ``by`` groups never straddle.
+    """Fill the column ``split``; no copies and no ``by`` group lie in several splits.
 
     Args:
         manifest: The manifest.
@@ -90,14 +97,16 @@ def split(
     config = config or SplitConfig()
     read = read_manifest(Path(manifest))
     images = _Images(read, np.flatnonzero(read.is_readable()))
-    units = _units(images, config)
+    coded = images.read_codes(config.by) if config.by is not None else None
+    units = _find_units(images, coded)
     names = [name for name, _ in config.ratios]
-    number = _fresh_splits(images, units, config)[units.of_row]
+    number = _split_units(images, units, coded, config)[units.unit_of]
     n_straddling = 0
     if config.stable and "split" in read.rows.schema.names:
-        number, n_straddling = _kept(images.column("split"), names, number, units.of_row)
+        earlier = _read_earlier_splits(images, names)
+        number, n_straddling = keep_earlier_splits(earlier, number, units.unit_of)
     out = Path(out) if out is not None else Path(manifest)
-    columns = _columns(names, number, images)
+    columns = _build_column(names, number, images)
     write_manifest(read.with_columns(columns, stage="split", config=asdict(config)), out)
     counts = np.bincount(number, minlength=len(names))
     return SplitResult(
@@ -120,7 +129,7 @@ class _Images:
     manifest: Manifest
     rows: Ints
 
-    def column(self, name: str) -> pa.ChunkedArray:
+    def read_column(self, name: str) -> pa.ChunkedArray:
         """Return the values of a column.
 
         Raises:
@@ -129,113 +138,104 @@ class _Images:
         values = self.manifest.column(name, hint="choose a column of the manifest")
         return values if len(self.rows) == len(values) else values.take(pa.array(self.rows))
 
-    def codes(self, name: str) -> tuple[Ints, pa.Array]:
-        """Return the values of a column as numbers, (N,), and the texts that they stand for."""
-        text = pc.cast(self.column(name), pa.string())
+    def read_codes(self, name: str) -> "_Codes":
+        """Return the values of a column as numbers.
+
+        Raises:
+            UsageError: There is no such column.
+        """
+        text = pc.cast(self.read_column(name), pa.string())
         coded = pc.dictionary_encode(text, null_encoding="encode").combine_chunks()
-        return np.asarray(coded.indices.to_numpy(), np.int64), coded.dictionary
+        return _Codes(np.asarray(coded.indices.to_numpy(), np.int64), coded.dictionary)
 
     def hashes(self, numbers: Ints) -> Rows:
-        """Return the content hashes of some images, which are read when they are asked for."""
+        """Return the content hashes of some images, read only when they are used."""
         rows = self.manifest.rows
         return TakenRows(rows, [rows.schema.field("hash")], self.rows[numbers])
 
 
 @dataclass(frozen=True, slots=True)
-class _Units:
-    """The U sets of images that stay together.
+class _Codes:
+    """The values of a column as numbers.
 
     Attributes:
-        of_row: (N,) int64, unit of each image.
-        first: (U,) int64, first image of each unit, ascending.
-        places: (U,) float64 in [0, 1), by a key of each unit that new copies do not change.
+        codes: (N,) int64, in [0, V).
+        texts: The V different values, null among them.
     """
 
-    of_row: Ints
-    first: Ints
-    places: NDArray[np.float64]
+    codes: Ints
+    texts: pa.Array
 
 
-def _units(images: _Images, config: SplitConfig) -> _Units:
+def _find_units(images: _Images, coded: _Codes | None) -> Units:
     """Return the sets of images that share their content, their group or their value of ``by``."""
-    n_rows = len(images.rows)
-    every = images.hashes(np.arange(n_rows))
-    twins = possible_twins(every, "hash")
-    links = [_chain(every.take(["hash"], twins)["hash"], twins)]
+    every = np.arange(len(images.rows))
+    hashes = images.hashes(every)
+    twins = possible_twins(hashes, "hash")
+    links = [_link_equal_values(hashes.take(["hash"], twins)["hash"], twins)]
     if "group" in images.manifest.rows.schema.names:
-        links.append(_chain(images.column("group"), np.arange(n_rows)))
-    coded = images.codes(config.by) if config.by is not None else None
+        links.append(_link_equal_values(images.read_column("group"), every))
     if coded is not None:
-        codes, texts = coded
-        known = np.flatnonzero(texts.is_valid().to_numpy(zero_copy_only=False)[codes])
-        links.append(_chain(pa.chunked_array([codes[known]]), known))
-    a, b = (np.concatenate(ends) for ends in zip(*links, strict=True))
-    lowest = connected_components(n_rows, a, b)
-    is_first = lowest == np.arange(n_rows)
-    first = np.flatnonzero(is_first)
-    of_row = (np.cumsum(is_first) - 1)[lowest]
-    return _Units(of_row, first, _places(images, first, coded, seed=config.seed))
+        is_value = coded.texts.is_valid().to_numpy(zero_copy_only=False)
+        known = np.flatnonzero(is_value[coded.codes])
+        links.append(chain_equal_values(coded.codes[known], known))
+    return join_units(len(images.rows), links)
 
 
-def _chain(values: pa.ChunkedArray, rows: Ints) -> tuple[Ints, Ints]:
-    """Return links that join the rows of equal values, each to the next; null equals nothing."""
+def _link_equal_values(values: pa.ChunkedArray, rows: Ints) -> tuple[Ints, Ints]:
+    """Return links that join the rows of equal values; null equals nothing."""
     known = np.flatnonzero(values.is_valid().to_numpy())
     coded = pc.dictionary_encode(values.take(pa.array(known))).combine_chunks()
-    codes, rows = coded.indices.to_numpy(), rows[known]
-    order = np.argsort(codes, kind="stable")
-    same = codes[order][1:] == codes[order][:-1]
-    return rows[order[:-1][same]], rows[order[1:][same]]
+    return chain_equal_values(coded.indices.to_numpy(), rows[known])
 
 
-def _places(
-    images: _Images, first: Ints, coded: tuple[Ints, pa.Array] | None, *, seed: int
-) -> NDArray[np.float64]:
-    """Return the place of each unit: by its first image's value of ``by``, else by its hash."""
-    found = np.empty(len(first))
-    unnamed = np.arange(len(first))
-    if coded is not None:
-        codes, texts = coded
-        is_named = np.asarray(pc.fill_null(pc.not_equal(texts, ""), fill_value=False))
-        found[:] = _hashed([texts], seed=seed)[codes[first]]
-        unnamed = np.flatnonzero(~is_named[codes[first]])
-    hashes = images.hashes(first[unnamed]).batches(["hash"])
-    found[unnamed] = _hashed((batch.column(0) for batch in hashes), seed=seed)
-    return found
-
-
-def _hashed(keys: Iterable[pa.Array], *, seed: int) -> NDArray[np.float64]:
-    """Return the places of keys; the texts of one array at a time are Python objects."""
-    return np.concatenate([np.empty(0), *(places(part.to_pylist(), seed=seed) for part in keys)])
-
-
-def _fresh_splits(images: _Images, units: _Units, config: SplitConfig) -> Ints:
+def _split_units(images: _Images, units: Units, coded: _Codes | None, config: SplitConfig) -> Ints:
     """Return the split of each unit, whatever it was before."""
     shares = [share for _, share in config.ratios]
+    positions = _hash_units(images, units.first, coded, seed=config.seed)
     if config.stable:
-        return split_by_place(units.places, shares)
+        return split_by_position(positions, shares)
     strata = np.zeros(len(units.first), np.int64)
     if config.stratify is not None:
-        strata = images.codes(config.stratify)[0][units.first]
-    return split_evenly(np.bincount(units.of_row), strata, shares, units.places)
+        strata = images.read_codes(config.stratify).codes[units.first]
+    return split_evenly(np.bincount(units.unit_of), strata, shares, positions)
 
 
-def _columns(names: list[str], number: Ints, images: _Images) -> Rows:
+def _hash_units(
+    images: _Images, first: Ints, coded: _Codes | None, *, seed: int
+) -> NDArray[np.float64]:
+    """Return a position of each unit in [0, 1), by a key that new copies do not change.
+
+    The key is the value of ``by`` of the unit's first image where it has one, else its hash.
+    """
+    positions = np.empty(len(first))
+    unnamed = np.arange(len(first))
+    if coded is not None:
+        code = coded.codes[first]
+        is_named = np.asarray(pc.fill_null(pc.not_equal(coded.texts, ""), fill_value=False))
+        positions[:] = _hash_parts([coded.texts], seed=seed)[code]
+        unnamed = np.flatnonzero(~is_named[code])
+    hashes = images.hashes(first[unnamed]).batches(["hash"])
+    positions[unnamed] = _hash_parts((batch.column(0) for batch in hashes), seed=seed)
+    return positions
+
+
+def _hash_parts(parts: Iterable[pa.Array], *, seed: int) -> NDArray[np.float64]:
+    """Return the positions of keys; the texts of one array at a time are Python objects."""
+    hashed = (hash_positions(part.to_pylist(), seed=seed) for part in parts)
+    return np.concatenate([np.empty(0), *hashed])
+
+
+def _read_earlier_splits(images: _Images, names: list[str]) -> Ints:
+    """Return the number of the split that each image has in the manifest, (N,), -1 for none."""
+    texts = pc.cast(images.read_column("split"), pa.string())
+    known = pc.index_in(texts, value_set=pa.array(names, pa.string()))
+    return np.asarray(pc.fill_null(known, -1).to_numpy(), np.int64)
+
+
+def _build_column(names: list[str], number: Ints, images: _Images) -> Rows:
     """Return the column to write: the names of the splits, null where an image is unreadable."""
     of_row = np.full(len(images.manifest.rows), -1, np.int64)
     of_row[images.rows] = number
     named = HeldRows(pa.table([pa.array(names, pa.string())], schema=SPLIT_COLUMNS))
     return TakenRows(named, list(SPLIT_COLUMNS), of_row)
-
-
-def _kept(
-    split_of: pa.ChunkedArray, names: list[str], number: Ints, units: Ints
-) -> tuple[Ints, int]:
-    """Return the splits with old images left where they were and new ones beside their unit's."""
-    known = pc.index_in(pc.cast(split_of, pa.string()), value_set=pa.array(names, pa.string()))
-    old = np.asarray(pc.fill_null(known, -1).to_numpy(), np.int64)
-    has_old = np.flatnonzero(old >= 0)
-    of_unit = np.full(int(units.max()) + 1, -1)
-    of_unit[units[has_old[::-1]]] = old[has_old[::-1]]
-    joined = np.where(of_unit[units] >= 0, of_unit[units], number)
-    straddling = np.unique(units[has_old][old[has_old] != of_unit[units[has_old]]])
-    return np.where(old >= 0, old, joined), len(straddling)

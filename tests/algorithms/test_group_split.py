@@ -3,7 +3,14 @@ import hashlib
 import numpy as np
 import pytest
 
-from curate.algorithms.group_split import places, split_by_place, split_evenly
+from curate.algorithms.group_split import (
+    chain_equal_values,
+    hash_positions,
+    join_units,
+    keep_earlier_splits,
+    split_by_position,
+    split_evenly,
+)
 
 RATIOS = (0.8, 0.1, 0.1)
 
@@ -37,19 +44,19 @@ def test_another_order_gives_another_split_of_the_same_shares():
     assert np.bincount(one).tolist() == np.bincount(two).tolist() == [80, 10, 10]
 
 
-def test_a_place_depends_on_key_and_seed_alone_and_fills_the_shares():
-    found = places([str(i) for i in range(5000)], seed=1)
-    assert places(["3"], seed=1) == found[3] != places(["3"], seed=2)
-    counts = np.bincount(split_by_place(found, RATIOS), minlength=3) / 5000
+def test_a_position_depends_on_key_and_seed_alone_and_fills_the_shares():
+    positions = hash_positions([str(i) for i in range(5000)], seed=1)
+    assert hash_positions(["3"], seed=1) == positions[3] != hash_positions(["3"], seed=2)
+    counts = np.bincount(split_by_position(positions, RATIOS), minlength=3) / 5000
     assert np.abs(counts - RATIOS).max() < 0.02
 
 
-def test_a_place_is_a_hash_of_seed_and_key():
+def test_a_position_is_a_hash_of_seed_and_key():
     keys = ["a", "0" * 64, "käse", ""]
-    for key, found in zip(keys, places(keys, seed=7), strict=True):
+    for key, position in zip(keys, hash_positions(keys, seed=7), strict=True):
         digest = hashlib.blake2b(f"7/{key}".encode(), digest_size=8).digest()
-        assert found == int.from_bytes(digest, "big") / 2**64
-    assert len(places([], seed=7)) == 0
+        assert position == int.from_bytes(digest, "big") / 2**64
+    assert len(hash_positions([], seed=7)) == 0
 
 
 def one_by_one(sizes, strata, ratios, order):
@@ -71,10 +78,47 @@ def test_many_units_at_once_get_the_splits_that_they_get_one_by_one(ratios, n_st
     rng = np.random.default_rng(n_strata)
     sizes = np.minimum(rng.zipf(2, 3000), most)
     strata, order = rng.integers(0, n_strata, 3000), rng.random(3000)
-    found = split_evenly(sizes, strata, ratios, order)
-    assert np.array_equal(found, one_by_one(sizes, strata, ratios, order))
+    splits = split_evenly(sizes, strata, ratios, order)
+    assert np.array_equal(splits, one_by_one(sizes, strata, ratios, order))
 
 
 def test_no_units_need_no_splits():
     none = np.empty(0, int)
     assert len(split_evenly(none, none, RATIOS, np.empty(0))) == 0
+
+
+def test_rows_of_equal_values_are_linked_in_a_chain():
+    a, b = chain_equal_values(np.array([3, 1, 3, 2, 3, 1]), np.array([10, 11, 12, 13, 14, 15]))
+    assert sorted(zip(a.tolist(), b.tolist(), strict=True)) == [(10, 12), (11, 15), (12, 14)]
+
+
+def test_units_join_what_any_link_joins_and_are_numbered_by_their_first_image():
+    links = [(np.array([5, 1]), np.array([3, 4])), (np.array([4]), np.array([5]))]
+    units = join_units(6, links)
+    assert units.first.tolist() == [0, 1, 2]
+    assert units.unit_of.tolist() == [0, 1, 2, 1, 1, 1]
+
+
+def test_no_images_make_no_units():
+    none = np.empty(0, np.int64)
+    units = join_units(0, [(none, none)])
+    assert len(units.first) == len(units.unit_of) == 0
+    assert keep_earlier_splits(none, none, none)[1] == 0
+
+
+def test_new_images_join_the_earlier_split_of_their_unit():
+    earlier = np.array([2, -1, -1, 0])
+    splits, n_straddling = keep_earlier_splits(
+        earlier, np.array([1, 1, 1, 1]), np.array([0, 0, 1, 2])
+    )
+    assert splits.tolist() == [2, 2, 1, 0]
+    assert n_straddling == 0
+
+
+def test_old_images_of_one_unit_stay_in_their_splits_and_are_counted():
+    earlier = np.array([0, 1, -1, 1])
+    splits, n_straddling = keep_earlier_splits(
+        earlier, np.array([2, 2, 2, 2]), np.array([0, 0, 0, 1])
+    )
+    assert splits.tolist() == [0, 1, 0, 1]
+    assert n_straddling == 1

@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
 
-import curate.algorithms.neighbors
-from curate.algorithms.neighbors import list_centroids, nearest, pairs_above
+from curate.algorithms.neighbors import (
+    JoinParams,
+    SearchParams,
+    list_centroids,
+    nearest,
+    nearest_prototype,
+    pairs_above,
+    search,
+)
 
 
 def unit(n_rows, width=16, *, seed=0):
@@ -19,18 +26,18 @@ def brute_force(vectors, k):
 
 def test_small_sets_are_searched_exactly_without_the_query_itself():
     vectors = unit(300)
-    found = nearest(vectors, 5)
+    neighbors = nearest(vectors, 5)
     similarity, index = brute_force(vectors, 5)
-    assert np.array_equal(found.index, index)
-    np.testing.assert_allclose(found.similarity, similarity, atol=1e-5)
+    assert np.array_equal(neighbors.index, index)
+    np.testing.assert_allclose(neighbors.similarity, similarity, atol=1e-5)
 
 
 def test_equal_vectors_are_each_others_neighbours_and_never_their_own():
     vectors = np.repeat(unit(4), 3, axis=0)
-    found = nearest(vectors, 2)
-    assert not (found.index == np.arange(12)[:, None]).any()
+    neighbors = nearest(vectors, 2)
+    assert not (neighbors.index == np.arange(12)[:, None]).any()
     assert np.array_equal(
-        np.sort(found.index // 3, axis=1), np.repeat(np.arange(12) // 3, 2).reshape(12, 2)
+        np.sort(neighbors.index // 3, axis=1), np.repeat(np.arange(12) // 3, 2).reshape(12, 2)
     )
 
 
@@ -40,22 +47,22 @@ def test_fewer_neighbours_come_where_there_are_fewer_images():
 
 
 @pytest.mark.parametrize("has_centroids", [True, False])
-def test_inverted_lists_find_nearly_all_neighbours(monkeypatch, has_centroids):
-    monkeypatch.setattr(curate.algorithms.neighbors, "EXACT_BELOW", 1000)
-    monkeypatch.setattr(curate.algorithms.neighbors, "QUERY_ROWS", 700)
+def test_inverted_lists_find_nearly_all_neighbours(has_centroids):
     rng = np.random.default_rng(0)
     centres = unit(40, seed=1)
-    own = rng.integers(0, 40, 4000)
-    vectors = centres[own] + 0.15 * rng.normal(size=(4000, 16)).astype(np.float32)
+    cluster_of = rng.integers(0, 40, 4000)
+    vectors = centres[cluster_of] + 0.15 * rng.normal(size=(4000, 16)).astype(np.float32)
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    lists = list_centroids(vectors, own.astype(np.int32), 40) if has_centroids else None
-    found = nearest(vectors, 5, centroids=lists)
+    lists = list_centroids(vectors, cluster_of.astype(np.int32), 40) if has_centroids else None
+    neighbors = nearest(
+        vectors, 5, centroids=lists, params=SearchParams(exact_below=1000, query_rows=700)
+    )
     _, wanted = brute_force(vectors, 5)
     shared = [
-        len(set(a) & set(b)) for a, b in zip(found.index.tolist(), wanted.tolist(), strict=True)
+        len(set(a) & set(b)) for a, b in zip(neighbors.index.tolist(), wanted.tolist(), strict=True)
     ]
     assert np.mean(shared) / 5 > 0.9
-    assert not (found.index == np.arange(4000)[:, None]).any()
+    assert not (neighbors.index == np.arange(4000)[:, None]).any()
 
 
 def test_empty_prototypes_make_no_list():
@@ -74,7 +81,7 @@ def clustered(n_rows, width=32, *, seed=0):
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def joined(parts):
+def join_parts(parts):
     a, b, cosine = (np.concatenate(side) for side in zip(*parts, strict=True))
     pairs = list(zip(a.tolist(), b.tolist(), strict=True))
     assert len(set(pairs)) == len(pairs)
@@ -85,25 +92,54 @@ def test_a_small_join_is_exact_and_has_each_pair_once():
     vectors = clustered(700)
     scores = np.triu(vectors @ vectors.T, 1)
     a, b = np.nonzero(scores >= 0.9)
-    found = joined(pairs_above(vectors, 0.9))
-    assert sorted(found) == list(zip(a.tolist(), b.tolist(), strict=True))
-    assert all(found[pair] == pytest.approx(scores[pair], abs=1e-5) for pair in found)
+    pairs = join_parts(pairs_above(vectors, 0.9))
+    assert sorted(pairs) == list(zip(a.tolist(), b.tolist(), strict=True))
+    assert all(pairs[pair] == pytest.approx(scores[pair], abs=1e-5) for pair in pairs)
 
 
 @pytest.mark.parametrize("has_model", [False, True])
-def test_a_large_join_misses_less_than_one_pair_in_a_hundred(monkeypatch, has_model):
-    monkeypatch.setattr(curate.algorithms.neighbors, "_JOIN_EXACT_BELOW", 100)
-    monkeypatch.setattr(curate.algorithms.neighbors, "_JOIN_TILE", 64)
+def test_a_large_join_misses_less_than_one_pair_in_a_hundred(has_model):
     vectors = clustered(3000)
     truth = {tuple(pair) for pair in np.argwhere(np.triu(vectors @ vectors.T, 1) >= 0.9).tolist()}
     centroids = vectors[::60] if has_model else None
-    found = joined(pairs_above(vectors, 0.9, centroids=centroids))
+    params = JoinParams(exact_below=100, tile_rows=64)
+    pairs = join_parts(pairs_above(vectors, 0.9, centroids=centroids, params=params))
     assert len(truth) > 300
-    assert set(found) <= truth
-    assert len(found) >= 0.99 * len(truth)
+    assert set(pairs) <= truth
+    assert len(pairs) >= 0.99 * len(truth)
 
 
 def test_a_join_without_near_pairs_is_empty():
     parts = list(pairs_above(np.eye(8, dtype=np.float32), 0.5))
     assert sum(len(part[0]) for part in parts) == 0
     assert list(pairs_above(np.zeros((0, 4), np.float32), 0.5)) == []
+
+
+def test_a_sample_with_enough_near_pairs_is_read_no_further():
+    vectors = clustered(2000)
+    params = JoinParams(exact_below=100, sample_tile=64, sample_pairs=20)
+    exact = join_parts(pairs_above(vectors, 0.9))
+    pairs = join_parts(pairs_above(vectors, 0.9, params=params))
+    assert set(pairs) <= set(exact)
+    assert len(pairs) >= 0.9 * len(exact)
+
+
+def test_a_large_join_without_near_pairs_reads_one_list_and_is_empty():
+    params = JoinParams(exact_below=10)
+    parts = list(pairs_above(unit(200, 64), 0.99, params=params))
+    assert sum(len(part[0]) for part in parts) == 0
+
+
+def test_queries_find_their_nearest_rows():
+    vectors, queries = unit(50), unit(8, seed=1)
+    similarity, rows = search(vectors, queries, 3)
+    scores = queries @ vectors.T
+    assert np.array_equal(rows, np.argsort(-scores, axis=1)[:, :3])
+    np.testing.assert_allclose(similarity, -np.sort(-scores, axis=1)[:, :3], atol=1e-5)
+
+
+def test_the_nearest_prototype_is_that_of_the_highest_cosine():
+    vectors, prototypes = unit(50), unit(7, seed=1)
+    assert np.array_equal(
+        nearest_prototype(vectors, prototypes), (vectors @ prototypes.T).argmax(axis=1)
+    )

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, roc_auc_score
 
 import curate
-from curate.algorithms.classifiers import suspicion
+from curate.algorithms.classifiers import label_suspicion
 from curate.algorithms.neighbors import nearest
 from curate.choices import Labels
 from curate.workspace.embedding_store import EmbeddingStore
@@ -103,7 +103,7 @@ def signal_rows(
     noisy = np.where(
         flipped, (classes + rng.integers(1, n_classes, len(classes))) % n_classes, classes
     )
-    doubt = suspicion(near.similarity, noisy[near.index], noisy)
+    doubt = label_suspicion(near.similarity, noisy[near.index], noisy)
     yield f"| label_suspect | labels flipped (5 %) | {roc_auc_score(flipped, doubt):.3f} |"
 
 

@@ -21,11 +21,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.algorithms.classifiers import linear_classes, stratified_split
+from curate.algorithms.classifiers import predict_linear, stratified_split
+from curate.algorithms.prototype_clusters import ContentVectors, cluster_by_prototypes
 from curate.choices import Within
 from curate.manifest.manifest import Manifest, read_manifest, write_manifest
 from curate.manifest.rows import HeldRows, TakenRows
-from curate.stages.cluster import ClusterConfig, assign_clusters
 from curate.stages.sample import SampleConfig, sample
 from curate.workspace.embedding_store import Embedded, EmbeddingStore
 from curate.workspace.models import find_model, prototypes_of
@@ -64,11 +64,14 @@ def grouped(
     manifest: Manifest, rows: Ints, vectors: Embedded, space: Workspace, n_clusters: int, seed: int
 ) -> Manifest:
     """Return the rows as a manifest of their own, with our groups and those of k-means."""
-    own = Embedded(vectors.embeddings[rows], vectors.projections[rows])
+    own = ContentVectors(
+        embeddings=vectors.embeddings[rows],
+        projections=vectors.projections[rows],
+        content_of=np.arange(len(rows)),
+    )
     prototypes = prototypes_of(find_model(space, None))
-    levels = (max(2, n_clusters // 5),)
-    config = ClusterConfig(clusters=n_clusters, levels=levels)
-    groups = assign_clusters(own, np.arange(len(rows)), prototypes, config)
+    coarse = max(2, n_clusters // 5)
+    clusters = cluster_by_prototypes(own, prototypes, n_clusters=n_clusters, levels=(coarse,))
     learner = faiss.Kmeans(
         own.embeddings.shape[1],
         n_clusters,
@@ -80,9 +83,9 @@ def grouped(
     learner.train(own.embeddings)
     columns = pa.table(
         {
-            "cluster": groups.cluster,
-            "cluster_similarity": groups.similarity,
-            "coarse": groups.levels[levels[0]],
+            "cluster": clusters.cluster,
+            "cluster_similarity": clusters.similarity,
+            "coarse": clusters.levels[coarse],
             "kmeans": learner.index.search(own.embeddings, 1)[1][:, 0],
             "all": np.zeros(len(rows), np.int32),
         }
@@ -124,7 +127,7 @@ def scores(
     tail = np.argsort(np.bincount(classes[rows], minlength=n_classes))[: n_classes // 2]
     shares = np.bincount(classes[taken], minlength=n_classes) / len(taken)
     entropy = -(shares[shares > 0] * np.log(shares[shares > 0])).sum() / np.log(n_classes)
-    guess = linear_classes(vectors[taken], classes[taken], vectors[test], seed=seed)
+    guess = predict_linear(vectors[taken], classes[taken], vectors[test], seed=seed)
     return entropy, (shares[tail] > 0).mean(), (guess == classes[test]).mean()
 
 

@@ -46,6 +46,16 @@ def test_labels_that_are_not_there_are_told(colours, trained, tmp_path):
         ProbeConfig(held_out=1.0)
 
 
+def test_one_image_of_each_class_leaves_nothing_to_test_on(trained, tmp_path):
+    for seed, name in enumerate(("red", "green")):
+        save(tmp_path / "two" / name / "one.png", picture(seed))
+    space = trained / ".curate"
+    config = ClusterConfig(labels=Labels.FOLDER)
+    cluster(tmp_path / "two", config, out=tmp_path / "two.parquet", workspace=space)
+    with pytest.raises(InputError, match="left to test on"):
+        probe(tmp_path / "two.parquet", workspace=space)
+
+
 def test_a_manifest_of_other_weights_is_refused(colours, tmp_path, images):
     from curate import TrainConfig, train
 

@@ -95,8 +95,10 @@ def test_strata_keep_their_shares_and_clusters_are_even_within(manifest):
     _, table = drawn(manifest, size=30, stratify="time")
     taken = chosen(table)
     assert taken["time"].count("night") == 10
-    own = [c for c, t in zip(taken["cluster"], taken["time"], strict=True) if t == "night"]
-    assert np.bincount(own, minlength=4).tolist() == [5, 4, 1, 0]
+    night_clusters = [
+        c for c, t in zip(taken["cluster"], taken["time"], strict=True) if t == "night"
+    ]
+    assert np.bincount(night_clusters, minlength=4).tolist() == [5, 4, 1, 0]
     assert sum(taken["weight"]) == pytest.approx(90)
 
 
@@ -113,8 +115,8 @@ def test_a_seed_gives_one_draw_and_another_seed_another(manifest):
 def test_central_takes_those_nearest_to_their_prototype(manifest):
     _, table = drawn(manifest, size=8, within=Within.CENTRAL)
     taken = chosen(table)
-    own = [path for path, c in zip(taken["path"], taken["cluster"], strict=True) if c == 0]
-    assert own == [f"{i:03d}.jpg" for i in range(60 - len(own), 60)]
+    paths = [path for path, c in zip(taken["path"], taken["cluster"], strict=True) if c == 0]
+    assert paths == [f"{i:03d}.jpg" for i in range(60 - len(paths), 60)]
 
 
 def test_any_column_can_be_balanced_and_null_is_a_value(manifest):

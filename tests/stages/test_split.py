@@ -91,11 +91,11 @@ def test_old_images_that_turn_out_to_be_copies_are_left_and_counted(tmp_path):
 
 def test_a_seed_gives_one_split_and_another_seed_another(tmp_path):
     path = written(tmp_path)
-    found = []
+    splits = []
     for seed in (1, 1, 2):
         split(path, SplitConfig(seed=seed))
-        found.append([row["split"] for row in rows_of(path)])
-    assert found[0] == found[1] != found[2]
+        splits.append([row["split"] for row in rows_of(path)])
+    assert splits[0] == splits[1] != splits[2]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from curate.algorithms.quotas import even_quotas, nested_quotas, proportional_quotas
+
+
+@pytest.mark.parametrize(
+    ("available", "size", "quotas"),
+    [
+        ([50, 30, 20], 10, [5, 3, 2]),
+        ([1, 5, 10], 8, [1, 2, 5]),
+        ([3, 0, 3], 3, [2, 0, 1]),
+        ([4, 9, 2], 15, [4, 9, 2]),
+    ],
+)
+def test_proportional_shares_by_hand(available, size, quotas):
+    assert proportional_quotas(np.array(available), size).tolist() == quotas
+
+
+def test_more_than_there_is_cannot_be_shared_out():
+    with pytest.raises(ValueError, match="cannot draw"):
+        proportional_quotas(np.array([1, 2]), 4)
+
+
+@pytest.mark.parametrize(
+    ("available", "size", "quotas"),
+    [
+        ([10, 10, 10], 9, [3, 3, 3]),
+        ([1, 5, 10], 9, [1, 4, 4]),
+        ([1, 5, 10], 10, [1, 4, 5]),
+        ([0, 2, 2], 4, [0, 2, 2]),
+        ([5], 0, [0]),
+        ([4, 9, 2], 15, [4, 9, 2]),
+    ],
+)
+def test_even_quotas_by_hand(available, size, quotas):
+    assert even_quotas(np.array(available), size).tolist() == quotas
+
+
+def test_quotas_add_up_and_are_as_even_as_sizes_allow():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        available = rng.integers(0, 40, rng.integers(1, 30))
+        size = int(rng.integers(0, available.sum() + 1))
+        quotas = even_quotas(available, size)
+        assert quotas.sum() == size
+        assert (quotas <= available).all()
+        is_cut = quotas < available
+        if is_cut.any():  # nobody who could give more gives fewer than the largest but one
+            assert quotas[is_cut].min() >= quotas.max() - 1
+
+
+def test_more_than_there_is_cannot_be_drawn():
+    with pytest.raises(ValueError, match="cannot draw"):
+        even_quotas(np.array([1, 2]), 4)
+
+
+def test_coarse_groups_are_even_first_and_finer_ones_within_them():
+    coarse = np.repeat([0, 1], [90, 30])
+    fine = np.repeat([0, 1, 2, 3, 4], [60, 20, 10, 25, 5])
+    nested = nested_quotas(40, [coarse, fine])
+    assert nested.quotas.tolist() == [7, 7, 6, 15, 5]
+    assert np.array_equal(nested.group, fine)
+    assert nested.odds.tolist() == [1] * 5
+    np.testing.assert_allclose(nested.weights(), [60 / 7, 20 / 7, 10 / 6, 25 / 15, 1])
+
+
+def test_strata_keep_their_shares_and_groups_are_even_within_each():
+    strata = np.repeat([0, 1], [75, 25])
+    groups = np.concatenate([np.repeat([0, 1], [70, 5]), np.repeat([0, 1], [5, 20])])
+    nested = nested_quotas(20, [groups], strata=strata)
+    assert nested.quotas.tolist() == [10, 5, 2, 3]
+    assert nested.weights().tolist() == [7, 1, 2.5, 20 / 3]
+
+
+def test_where_there_are_more_groups_than_draws_each_is_drawn_as_often():
+    groups = np.repeat(np.arange(4), [60, 25, 4, 1])
+    n_drawn = np.zeros(4)
+    for seed in range(400):
+        nested = nested_quotas(3, [groups], seed=seed)
+        assert sorted(nested.quotas.tolist()) == [0, 1, 1, 1]
+        np.testing.assert_allclose(nested.odds, 4 / 3)
+        n_drawn += nested.quotas
+    assert np.abs(n_drawn / 400 - 3 / 4).max() < 0.1
+
+
+def test_weights_of_all_draws_add_up_to_the_rows():
+    groups = np.repeat([0, 1, 2], [60, 25, 4])
+    nested = nested_quotas(20, [groups])
+    assert (nested.weights() * nested.quotas).sum() == pytest.approx(89)
