@@ -13,10 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from swav_train.config import derive_config
 from swav_train.errors import TrainingDiverged, WeightsUnavailable
-from swav_train.loop import train
-from swav_train.metrics import EpochMetrics
-from swav_train.result import TrainResult, TrainStart
-from swav_train.state import resolve_device
+from swav_train.run.loop import train
+from swav_train.run.metrics import EpochMetrics
+from swav_train.run.result import TrainResult, TrainStart
+from swav_train.run.state import resolve_device
 
 EXIT_UNUSABLE = 3
 EXIT_MISSING = 4

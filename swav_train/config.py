@@ -109,7 +109,7 @@ class TrainConfig:
     """All settings of one training; equal settings and data give equal results on a CPU.
 
     Attributes:
-        backbone: A name for :func:`swav_train.backbone.build_backbone`.
+        backbone: A name for :func:`swav_train.networks.backbone.build_backbone`.
         pretrained: Start from published weights of the backbone.
         stem: ``small`` lets a convolutional backbone see small images in more detail.
         image_size: Side of the squashed image the trained encoder takes, px.

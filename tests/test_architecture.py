@@ -12,7 +12,7 @@ SOURCES = sorted([*ROOT.glob("curate/**/*.py"), *ROOT.glob("swav_train/**/*.py")
 def test_swav_train_is_usable_without_curate():
     code = (
         "import sys; sys.modules.update(dict.fromkeys(['curate', 'typer', 'faiss', 'pyarrow']))\n"
-        "import swav_train.loop, swav_train.encoder"
+        "import swav_train.run.loop, swav_train.networks.encoder"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from swav_train.config import TrainConfig, derive_config
-from swav_train.recipes import PAPER, recipe
+from swav_train.presets import PAPER, recipe
 
 DOC = Path(__file__).resolve().parents[1] / "docs" / "recipe.md"
 

@@ -21,8 +21,8 @@ from curate.workspace import Workspace
 
 if TYPE_CHECKING:
     import swav_train.config as swav_config
-    from swav_train.metrics import EpochMetrics
-    from swav_train.result import TrainResult as SwavResult
+    from swav_train.run.metrics import EpochMetrics
+    from swav_train.run.result import TrainResult as SwavResult
 
 _SHOWN_SETTINGS = (
     ("backbone", "backbone"),
@@ -121,7 +121,7 @@ class SwavRun:
             ResourceError: The pretrained weights cannot be had.
         """
         from swav_train.errors import TrainingDiverged, WeightsUnavailable
-        from swav_train.loop import train as train_swav
+        from swav_train.run.loop import train as train_swav
 
         width, height = (self.table[name].to_numpy() for name in ("width", "height"))
         watch = _Watch(progress, self.settings, self.budget_seconds)

@@ -93,7 +93,7 @@ class TrainConfig:
         Raises:
             ValueError: There is no such recipe.
         """
-        from swav_train.recipes import recipe
+        from swav_train.presets import recipe
 
         given = {
             "backbone": self.backbone or (WHEEL_BACKBONE if self.pretrained else None),
@@ -224,7 +224,7 @@ def _check_early(config: TrainConfig) -> None:
     if config.init is not None and not config.init.is_file():
         raise InputError(f"no weights at {config.init}", hint="name a .safetensors file")
     if config.backbone is not None:
-        from swav_train.backbone import timm_recipe
+        from swav_train.networks.backbone import timm_recipe
 
         backbone = config.backbone
         _as_usage(lambda: timm_recipe(backbone))

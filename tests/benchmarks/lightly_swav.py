@@ -99,7 +99,7 @@ def quality(source, seconds, target):
 
 def speed(backbone, stem, crops, cache, batch, n_steps, n_threads):
     """Print images/s of whole steps: PIL transforms in the loader's workers, then the step."""
-    from swav_train.backbone import build_backbone, feature_dim
+    from swav_train.networks.backbone import build_backbone, feature_dim
     from swav_train.config import Stem, parse_crops
 
     torch.set_num_threads(n_threads)

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from swav_train.backbone import build_backbone, feature_dim
-from swav_train.multicrop import MultiCrop, normalise, squash
-from swav_train.schedule import warmup_cosine
-from swav_train.source import PixelSource, generator_of
+from swav_train.networks.backbone import build_backbone, feature_dim
+from swav_train.method.multicrop import MultiCrop, normalise, squash
+from swav_train.run.schedule import warmup_cosine
+from swav_train.data.pixel_source import PixelSource, generator_of
 
 BATCH = 256
 PCA_DIM = 128

@@ -23,18 +23,18 @@ import torch
 from offline_clustering import train_offline, whole_features
 from torch.nn.functional import normalize
 
-import swav_train.state
+import swav_train.run.state
 from swav_train.__main__ import list_images, median_side, read_squares
 from swav_train.config import derive_config
-from swav_train.encoder import Encoder, fit_whitening, load_encoder
+from swav_train.networks.encoder import Encoder, fit_whitening, load_encoder
 from swav_train.errors import TrainingDiverged
-from swav_train.finish import finish
-from swav_train.loop import train
-from swav_train.metrics import usage_entropy
-from swav_train.multicrop import squash
-from swav_train.sinkhorn import sinkhorn
-from swav_train.source import PixelSource
-from swav_train.state import new_state
+from swav_train.run.finalize import finish
+from swav_train.run.loop import train
+from swav_train.run.metrics import usage_entropy
+from swav_train.method.multicrop import squash
+from swav_train.method.sinkhorn import sinkhorn
+from swav_train.data.pixel_source import PixelSource
+from swav_train.run.state import new_state
 
 CPU = torch.device("cpu")
 ROWS = {
@@ -164,7 +164,7 @@ def measure(row, folder, arguments):
     pixels, aspects = read_squares(folder.paths, config.cache_size)
     learned = folder.learns_from.numpy()
     began = time.perf_counter()
-    swav_train.state.sinkhorn = CODES.get(row, sinkhorn)
+    swav_train.run.state.sinkhorn = CODES.get(row, sinkhorn)
     with tempfile.TemporaryDirectory() as out:
         try:
             result = train(
@@ -177,7 +177,7 @@ def measure(row, folder, arguments):
         except TrainingDiverged as error:
             return f"| {row} | refused: {error.reason} | | | | | | | | |"
         finally:
-            swav_train.state.sinkhorn = sinkhorn
+            swav_train.run.state.sinkhorn = sinkhorn
         seconds = time.perf_counter() - began
         encoder = load_encoder(Path(out), device="cpu")
     embeddings, projections = encode_all(encoder, pixels)

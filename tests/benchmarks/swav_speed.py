@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 from swav_train.config import TrainConfig, parse_crops
-from swav_train.multicrop import MultiCrop
-from swav_train.source import PixelSource, generator_of
-from swav_train.state import new_state, resolve_device, resolve_precision, train_step
+from swav_train.method.multicrop import MultiCrop
+from swav_train.data.pixel_source import PixelSource, generator_of
+from swav_train.run.state import new_state, resolve_device, resolve_precision, train_step
 
 CASES = (
     ("resnet18", "small", "2x32", 32, 256),

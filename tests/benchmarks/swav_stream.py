@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from swav_train.batches import BatchReader
+from swav_train.data.batch_reader import BatchReader
 from swav_train.config import TrainConfig, parse_crops
-from swav_train.multicrop import MultiCrop
-from swav_train.source import PixelSource, generator_of
-from swav_train.state import new_state, resolve_device, train_step
+from swav_train.method.multicrop import MultiCrop
+from swav_train.data.pixel_source import PixelSource, generator_of
+from swav_train.run.state import new_state, resolve_device, train_step
 
 ROUNDS = 5
 

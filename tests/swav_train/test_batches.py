@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from swav_train.batches import BatchReader
-from swav_train.source import PixelSource
+from swav_train.data.batch_reader import BatchReader
+from swav_train.data.pixel_source import PixelSource
 
 CPU = torch.device("cpu")
 

@@ -4,9 +4,9 @@ import torch
 from conftest import noise_images
 from test_model import TINY
 
-from swav_train.encoder import describe, fit_whitening, load_encoder, save_encoder
-from swav_train.model import SwavModel
-from swav_train.storage import remove_partials, replacing
+from swav_train.files import remove_partials, replacing
+from swav_train.networks.encoder import describe, fit_whitening, load_encoder, save_encoder
+from swav_train.networks.swav_model import SwavModel
 
 
 @pytest.fixture

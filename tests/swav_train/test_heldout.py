@@ -3,9 +3,9 @@ import torch
 from conftest import noise_images
 from test_model import TINY
 
-from swav_train.heldout import HeldOut, split_held_out, view_agreement
-from swav_train.model import SwavModel
-from swav_train.source import PixelSource
+from swav_train.data.pixel_source import PixelSource
+from swav_train.networks.swav_model import SwavModel
+from swav_train.run.view_agreement import HeldOut, split_held_out, view_agreement
 
 
 @pytest.mark.parametrize("n_images", [400, 3000, 100_000])

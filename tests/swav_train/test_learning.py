@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from swav_train.config import derive_config
-from swav_train.encoder import Encoder, load_encoder
-from swav_train.finish import finish
-from swav_train.loop import train
-from swav_train.multicrop import squash
-from swav_train.source import PixelSource
-from swav_train.state import new_state
+from swav_train.data.pixel_source import PixelSource
+from swav_train.method.multicrop import squash
+from swav_train.networks.encoder import Encoder, load_encoder
+from swav_train.run.finalize import finish
+from swav_train.run.loop import train
+from swav_train.run.state import new_state
 
 
 def nearest_neighbour_accuracy(embeddings, labels, k=5):

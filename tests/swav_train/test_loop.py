@@ -11,11 +11,11 @@ from conftest import noise_images
 from safetensors.torch import load_file
 from test_model import TINY
 
-from swav_train import loop
 from swav_train.config import parse_crops
-from swav_train.encoder import load_encoder
 from swav_train.errors import TrainingDiverged
-from swav_train.loop import train
+from swav_train.networks.encoder import load_encoder
+from swav_train.run import loop
+from swav_train.run.loop import train
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = replace(
@@ -105,7 +105,7 @@ import torch
 from pathlib import Path
 torch.set_num_threads(1)
 sys.path[:0] = [{tests!r}, {root!r}]
-from swav_train import loop
+from swav_train.run import loop
 import test_loop
 loop.CHECKPOINT_SECONDS = 0.0
 loop.CHECKPOINT_SHARE = 1.0

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from swav_train.loss import swapped_prediction
-from swav_train.sinkhorn import sinkhorn
+from swav_train.method.loss import swapped_prediction
+from swav_train.method.sinkhorn import sinkhorn
 
 
 @pytest.mark.parametrize("case", ["plain", "queue"])

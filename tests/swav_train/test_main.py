@@ -4,7 +4,7 @@ from conftest import noise_images
 from PIL import Image
 
 from swav_train import __main__ as command
-from swav_train.encoder import load_encoder
+from swav_train.networks.encoder import load_encoder
 
 
 @pytest.fixture

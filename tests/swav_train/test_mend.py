@@ -8,11 +8,11 @@ from conftest import noise_images
 from test_loop import CONFIG
 from test_model import TINY
 
-from swav_train import loop
 from swav_train.config import Precision, derive_config, parse_crops
 from swav_train.errors import TrainingDiverged
-from swav_train.loop import train
-from swav_train.mend import FILE, Mend, differences, gentler, read_mend, write_mend
+from swav_train.run import loop
+from swav_train.run.loop import train
+from swav_train.run.retry import FILE, Mend, differences, gentler, read_mend, write_mend
 
 IMAGES = noise_images(60)
 

@@ -4,11 +4,16 @@ import pytest
 import torch
 from conftest import noise_images
 
-from swav_train.backbone import build_backbone, feature_dim, pooled_and_spatial, timm_recipe
 from swav_train.config import Optimizer, Stem, TrainConfig, parse_crops
-from swav_train.model import SwavModel, batch_norms, calibrate_batch_norm
-from swav_train.multicrop import normalise
-from swav_train.optim import Lars, build_optimizer, set_learning_rate
+from swav_train.method.multicrop import normalise
+from swav_train.networks.backbone import (
+    build_backbone,
+    feature_dim,
+    pooled_and_spatial,
+    timm_recipe,
+)
+from swav_train.networks.swav_model import SwavModel, batch_norms, calibrate_batch_norm
+from swav_train.run.optim import Lars, build_optimizer, set_learning_rate
 
 TINY = TrainConfig(
     backbone="test_resnet",

@@ -6,9 +6,9 @@ import torch
 from torchvision.transforms import RandomResizedCrop, v2
 from torchvision.transforms.v2 import functional
 
-from swav_train import multicrop
 from swav_train.config import CropSpec, TrainConfig, parse_crops
-from swav_train.multicrop import MultiCrop
+from swav_train.method import multicrop
+from swav_train.method.multicrop import MultiCrop
 
 
 def generator(seed=0):

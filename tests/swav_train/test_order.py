@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from swav_train.order import BLOCK, WINDOW, EpochOrder
+from swav_train.data.epoch_order import BLOCK, WINDOW, EpochOrder
 
 
 def rows_of(n, *, epoch=0, step=1000):

@@ -6,13 +6,13 @@ from conftest import noise_images
 from safetensors.torch import save_file
 from test_model import TINY
 
-from swav_train import pretrained
-from swav_train.backbone import build_backbone
-from swav_train.checkpoint import load_initial_weights, read_initial_weights
 from swav_train.errors import WeightsUnavailable
-from swav_train.loop import train
-from swav_train.pretrained import pretrained_weights
-from swav_train.state import new_state
+from swav_train.networks import pretrained
+from swav_train.networks.backbone import build_backbone
+from swav_train.networks.pretrained import pretrained_weights
+from swav_train.run.checkpoint import load_initial_weights, read_initial_weights
+from swav_train.run.loop import train
+from swav_train.run.state import new_state
 
 CPU = torch.device("cpu")
 
@@ -42,7 +42,7 @@ def test_without_a_network_the_reason_is_said(monkeypatch):
 
 def test_training_says_what_it_started_from(monkeypatch, tmp_path):
     weights = build_backbone(TINY.backbone, TINY.stem).state_dict()
-    monkeypatch.setattr("swav_train.loop.pretrained_weights", lambda _: (weights, "a test"))
+    monkeypatch.setattr("swav_train.run.loop.pretrained_weights", lambda _: (weights, "a test"))
     config = replace(TINY, pretrained=True, cache_size=16, batch_size=8, epochs=1, device="cpu")
     assert train(noise_images(16), config, tmp_path).started_from == "a test"
 

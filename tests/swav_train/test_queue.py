@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from swav_train.queue import EmbeddingQueue
+from swav_train.method.embedding_queue import EmbeddingQueue
 
 
 def rows(*values):

@@ -1,6 +1,6 @@
 import pytest
 
-from swav_train.schedule import warmup_cosine
+from swav_train.run.schedule import warmup_cosine
 
 
 def test_rises_then_falls():

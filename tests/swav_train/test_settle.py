@@ -1,8 +1,8 @@
 import torch
 from torch.nn.functional import normalize
 
-from swav_train.metrics import usage_entropy
-from swav_train.settle import settled_prototypes
+from swav_train.method.refine_prototypes import settled_prototypes
+from swav_train.run.metrics import usage_entropy
 
 
 def clumps(n_each, n_clumps=8, dim=16, spread=0.05):

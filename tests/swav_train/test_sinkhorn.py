@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from swav_train.sinkhorn import sinkhorn
+from swav_train.method.sinkhorn import sinkhorn
 
 
 def cosine_scores(n, k, *, seed=0):

@@ -5,8 +5,8 @@ import torch
 from test_model import TINY
 
 from swav_train.config import Precision
-from swav_train.sinkhorn import sinkhorn
-from swav_train.state import (
+from swav_train.method.sinkhorn import sinkhorn
+from swav_train.run.state import (
     assign,
     new_state,
     resolve_device,

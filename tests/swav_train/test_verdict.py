@@ -1,7 +1,7 @@
 import pytest
 
-from swav_train.metrics import EpochMetrics
-from swav_train.verdict import is_stalled, warning
+from swav_train.run.diagnosis import is_stalled, warning
+from swav_train.run.metrics import EpochMetrics
 
 
 def metrics(loss_ratio, usage_entropy=0.99):

@@ -10,10 +10,10 @@ from test_loop import CONFIG
 from torch import nn
 
 from swav_train.distributed import GlobalBatchNorm, process_group, rank, world_size
-from swav_train.encoder import load_encoder
-from swav_train.loop import train
-from swav_train.sinkhorn import sinkhorn
-from swav_train.state import new_state, train_step
+from swav_train.method.sinkhorn import sinkhorn
+from swav_train.networks.encoder import load_encoder
+from swav_train.run.loop import train
+from swav_train.run.state import new_state, train_step
 
 STEP = replace(
     CONFIG,

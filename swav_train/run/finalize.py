@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from swav_train.config import TrainConfig
-from swav_train.encoder import Whitening, describe, fit_whitening
-from swav_train.metrics import usage_entropy
-from swav_train.model import calibrate_batch_norm
-from swav_train.multicrop import normalise, squash
-from swav_train.settle import settled_prototypes
-from swav_train.source import PixelSource, generator_of
-from swav_train.state import TrainState
+from swav_train.data.pixel_source import PixelSource, generator_of
+from swav_train.method.multicrop import normalise, squash
+from swav_train.method.refine_prototypes import settled_prototypes
+from swav_train.networks.encoder import Whitening, describe, fit_whitening
+from swav_train.networks.swav_model import calibrate_batch_norm
+from swav_train.run.metrics import usage_entropy
+from swav_train.run.state import TrainState
 
 MOST_BATCH = 256
 FEWEST_BATCH = 32

@@ -7,10 +7,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from swav_train.backbone import timm_recipe
 from swav_train.config import TrainConfig
-from swav_train.encoder import read_facts
-from swav_train.metrics import METRICS, EpochMetrics, read_metrics
+from swav_train.networks.backbone import timm_recipe
+from swav_train.networks.encoder import read_facts
+from swav_train.run.metrics import METRICS, EpochMetrics, read_metrics
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +39,7 @@ class TrainResult:
     """What a training left behind.
 
     Attributes:
-        folder: Holds the model, for :func:`swav_train.encoder.load_encoder`.
+        folder: Holds the model, for :func:`swav_train.networks.encoder.load_encoder`.
         config: The settings used, with the epochs that were made.
         n_images: Images learned from.
         epochs: Epochs made, the last one perhaps in part when a time budget ended it.

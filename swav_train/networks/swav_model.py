@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from swav_train.backbone import build_backbone, feature_dim
 from swav_train.config import TrainConfig
+from swav_train.networks.backbone import build_backbone, feature_dim
 
 
 class SwavModel(nn.Module):

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from swav_train.multicrop import squash
+from swav_train.method.multicrop import squash
 
 Images = NDArray[np.uint8] | Sequence[Any]
 """(N, 3, S, S) uint8, or a sequence of (3, H, W) uint8 arrays or tensors."""

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from swav_train.config import Precision, TrainConfig
+from swav_train.data.pixel_source import seed_of
 from swav_train.distributed import synchronise_batch_norm, world_size
-from swav_train.loss import swapped_prediction
-from swav_train.model import SwavModel
-from swav_train.optim import build_optimizer, set_learning_rate
-from swav_train.queue import EmbeddingQueue
-from swav_train.sinkhorn import sinkhorn
-from swav_train.source import seed_of
+from swav_train.method.embedding_queue import EmbeddingQueue
+from swav_train.method.loss import swapped_prediction
+from swav_train.method.sinkhorn import sinkhorn
+from swav_train.networks.swav_model import SwavModel
+from swav_train.run.optim import build_optimizer, set_learning_rate
 
 
 @dataclass(kw_only=True, slots=True)
@@ -171,7 +171,7 @@ def train_step(
 
     Args:
         state: Changed in place.
-        crops: From :class:`swav_train.multicrop.MultiCrop`.
+        crops: From :class:`swav_train.method.multicrop.MultiCrop`.
         learning_rate: Of this step.
         moves_backbone: False to leave the backbone as it is.
     """

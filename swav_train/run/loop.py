@@ -13,31 +13,37 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from swav_train.batches import BatchReader
-from swav_train.checkpoint import (
+from swav_train.config import TrainConfig
+from swav_train.data.batch_reader import BatchReader
+from swav_train.data.pixel_source import Images, PixelSource, generator_of, seed_of
+from swav_train.distributed import agreed, barrier, process_group, rank, total, world_size
+from swav_train.errors import TrainingDiverged
+from swav_train.files import remove_partials
+from swav_train.method.multicrop import MultiCrop
+from swav_train.networks.encoder import save_encoder
+from swav_train.networks.pretrained import pretrained_weights
+from swav_train.run.checkpoint import (
     load_checkpoint,
     load_initial_weights,
     read_initial_weights,
     remove_checkpoint,
     save_checkpoint,
 )
-from swav_train.config import TrainConfig
-from swav_train.distributed import agreed, barrier, process_group, rank, total, world_size
-from swav_train.encoder import save_encoder
-from swav_train.errors import TrainingDiverged
-from swav_train.finish import finish, seconds_to_describe, seconds_to_finish
-from swav_train.heldout import HeldOut, split_held_out
-from swav_train.interrupts import interrupts_between_steps
-from swav_train.mend import Mend, differences, gentler, read_mend, remove_mend, write_mend
-from swav_train.metrics import METRICS, EpochMetrics, read_metrics, usage_entropy, write_metrics
-from swav_train.multicrop import MultiCrop
-from swav_train.pretrained import pretrained_weights
-from swav_train.result import TrainResult, TrainStart, facts_of, finished
-from swav_train.schedule import warmup_cosine
-from swav_train.source import Images, PixelSource, generator_of, seed_of
-from swav_train.state import EpochTally, new_state, resolve_device, resolve_precision, train_step
-from swav_train.storage import remove_partials
-from swav_train.verdict import ENOUGH_STEPS, ENOUGH_STEPS_TO_MEND, is_stalled, warning
+from swav_train.run.diagnosis import ENOUGH_STEPS, ENOUGH_STEPS_TO_MEND, is_stalled, warning
+from swav_train.run.finalize import finish, seconds_to_describe, seconds_to_finish
+from swav_train.run.metrics import METRICS, EpochMetrics, read_metrics, usage_entropy, write_metrics
+from swav_train.run.result import TrainResult, TrainStart, facts_of, finished
+from swav_train.run.retry import Mend, differences, gentler, read_mend, remove_mend, write_mend
+from swav_train.run.schedule import warmup_cosine
+from swav_train.run.signals import interrupts_between_steps
+from swav_train.run.state import (
+    EpochTally,
+    new_state,
+    resolve_device,
+    resolve_precision,
+    train_step,
+)
+from swav_train.run.view_agreement import HeldOut, split_held_out
 
 CHECKPOINT_SECONDS = 10.0
 CHECKPOINT_SHARE = 0.05
@@ -69,7 +75,7 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
 
     A run that was killed goes on from its last checkpoint when it is called again with the same
     settings and as many images. A run whose loss is not a number, whose images get one code or that
-    predicts nothing begins once more with gentler settings (:func:`swav_train.mend.gentler`) and
+    predicts nothing begins once more with gentler settings (:func:`swav_train.run.retry.gentler`) and
     the time that is left. With epochs given (no budget), on a CPU, the outcome is the same to
     the bit. A finished run is not repeated. Under ``torchrun`` all processes share the work.
 

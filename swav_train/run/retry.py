@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from swav_train.config import CropSpec, Precision, TrainConfig, derive_config
-from swav_train.storage import write_json
+from swav_train.files import write_json
 
 FILE = "mended.json"
 _KEPT = (

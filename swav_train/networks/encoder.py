@@ -15,12 +15,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from swav_train.backbone import pooled_and_spatial
 from swav_train.config import TrainConfig
-from swav_train.model import SwavModel
-from swav_train.multicrop import normalise
-from swav_train.state import resolve_device
-from swav_train.storage import write_json, write_tensors
+from swav_train.files import write_json, write_tensors
+from swav_train.method.multicrop import normalise
+from swav_train.networks.backbone import pooled_and_spatial
+from swav_train.networks.swav_model import SwavModel
+from swav_train.run.state import resolve_device
 
 WEIGHTS = "weights.safetensors"
 FACTS = "model.json"
@@ -106,7 +106,7 @@ def describe(backbone: nn.Module, images: Tensor, *, n_stages: int) -> tuple[lis
 
     Returns:
         One (B, F_i) float32 per stage, the mean of an image and its mirror, and (B, F) float
-        pooled features, see :func:`swav_train.backbone.pooled_and_spatial`.
+        pooled features, see :func:`swav_train.networks.backbone.pooled_and_spatial`.
     """
     pooled, cells = pooled_and_spatial(backbone, images, n_stages=n_stages)
     _, mirrored = pooled_and_spatial(backbone, images.flip(3), n_stages=n_stages)

@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from swav_train.distributed import all_rows, rank
-from swav_train.state import TrainState
-from swav_train.storage import write_tensors
+from swav_train.files import write_tensors
+from swav_train.run.state import TrainState
 
 FOLDER = "checkpoint"
 FILE = "state.safetensors"
@@ -56,7 +56,7 @@ def load_checkpoint(state: TrainState, out: Path, *, identity: Mapping[str, Any]
     """Put a saved state into a fresh one.
 
     Args:
-        state: From :func:`swav_train.state.new_state`, changed in place.
+        state: From :func:`swav_train.run.state.new_state`, changed in place.
         out: The folder of the model.
         identity: As saved; a checkpoint of anything else is left alone.
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from swav_train.sinkhorn import sinkhorn
+from swav_train.method.sinkhorn import sinkhorn
 
 ROUNDS = 10
 NEIGHBORS = 4

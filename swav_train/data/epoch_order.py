@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from swav_train.source import generator_of
+from swav_train.data.pixel_source import generator_of
 
 BLOCK = 64
 """Images that are read one after the other from a file that memory does not hold, some MB."""
