@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replace_file(path: Path) -> Iterator[Path]:
     """Give a scratch path beside ``path``; move it there only if the block succeeds.
 
     Args:
@@ -39,19 +39,45 @@ def remove_partials(folder: Path) -> None:
 def write_tensors(
     path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors, and text beside them, as one safetensors file."""
+    """Write tensors, and text beside them, as one safetensors file.
+
+    Args:
+        path: The file, replaced if it is there.
+        tensors: By name, on any device.
+        metadata: Text by name, for the file's header.
+    """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with replacing(path) as scratch:
+    with replace_file(path) as scratch:
         scratch.write_bytes(save(plain, metadata=dict(metadata or {})))
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write an object as indented JSON."""
-    with replacing(path) as scratch:
+    """Write an object as indented JSON.
+
+    Args:
+        path: The file, replaced if it is there.
+        values: JSON values by name.
+    """
+    with replace_file(path) as scratch:
         scratch.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write objects as JSON, one a line."""
-    with replacing(path) as scratch:
+    """Write objects as JSON, one a line.
+
+    Args:
+        path: The file, replaced if it is there.
+        rows: JSON values by name, one object a line.
+    """
+    with replace_file(path) as scratch:
         scratch.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def strip_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a prefix, by the rest of their names.
+
+    Args:
+        prefix: Such as ``backbone.``.
+        tensors: By name.
+    """
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}

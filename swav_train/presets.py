@@ -1,4 +1,4 @@
-"""Settings that others published, by name, as overrides of :func:`derive_config`."""
+"""Settings that others published, by name, as overrides for ``derive_config``."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ PAPER: dict[str, object] = {
 ``freeze_prototypes_steps`` is the first epoch: 1.28 million images in batches of 4,096.
 """
 
-RECIPES = {"paper": PAPER}
+PRESETS = {"paper": PAPER}
 
 
-def recipe(name: str) -> dict[str, object]:
+def find_preset(name: str) -> dict[str, object]:
     """Return the overrides that a name stands for.
 
     Raises:
         ValueError: Nothing has that name.
     """
-    if name not in RECIPES:
-        raise ValueError(f"no recipe is called {name!r}; there are: {', '.join(RECIPES)}")
-    return dict(RECIPES[name])
+    if name not in PRESETS:
+        raise ValueError(f"no recipe is called {name!r}; there are: {', '.join(PRESETS)}")
+    return dict(PRESETS[name])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -13,11 +11,13 @@ from swav_train.data.epoch_order import EpochOrder
 from swav_train.data.pixel_source import PixelSource
 
 Place = tuple[int, int]
+"""Number of an epoch and of a step within it."""
 Batch = tuple[Tensor, Tensor]
+"""(B, 3, S, S) uint8 and (B,) float32 aspects."""
 
 
 class BatchReader:
-    """Reads a process's share of each batch, one ahead; a context that ends its thread.
+    """Reads a process's share of each batch, one ahead, in a thread that :meth:`close` ends.
 
     On a GPU a batch waits in pinned memory and crosses over while the step before it computes.
     """
@@ -50,17 +50,10 @@ class BatchReader:
         self._rank, self._world_size = share
         self._order: tuple[int, EpochOrder] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
-        self._coming: tuple[Place, Future[Batch]] | None = None
+        self._next: tuple[Place, Future[Batch]] | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the thread; :func:`contextlib.closing` calls it."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     @property
@@ -79,22 +72,22 @@ class BatchReader:
             (B, 3, S, S) uint8 on the device, and (B,) float32 aspects on the CPU.
         """
         place = (epoch, step)
-        if self._coming is None or self._coming[0] != place:
-            self._coming = place, self._thread.submit(self._read, place)
-        pixels, aspects = self._coming[1].result()
+        if self._next is None or self._next[0] != place:
+            self._next = place, self._thread.submit(self._load, place)
+        pixels, aspects = self._next[1].result()
         after = (epoch, step + 1) if step + 1 < self.steps_per_epoch else (epoch + 1, 0)
-        self._coming = after, self._thread.submit(self._read, after)
+        self._next = after, self._thread.submit(self._load, after)
         return pixels.to(self._device, non_blocking=True), aspects
 
-    def _read(self, place: Place) -> Batch:
+    def _load(self, place: Place) -> Batch:
         epoch, step = place
         if self._order is None or self._order[0] != epoch:
             self._order = epoch, EpochOrder(len(self._indices), seed=self._seed, epoch=epoch)
         begin = step * self._batch_size
         end = min(begin + self._batch_size, len(self._indices))
         rows = self._indices[self._order[1].rows(begin, end)]
-        mine = rows.tensor_split(self._world_size)[self._rank]
-        pixels = self._source.batch(mine)
+        local_rows = rows.tensor_split(self._world_size)[self._rank]
+        pixels = self._source.read(local_rows)
         if self._device.type == "cuda":
             pixels = pixels.pin_memory()
-        return pixels, self._source.aspects[mine]
+        return pixels, self._source.aspects[local_rows]

@@ -2,52 +2,84 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from swav_train.data.pixel_source import generator_of
+from swav_train.data.seeds import make_generator
 
-BLOCK = 64
-"""Images that are read one after the other from a file that memory does not hold, some MB."""
-WINDOW = 256 * BLOCK
-"""Images that are shuffled among themselves: those of 256 blocks from anywhere."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderParams:
+    """How an epoch walks through a file larger than memory.
+
+    Measured with `tests/benchmarks/swav_stream.py`: 0.92 of the rate from memory when the system
+    has just forgotten the file; other sizes were not compared.
+
+    Attributes:
+        block: Images that are read one after the other, some MB.
+        blocks_of_window: Blocks from anywhere whose images are shuffled among themselves.
+    """
+
+    block: int = 64
+    blocks_of_window: int = 256
+
+    @property
+    def window(self) -> int:
+        """Images that are shuffled among themselves."""
+        return self.block * self.blocks_of_window
+
+
+ORDER = OrderParams()
 
 
 class EpochOrder:
     """A permutation of [0, n) for one epoch.
 
     Blocks of neighbours come in random order, and the images of each 256 of them are shuffled. So a
-    mapped file is read in pieces that disks like, and each piece is asked for within a short
+    mapped file is read in pieces that disks like, and each piece is read within a short
     while. Up to 16,384 images it is a permutation like any other. It takes no memory to speak of.
     """
 
-    def __init__(self, n_images: int, *, seed: int, epoch: int) -> None:
+    def __init__(
+        self, n_images: int, *, seed: int, epoch: int, params: OrderParams = ORDER
+    ) -> None:
         """Draw the order of the blocks.
 
         Args:
             n_images: Length of the permutation, >= 1.
             seed: Of the training.
             epoch: Number of the epoch, >= 0.
+            params: Sizes of blocks and windows.
         """
         self._n_images = n_images
-        self._parts = ("order", seed, epoch)
-        n_whole = n_images // BLOCK
-        blocks = torch.randperm(n_whole, generator=generator_of(*self._parts))
-        self._blocks = torch.cat([blocks, torch.arange(n_whole, -(-n_images // BLOCK))])
+        self._params = params
+        self._seed_parts = ("order", seed, epoch)
+        n_whole = n_images // params.block
+        blocks = torch.randperm(n_whole, generator=make_generator(*self._seed_parts))
+        self._blocks = torch.cat([blocks, torch.arange(n_whole, -(-n_images // params.block))])
         self._window = (-1, torch.empty(0, dtype=torch.int64))
 
     def rows(self, start: int, stop: int) -> Tensor:
-        """Return places ``start`` to ``stop`` of the permutation, (stop - start,) int64."""
-        first = start // WINDOW
-        windows = [self._shuffled(number) for number in range(first, -(-stop // WINDOW))]
-        return torch.cat(windows)[start - first * WINDOW : stop - first * WINDOW]
+        """Return places ``start`` to ``stop`` of the permutation, (stop - start,) int64.
 
-    def _shuffled(self, number: int) -> Tensor:
-        """Return a window of the permutation; the last one asked for is kept."""
+        Args:
+            start: First place, in [0, ``n_images``).
+            stop: Place after the last.
+        """
+        window = self._params.window
+        first = start // window
+        windows = [self._shuffle_window(number) for number in range(first, -(-stop // window))]
+        return torch.cat(windows)[start - first * window : stop - first * window]
+
+    def _shuffle_window(self, number: int) -> Tensor:
+        """Return a window of the permutation; the last one is kept for the next call."""
         if self._window[0] != number:
-            blocks = self._blocks[number * WINDOW // BLOCK : (number + 1) * WINDOW // BLOCK]
-            rows = (blocks[:, None] * BLOCK + torch.arange(BLOCK)).flatten()
+            block, n_blocks = self._params.block, self._params.blocks_of_window
+            blocks = self._blocks[number * n_blocks : (number + 1) * n_blocks]
+            rows = (blocks[:, None] * block + torch.arange(block)).flatten()
             rows = rows[rows < self._n_images]
-            shuffle = torch.randperm(len(rows), generator=generator_of(*self._parts, number))
-            self._window = (number, rows[shuffle])
+            generator = make_generator(*self._seed_parts, number)
+            self._window = (number, rows[torch.randperm(len(rows), generator=generator)])
         return self._window[1]

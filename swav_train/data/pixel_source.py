@@ -1,8 +1,7 @@
-"""Batches of equal squares from whatever holds the images."""
+"""The training images as equal squares, from whatever holds them."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,12 +42,12 @@ class PixelSource:
         first = np.asarray(images[0])
         if first.dtype != np.uint8 or first.ndim != 3 or first.shape[0] != 3:
             raise ValueError(f"images must be (3, H, W) uint8, got {first.shape} {first.dtype}")
-        self.aspects = self._aspects(aspects)
+        self.aspects = self._check_aspects(aspects)
 
     def __len__(self) -> int:
         return len(self._images)
 
-    def _aspects(self, aspects: NDArray[Any] | None) -> Tensor:
+    def _check_aspects(self, aspects: NDArray[Any] | None) -> Tensor:
         if aspects is None:
             if self._is_array:
                 height, width = np.asarray(self._images[0]).shape[1:]
@@ -60,7 +59,7 @@ class PixelSource:
             raise ValueError(f"aspects must be ({len(self)},) and positive, got {values.shape}")
         return values
 
-    def batch(self, indices: Tensor) -> Tensor:
+    def read(self, indices: Tensor) -> Tensor:
         """Return the images at ``indices`` (B,), as (B, 3, S, S) uint8 on the CPU."""
         if isinstance(self._images, np.ndarray):
             return torch.from_numpy(self._images[indices.numpy()])
@@ -68,14 +67,3 @@ class PixelSource:
             squash(torch.as_tensor(self._images[i])[None], self._size) for i in indices.tolist()
         ]
         return torch.cat(squares)
-
-
-def seed_of(*parts: object) -> int:
-    """Return a seed in [0, 2**63) that depends on every part and nothing else."""
-    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
-
-
-def generator_of(*parts: object) -> torch.Generator:
-    """Return a fresh CPU generator seeded with :func:`seed_of`."""
-    return torch.Generator().manual_seed(seed_of(*parts))

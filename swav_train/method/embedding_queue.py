@@ -63,6 +63,11 @@ class EmbeddingQueue:
     def restore(self, rows: Tensor, next_row: int, filled: int) -> None:
         """Go back to a :meth:`state`.
 
+        Args:
+            rows: (size, D) float.
+            next_row: Place of the next row, in [0, size).
+            filled: Rows that hold an embedding, in [0, size].
+
         Raises:
             ValueError: ``rows`` has another shape than this queue.
         """

@@ -1,4 +1,4 @@
-"""Predict the code of one crop from another."""
+"""The loss of SwAV: predict the code of one crop from another."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def swapped_prediction(
         raise ValueError(f"need 1 <= codes <= crops >= 2, got {len(codes)} and {len(scores)}")
     if temperature <= 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
-    wide = [s.to(torch.promote_types(s.dtype, torch.float32)) for s in scores]
-    predictions = [(s / temperature).log_softmax(dim=1) for s in wide]
+    scores = [s.to(torch.promote_types(s.dtype, torch.float32)) for s in scores]
+    predictions = [(s / temperature).log_softmax(dim=1) for s in scores]
     terms = [
         -(code.detach() * prediction).sum(dim=1).mean()
-        for own, code in enumerate(codes)
+        for crop, code in enumerate(codes)
         for other, prediction in enumerate(predictions)
-        if other != own
+        if other != crop
     ]
     return torch.stack(terms).mean()

@@ -235,7 +235,15 @@ class MultiCrop:
 
 
 def squash(images: Tensor, size: int) -> Tensor:
-    """Resize whole images (B, 3, H, W) uint8 to (B, 3, size, size) uint8, aspect not kept."""
+    """Resize whole images, aspect not kept.
+
+    Args:
+        images: (B, 3, H, W) uint8.
+        size: Side of the squares, px.
+
+    Returns:
+        (B, 3, size, size) uint8; ``images`` themselves where they have that size.
+    """
     if images.shape[-2:] == (size, size):
         return images
     device = images.device

@@ -1,11 +1,11 @@
-"""Codes that use every prototype equally."""
+"""The codes of SwAV: assignments that use every prototype equally."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from swav_train.distributed import global_logsumexp_of_rows
+from swav_train.distributed import logsumexp_over_all_rows
 
 
 @torch.no_grad()
@@ -34,6 +34,6 @@ def sinkhorn(scores: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Tens
         raise ValueError(f"need epsilon > 0 and iterations >= 1, got {epsilon} and {iterations}")
     log_codes = scores.to(torch.promote_types(scores.dtype, torch.float32)) / epsilon
     for _ in range(iterations):
-        log_codes = log_codes - global_logsumexp_of_rows(log_codes)  # each prototype: same mass
+        log_codes = log_codes - logsumexp_over_all_rows(log_codes)  # each prototype: same mass
         log_codes = log_codes - log_codes.logsumexp(dim=1, keepdim=True)  # each sample: mass 1
     return log_codes.exp()

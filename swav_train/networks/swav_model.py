@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from swav_train.config import TrainConfig
-from swav_train.networks.backbone import build_backbone, feature_dim
+from swav_train.networks.backbone import build_backbone, count_features
 
 
 class SwavModel(nn.Module):
@@ -35,8 +35,10 @@ class SwavModel(nn.Module):
         """
         super().__init__()
         self.backbone = build_backbone(config.backbone, config.stem)
-        n_features = feature_dim(self.backbone, config.crops[0].size)
-        self.projector = _projector(n_features, config.projection_hidden, config.projection_dim)
+        n_features = count_features(self.backbone, config.crops[0].size)
+        self.projector = _build_projector(
+            n_features, config.projection_hidden, config.projection_dim
+        )
         self.prototypes = nn.Parameter(torch.randn(config.n_prototypes, config.projection_dim))
         self.normalise_prototypes()
         self._freezes_batch_norm = config.freeze_batch_norm
@@ -45,7 +47,7 @@ class SwavModel(nn.Module):
         """Switch between training and evaluation; frozen batch norms stay in evaluation mode."""
         super().train(mode)
         if self._freezes_batch_norm:
-            for norm in batch_norms(self.backbone):
+            for norm in find_batch_norms(self.backbone):
                 norm.eval()
         return self
 
@@ -85,7 +87,7 @@ class SwavModel(nn.Module):
         return projections, [self.score(projection) for projection in projections]
 
 
-def _projector(n_features: int, n_hidden: int, n_out: int) -> nn.Module:
+def _build_projector(n_features: int, n_hidden: int, n_out: int) -> nn.Module:
     if n_hidden == 0:
         return nn.Linear(n_features, n_out)
     return nn.Sequential(
@@ -96,7 +98,7 @@ def _projector(n_features: int, n_hidden: int, n_out: int) -> nn.Module:
     )
 
 
-def batch_norms(model: nn.Module) -> list[nn.Module]:
+def find_batch_norms(model: nn.Module) -> list[nn.Module]:
     """Return the layers that keep running statistics of their inputs."""
     return [m for m in model.modules() if getattr(m, "running_mean", None) is not None]
 
@@ -113,7 +115,7 @@ def calibrate_batch_norm(model: SwavModel, batches: Iterable[Tensor]) -> None:
         batches: (B, 3, S, S) float each, B >= 2, whole images.
     """
     was_training = model.training
-    norms = [norm for norm in batch_norms(model.train()) if norm.training]
+    norms = [norm for norm in find_batch_norms(model.train()) if norm.training]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()  # type: ignore[operator]

@@ -1,23 +1,75 @@
-"""Saving and restoring the state of a run: one safetensors file, scalars as JSON in its header."""
+"""Checkpoints: the state of a run as one safetensors file, scalars as JSON in its header."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
-from swav_train.distributed import all_rows, rank
-from swav_train.files import write_tensors
+from swav_train.distributed import broadcast_value, gather_rows, rank
+from swav_train.files import strip_prefix, write_tensors
 from swav_train.run.state import TrainState
 
 FOLDER = "checkpoint"
 FILE = "state.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckpointParams:
+    """How often a run is saved; chosen, not measured.
+
+    Attributes:
+        seconds: Between two checkpoints, at least.
+        share: Of the time that saving may take, at most.
+    """
+
+    seconds: float = 10.0
+    share: float = 0.05
+
+
+CHECKPOINT = CheckpointParams()
+
+
+class CheckpointTimer:
+    """Saves now and then, so rarely that it costs little of the time."""
+
+    def __init__(
+        self,
+        params: CheckpointParams = CHECKPOINT,
+        *,
+        read_clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin to wait.
+
+        Args:
+            params: How often.
+            read_clock: Seconds that only grow.
+        """
+        self._params = params
+        self._read_clock = read_clock
+        self._saved_at = read_clock()
+
+    def restart(self) -> None:
+        """Wait as after a checkpoint that was written now."""
+        self._saved_at = self._read_clock()
+
+    def save_if_due(self, save: Callable[[], None]) -> None:
+        """Call ``save`` if the last checkpoint is old enough."""
+        if broadcast_value(self._read_clock() - self._saved_at) < self._params.seconds:
+            return
+        began = self._read_clock()
+        save()
+        ended = self._read_clock()
+        pause = (ended - began) / self._params.share
+        self._saved_at = ended + max(0.0, pause - self._params.seconds)
 
 
 def save_checkpoint(state: TrainState, out: Path, *, identity: Mapping[str, Any]) -> None:
@@ -36,7 +88,7 @@ def save_checkpoint(state: TrainState, out: Path, *, identity: Mapping[str, Any]
     queues = []
     for index, queue in enumerate(state.queues):
         rows, next_row, filled = queue.state()
-        tensors[f"queue.{index}"] = all_rows(rows)
+        tensors[f"queue.{index}"] = gather_rows(rows)
         queues.append([next_row, filled])
     scalars = {
         "identity": dict(identity),
@@ -76,18 +128,18 @@ def load_checkpoint(state: TrainState, out: Path, *, identity: Mapping[str, Any]
 
 
 def _restore(state: TrainState, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
-    state.model.load_state_dict(_below("model.", tensors))
-    for name, tensor in _below("average.", tensors).items():
+    state.model.load_state_dict(strip_prefix("model.", tensors))
+    for name, tensor in strip_prefix("average.", tensors).items():
         state.average[name].copy_(tensor)
     state.tally.loss.copy_(tensors["tally.loss"])
     state.tally.usage.copy_(tensors["tally.usage"])
     state.tally.steps = scalars["tally_steps"]
-    _restore_optimizer(state.optimizer, _below("optimizer.", tensors))
+    _restore_optimizer(state.optimizer, strip_prefix("optimizer.", tensors))
     for number, (queue, (next_row, filled)) in enumerate(
         zip(state.queues, scalars["queues"], strict=True)
     ):
-        own = tensors[f"queue.{number}"].split(queue.size)[rank()]
-        queue.restore(own.to(state.device), next_row, filled)
+        rows = tensors[f"queue.{number}"].split(queue.size)[rank()]
+        queue.restore(rows.to(state.device), next_row, filled)
     state.step = scalars["step"]
     state.epoch = scalars["epoch"]
     state.seconds = scalars["seconds"]
@@ -112,52 +164,6 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tens
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-
-
 def remove_checkpoint(out: Path) -> None:
     """Delete the checkpoint under ``out``, if there is one."""
     shutil.rmtree(out / FOLDER, ignore_errors=True)
-
-
-def read_initial_weights(path: Path) -> dict[str, Tensor]:
-    """Return the backbone's tensors of a safetensors file: a model of this package or of timm.
-
-    Raises:
-        ValueError: There is no such file, or it is not in that format.
-    """
-    if not path.is_file():
-        raise ValueError(f"no file {path} to start from")
-    try:
-        with safe_open(path, framework="pt") as file:
-            given = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a safetensors file: {error}") from error
-    return _below("backbone.", given) or given
-
-
-def load_initial_weights(state: TrainState, given: Mapping[str, Tensor], *, origin: str) -> None:
-    """Start the backbone from given weights.
-
-    Args:
-        state: Its backbone is changed in place.
-        given: Tensors by their names in the backbone.
-        origin: Where they are from, for people.
-
-    Raises:
-        ValueError: A tensor of the backbone is absent or has another shape.
-    """
-    wanted = state.model.backbone.state_dict()
-    missing = sorted(n for n in wanted if n not in given or given[n].shape != wanted[n].shape)
-    if missing:
-        raise ValueError(
-            f"{origin} do not fit backbone {state.config.backbone} with stem {state.config.stem}: "
-            f"{len(missing)} of {len(wanted)} tensors are absent or of another shape, "
-            f"the first is {missing[0]}"
-        )
-    state.model.backbone.load_state_dict({name: given[name] for name in wanted})
-    with torch.no_grad():
-        for name, average in state.average.items():
-            average.copy_(state.model.get_parameter(name))
-    state.started_from = origin

@@ -1,4 +1,4 @@
-"""What a run says about itself, epoch by epoch."""
+"""Measures of a run, epoch by epoch, and the file that holds them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from swav_train.files import write_lines
 
-METRICS = "metrics.jsonl"
+METRICS_FILE = "metrics.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +26,8 @@ class EpochMetrics:
         usage_entropy: Entropy of the prototypes nearest to the full-resolution crops over log K,
             in [0, 1]; 1 means that all are used alike.
         view_agreement: How often the nearest neighbour of one view of an image is the other view of
-            it, among images held out of training, in [0, 1]; see :mod:`swav_train.run.view_agreement`.
+            it, among images held out of training, in [0, 1]; see
+            :mod:`swav_train.run.view_agreement`.
         learning_rate: Of the last step.
         images_per_second: Images of this epoch per second, each with all its crops.
         seconds: Since the training began, pauses left out.
@@ -43,7 +44,7 @@ class EpochMetrics:
     seconds: float
 
 
-def usage_entropy(counts: Tensor) -> float:
+def compute_usage_entropy(counts: Tensor) -> float:
     """Return the entropy of prototype usage over log K, in [0, 1].
 
     Args:
@@ -55,12 +56,22 @@ def usage_entropy(counts: Tensor) -> float:
 
 
 def write_metrics(path: Path, history: list[EpochMetrics]) -> None:
-    """Write one JSON object per epoch."""
+    """Write one JSON object per epoch.
+
+    Args:
+        path: The file, replaced if it is there.
+        history: Of all epochs so far.
+    """
     write_lines(path, [asdict(metrics) for metrics in history])
 
 
 def read_metrics(path: Path, *, epochs: int) -> list[EpochMetrics]:
-    """Return the first ``epochs`` lines that :func:`write_metrics` wrote; none if absent."""
+    """Return what :func:`write_metrics` wrote; nothing if there is no file.
+
+    Args:
+        path: The file.
+        epochs: How many to read at most, from the first.
+    """
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").splitlines()[:epochs]

@@ -74,7 +74,11 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
     """Return the optimiser of ``config`` over the parameters of ``model``.
 
     Filters and matrices decay; norms, biases and the unit-norm prototypes do not. The backbone has
-    its own share of the learning rate.
+    a share of the learning rate for itself.
+
+    Args:
+        model: Names of its backbone's parameters begin with ``backbone.``.
+        config: Optimiser, rates and decay.
     """
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     groups = [
@@ -109,7 +113,13 @@ def _decays(name: str, parameter: Tensor) -> bool:
 def set_learning_rate(
     optimizer: torch.optim.Optimizer, learning_rate: float, *, moves_backbone: bool = True
 ) -> None:
-    """Use ``learning_rate`` from the next step on, the backbone its share of it, or none."""
+    """Use a learning rate from the next step on.
+
+    Args:
+        optimizer: From :func:`build_optimizer`.
+        learning_rate: Of all but the backbone, which gets its share of it.
+        moves_backbone: False to give the backbone none.
+    """
     for group in optimizer.param_groups:
         is_still = group["is_backbone"] and not moves_backbone
         group["lr"] = 0.0 if is_still else learning_rate * group["rate"]

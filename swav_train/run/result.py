@@ -1,4 +1,4 @@
-"""What is known of a training before and after it, and how the model's JSON tells it."""
+"""What is known of a training before and after it, and its form in the model's JSON."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from swav_train.config import TrainConfig
-from swav_train.networks.backbone import timm_recipe
+from swav_train.networks.backbone import find_timm_spec
 from swav_train.networks.encoder import read_facts
-from swav_train.run.metrics import METRICS, EpochMetrics, read_metrics
+from swav_train.run.metrics import METRICS_FILE, EpochMetrics, read_metrics
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,14 +67,14 @@ class TrainResult:
     mended: str | None = None
 
 
-def facts_of(result: TrainResult, identity: dict[str, Any]) -> dict[str, Any]:
+def describe_result(result: TrainResult, identity: dict[str, Any]) -> dict[str, Any]:
     """Return what the model's JSON says of a training.
 
     Args:
         result: Of the training.
-        identity: What was asked for, JSON values.
+        identity: What the training is of, JSON values.
     """
-    recipe = timm_recipe(result.config.backbone)
+    spec = find_timm_spec(result.config.backbone)
     try:
         version = metadata.version("curate-images")
     except metadata.PackageNotFoundError:
@@ -83,7 +83,7 @@ def facts_of(result: TrainResult, identity: dict[str, Any]) -> dict[str, Any]:
         "version": version,
         "asked": identity,
         "config": result.config.to_dict(),
-        "timm": {"name": recipe.name, "options": recipe.options},
+        "timm": {"name": spec.name, "options": spec.options},
         "n_images": result.n_images,
         "started_from": result.started_from,
         "epochs": result.epochs,
@@ -96,12 +96,17 @@ def facts_of(result: TrainResult, identity: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def finished(out: Path, identity: dict[str, Any]) -> TrainResult | None:
-    """Return the result of a finished run that was asked for the same, if ``out`` holds it."""
+def read_finished(out: Path, identity: dict[str, Any]) -> TrainResult | None:
+    """Return the result of the same training, if ``out`` holds its model already.
+
+    Args:
+        out: The folder of the model.
+        identity: What the training is of, JSON values.
+    """
     facts = read_facts(out)
     if facts is None or facts.get("asked") != identity:
         return None
-    history = read_metrics(out / METRICS, epochs=facts["epochs"])
+    history = read_metrics(out / METRICS_FILE, epochs=facts["epochs"])
     return TrainResult(
         folder=out,
         config=TrainConfig.from_dict(facts["config"]),

@@ -1,4 +1,4 @@
-"""What to change when a run fails, so that it can begin again by itself."""
+"""A second attempt after a run has failed: with what settings, remembered in a file."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from swav_train.config import CropSpec, Precision, TrainConfig, derive_config
+from swav_train.config import CropSpec, Precision, TrainConfig
+from swav_train.defaults import derive_config
 from swav_train.files import write_json
 
 FILE = "mended.json"
-_KEPT = (
+_KEPT_SETTINGS = (
     "backbone",
     "pretrained",
     "stem",
@@ -32,11 +33,27 @@ _KEPT = (
     "device",
     "seed",
 )
-_WIDE_AREA = 0.2
+"""Settings that do not decide whether SwAV starts at all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mend:
+class RetryParams:
+    """How much gentler a second attempt is; chosen on runs that failed, not measured anew.
+
+    Attributes:
+        min_area: Smallest share of an image that its crops show.
+        rate_divisor: The learning rate is divided by it where nothing else can be changed.
+    """
+
+    min_area: float = 0.2
+    rate_divisor: float = 3
+
+
+RETRY = RetryParams()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retry:
     """A second attempt.
 
     Attributes:
@@ -50,7 +67,9 @@ class Mend:
     seconds: float
 
 
-def gentler(config: TrainConfig, *, n_images: int, is_finite: bool) -> TrainConfig:
+def fallback_config(
+    config: TrainConfig, *, n_images: int, is_finite: bool, params: RetryParams = RETRY
+) -> TrainConfig:
     """Return settings that are likelier to learn something than those that failed.
 
     Whatever was set by hand and decides whether SwAV starts at all (prototypes, codes, crops,
@@ -61,61 +80,82 @@ def gentler(config: TrainConfig, *, n_images: int, is_finite: bool) -> TrainConf
         config: Failed.
         n_images: Images to learn from, >= 2.
         is_finite: False if the loss was not a number: then the network computes in float32, too.
+        params: How much gentler.
     """
-    kept = {name: getattr(config, name) for name in _KEPT}
+    kept = {name: getattr(config, name) for name in _KEPT_SETTINGS}
     crop = config.crops[0]
-    wide = CropSpec(count=2, size=crop.size, min_area=max(crop.min_area, _WIDE_AREA), max_area=1.0)
+    large_crops = CropSpec(
+        count=2, size=crop.size, min_area=max(crop.min_area, params.min_area), max_area=1.0
+    )
     changed = derive_config(
         n_images=n_images,
         side_px=config.cache_size,
         device=config.device,
         n_cores=1,
         budget_seconds=None,
-        overrides=kept | {"crops": (wide,)},
+        overrides=kept | {"crops": (large_crops,)},
     )
     if changed == config:
-        changed = replace(config, learning_rate=config.learning_rate / 3)
+        changed = replace(config, learning_rate=config.learning_rate / params.rate_divisor)
     return changed if is_finite else replace(changed, precision=Precision.FLOAT32)
 
 
-def differences(before: TrainConfig, after: TrainConfig) -> str:
-    """Return the settings that differ, as ``n_prototypes 3000 -> 134, ...``."""
+def describe_changes(before: TrainConfig, after: TrainConfig) -> str:
+    """Return the settings that differ, as ``n_prototypes 3000 -> 134, ...``.
+
+    Args:
+        before: Settings of the first attempt.
+        after: Settings of the second.
+    """
     old, new = before.to_dict(), after.to_dict()
-    return ", ".join(f"{n} {_short(old[n])} -> {_short(new[n])}" for n in old if old[n] != new[n])
+    return ", ".join(
+        f"{n} {_format_value(old[n])} -> {_format_value(new[n])}" for n in old if old[n] != new[n]
+    )
 
 
-def _short(value: object) -> str:
+def _format_value(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def write_mend(out: Path, mend: Mend, *, identity: dict[str, Any]) -> None:
-    """Remember a second attempt, for a run that is killed in it."""
+def write_retry(out: Path, retry: Retry, *, identity: dict[str, Any]) -> None:
+    """Remember a second attempt, for a run that is killed in it.
+
+    Args:
+        out: The folder of the model.
+        retry: The attempt.
+        identity: What the training is of, JSON values.
+    """
     write_json(
         out / FILE,
         {
             "asked": identity,
-            "config": mend.config.to_dict(),
-            "reason": mend.reason,
-            "seconds": mend.seconds,
+            "config": retry.config.to_dict(),
+            "reason": retry.reason,
+            "seconds": retry.seconds,
         },
     )
 
 
-def read_mend(out: Path, *, identity: dict[str, Any]) -> Mend | None:
-    """Return the second attempt of the same training that is under way, if there is one."""
+def read_retry(out: Path, *, identity: dict[str, Any]) -> Retry | None:
+    """Return the second attempt of the same training that is under way, if there is one.
+
+    Args:
+        out: The folder of the model.
+        identity: What the training is of, JSON values.
+    """
     path = out / FILE
     if not path.exists():
         return None
     values = json.loads(path.read_text(encoding="utf-8"))
     if values["asked"] != json.loads(json.dumps(identity)):
         return None
-    return Mend(
+    return Retry(
         config=TrainConfig.from_dict(values["config"]),
         reason=values["reason"],
         seconds=values["seconds"],
     )
 
 
-def remove_mend(out: Path) -> None:
+def remove_retry(out: Path) -> None:
     """Forget the second attempt."""
     (out / FILE).unlink(missing_ok=True)

@@ -27,5 +27,5 @@ def warmup_cosine(progress: float, *, warmup: float = 0.05, floor: float = 0.001
     progress = min(1.0, max(0.0, progress))
     if progress < warmup:
         return floor + (1 - floor) * progress / warmup
-    done = (progress - warmup) / (1 - warmup)
-    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * done))
+    falling = (progress - warmup) / (1 - warmup)
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * falling))

@@ -10,31 +10,31 @@ from types import FrameType
 
 
 @contextmanager
-def interrupts_between_steps() -> Iterator[Callable[[], None]]:
+def delay_interrupts() -> Iterator[Callable[[], None]]:
     """Hold back Ctrl-C until a step is whole; a second one interrupts at once.
 
     Yields:
         A function that raises KeyboardInterrupt if one was held back.
     """
-    seen: list[int] = []
+    held_back: list[int] = []
 
-    def note(number: int, frame: FrameType | None) -> None:
-        if seen:
+    def hold_back(number: int, frame: FrameType | None) -> None:
+        if held_back:
             signal.default_int_handler(number, frame)
-        seen.append(number)
+        held_back.append(number)
 
-    def interrupt_if_asked() -> None:
-        if seen:
+    def raise_if_held_back() -> None:
+        if held_back:
             raise KeyboardInterrupt
 
-    is_ours = (
+    is_default = (
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     )
-    if is_ours:
-        signal.signal(signal.SIGINT, note)
+    if is_default:
+        signal.signal(signal.SIGINT, hold_back)
     try:
-        yield interrupt_if_asked
+        yield raise_if_held_back
     finally:
-        if is_ours:
+        if is_default:
             signal.signal(signal.SIGINT, signal.default_int_handler)

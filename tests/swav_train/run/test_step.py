@@ -1,18 +1,11 @@
 from dataclasses import replace
 
-import pytest
 import torch
-from test_model import TINY
+from swav_samples import TINY
 
-from swav_train.config import Precision
 from swav_train.method.sinkhorn import sinkhorn
-from swav_train.run.state import (
-    assign,
-    new_state,
-    resolve_device,
-    resolve_precision,
-    train_step,
-)
+from swav_train.run.state import new_state
+from swav_train.run.step import assign_codes, train_step
 
 CPU = torch.device("cpu")
 CONFIG = replace(
@@ -30,10 +23,10 @@ def test_past_embeddings_take_part_and_their_codes_are_dropped():
     past = torch.nn.functional.normalize(torch.randn(5, 8), dim=1)
     state.queues[0].push(past)
     scores = torch.rand(6, 10)
-    codes = assign(state, scores, state.queues[0], uses_queue=True)
+    codes = assign_codes(state, scores, state.queues[0], uses_queue=True)
     joint = torch.cat([past @ state.model.prototypes.detach().t(), scores])
     torch.testing.assert_close(codes, sinkhorn(joint, CONFIG.epsilon)[-6:])
-    alone = assign(state, scores, state.queues[0], uses_queue=False)
+    alone = assign_codes(state, scores, state.queues[0], uses_queue=False)
     torch.testing.assert_close(alone, sinkhorn(scores, CONFIG.epsilon))
 
 
@@ -82,31 +75,3 @@ def test_the_average_lags_behind():
     now = state.model.get_parameter(name)
     assert (state.average[name] - start[name]).norm() < (now - start[name]).norm()
     assert (state.average[name] - start[name]).norm() > 0
-
-
-def test_equal_seeds_give_equal_models():
-    one, two = new_state(CONFIG, CPU), new_state(CONFIG, CPU)
-    other = new_state(replace(CONFIG, seed=1), CPU)
-    assert torch.equal(one.model.prototypes, two.model.prototypes)
-    assert not torch.equal(one.model.prototypes, other.model.prototypes)
-
-
-def test_making_a_state_leaves_the_global_random_state_alone():
-    torch.manual_seed(5)
-    wanted = torch.rand(1)
-    torch.manual_seed(5)
-    new_state(CONFIG, CPU)
-    assert torch.equal(torch.rand(1), wanted)
-
-
-def test_precision_and_device_have_names():
-    assert resolve_device("cpu") == CPU
-    assert resolve_precision(Precision.FLOAT32, CPU) == torch.float32
-    assert resolve_precision(Precision.BFLOAT16, CPU) == torch.bfloat16
-    assert resolve_precision(Precision.AUTO, CPU) in {torch.float32, torch.bfloat16}
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_cuda_without_a_device_is_refused():
-    with pytest.raises(ValueError, match="cuda"):
-        resolve_device("cuda")

@@ -23,14 +23,16 @@ def test_loss_codes_and_gradients_agree_with_the_oracle(oracle, case, dtype, tol
     assert len(scores) == n_crops
     past = array("queue") @ prototypes.detach().t() if case == "queue" else [None, None]
     codes = []
-    for own, old in zip(scores[:2], past, strict=True):
-        joint = own.detach() if old is None else torch.cat([old, own.detach()])
+    for crop_scores, past_scores in zip(scores[:2], past, strict=True):
+        joint = crop_scores.detach()
+        if past_scores is not None:
+            joint = torch.cat([past_scores, joint])
         codes.append(sinkhorn(joint)[-n:])
     loss = swapped_prediction(scores, codes)
     loss.backward()
 
-    def check(found, name):
-        torch.testing.assert_close(found, array(name), atol=tolerance, rtol=tolerance)
+    def check(value, name):
+        torch.testing.assert_close(value, array(name), atol=tolerance, rtol=tolerance)
 
     check(torch.stack(codes), "codes")
     check(loss.detach(), "loss")
@@ -42,10 +44,10 @@ def test_hand_computed_case():
     # One sample, two prototypes, two crops: H(q0, p1) and H(q1, p0) averaged.
     scores = [torch.tensor([[0.1, 0.0]]), torch.tensor([[0.0, 0.1]])]
     codes = [torch.tensor([[1.0, 0.0]]), torch.tensor([[0.5, 0.5]])]
-    own = -math.log(1 / (1 + math.e))  # p1 of prototype 0
-    other = 0.5 * (math.log(1 + 1 / math.e) + math.log(1 + math.e))
+    first = -math.log(1 / (1 + math.e))  # p1 of prototype 0
+    second = 0.5 * (math.log(1 + 1 / math.e) + math.log(1 + math.e))
     loss = swapped_prediction(scores, codes, temperature=0.1)
-    assert loss.item() == pytest.approx((own + other) / 2)
+    assert loss.item() == pytest.approx((first + second) / 2)
 
 
 def test_nothing_predicted_costs_log_k():

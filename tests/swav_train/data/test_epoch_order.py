@@ -1,7 +1,9 @@
 import pytest
 import torch
 
-from swav_train.data.epoch_order import BLOCK, WINDOW, EpochOrder
+from swav_train.data.epoch_order import ORDER, EpochOrder
+
+BLOCK, WINDOW = ORDER.block, ORDER.window
 
 
 def rows_of(n, *, epoch=0, step=1000):

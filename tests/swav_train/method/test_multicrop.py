@@ -30,11 +30,13 @@ def test_boxes_follow_torchvision(aspect, area):
         [RandomResizedCrop.get_params(image, list(area), [3 / 4, 4 / 3]) for _ in range(4000)],
         dtype=torch.float32,
     )
-    top, left, tall, wide = reference.t()
-    wanted = torch.stack([left / width, top / height, wide / width, tall / height], dim=1)
-    found = multicrop.random_boxes(torch.full((4000,), width / height), crop(*area), generator())
-    torch.testing.assert_close(found.mean(dim=0), wanted.mean(dim=0), atol=0.012, rtol=0)
-    torch.testing.assert_close(found.std(dim=0), wanted.std(dim=0), atol=0.012, rtol=0)
+    top, left, box_height, box_width = reference.t()
+    wanted = torch.stack(
+        [left / width, top / height, box_width / width, box_height / height], dim=1
+    )
+    boxes = multicrop.random_boxes(torch.full((4000,), width / height), crop(*area), generator())
+    torch.testing.assert_close(boxes.mean(dim=0), wanted.mean(dim=0), atol=0.012, rtol=0)
+    torch.testing.assert_close(boxes.std(dim=0), wanted.std(dim=0), atol=0.012, rtol=0)
 
 
 def test_boxes_stay_inside():
@@ -80,8 +82,8 @@ def test_blur_matches_torchvision_away_from_the_border():
     image = torch.rand(3, 31, 31, generator=generator())
     matrix = multicrop.blur_matrices(torch.tensor([1.3]), 31)[0]
     wanted = functional.gaussian_blur(image, [15, 15], [1.3, 1.3])
-    found = matrix @ image @ matrix.t()
-    torch.testing.assert_close(found[:, 8:-8, 8:-8], wanted[:, 8:-8, 8:-8], atol=1e-4, rtol=0)
+    blurred = matrix @ image @ matrix.t()
+    torch.testing.assert_close(blurred[:, 8:-8, 8:-8], wanted[:, 8:-8, 8:-8], atol=1e-4, rtol=0)
 
 
 def test_no_blur_is_exact():
@@ -119,15 +121,15 @@ def test_colours_follow_torchvision_in_their_moments():
     matrix, offset = multicrop.color_matrices(
         n, strength=0.5, gray_probability=0.1, generator=generator()
     )
-    found = changed(image.expand(n, -1, -1, -1), matrix, offset)
+    colored = changed(image.expand(n, -1, -1, -1), matrix, offset)
     torch.testing.assert_close(
-        found.mean(dim=(0, 2, 3)), wanted.mean(dim=(0, 2, 3)), atol=0.01, rtol=0
+        colored.mean(dim=(0, 2, 3)), wanted.mean(dim=(0, 2, 3)), atol=0.01, rtol=0
     )
     torch.testing.assert_close(
-        found.mean(dim=(2, 3)).std(dim=0), wanted.mean(dim=(2, 3)).std(dim=0), atol=0.015, rtol=0
+        colored.mean(dim=(2, 3)).std(dim=0), wanted.mean(dim=(2, 3)).std(dim=0), atol=0.015, rtol=0
     )
     torch.testing.assert_close(
-        found.std(dim=(2, 3)).mean(dim=0), wanted.std(dim=(2, 3)).mean(dim=0), atol=0.01, rtol=0
+        colored.std(dim=(2, 3)).mean(dim=0), wanted.std(dim=(2, 3)).mean(dim=0), atol=0.01, rtol=0
     )
 
 

@@ -1,3 +1,5 @@
+from contextlib import closing
+
 import numpy as np
 import pytest
 import torch
@@ -16,8 +18,10 @@ def numbered(n):
 
 def reader(images=None, *, batch_size=10, share=(0, 1), seed=0):
     source = PixelSource(numbered(50) if images is None else images, size=8, aspects=np.ones(50))
-    return BatchReader(
-        source, torch.arange(48), batch_size=batch_size, seed=seed, device=CPU, share=share
+    return closing(
+        BatchReader(
+            source, torch.arange(48), batch_size=batch_size, seed=seed, device=CPU, share=share
+        )
     )
 
 
