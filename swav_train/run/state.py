@@ -33,7 +33,12 @@ class EpochTally:
 
     @classmethod
     def empty(cls, n_prototypes: int, device: torch.device) -> EpochTally:
-        """Return sums over no steps."""
+        """Return sums over no steps.
+
+        Args:
+            n_prototypes: K.
+            device: Where the sums are kept.
+        """
         return cls(
             loss=torch.zeros((), dtype=torch.float64, device=device),
             usage=torch.zeros(n_prototypes, dtype=torch.int64, device=device),
