@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from swav_train.config import derive_config
+from swav_train.defaults import derive_config
+from swav_train.device import resolve_device
 from swav_train.errors import TrainingDiverged, WeightsUnavailable
-from swav_train.loop import train
-from swav_train.metrics import EpochMetrics
-from swav_train.result import TrainResult, TrainStart
-from swav_train.state import resolve_device
+from swav_train.run.metrics import EpochMetrics
+from swav_train.run.result import TrainResult, TrainStart
+from swav_train.run.train import train
 
 EXIT_UNUSABLE = 3
 EXIT_MISSING = 4
@@ -37,7 +38,12 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def median_side(paths: list[Path], *, sample: int = 200) -> int:
-    """Return the median short side, px, of up to ``sample`` images, 0 if none can be read."""
+    """Return the median short side, px, of some images, 0 if none can be read.
+
+    Args:
+        paths: Image files.
+        sample: How many of them to read, about.
+    """
     sides = []
     for path in paths[:: max(1, len(paths) // sample)]:
         try:
@@ -109,35 +115,35 @@ def parse_setting(text: str) -> tuple[str, object]:
     return name, value
 
 
-def run(arguments: argparse.Namespace) -> TrainResult:
+def run(options: argparse.Namespace) -> TrainResult:
     """Read the images, derive the settings and train.
 
     Raises:
         ValueError: The folder holds fewer than two readable images, or a setting does not fit.
     """
-    paths = list_images(arguments.folder)
+    paths = list_images(options.folder)
     side = median_side(paths)
     if side == 0:
-        raise ValueError(f"no readable images in {arguments.folder}")
+        raise ValueError(f"no readable images in {options.folder}")
     config = derive_config(
         n_images=max(2, len(paths)),
         side_px=side,
-        device=resolve_device(arguments.device).type,
+        device=resolve_device(options.device).type,
         n_cores=os.cpu_count() or 1,
-        budget_seconds=arguments.budget,
-        overrides=dict(parse_setting(text) for text in arguments.set),
+        budget_seconds=options.budget,
+        overrides=dict(parse_setting(text) for text in options.set),
     )
     pixels, aspects = read_squares(paths, config.cache_size)
     return train(
         pixels,
         config,
-        arguments.out,
-        budget_seconds=arguments.budget,
+        options.out,
+        budget_seconds=options.budget,
         aspects=aspects,
         on_start=print_start,
         on_epoch=print_epoch,
-        on_mend=print,
-        init=arguments.init,
+        on_retry=print,
+        init=options.init,
     )
 
 
@@ -159,11 +165,15 @@ def print_epoch(metrics: EpochMetrics) -> None:
     )
 
 
-def main() -> int:
-    """Run the command and return its exit code."""
-    arguments = build_parser().parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code.
+
+    Args:
+        arguments: Of the command line, its name left out; None takes those of the process.
+    """
+    options = build_parser().parse_args(arguments)
     try:
-        result = run(arguments)
+        result = run(options)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_UNUSABLE

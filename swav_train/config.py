@@ -1,4 +1,4 @@
-"""Every setting of a training, where its default comes from, and its JSON form."""
+"""Every setting of a training, its range, and its JSON form."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class TrainConfig:
     """All settings of one training; equal settings and data give equal results on a CPU.
 
     Attributes:
-        backbone: A name for :func:`swav_train.backbone.build_backbone`.
+        backbone: A name for :func:`swav_train.networks.backbone.build_backbone`.
         pretrained: Start from published weights of the backbone.
         stem: ``small`` lets a convolutional backbone see small images in more detail.
         image_size: Side of the squashed image the trained encoder takes, px.
@@ -223,7 +223,7 @@ class TrainConfig:
         Raises:
             ValueError: A name is unknown or a value is out of range.
         """
-        return replace(cls(), **_converted(values))
+        return replace(cls(), **convert_settings(values))
 
 
 _TINY = 1e-6
@@ -258,201 +258,17 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
 _CHOICES = {"stem": Stem, "optimizer": Optimizer, "precision": Precision, "device": Device}
 
 
-def _converted(values: Mapping[str, object]) -> dict[str, Any]:
-    known = {field.name: field for field in fields(TrainConfig)}
-    unknown = sorted(set(values) - set(known))
+def convert_settings(values: Mapping[str, object]) -> dict[str, Any]:
+    """Return settings by name as :class:`TrainConfig` takes them, text of crops read.
+
+    Raises:
+        ValueError: A name is unknown, or the text of the crops has another form.
+    """
+    known = {field.name for field in fields(TrainConfig)}
+    unknown = sorted(set(values) - known)
     if unknown:
         raise ValueError(f"unknown settings: {', '.join(unknown)}")
     converted: dict[str, Any] = dict(values)
     if isinstance(crops := values.get("crops"), str):
         converted["crops"] = parse_crops(crops)
     return converted
-
-
-CROP_SIZES = (32, 48, 64, 96, 112)
-ENOUGH_EPOCHS = 150
-CPU_BATCH = 128
-SMALL_CPU_BATCH = 64
-GPU_BATCH = 512
-PROTOTYPES_AN_IMAGE = 5
-"""A batch of codes serves so many prototypes an image: 64 images 300, measured."""
-PRETRAINED_CROP_SIZE = 128
-PRETRAINED_SIDE = 192
-DEFAULT_BUDGET_SECONDS = 480.0
-IMAGES_PER_CORE_SECOND = 550.0
-"""Two 32 px crops of an image through ``resnet10_w32`` with the small stem, bfloat16, measured."""
-
-
-def default_budget_seconds(n_images: int) -> float:
-    """Return the time a training takes when nobody says: 8 minutes, less for under 2,000 images."""
-    return DEFAULT_BUDGET_SECONDS * min(1.0, math.sqrt(n_images / 2000))
-
-
-def derive_config(
-    *,
-    n_images: int,
-    side_px: int,
-    device: str,
-    n_cores: int,
-    budget_seconds: float | None,
-    overrides: Mapping[str, object],
-) -> TrainConfig:
-    """Return settings that suit the images, the machine and the time, overrides kept as they are.
-
-    What follows from what (each rule is one function below):
-
-    * the largest crops that the time affords 150 epochs of, 32 px at least: many epochs of small
-      crops teach more than few of large ones; the encoder's size and the cached one from the crops;
-    * prototypes K = 3 sqrt(n), at least 10 images to each: 300 for 10,000 images, 10 for 100;
-    * batch of 64 where its codes serve the prototypes, else 128, smaller where an epoch would have
-      less than 4 steps, larger on a GPU;
-    * a queue only where the batch has fewer than K / 5 images;
-    * learning rate with the square root of the batch (arXiv:2205.10287 for Adam-like optimisers);
-    * with ``pretrained``, a small network that has published weights and larger images; its batch
-      statistics stay, it rests while the head learns, then moves at a thirtieth of the rate;
-    * epochs from the budget, or from 8 minutes on two cores, less for under 2,000 images.
-
-    Args:
-        n_images: Images to learn from, >= 2.
-        side_px: Median short side of the source images, px, >= 1.
-        device: ``cpu`` or ``cuda``; what ``auto`` stands for on this machine.
-        n_cores: CPU cores, >= 1.
-        budget_seconds: Time for the whole training, > 0; None for the default.
-        overrides: Settings by name that are not derived; others follow from them.
-
-    Returns:
-        A valid configuration.
-
-    Raises:
-        ValueError: An argument or an override is out of range.
-    """
-    if n_images < 2 or side_px < 1 or n_cores < 1:
-        raise ValueError(
-            f"need n_images >= 2, side_px >= 1, n_cores >= 1, got {n_images}, {side_px}, {n_cores}"
-        )
-    if budget_seconds is not None and budget_seconds <= 0:
-        raise ValueError(f"budget_seconds must be positive, got {budget_seconds}")
-    is_gpu = device == Device.CUDA
-    asked = _converted(overrides)
-    is_pretrained = bool(asked.get("pretrained"))
-    crops: tuple[CropSpec, ...] | None = asked.get("crops")
-    seconds = budget_seconds or default_budget_seconds(n_images)
-    core_seconds = seconds * (50 if is_gpu else n_cores) / (8 if is_pretrained else 1)
-    image_size = asked.get("image_size")
-    if crops is None:
-        if image_size is not None:
-            crop_size = _crop_size(image_size)
-        elif is_pretrained:
-            crop_size = PRETRAINED_CROP_SIZE
-        else:
-            crop_size = _affordable_crop_size(n_images, side_px, core_seconds)
-        crops = (_full_crops(crop_size),)
-    image_size = image_size or _encoder_size(
-        crops[0].size, PRETRAINED_SIDE if is_pretrained else side_px
-    )
-    n_prototypes = asked.get("n_prototypes") or _n_prototypes(n_images)
-    batch_size = asked.get("batch_size") or _batch_size(n_images, n_prototypes, is_gpu=is_gpu)
-    epochs = asked.get("epochs") or _epochs(n_images, crops, core_seconds)
-    derived: dict[str, Any] = {
-        "backbone": _backbone(is_gpu=is_gpu, is_pretrained=is_pretrained),
-        "image_size": image_size,
-        "cache_size": _cache_size(side_px, crops[0].size),
-        "crops": crops,
-        "stem": Stem.STANDARD if is_pretrained or crops[0].size > 128 else Stem.SMALL,
-        "n_prototypes": n_prototypes,
-        "batch_size": batch_size,
-        "queue_size": _queue_size(n_images, n_prototypes, batch_size),
-        "embedding_stages": 2 if is_pretrained else 3,
-        "whitening_power": 0.3 if is_pretrained else 0.5,
-        "learning_rate": (1e-3 if is_pretrained else 3e-3) * math.sqrt(batch_size / 128),
-        "backbone_rate": 0.03 if is_pretrained else 1.0,
-        "backbone_freeze": 0.2 if is_pretrained else 0.0,
-        "freeze_batch_norm": is_pretrained,
-        "epochs": epochs,
-        "freeze_prototypes_steps": _freeze_steps(n_images, batch_size, epochs),
-        "device": Device(device),
-    }
-    return TrainConfig(**(derived | asked))
-
-
-def _backbone(*, is_gpu: bool, is_pretrained: bool) -> str:
-    if is_pretrained:
-        return "efficientnet_lite0"
-    return "resnet18" if is_gpu else "resnet10_w32"
-
-
-def _full_crops(size: int) -> CropSpec:
-    return CropSpec(count=2, size=size, min_area=FULL_AREA[0], max_area=FULL_AREA[1])
-
-
-def _affordable_crop_size(n_images: int, side_px: int, core_seconds: float) -> int:
-    """Return the largest of some sizes that the images have and the time affords.
-
-    Measured on 3,068 photos of clothes after five minutes on one core, k-NN: 0.55 with crops of
-    64 px (16 epochs), 0.59 with 48 px (29 epochs), 0.61 with 32 px (56 epochs).
-    """
-    fitting = [
-        size
-        for size in CROP_SIZES
-        if size <= side_px
-        and _images_seen((_full_crops(size),), core_seconds) >= ENOUGH_EPOCHS * n_images
-    ]
-    return max(fitting, default=CROP_SIZES[0])
-
-
-def _encoder_size(crop_size: int, side_px: int) -> int:
-    """Return the encoder's size for a crop's: twice as much where the images have so many pixels.
-
-    A crop magnifies what it shows (arXiv:1906.06423, section 3), and the map of a stage has more
-    cells then. Measured, k-NN: two to four points on photos of 32 px and of clothes.
-    """
-    return 2 * crop_size if side_px >= 2 * crop_size else 8 * round(1.5 * crop_size / 8)
-
-
-def _crop_size(image_size: int) -> int:
-    """Return the size of the crops where the encoder's is given."""
-    return max(8, 8 * round(image_size / 12))
-
-
-def _cache_size(side_px: int, crop_size: int) -> int:
-    """Return the stored side: half as much again as a crop, never more than the images have."""
-    return max(crop_size, min(side_px, 8 * round(1.5 * crop_size / 8)))
-
-
-def _n_prototypes(n_images: int) -> int:
-    return max(2, min(3000, round(3 * math.sqrt(n_images)), n_images // 10))
-
-
-def _freeze_steps(n_images: int, batch_size: int, epochs: int) -> int:
-    """Return 100 steps, less where that were over a twentieth of the training."""
-    return min(100, epochs * max(1, n_images // batch_size) // 20)
-
-
-def _batch_size(n_images: int, n_prototypes: int, *, is_gpu: bool) -> int:
-    """Return a batch: more steps beat larger ones in minutes.
-
-    Measured, k-NN with 64 images and with 128: 0.521 and 0.491 on CIFAR-10 after 2.5 minutes on one
-    core, 0.602 and 0.589 on clothes after 4. It also halves the memory.
-    """
-    if is_gpu:
-        most = GPU_BATCH
-    elif n_prototypes <= PROTOTYPES_AN_IMAGE * SMALL_CPU_BATCH:
-        most = SMALL_CPU_BATCH
-    else:
-        most = CPU_BATCH
-    return max(2, min(most, max(16, 8 * (n_images // 32)), n_images))
-
-
-def _queue_size(n_images: int, n_prototypes: int, batch_size: int) -> int:
-    if batch_size * PROTOTYPES_AN_IMAGE >= n_prototypes:
-        return 0
-    return batch_size * math.ceil(min(4 * n_prototypes, n_images / 4) / batch_size)
-
-
-def _epochs(n_images: int, crops: tuple[CropSpec, ...], core_seconds: float) -> int:
-    return max(1, min(400, round(_images_seen(crops, core_seconds) / n_images)))
-
-
-def _images_seen(crops: tuple[CropSpec, ...], core_seconds: float) -> float:
-    cost = sum(crop.count * crop.size**2 for crop in crops) / (2 * 32**2)
-    return IMAGES_PER_CORE_SECOND * core_seconds / cost

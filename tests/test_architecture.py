@@ -14,7 +14,17 @@ SOURCES = sorted([*ROOT.glob("curate/**/*.py"), *ROOT.glob("swav_train/**/*.py")
 def test_swav_train_is_usable_without_curate():
     code = (
         "import sys; sys.modules.update(dict.fromkeys(['curate', 'typer', 'faiss', 'pyarrow']))\n"
-        "import swav_train.loop, swav_train.encoder"
+        "import swav_train.run.train, swav_train.networks.encoder"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_importing_swav_train_is_cheap_and_its_names_come_when_they_are_used():
+    code = (
+        "import sys, swav_train\n"
+        "assert not {'torch', 'timm', 'numpy'} & set(sys.modules)\n"
+        "assert [getattr(swav_train, name) for name in swav_train.__all__]\n"
+        "assert not hasattr(swav_train, 'speed')"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

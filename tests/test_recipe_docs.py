@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from swav_train.config import TrainConfig, derive_config
-from swav_train.recipes import PAPER, recipe
+from swav_train.config import TrainConfig
+from swav_train.defaults import derive_config
+from swav_train.presets import PAPER, find_preset
 
 DOC = Path(__file__).resolve().parents[1] / "docs" / "recipe.md"
 
@@ -14,7 +15,7 @@ def shown(value):
 
 
 def test_the_paper_recipe_is_a_valid_configuration():
-    config = TrainConfig.from_dict(recipe("paper"))
+    config = TrainConfig.from_dict(find_preset("paper"))
     assert (config.n_prototypes, config.batch_size, config.n_crops) == (3000, 4096, 8)
 
 
@@ -26,7 +27,7 @@ def test_every_setting_of_the_recipe_stands_in_the_table_with_both_values():
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|$", DOC.read_text(), re.MULTILINE))
     assert set(rows) == set(PAPER)
     for name in PAPER:
-        told_paper, told_ours, why = rows[name].split(" | ")
-        assert told_paper == shown(paper[name]), name
-        assert told_ours == shown(ours[name]), name
+        paper_text, ours_text, why = rows[name].split(" | ")
+        assert paper_text == shown(paper[name]), name
+        assert ours_text == shown(ours[name]), name
         assert why

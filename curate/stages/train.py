@@ -93,7 +93,7 @@ class TrainConfig:
         Raises:
             ValueError: There is no such recipe.
         """
-        from swav_train.recipes import recipe
+        from swav_train.presets import find_preset
 
         given = {
             "backbone": self.backbone or (WHEEL_BACKBONE if self.pretrained else None),
@@ -107,7 +107,7 @@ class TrainConfig:
             "precision": self.precision,
             "seed": self.seed,
         }
-        published = recipe(self.recipe) if self.recipe is not None else {}
+        published = find_preset(self.recipe) if self.recipe is not None else {}
         return published | {name: value for name, value in given.items() if value is not None}
 
 
@@ -224,17 +224,17 @@ def _check_early(config: TrainConfig) -> None:
     if config.init is not None and not config.init.is_file():
         raise InputError(f"no weights at {config.init}", hint="name a .safetensors file")
     if config.backbone is not None:
-        from swav_train.backbone import timm_recipe
+        from swav_train.networks.backbone import find_timm_spec
 
         backbone = config.backbone
-        _as_usage(lambda: timm_recipe(backbone))
+        _as_usage(lambda: find_timm_spec(backbone))
     _derive(config, n_images=1000, side_px=256)
 
 
 def _derive(config: TrainConfig, *, n_images: int, side_px: int) -> "swav_config.TrainConfig":
     import torch
 
-    from swav_train.config import derive_config
+    from swav_train import derive_config
 
     device = config.device
     if device == "auto":
@@ -281,7 +281,7 @@ def _budget_seconds(config: TrainConfig, n_images: int) -> float | None:
 
     A guess of the epochs that fit would be far off on a busy machine; the clock is not.
     """
-    from swav_train.config import default_budget_seconds
+    from swav_train.defaults import default_budget_seconds
 
     if config.budget_seconds is not None:
         return config.budget_seconds

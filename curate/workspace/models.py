@@ -100,7 +100,7 @@ def encoder_of(model: Model, device: str) -> Any:  # noqa: ANN401 - torch is imp
     Raises:
         ResourceError: The device is not there.
     """
-    from swav_train.encoder import load_encoder
+    from swav_train import load_encoder
 
     require_device(device)
     return load_encoder(model.folder, device=device)

@@ -21,8 +21,8 @@ from curate.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     import swav_train.config as swav_config
-    from swav_train.metrics import EpochMetrics
-    from swav_train.result import TrainResult as SwavResult
+    from swav_train.run.metrics import EpochMetrics
+    from swav_train.run.result import TrainResult as SwavResult
 
 _SHOWN_SETTINGS = (
     ("backbone", "backbone"),
@@ -120,8 +120,8 @@ class SwavRun:
             TrainingError: It diverged or collapsed.
             ResourceError: The pretrained weights cannot be had.
         """
+        from swav_train import train as train_swav
         from swav_train.errors import TrainingDiverged, WeightsUnavailable
-        from swav_train.loop import train as train_swav
 
         width, height = (self.table[name].to_numpy() for name in ("width", "height"))
         watch = _Watch(progress, self.settings, self.budget_seconds)
@@ -131,10 +131,10 @@ class SwavRun:
                 self.settings,
                 self._scratch,
                 budget_seconds=self.budget_seconds,
-                seconds_gone=time.monotonic() - began,
+                spent_seconds=time.monotonic() - began,
                 aspects=width / height,
                 on_epoch=watch.epoch,
-                on_mend=progress.note,
+                on_retry=progress.note,
                 init=self.init,
             )
         except TrainingDiverged as error:

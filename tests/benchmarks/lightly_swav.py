@@ -99,8 +99,8 @@ def quality(source, seconds, target):
 
 def speed(backbone, stem, crops, cache, batch, n_steps, n_threads):
     """Print images/s of whole steps: PIL transforms in the loader's workers, then the step."""
-    from swav_train.backbone import build_backbone, feature_dim
     from swav_train.config import Stem, parse_crops
+    from swav_train.networks.backbone import build_backbone, count_features
 
     torch.set_num_threads(n_threads)
     specs = parse_crops(crops)
@@ -113,7 +113,7 @@ def speed(backbone, stem, crops, cache, batch, n_steps, n_threads):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (batch * (n_steps + 1), 3, cache, cache), dtype=np.uint8)
     network = build_backbone(backbone, Stem(stem))
-    model = Swav(network, feature_dim(network, specs[0].size))
+    model = Swav(network, count_features(network, specs[0].size))
     step = step_of(model, SwaVLoss(), torch.optim.Adam(model.parameters(), lr=0.001))
     loader = iter(DataLoader(Pictures(pixels, transform), batch_size=batch, num_workers=n_threads))
     step(next(loader))

@@ -12,10 +12,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from swav_train.backbone import build_backbone, feature_dim
-from swav_train.multicrop import MultiCrop, normalise, squash
-from swav_train.schedule import warmup_cosine
-from swav_train.source import PixelSource, generator_of
+from swav_train.data.pixel_source import PixelSource
+from swav_train.data.seeds import make_generator
+from swav_train.method.multicrop import MultiCrop, normalise, squash
+from swav_train.networks.backbone import build_backbone, count_features
+from swav_train.run.schedule import warmup_cosine
 
 BATCH = 256
 PCA_DIM = 128
@@ -27,7 +28,7 @@ def whole_features(network, source, size):
     network.eval()
     parts = []
     for part in torch.arange(len(source)).split(BATCH):
-        images = normalise(squash(source.batch(part), size))
+        images = normalise(squash(source.read(part), size))
         with torch.autocast("cpu", torch.bfloat16):
             parts.append(network(images.contiguous(memory_format=torch.channels_last)).float())
     network.train()
@@ -57,7 +58,7 @@ def train_offline(pixels, aspects, config, seconds):
     """
     torch.manual_seed(config.seed)
     network = build_backbone(config.backbone, config.stem).to(memory_format=torch.channels_last)
-    n_features = feature_dim(network, config.crops[0].size)
+    n_features = count_features(network, config.crops[0].size)
     source = PixelSource(pixels, size=config.cache_size, aspects=aspects)
     views = MultiCrop(config, precision=torch.bfloat16)
     began, epoch, step = time.monotonic(), 0, 0
@@ -74,7 +75,7 @@ def train_offline(pixels, aspects, config, seconds):
         )
         share = 1 / torch.bincount(labels, minlength=config.n_prototypes).clamp_min(1)
         order = torch.multinomial(
-            share[labels], len(labels), replacement=True, generator=generator_of("deep", epoch)
+            share[labels], len(labels), replacement=True, generator=make_generator("deep", epoch)
         )
         head = nn.Linear(n_features, config.n_prototypes)
         top = torch.optim.AdamW(head.parameters(), lr=config.learning_rate, fused=True)
@@ -82,7 +83,7 @@ def train_offline(pixels, aspects, config, seconds):
             if len(indices) < config.batch_size // 2 or progress() >= 1:
                 break
             crops = views(
-                source.batch(indices), source.aspects[indices], generator_of("views", step)
+                source.read(indices), source.aspects[indices], make_generator("views", step)
             )
             with torch.autocast("cpu", torch.bfloat16):
                 scores = head(network(torch.cat(crops)))

@@ -15,6 +15,7 @@ import argparse
 import subprocess
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import faiss
@@ -23,18 +24,20 @@ import torch
 from offline_clustering import train_offline, whole_features
 from torch.nn.functional import normalize
 
-import swav_train.state
+from swav_train import load_encoder, train
 from swav_train.__main__ import list_images, median_side, read_squares
-from swav_train.config import derive_config
-from swav_train.encoder import Encoder, fit_whitening, load_encoder
+from swav_train.data.pixel_source import PixelSource
+from swav_train.defaults import derive_config
 from swav_train.errors import TrainingDiverged
-from swav_train.finish import finish
-from swav_train.loop import train
-from swav_train.metrics import usage_entropy
-from swav_train.multicrop import squash
-from swav_train.sinkhorn import sinkhorn
-from swav_train.source import PixelSource
-from swav_train.state import new_state
+from swav_train.method.multicrop import squash
+from swav_train.method.sinkhorn import sinkhorn
+from swav_train.networks.encoder import Encoder
+from swav_train.networks.whitening import fit_whitening
+from swav_train.run.attempt import RunParts
+from swav_train.run.finalize import finalize
+from swav_train.run.metrics import compute_usage_entropy
+from swav_train.run.state import new_state
+from swav_train.run.step import train_step
 
 CPU = torch.device("cpu")
 ROWS = {
@@ -57,13 +60,13 @@ OFFLINE = "k-means between epochs"
 LIGHTLY = "lightly with its defaults"
 
 
-def softmax_codes(scores, *, epsilon, iterations):
+def softmax_codes(scores, epsilon, iterations):
     """Return codes without the balance over prototypes."""
     del iterations
     return (scores / epsilon).softmax(dim=1)
 
 
-def hard_codes(scores, *, epsilon, iterations):
+def hard_codes(scores, epsilon, iterations):
     """Return balanced codes rounded to one prototype each."""
     codes = sinkhorn(scores, epsilon=epsilon, iterations=iterations)
     return torch.nn.functional.one_hot(codes.argmax(dim=1), codes.shape[1]).to(codes.dtype)
@@ -164,7 +167,7 @@ def measure(row, folder, arguments):
     pixels, aspects = read_squares(folder.paths, config.cache_size)
     learned = folder.learns_from.numpy()
     began = time.perf_counter()
-    swav_train.state.sinkhorn = CODES.get(row, sinkhorn)
+    take_step = partial(train_step, find_codes=CODES.get(row, sinkhorn))
     with tempfile.TemporaryDirectory() as out:
         try:
             result = train(
@@ -173,17 +176,16 @@ def measure(row, folder, arguments):
                 Path(out),
                 budget_seconds=60 * arguments.minutes,
                 aspects=aspects[learned],
+                parts=RunParts(take_step=take_step),
             )
         except TrainingDiverged as error:
             return f"| {row} | refused: {error.reason} | | | | | | | | |"
-        finally:
-            swav_train.state.sinkhorn = sinkhorn
         seconds = time.perf_counter() - began
         encoder = load_encoder(Path(out), device="cpu")
     embeddings, projections = encode_all(encoder, pixels)
     assigned = (projections @ encoder.prototypes.t()).argmax(dim=1)
     n_prototypes = len(encoder.prototypes)
-    usage = usage_entropy(torch.bincount(assigned[folder.is_test], minlength=n_prototypes))
+    usage = compute_usage_entropy(torch.bincount(assigned[folder.is_test], minlength=n_prototypes))
     grouped = kmeans_groups(projections, n_prototypes)
     return (
         f"| {row} | {knn_accuracy(embeddings, folder.labels, folder.is_test):.3f} | "
@@ -247,7 +249,7 @@ def baselines(folder):
     state = new_state(config, CPU)
     learned = folder.learns_from.numpy()
     source = PixelSource(pixels[learned], size=config.cache_size, aspects=aspects[learned])
-    whitening, _ = finish(state, source, n_sample=4096)
+    whitening, _ = finalize(state, source, n_sample=4096)
     untrained = Encoder(state.model, whitening, config=config, device=CPU)
     embeddings, _ = encode_all(untrained, pixels)
     accuracy = knn_accuracy(embeddings, folder.labels, folder.is_test)

@@ -19,9 +19,12 @@ import numpy as np
 import torch
 
 from swav_train.config import TrainConfig, parse_crops
-from swav_train.multicrop import MultiCrop
-from swav_train.source import PixelSource, generator_of
-from swav_train.state import new_state, resolve_device, resolve_precision, train_step
+from swav_train.data.pixel_source import PixelSource
+from swav_train.data.seeds import make_generator
+from swav_train.device import resolve_device, resolve_precision
+from swav_train.method.multicrop import MultiCrop
+from swav_train.run.state import new_state
+from swav_train.run.step import train_step
 
 CASES = (
     ("resnet18", "small", "2x32", 32, 256),
@@ -80,9 +83,9 @@ def measure(case, n_steps, device, clock):
     source = PixelSource(pixels, size=cache_size)
 
     def draw(number):
-        indices = torch.randperm(len(source), generator=generator_of(number))[:batch_size]
-        batch = source.batch(indices).to(device)
-        return views(batch, source.aspects[indices], generator_of("crops", number))
+        indices = torch.randperm(len(source), generator=make_generator(number))[:batch_size]
+        batch = source.read(indices).to(device)
+        return views(batch, source.aspects[indices], make_generator("crops", number))
 
     constant = draw(0)
     alone = seconds_per_step(

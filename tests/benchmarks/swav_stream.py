@@ -12,16 +12,20 @@ import os
 import statistics
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from swav_train.batches import BatchReader
 from swav_train.config import TrainConfig, parse_crops
-from swav_train.multicrop import MultiCrop
-from swav_train.source import PixelSource, generator_of
-from swav_train.state import new_state, resolve_device, train_step
+from swav_train.data.batch_reader import BatchReader
+from swav_train.data.pixel_source import PixelSource
+from swav_train.data.seeds import make_generator
+from swav_train.device import resolve_device
+from swav_train.method.multicrop import MultiCrop
+from swav_train.run.state import new_state
+from swav_train.run.step import train_step
 
 ROUNDS = 5
 
@@ -53,7 +57,7 @@ class Steps:
         )
 
     def seconds(self, pixels, first, n_steps):
-        with self.reader(pixels) as batches:
+        with closing(self.reader(pixels)) as batches:
             self.step(batches, first)
             began = time.perf_counter()
             for number in range(first + 1, first + 1 + n_steps):
@@ -62,7 +66,7 @@ class Steps:
 
     def step(self, batches, number):
         pixels, aspects = batches.read(0, number % batches.steps_per_epoch)
-        crops = self.views(pixels, aspects, generator_of("crops", number))
+        crops = self.views(pixels, aspects, make_generator("crops", number))
         train_step(self.state, crops, learning_rate=1e-3)
 
 

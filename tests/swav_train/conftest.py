@@ -3,13 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from swav_samples import photo_pieces
 
-ORACLES = Path(__file__).resolve().parents[3] / "shared" / "oracles"
-PHOTOS = (
-    "astronaut brick camera chelsea coffee coins grass gravel hubble_deep_field ihc "
-    "motorcycle_left retina rocket china flower"
-).split()
+ORACLES = Path(__file__).parent / "oracles"
 
 
 @pytest.fixture(autouse=True)
@@ -22,51 +18,9 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def oracle():
-    def load(name):
-        path = ORACLES / f"{name}.npz"
-        if not path.exists():
-            pytest.skip(f"no oracle arrays at {ORACLES}")
-        return np.load(path)
-
-    return load
-
-
-def photo_files():
-    """Return the photographs that scikit-image and scikit-learn carry in their wheels, by name."""
-    skimage = pytest.importorskip("skimage")
-    sklearn = pytest.importorskip("sklearn")
-    folders = [
-        Path(skimage.__file__).parent / "data",
-        Path(sklearn.__file__).parent / "datasets" / "images",
-    ]
-    files = {path.stem: path for folder in folders for path in sorted(folder.iterdir())}
-    return [files[name] for name in PHOTOS if name in files]
-
-
-def photo_pieces(per_photo, size, *, seed=0):
-    """Cut random pieces from real photographs: (N, 3, size, size) uint8 and (N,) photo numbers."""
-    rng = np.random.default_rng(seed)
-    pieces, labels = [], []
-    for label, path in enumerate(photo_files()):
-        with Image.open(path) as image:
-            photo = image.convert("RGB")
-        for _ in range(per_photo):
-            side = int(min(photo.size) * rng.uniform(0.25, 0.5))
-            left, top = (int(rng.integers(0, extent - side)) for extent in photo.size)
-            piece = photo.crop((left, top, left + side, top + side)).resize((size, size))
-            pieces.append(np.asarray(piece).transpose(2, 0, 1))
-            labels.append(label)
-    return np.stack(pieces), np.array(labels)
+    return lambda name: np.load(ORACLES / f"{name}.npz")
 
 
 @pytest.fixture(scope="session")
 def pieces():
     return photo_pieces(30, 32)
-
-
-def noise_images(n, size=16, *, seed=0):
-    """Return n images of eight colours with noise, (n, 3, size, size) uint8."""
-    rng = np.random.default_rng(seed)
-    colors = rng.integers(0, 256, (8, 3, 1, 1))[np.arange(n) % 8]
-    noise = rng.normal(0, 30, (n, 3, size, size))
-    return np.clip(colors + noise, 0, 255).astype(np.uint8)

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from swav_train import distributed
+from swav_train.sync_batch_norm import synchronise_batch_norm
 
 SCRIPT = Path(__file__).parent / "two_processes.py"
 ROOT = SCRIPT.parents[2]
@@ -47,11 +48,11 @@ def test_a_single_process_is_its_own_group():
     rows = torch.rand(3, 2)
     assert distributed.world_size() == 1
     assert distributed.rank() == 0
-    assert distributed.all_rows(rows) is rows
-    assert distributed.total(rows) is rows
-    assert distributed.agreed(0.25) == 0.25
+    assert distributed.gather_rows(rows) is rows
+    assert distributed.sum_over_processes(rows) is rows
+    assert distributed.broadcast_value(0.25) == 0.25
     distributed.barrier()
     with distributed.process_group("cpu"):
         assert not distributed.is_distributed()
     network = torch.nn.BatchNorm2d(3)
-    assert distributed.synchronise_batch_norm(network, "cpu") is network
+    assert synchronise_batch_norm(network, "cpu") is network

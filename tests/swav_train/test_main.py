@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from conftest import noise_images
 from PIL import Image
+from swav_samples import noise_images
 
 from swav_train import __main__ as command
-from swav_train.encoder import load_encoder
+from swav_train.networks.encoder import load_encoder
 
 
 @pytest.fixture
@@ -19,15 +19,14 @@ def folder(tmp_path):
     return source
 
 
-def call(monkeypatch, *arguments):
-    monkeypatch.setattr("sys.argv", ["swav_train", *map(str, arguments)])
-    return command.main()
+def call(*arguments):
+    return command.main([str(argument) for argument in arguments])
 
 
-def test_a_folder_becomes_a_model(folder, tmp_path, monkeypatch, capsys):
+def test_a_folder_becomes_a_model(folder, tmp_path, capsys):
     out = tmp_path / "model"
     options = ["--device", "cpu", "--set", "epochs=2", "--set", "backbone=test_resnet"]
-    assert call(monkeypatch, folder, "--out", out, *options) == 0
+    assert call(folder, "--out", out, *options) == 0
     printed = capsys.readouterr()
     assert "24 images" in printed.out
     assert "epoch 2/2" in printed.out
@@ -42,13 +41,13 @@ def test_aspects_are_those_of_the_files(folder):
 
 
 @pytest.mark.parametrize("setting", ["epochs", "speed=3", "epochs=0", "backbone=resnet81"])
-def test_a_wrong_setting_is_one_line_and_exit_code_3(folder, monkeypatch, capsys, setting):
-    assert call(monkeypatch, folder, "--device", "cpu", "--set", setting) == 3
+def test_a_wrong_setting_is_one_line_and_exit_code_3(folder, capsys, setting):
+    assert call(folder, "--device", "cpu", "--set", setting) == 3
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
 
 
-def test_a_folder_without_images_is_exit_code_3(tmp_path, monkeypatch, capsys):
-    assert call(monkeypatch, tmp_path) == 3
+def test_a_folder_without_images_is_exit_code_3(tmp_path, capsys):
+    assert call(tmp_path) == 3
     assert "no readable images" in capsys.readouterr().err
 
 

@@ -5,18 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from conftest import noise_images
-from test_loop import CONFIG
+from swav_samples import SHORT, noise_images
 from torch import nn
 
-from swav_train.distributed import GlobalBatchNorm, process_group, rank, world_size
-from swav_train.encoder import load_encoder
-from swav_train.loop import train
-from swav_train.sinkhorn import sinkhorn
-from swav_train.state import new_state, train_step
+from swav_train.distributed import process_group, rank, world_size
+from swav_train.method.sinkhorn import sinkhorn
+from swav_train.networks.encoder import load_encoder
+from swav_train.run.state import new_state
+from swav_train.run.step import train_step
+from swav_train.run.train import train
+from swav_train.sync_batch_norm import GlobalBatchNorm
 
 STEP = replace(
-    CONFIG,
+    SHORT,
     queue_size=0,
     optimizer="sgd",
     precision="float32",
@@ -25,12 +26,12 @@ STEP = replace(
 )
 
 
-def own(rows):
+def local(rows):
     return rows.chunk(world_size())[rank()]
 
 
-def close(found, wanted, tolerance=1e-5):
-    torch.testing.assert_close(found, wanted, atol=tolerance, rtol=tolerance)
+def close(value, wanted, tolerance=1e-5):
+    torch.testing.assert_close(value, wanted, atol=tolerance, rtol=tolerance)
 
 
 def check_codes():
@@ -39,7 +40,7 @@ def check_codes():
     for _ in range(3):
         plan = plan / plan.sum(dim=0)
         plan = plan / plan.sum(dim=1, keepdim=True)
-    close(sinkhorn(own(scores)), own(plan).float())
+    close(sinkhorn(local(scores)), local(plan).float())
 
 
 def check_batch_norm():
@@ -50,9 +51,9 @@ def check_batch_norm():
     GlobalBatchNorm.adopt(joint)
     whole = values.clone().requires_grad_()
     (plain(whole) * slopes).sum().backward()
-    part = own(values).clone().requires_grad_()
-    (joint(part) * own(slopes)).sum().backward()
-    close(part.grad, own(whole.grad))
+    part = local(values).clone().requires_grad_()
+    (joint(part) * local(slopes)).sum().backward()
+    close(part.grad, local(whole.grad))
     close(joint.running_mean, plain.running_mean)
     close(joint.running_var, plain.running_var)
     close(joint.eval()(values), plain.eval()(values))
@@ -62,13 +63,13 @@ def parameters_after_a_step():
     generator = torch.Generator().manual_seed(2)
     crops = [torch.randn(16, 3, size, size, generator=generator) for size in (16, 16, 12)]
     state = new_state(STEP, torch.device("cpu"))
-    train_step(state, [own(crop) for crop in crops], learning_rate=0.05)
+    train_step(state, [local(crop) for crop in crops], learning_rate=0.05)
     return {name: p.detach().clone() for name, p in state.model.named_parameters()}
 
 
 def check_training(out):
     images = noise_images(64)
-    result = train(images, replace(CONFIG, epochs=2), out)
+    result = train(images, replace(SHORT, epochs=2), out)
     assert result.epochs == 2
     assert result.steps == 8
     if rank() == 0:

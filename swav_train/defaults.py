@@ -1,0 +1,361 @@
+"""Settings that suit the images, the machine and the time: one pure function and its rules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from swav_train.config import FULL_AREA, CropSpec, Device, Stem, TrainConfig, convert_settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BudgetParams:
+    """How many images a training can look at; measure again with `tests/benchmarks/swav_speed.py`.
+
+    Attributes:
+        default_seconds: Time where nobody says; chosen.
+        full_budget_images: Fewer images than this get less of it, with the root; chosen.
+        images_per_core_second: Two 32 px crops of an image through ``resnet10_w32`` with the small
+            stem, bfloat16, measured on two CPU cores.
+        gpu_cores: CPU cores that a GPU counts for; a guess on the safe side, not measured.
+        pretrained_cost: Images of a random start that one of a pretrained start costs; a guess.
+        most_epochs: However small the folder; chosen.
+    """
+
+    default_seconds: float = 480.0
+    full_budget_images: int = 2000
+    images_per_core_second: float = 550.0
+    gpu_cores: int = 50
+    pretrained_cost: int = 8
+    most_epochs: int = 400
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CropParams:
+    """How large crops are.
+
+    Measured with `tests/benchmarks/swav_quality.py` on 3,068 photos of clothes after five minutes
+    on one core, k-NN: 0.55 with crops of 64 px (16 epochs), 0.59 with 48 px (29 epochs), 0.61 with
+    32 px (56 epochs).
+
+    Attributes:
+        sizes: Sides to choose from, px, ascending.
+        enough_epochs: A larger size is taken where the time affords so many.
+        most_for_small_stem: Larger crops get the standard stem, px; chosen.
+    """
+
+    sizes: tuple[int, ...] = (32, 48, 64, 96, 112)
+    enough_epochs: int = 150
+    most_for_small_stem: int = 128
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrototypeParams:
+    """How many prototypes, K; chosen on CIFAR-10 and clothes, not measured over a range.
+
+    Attributes:
+        per_root_image: K over the root of the number of images.
+        most: As in the paper.
+        fewest_images_each: Images to a prototype at least.
+        frozen_steps: First steps in which they rest.
+        frozen_share: They rest for 1 / so much of the training at most.
+    """
+
+    per_root_image: int = 3
+    most: int = 3000
+    fewest_images_each: int = 10
+    frozen_steps: int = 100
+    frozen_share: int = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchParams:
+    """How many images a step has: more steps beat larger ones in minutes.
+
+    Measured with `tests/benchmarks/swav_quality.py`, k-NN with 64 images and with 128: 0.521 and
+    0.491 on CIFAR-10 after 2.5 minutes on one core, 0.602 and 0.589 on clothes after 4. It also
+    halves the memory.
+
+    Attributes:
+        cpu: On a CPU.
+        small_cpu: On a CPU where its codes serve all prototypes.
+        gpu: On a GPU; chosen.
+        prototypes_an_image: A batch of codes serves so many prototypes an image: 64 images 300,
+            measured. With more prototypes there is a queue.
+        fewest: Even where an epoch has less than four steps then; chosen.
+    """
+
+    cpu: int = 128
+    small_cpu: int = 64
+    gpu: int = 512
+    prototypes_an_image: int = 5
+    fewest: int = 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartParams:
+    """What follows from the weights that the backbone starts from.
+
+    Attributes:
+        backbone_cpu: The network on a CPU.
+        backbone_gpu: The network on a GPU.
+        crop_size: Of full-resolution crops, px; None: what the time affords.
+        encoder_side: Side for which the encoder's size is chosen, px; None: that of the images.
+        embedding_stages: See :class:`~swav_train.config.TrainConfig`, as all below.
+        whitening_power: See there.
+        learning_rate: Of a batch of ``reference_batch``.
+        backbone_rate: See there.
+        backbone_freeze: See there.
+        freeze_batch_norm: See there.
+        reference_batch: Images of a step at that learning rate; it changes with their root.
+    """
+
+    backbone_cpu: str
+    backbone_gpu: str
+    crop_size: int | None
+    encoder_side: int | None
+    embedding_stages: int
+    whitening_power: float
+    learning_rate: float
+    backbone_rate: float
+    backbone_freeze: float
+    freeze_batch_norm: bool
+    reference_batch: int = 128
+
+
+FROM_RANDOM = StartParams(
+    backbone_cpu="resnet10_w32",
+    backbone_gpu="resnet18",
+    crop_size=None,
+    encoder_side=None,
+    embedding_stages=3,
+    whitening_power=0.5,
+    learning_rate=3e-3,
+    backbone_rate=1.0,
+    backbone_freeze=0.0,
+    freeze_batch_norm=False,
+)
+"""Chosen on CIFAR-10 and clothes with `tests/benchmarks/swav_quality.py`."""
+FROM_PRETRAINED = StartParams(
+    backbone_cpu="efficientnet_lite0",
+    backbone_gpu="efficientnet_lite0",
+    crop_size=128,
+    encoder_side=192,
+    embedding_stages=2,
+    whitening_power=0.3,
+    learning_rate=1e-3,
+    backbone_rate=0.03,
+    backbone_freeze=0.2,
+    freeze_batch_norm=True,
+)
+"""The network that has weights without a hub. Batch statistics taken anew from a folder of clothes
+cost 6 to 13 points of k-NN; the rest was chosen there."""
+
+BUDGET = BudgetParams()
+CROPS = CropParams()
+PROTOTYPES = PrototypeParams()
+BATCH = BatchParams()
+
+
+def default_budget_seconds(n_images: int) -> float:
+    """Return the time a training takes when nobody says: 8 minutes, less for under 2,000 images."""
+    return BUDGET.default_seconds * min(1.0, math.sqrt(n_images / BUDGET.full_budget_images))
+
+
+def derive_config(
+    *,
+    n_images: int,
+    side_px: int,
+    device: str,
+    n_cores: int,
+    budget_seconds: float | None,
+    overrides: Mapping[str, object],
+) -> TrainConfig:
+    """Return settings that suit the images, the machine and the time, overrides kept as they are.
+
+    What follows from what (each rule is one function below):
+
+    * the largest crops that the time affords 150 epochs of, 32 px at least: many epochs of small
+      crops teach more than few of large ones; the encoder's size and the cached one from the crops;
+    * prototypes K = 3 sqrt(n), at least 10 images to each: 300 for 10,000 images, 10 for 100;
+    * batch of 64 where its codes serve the prototypes, else 128, smaller where an epoch would have
+      less than 4 steps, larger on a GPU;
+    * a queue only where the batch has fewer than K / 5 images;
+    * learning rate with the square root of the batch (arXiv:2205.10287 for Adam-like optimisers);
+    * with ``pretrained``, a small network that has published weights and larger images; its batch
+      statistics stay, it rests while the head learns, then moves at a thirtieth of the rate;
+    * epochs from the budget, or from 8 minutes on two cores, less for under 2,000 images.
+
+    Args:
+        n_images: Images to learn from, >= 2.
+        side_px: Median short side of the source images, px, >= 1.
+        device: ``cpu`` or ``cuda``; what ``auto`` stands for on this machine.
+        n_cores: CPU cores, >= 1.
+        budget_seconds: Time for the whole training, > 0; None for the default.
+        overrides: Settings by name that are not derived; others follow from them.
+
+    Returns:
+        A valid configuration.
+
+    Raises:
+        ValueError: An argument or an override is out of range.
+    """
+    if n_images < 2 or side_px < 1 or n_cores < 1:
+        raise ValueError(
+            f"need n_images >= 2, side_px >= 1, n_cores >= 1, got {n_images}, {side_px}, {n_cores}"
+        )
+    if budget_seconds is not None and budget_seconds <= 0:
+        raise ValueError(f"budget_seconds must be positive, got {budget_seconds}")
+    given = convert_settings(overrides)
+    is_gpu = device == Device.CUDA
+    is_pretrained = bool(given.get("pretrained"))
+    seconds = budget_seconds or default_budget_seconds(n_images)
+    core_seconds = (
+        seconds
+        * (BUDGET.gpu_cores if is_gpu else n_cores)
+        / (BUDGET.pretrained_cost if is_pretrained else 1)
+    )
+    start = FROM_PRETRAINED if is_pretrained else FROM_RANDOM
+    sizes = _derive_sizes(
+        given, start, n_images=n_images, side_px=side_px, core_seconds=core_seconds
+    )
+    counts = _derive_counts(
+        given, n_images=n_images, crops=sizes["crops"], core_seconds=core_seconds, is_gpu=is_gpu
+    )
+    others = _derive_others(start, batch_size=counts["batch_size"], is_gpu=is_gpu)
+    is_large = sizes["crops"][0].size > CROPS.most_for_small_stem
+    stem = Stem.STANDARD if is_pretrained or is_large else Stem.SMALL
+    return TrainConfig(
+        **(sizes | counts | others | {"stem": stem, "device": Device(device)} | given)
+    )
+
+
+def _derive_sizes(
+    given: Mapping[str, Any],
+    start: StartParams,
+    *,
+    n_images: int,
+    side_px: int,
+    core_seconds: float,
+) -> dict[str, Any]:
+    """Return crops and the sides of what is stored and encoded, px."""
+    crops: tuple[CropSpec, ...] | None = given.get("crops")
+    image_size = given.get("image_size")
+    if crops is None:
+        if image_size is not None:
+            crop_size = _crop_size_of_encoder(image_size)
+        else:
+            crop_size = start.crop_size or _affordable_crop_size(n_images, side_px, core_seconds)
+        crops = (_full_crops(crop_size),)
+    return {
+        "crops": crops,
+        "image_size": image_size or _encoder_size(crops[0].size, start.encoder_side or side_px),
+        "cache_size": _cache_size(side_px, crops[0].size),
+    }
+
+
+def _derive_counts(
+    given: Mapping[str, Any],
+    *,
+    n_images: int,
+    crops: tuple[CropSpec, ...],
+    core_seconds: float,
+    is_gpu: bool,
+) -> dict[str, int]:
+    """Return how many prototypes, images of a step, embeddings in the queue, epochs and steps."""
+    n_prototypes = given.get("n_prototypes") or _n_prototypes(n_images)
+    batch_size = given.get("batch_size") or _batch_size(n_images, n_prototypes, is_gpu=is_gpu)
+    epochs = given.get("epochs") or _epochs(n_images, crops, core_seconds)
+    return {
+        "n_prototypes": n_prototypes,
+        "batch_size": batch_size,
+        "queue_size": _queue_size(n_images, n_prototypes, batch_size),
+        "epochs": epochs,
+        "freeze_prototypes_steps": _freeze_steps(n_images, batch_size, epochs),
+    }
+
+
+def _derive_others(start: StartParams, *, batch_size: int, is_gpu: bool) -> dict[str, Any]:
+    """Return network, rates and embedding: they follow from what the backbone starts from."""
+    return {
+        "backbone": start.backbone_gpu if is_gpu else start.backbone_cpu,
+        "embedding_stages": start.embedding_stages,
+        "whitening_power": start.whitening_power,
+        "learning_rate": start.learning_rate * math.sqrt(batch_size / start.reference_batch),
+        "backbone_rate": start.backbone_rate,
+        "backbone_freeze": start.backbone_freeze,
+        "freeze_batch_norm": start.freeze_batch_norm,
+    }
+
+
+def _full_crops(size: int) -> CropSpec:
+    return CropSpec(count=2, size=size, min_area=FULL_AREA[0], max_area=FULL_AREA[1])
+
+
+def _affordable_crop_size(n_images: int, side_px: int, core_seconds: float) -> int:
+    """Return the largest of some sizes that the images have and the time affords."""
+    fitting = [
+        size
+        for size in CROPS.sizes
+        if size <= side_px
+        and _images_seen((_full_crops(size),), core_seconds) >= CROPS.enough_epochs * n_images
+    ]
+    return max(fitting, default=CROPS.sizes[0])
+
+
+def _encoder_size(crop_size: int, side_px: int) -> int:
+    """Return the encoder's size for a crop's: twice as much where the images have so many pixels.
+
+    A crop magnifies what it shows (arXiv:1906.06423, section 3), and the map of a stage has more
+    cells then. Measured, k-NN: two to four points on photos of 32 px and of clothes.
+    """
+    return 2 * crop_size if side_px >= 2 * crop_size else 8 * round(1.5 * crop_size / 8)
+
+
+def _crop_size_of_encoder(image_size: int) -> int:
+    """Return the size of the crops where the encoder's is given."""
+    return max(8, 8 * round(image_size / 12))
+
+
+def _cache_size(side_px: int, crop_size: int) -> int:
+    """Return the stored side: half as much again as a crop, never more than the images have."""
+    return max(crop_size, min(side_px, 8 * round(1.5 * crop_size / 8)))
+
+
+def _n_prototypes(n_images: int) -> int:
+    by_root = round(PROTOTYPES.per_root_image * math.sqrt(n_images))
+    return max(2, min(PROTOTYPES.most, by_root, n_images // PROTOTYPES.fewest_images_each))
+
+
+def _freeze_steps(n_images: int, batch_size: int, epochs: int) -> int:
+    """Return 100 steps, less where that were over a twentieth of the training."""
+    n_steps = epochs * max(1, n_images // batch_size)
+    return min(PROTOTYPES.frozen_steps, n_steps // PROTOTYPES.frozen_share)
+
+
+def _batch_size(n_images: int, n_prototypes: int, *, is_gpu: bool) -> int:
+    if is_gpu:
+        most = BATCH.gpu
+    elif n_prototypes <= BATCH.prototypes_an_image * BATCH.small_cpu:
+        most = BATCH.small_cpu
+    else:
+        most = BATCH.cpu
+    return max(2, min(most, max(BATCH.fewest, 8 * (n_images // 32)), n_images))
+
+
+def _queue_size(n_images: int, n_prototypes: int, batch_size: int) -> int:
+    if batch_size * BATCH.prototypes_an_image >= n_prototypes:
+        return 0
+    return batch_size * math.ceil(min(4 * n_prototypes, n_images / 4) / batch_size)
+
+
+def _epochs(n_images: int, crops: tuple[CropSpec, ...], core_seconds: float) -> int:
+    seen = _images_seen(crops, core_seconds)
+    return max(1, min(BUDGET.most_epochs, round(seen / n_images)))
+
+
+def _images_seen(crops: tuple[CropSpec, ...], core_seconds: float) -> float:
+    cost = sum(crop.count * crop.size**2 for crop in crops) / (2 * 32**2)
+    return BUDGET.images_per_core_second * core_seconds / cost

@@ -1,0 +1,177 @@
+"""The trained model as a function from whole images to vectors, and its two files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from swav_train.config import TrainConfig
+from swav_train.device import resolve_device
+from swav_train.files import write_json, write_tensors
+from swav_train.method.multicrop import normalise
+from swav_train.networks.backbone import pool_features
+from swav_train.networks.swav_model import SwavModel
+from swav_train.networks.whitening import Whitening
+
+WEIGHTS = "weights.safetensors"
+FACTS = "model.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encoded:
+    """What an encoder says about a batch.
+
+    Attributes:
+        embeddings: (B, D) float32 unit rows, for neighbours, search and groups.
+        projections: (B, P) float32 unit rows, to be compared with the prototypes.
+    """
+
+    embeddings: Tensor
+    projections: Tensor
+
+
+def describe_images(
+    backbone: nn.Module, images: Tensor, *, n_stages: int
+) -> tuple[list[Tensor], Tensor]:
+    """Return what embeddings and projections are made of.
+
+    Args:
+        backbone: In evaluation mode.
+        images: (B, 3, S, S) float, normalised.
+        n_stages: Last stages to describe with, 1 to 3.
+
+    Returns:
+        One (B, F_i) float32 per stage, the mean of an image and its mirror, and (B, F) float
+        pooled features, see :func:`swav_train.networks.backbone.pool_features`.
+    """
+    pooled, cells = pool_features(backbone, images, n_stages=n_stages)
+    _, mirrored = pool_features(backbone, images.flip(3), n_stages=n_stages)
+    stages = [(one.float() + two.float()) / 2 for one, two in zip(cells, mirrored, strict=True)]
+    return stages, pooled
+
+
+class Encoder:
+    """A trained backbone, its whitening, its projection head and its prototypes."""
+
+    def __init__(
+        self, model: SwavModel, whitening: Whitening, *, config: TrainConfig, device: torch.device
+    ) -> None:
+        """Put the parts together, in evaluation mode.
+
+        Args:
+            model: Trained.
+            whitening: Fitted on its features.
+            config: Of the training.
+            device: Where to compute.
+        """
+        self.image_size = config.image_size
+        self._n_stages = config.embedding_stages
+        self._device = device
+        self._model = model.to(device).to(memory_format=torch.channels_last).eval()
+        self._whitening = Whitening(
+            mean=whitening.mean.to(device), matrix=whitening.matrix.to(device)
+        )
+
+    @property
+    def dim(self) -> int:
+        """D, length of an embedding."""
+        return int(self._whitening.matrix.shape[1])
+
+    @property
+    def projection_dim(self) -> int:
+        """P, length of a projection."""
+        return self._model.prototypes.shape[1]
+
+    @property
+    def prototypes(self) -> Tensor:
+        """(K, P) float32, unit rows, on the CPU."""
+        prototypes: Tensor = self._model.prototypes.detach()
+        return prototypes.cpu()
+
+    @torch.inference_mode()
+    def encode(self, pixels: Tensor | NDArray[np.uint8]) -> Encoded:
+        """Embed whole images; in float32, so that a copy of an image gets the same vector.
+
+        Args:
+            pixels: (B, 3, S, S) uint8, squashed to S = ``image_size``.
+
+        Returns:
+            Rows in the order of ``pixels``, on the CPU.
+
+        Raises:
+            ValueError: ``pixels`` has another shape or dtype.
+        """
+        batch = torch.as_tensor(pixels)
+        size = self.image_size
+        if batch.ndim != 4 or batch.shape[1:] != (3, size, size) or batch.dtype != torch.uint8:
+            given = f"{tuple(batch.shape)} {batch.dtype}"
+            raise ValueError(f"pixels must be (B, 3, {size}, {size}) uint8, got {given}")
+        images = normalise(batch.to(self._device)).contiguous(memory_format=torch.channels_last)
+        parts, pooled = describe_images(self._model.backbone, images, n_stages=self._n_stages)
+        return Encoded(
+            embeddings=self._whitening(torch.cat(parts, dim=1)).cpu(),
+            projections=self._model.project(pooled).cpu(),
+        )
+
+
+def save_encoder(
+    folder: Path, model: SwavModel, whitening: Whitening, facts: dict[str, Any]
+) -> None:
+    """Write ``weights.safetensors``, then ``model.json``, which says that the model is whole.
+
+    Args:
+        folder: Exists.
+        model: Trained, batch norm calibrated.
+        whitening: Fitted on its features.
+        facts: JSON values; ``config`` holds the settings of the model.
+    """
+    (folder / FACTS).unlink(missing_ok=True)
+    tensors = dict(model.state_dict())
+    tensors |= {"whitening.mean": whitening.mean, "whitening.matrix": whitening.matrix}
+    write_tensors(folder / WEIGHTS, tensors)
+    write_json(folder / FACTS, {"format": FORMAT} | facts)
+
+
+def read_facts(folder: Path) -> dict[str, Any] | None:
+    """Return what ``model.json`` says, None if ``folder`` holds no whole model."""
+    path = folder / FACTS
+    if not path.exists() or not (folder / WEIGHTS).exists():
+        return None
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return facts
+
+
+def load_encoder(folder: Path, *, device: str = "auto") -> Encoder:
+    """Return the encoder that a training wrote.
+
+    Args:
+        folder: Holds ``weights.safetensors`` and ``model.json``.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        FileNotFoundError: ``folder`` holds no whole model.
+        ValueError: The model has another format, or the device is absent.
+    """
+    facts = read_facts(folder)
+    if facts is None:
+        raise FileNotFoundError(f"no trained model in {folder}")
+    if facts.get("format") != FORMAT:
+        raise ValueError(f"model format {facts.get('format')} in {folder}, expected {FORMAT}")
+    config = TrainConfig.from_dict(facts["config"])
+    tensors = load_file(folder / WEIGHTS)
+    whitening = Whitening(
+        mean=tensors.pop("whitening.mean"), matrix=tensors.pop("whitening.matrix")
+    )
+    with torch.random.fork_rng(devices=[]):
+        model = SwavModel(config)
+    model.load_state_dict(tensors)
+    return Encoder(model, whitening, config=config, device=resolve_device(device))

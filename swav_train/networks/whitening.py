@@ -1,0 +1,91 @@
+"""Whitening: a linear map that gives the main directions of features more even spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WhiteningParams:
+    """How whitening keeps noise down.
+
+    Measured, k-NN of 418 pieces of photographs: 0.46 with 256 dimensions, 0.65 with the 52 that
+    these values give; from 2,000 images on 256 are as good.
+
+    Attributes:
+        shrinkage: Share of the mean variance added to each, > 0: directions that hardly vary are
+            noise and are not blown up; chosen.
+        fewest_dimensions: Kept however few images there are; chosen.
+        images_of_squared_power: Images that a dimension needs, over the squared power: 8 at power
+            0.5.
+    """
+
+    shrinkage: float = 0.01
+    fewest_dimensions: int = 8
+    images_of_squared_power: int = 32
+
+
+WHITENING = WhiteningParams()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Whitening:
+    """A linear map that gives the main directions of the features more even spread.
+
+    Attributes:
+        mean: (F,) float32, subtracted first.
+        matrix: (F, D) float32.
+    """
+
+    mean: Tensor
+    matrix: Tensor
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Return (B, D) float32 unit rows for features (B, F)."""
+        return functional.normalize((features.float() - self.mean) @ self.matrix, dim=1)
+
+
+def fit_whitening(
+    parts: Sequence[Tensor], *, max_dim: int, power: float, params: WhiteningParams = WHITENING
+) -> Whitening:
+    """Return the whitening of some features, by their principal components.
+
+    The directions of least variance are noise where images are few, and whitening would make them
+    as loud as the others: kept are N / 8 at full power, more at less.
+
+    Args:
+        parts: (N, F_i) float each, N >= 2: the features by stage. Each part counts as much as any
+            other, however many dimensions it has.
+        max_dim: Most dimensions to keep, those of the largest variance.
+        power: Of the variance that each direction is divided by; 0.5 makes all spread alike, 0
+            leaves them.
+        params: How noise is kept down.
+    """
+    features = torch.cat(list(parts), dim=1).double()
+    mean = features.mean(dim=0)
+    centred = features - mean
+    scale = torch.cat(
+        [
+            part.square().sum(dim=1).mean().clamp_min(1e-12).rsqrt().expand(part.shape[1])
+            for part in centred.split([part.shape[1] for part in parts], dim=1)
+        ]
+    )
+    variance, directions = torch.linalg.eigh(torch.cov((centred * scale).t()))
+    n_kept = min(max_dim, len(variance), _affordable_dimensions(len(features), power, params))
+    floor = params.shrinkage * variance.mean() + 1e-12
+    variance, directions = variance[-n_kept:].flip(0).clamp_min(0), directions[:, -n_kept:].flip(1)
+    # An eigenvector's sign is the solver's choice; make the largest entry positive.
+    signs = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True)).sign()
+    matrix = scale[:, None] * directions * signs / (variance + floor).pow(power)
+    return Whitening(mean=mean.float(), matrix=matrix.float())
+
+
+def _affordable_dimensions(n_images: int, power: float, params: WhiteningParams) -> int:
+    """Return how many directions some images tell apart from noise."""
+    images_each = max(params.images_of_squared_power * power**2, 1)
+    return min(max(params.fewest_dimensions, int(n_images / images_each)), max(2, n_images - 1))

@@ -1,0 +1,1 @@
+"""A training from its first step to the folder with the model."""

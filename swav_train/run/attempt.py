@@ -1,0 +1,267 @@
+"""One attempt at a training: its parts, opened where an earlier run stopped, closed as a model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from swav_train.config import TrainConfig
+from swav_train.data.batch_reader import BatchReader
+from swav_train.data.pixel_source import PixelSource
+from swav_train.device import resolve_device, resolve_precision
+from swav_train.distributed import barrier, broadcast_value, rank, world_size
+from swav_train.files import remove_partials
+from swav_train.method.multicrop import MultiCrop
+from swav_train.networks.encoder import save_encoder
+from swav_train.networks.pretrained import read_backbone_weights, read_published_weights
+from swav_train.run.checkpoint import (
+    CHECKPOINT,
+    CheckpointParams,
+    CheckpointTimer,
+    load_checkpoint,
+    remove_checkpoint,
+    save_checkpoint,
+)
+from swav_train.run.clock import TrainClock
+from swav_train.run.diagnosis import describe_weakness
+from swav_train.run.finalize import (
+    choose_n_sample,
+    estimate_seconds,
+    finalize,
+    measure_seconds_per_image,
+)
+from swav_train.run.metrics import METRICS_FILE, EpochMetrics, read_metrics
+from swav_train.run.result import TrainResult, TrainStart, describe_result
+from swav_train.run.retry import Retry, remove_retry
+from swav_train.run.state import TrainState, load_backbone_weights, new_state
+from swav_train.run.step import train_step
+from swav_train.run.view_agreement import HeldOutViews, split_held_out
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunParts:
+    """What a training calls that a test or a comparison may put something else in the place of.
+
+    Attributes:
+        take_step: Moves the model by one batch, as :func:`swav_train.run.step.train_step`.
+        read_clock: Seconds that only grow.
+        read_published: Published weights of a backbone by name, and where they are from.
+        checkpoint: How often to save.
+    """
+
+    take_step: Callable[..., None] = train_step
+    read_clock: Callable[[], float] = time.monotonic
+    read_published: Callable[[str], tuple[dict[str, Tensor], str]] = read_published_weights
+    checkpoint: CheckpointParams = CHECKPOINT
+
+
+STANDARD_PARTS = RunParts()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """What a training is to do.
+
+    Attributes:
+        config: The settings that were given.
+        source: All images.
+        out: The folder of the model.
+        identity: What the training is of, JSON values; another one goes on only from the same.
+        budget_seconds: Time for it; None where its epochs are given.
+        parts: What it calls.
+    """
+
+    config: TrainConfig
+    source: PixelSource
+    out: Path
+    identity: dict[str, Any]
+    budget_seconds: float | None = None
+    parts: RunParts = STANDARD_PARTS
+
+
+@dataclass(kw_only=True, slots=True)
+class Attempt:
+    """One attempt at a training.
+
+    Attributes:
+        job: What it is to do.
+        retry: What the first attempt failed of, if this is the second.
+        config: The settings in use, batches no larger than the images allow.
+        state: What changes.
+        batches: The images to train on.
+        views: Makes crops of them.
+        held_out: The images to measure on.
+        clock: Of this attempt.
+        timer: Of its checkpoints.
+        history: Measures of its epochs.
+        epoch_began: When the running epoch began, seconds of the clock.
+        seconds_per_image: Time to describe a whole image; 0 without a budget, where it is not
+            measured.
+    """
+
+    job: Job
+    retry: Retry | None
+    config: TrainConfig
+    state: TrainState
+    batches: BatchReader
+    views: MultiCrop
+    held_out: HeldOutViews
+    clock: TrainClock
+    timer: CheckpointTimer
+    history: list[EpochMetrics] = field(default_factory=list)
+    epoch_began: float = 0.0
+    seconds_per_image: float = 0.0
+
+    def progress(self) -> float:
+        """Return the share of the training that is done, of steps or of the time budget."""
+        state = self.state
+        state.seconds = self.clock.seconds()
+        if self.clock.budget_seconds is None:
+            return state.step / (self.config.epochs * self.batches.steps_per_epoch)
+        return self.clock.share_spent(state.seconds) if state.step else 0.0
+
+    def n_sample(self) -> int:
+        """Return how many images to finalize with."""
+        return choose_n_sample(
+            len(self.job.source),
+            budget_seconds=self.clock.budget_seconds,
+            seconds_per_image=self.seconds_per_image,
+        )
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        save_checkpoint(self.state, self.job.out, identity=self._checkpoint_identity())
+
+    def load(self) -> bool:
+        """Go on from a checkpoint; return False if there is none of this attempt."""
+        return load_checkpoint(self.state, self.job.out, identity=self._checkpoint_identity())
+
+    def _checkpoint_identity(self) -> dict[str, Any]:
+        return self.job.identity | {"is_mended": self.retry is not None}
+
+
+def new_attempt(job: Job, *, retry: Retry | None = None) -> Attempt:
+    """Return an attempt before its first step.
+
+    Args:
+        job: What it is to do.
+        retry: What the first attempt failed of, if this is the second.
+    """
+    config, budget_seconds = job.config, job.budget_seconds
+    if retry is not None:
+        config = retry.config
+        if budget_seconds is not None:
+            budget_seconds = max(1.0, budget_seconds - retry.seconds)
+    n_images, n_processes = len(job.source), world_size()
+    batch_size = max(2, min(config.batch_size, n_images) // n_processes) * n_processes
+    config = replace(config, batch_size=batch_size)
+    device = resolve_device(config.device)
+    train_indices, held_out_indices = split_held_out(n_images, seed=config.seed)
+    return Attempt(
+        job=job,
+        retry=retry,
+        config=config,
+        state=new_state(config, device),
+        batches=BatchReader(
+            job.source,
+            train_indices,
+            batch_size=batch_size,
+            seed=config.seed,
+            device=device,
+            share=(rank(), n_processes),
+        ),
+        views=MultiCrop(config, precision=resolve_precision(config.precision, device)),
+        held_out=HeldOutViews(job.source, held_out_indices, config, device),
+        clock=TrainClock(budget_seconds, read_clock=job.parts.read_clock),
+        timer=CheckpointTimer(job.parts.checkpoint, read_clock=job.parts.read_clock),
+    )
+
+
+def open_attempt(attempt: Attempt, *, init: Path | None = None) -> TrainStart:
+    """Go on where an earlier run stopped, or start from the weights that were given.
+
+    Args:
+        attempt: Changed in place.
+        init: Safetensors file to start the backbone from.
+
+    Returns:
+        What is known before the next step.
+
+    Raises:
+        ValueError: The weights do not fit.
+        WeightsUnavailable: Pretrained weights cannot be had.
+    """
+    job, config, state = attempt.job, attempt.config, attempt.state
+    seconds_before = 0.0
+    job.out.mkdir(parents=True, exist_ok=True)
+    if rank() == 0:
+        remove_partials(job.out)
+    if attempt.load():
+        attempt.history = read_metrics(job.out / METRICS_FILE, epochs=state.epoch)
+        seconds_before = state.seconds
+    elif init is not None:
+        weights = read_backbone_weights(init)
+        load_backbone_weights(state, weights, origin=f"the weights of {init.name}")
+    elif config.pretrained:
+        weights, origin = job.parts.read_published(config.backbone)
+        load_backbone_weights(state, weights, origin=origin)
+    if attempt.clock.budget_seconds is not None:
+        attempt.seconds_per_image = measure_seconds_per_image(
+            state, job.source, read_clock=job.parts.read_clock
+        )
+        attempt.clock.reserved_seconds = estimate_seconds(
+            attempt.n_sample(), seconds_per_image=attempt.seconds_per_image
+        )
+    barrier()
+    attempt.epoch_began = seconds_before
+    attempt.clock.resume(seconds_before)
+    attempt.timer.restart()
+    return TrainStart(
+        config=config,
+        n_images=len(job.source),
+        n_parameters=sum(p.numel() for p in state.model.parameters()),
+        device=state.device.type,
+        started_from=state.started_from,
+        resumed_epochs=state.epoch,
+    )
+
+
+def close_attempt(attempt: Attempt) -> TrainResult:
+    """Make the model ready for use, write it, and forget how it came about.
+
+    Args:
+        attempt: All its steps are made.
+
+    Returns:
+        What was made.
+    """
+    job, state, retry = attempt.job, attempt.state, attempt.retry
+    n_sample = int(broadcast_value(attempt.n_sample()))
+    whitening, usage_entropy = finalize(state, job.source, n_sample=n_sample)
+    state.seconds = attempt.clock.seconds()
+    result = TrainResult(
+        folder=job.out,
+        config=replace(attempt.config, epochs=state.epoch),
+        n_images=len(job.source),
+        epochs=state.epoch,
+        steps=state.step,
+        seconds=state.seconds + (retry.seconds if retry else 0.0),
+        started_from=state.started_from,
+        metrics=attempt.history[-1],
+        usage_entropy=usage_entropy,
+        warning=describe_weakness(attempt.history[-1]),
+        was_finished=False,
+        mended=retry.reason if retry else None,
+    )
+    if rank() == 0:
+        facts = describe_result(result, job.identity)
+        save_encoder(job.out, state.model, whitening, facts)
+        remove_checkpoint(job.out)
+        remove_retry(job.out)
+    barrier()
+    return result

@@ -1,0 +1,155 @@
+"""The entrance: a training with at most two attempts, from pixels to a folder with an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from swav_train.config import TrainConfig
+from swav_train.data.pixel_source import Images, PixelSource
+from swav_train.device import resolve_device
+from swav_train.distributed import barrier, broadcast_value, process_group, rank
+from swav_train.errors import TrainingDiverged
+from swav_train.run.attempt import (
+    STANDARD_PARTS,
+    Attempt,
+    Job,
+    RunParts,
+    close_attempt,
+    new_attempt,
+    open_attempt,
+)
+from swav_train.run.checkpoint import remove_checkpoint
+from swav_train.run.clock import subtract_spent
+from swav_train.run.loop import OnEpoch, run_loop
+from swav_train.run.result import TrainResult, TrainStart, read_finished
+from swav_train.run.retry import (
+    Retry,
+    describe_changes,
+    fallback_config,
+    read_retry,
+    write_retry,
+)
+
+OnStart = Callable[[TrainStart], None]
+OnRetry = Callable[[str], None]
+
+
+def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who listens
+    data: Images,
+    config: TrainConfig,
+    out: Path,
+    *,
+    budget_seconds: float | None = None,
+    spent_seconds: float = 0.0,
+    aspects: NDArray[np.floating[Any]] | None = None,
+    on_start: OnStart | None = None,
+    on_epoch: OnEpoch | None = None,
+    on_retry: OnRetry | None = None,
+    init: Path | None = None,
+    parts: RunParts = STANDARD_PARTS,
+) -> TrainResult:
+    """Learn an encoder and prototypes from images, and write them to a folder.
+
+    A run that was killed goes on from its last checkpoint when it is called again with the same
+    settings and as many images. A run whose loss is not a number, whose images get one code or that
+    predicts nothing begins once more with gentler settings
+    (:func:`swav_train.run.retry.fallback_config`) and the time that is left. With epochs given (no
+    budget), on a CPU, the outcome is the same to the bit. A finished run is not repeated. Under
+    ``torchrun`` all processes share the work.
+
+    Args:
+        data: (N, 3, S, S) uint8 array, S = ``config.cache_size``, or any sequence of (3, H, W)
+            uint8 images.
+        config: All settings.
+        out: Folder for the model; made if it is absent.
+        budget_seconds: Time for the whole training, > 0; it replaces ``config.epochs``.
+        spent_seconds: Part of the budget that was spent before, on reading the images, say;
+            training gets half of the budget in any case.
+        aspects: (N,) width / height of the originals of squashed images; None: as they are.
+        on_start: Called once before the first step, in the first process.
+        on_epoch: Called after each epoch, in the first process.
+        on_retry: Told why a failed run begins again and with what, in the first process.
+        init: Safetensors file to start the backbone from, of this package or of timm.
+        parts: What is called for the work, for tests and comparisons.
+
+    Returns:
+        What was made.
+
+    Raises:
+        ValueError: An argument does not fit.
+        WeightsUnavailable: Pretrained weights cannot be had.
+        TrainingDiverged: The loss is not a number, all images got one code, or a long run has
+            learned nothing.
+        KeyboardInterrupt: The run was interrupted; its state is saved.
+    """
+    if budget_seconds is not None and budget_seconds <= 0:
+        raise ValueError(f"budget_seconds must be positive, got {budget_seconds}")
+    source = PixelSource(data, size=config.cache_size, aspects=aspects)
+    job = Job(
+        config=config,
+        source=source,
+        out=out,
+        identity={
+            "config": config.to_dict(),
+            "budget_seconds": budget_seconds,
+            "n_images": len(source),
+            "init": str(init) if init else None,
+        },
+        budget_seconds=subtract_spent(budget_seconds, spent_seconds),
+        parts=parts,
+    )
+    finished = read_finished(out, job.identity)
+    if finished is not None:
+        return finished
+    device = resolve_device(config.device)
+    with process_group(device.type), torch.random.fork_rng(devices=[]):
+        retry = read_retry(out, identity=job.identity)
+        while True:
+            attempt = new_attempt(job, retry=retry)
+            try:
+                return _run_attempt(attempt, init=init, on_start=on_start, on_epoch=on_epoch)
+            except TrainingDiverged as failure:
+                if retry is not None:
+                    raise
+                retry = plan_retry(attempt, failure)
+            if on_retry is not None and rank() == 0:
+                on_retry(retry.reason)
+
+
+def _run_attempt(
+    attempt: Attempt, *, init: Path | None, on_start: OnStart | None, on_epoch: OnEpoch | None
+) -> TrainResult:
+    start = open_attempt(attempt, init=init)
+    if on_start is not None and rank() == 0:
+        on_start(start)
+    run_loop(attempt, on_epoch=on_epoch)
+    return close_attempt(attempt)
+
+
+def plan_retry(attempt: Attempt, failure: TrainingDiverged) -> Retry:
+    """Return the second attempt after a failed one, and remember it in the folder.
+
+    Args:
+        attempt: The first one; its checkpoint is removed.
+        failure: Why it failed.
+    """
+    config = fallback_config(
+        attempt.config, n_images=len(attempt.job.source), is_finite=failure.is_finite
+    )
+    changes = describe_changes(attempt.config, config)
+    retry = Retry(
+        config=config,
+        reason=f"{failure.reason}; begun again with {changes}",
+        seconds=broadcast_value(attempt.state.seconds),
+    )
+    if rank() == 0:
+        write_retry(attempt.job.out, retry, identity=attempt.job.identity)
+        remove_checkpoint(attempt.job.out)
+    barrier()
+    return retry

@@ -1,0 +1,100 @@
+"""A measure of learning that needs no labels: are two views of an image each other's neighbours?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from swav_train.config import TrainConfig
+from swav_train.data.pixel_source import PixelSource
+from swav_train.data.seeds import make_generator
+from swav_train.method.multicrop import MultiCrop
+from swav_train.networks.swav_model import SwavModel
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldOutParams:
+    """How many images are held out of training; chosen, not measured.
+
+    Attributes:
+        most: However large the folder.
+        share: Of all images.
+        fewest_to_spare: A folder with fewer images has none to spare.
+    """
+
+    most: int = 256
+    share: float = 0.05
+    fewest_to_spare: int = 400
+
+
+HELD_OUT = HeldOutParams()
+
+
+def split_held_out(
+    n_images: int, *, seed: int, params: HeldOutParams = HELD_OUT
+) -> tuple[Tensor, Tensor]:
+    """Set a twentieth of the images, at most 256, aside from training.
+
+    Folders of under 400 images have none to spare: there the measure uses training images.
+
+    Args:
+        n_images: N, >= 1.
+        seed: Of the choice.
+        params: How many.
+
+    Returns:
+        Indices to train on, (T,) int64, ascending, and indices to measure on, (H,) int64.
+    """
+    order = torch.randperm(n_images, generator=make_generator(seed, "held out"))
+    if n_images < params.fewest_to_spare:
+        return torch.arange(n_images), order[: params.most]
+    n_held = min(params.most, round(params.share * n_images))
+    return order[n_held:].sort().values, order[:n_held]
+
+
+def compute_view_agreement(first: Tensor, second: Tensor) -> float:
+    """Return how often the nearest row of ``second`` is the same image's.
+
+    Args:
+        first: (H, P) unit rows, one view of each image.
+        second: (H, P) unit rows, another view of each, in the same order.
+
+    Returns:
+        A share in [0, 1]; 1 / H by chance.
+    """
+    nearest = (first @ second.t()).argmax(dim=1)
+    same_image = torch.arange(len(first), device=first.device)
+    return (nearest == same_image).float().mean().item()
+
+
+class HeldOutViews:
+    """Two fixed random views of some images, to measure a model on now and then."""
+
+    def __init__(
+        self, source: PixelSource, indices: Tensor, config: TrainConfig, device: torch.device
+    ) -> None:
+        """Draw the views.
+
+        Args:
+            source: All images.
+            indices: (H,) int64, those to measure on.
+            config: Its full-resolution crops and colours are used, its seed decides.
+            device: Where the model is.
+        """
+        pair = replace(config, crops=(replace(config.crops[0], count=2),))
+        self._views = MultiCrop(pair)(
+            source.read(indices).to(device),
+            source.aspects[indices],
+            make_generator(config.seed, "held-out views"),
+        )
+
+    @torch.no_grad()
+    def measure(self, model: SwavModel) -> float:
+        """Return the :func:`compute_view_agreement` of the projections, in evaluation mode."""
+        was_training = model.training
+        model.eval()
+        first, second = (model.project(model.backbone(view)) for view in self._views)
+        model.train(was_training)
+        return compute_view_agreement(first, second)

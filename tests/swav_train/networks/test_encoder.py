@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import torch
+from swav_samples import TINY, noise_images
+
+from swav_train.networks.encoder import describe_images, load_encoder, save_encoder
+from swav_train.networks.swav_model import SwavModel
+from swav_train.networks.whitening import fit_whitening
+
+
+@pytest.fixture
+def folder(tmp_path):
+    torch.manual_seed(0)
+    model = SwavModel(TINY)
+    whitening = fit_whitening(_features(model), max_dim=12, power=0.3)
+    save_encoder(tmp_path, model, whitening, {"config": TINY.to_dict()})
+    return tmp_path
+
+
+def _features(model):
+    with torch.no_grad():
+        return describe_images(model.eval().backbone, torch.randn(50, 3, 16, 16), n_stages=3)[0]
+
+
+def test_a_saved_encoder_comes_back(folder):
+    encoder = load_encoder(folder, device="cpu")
+    assert (encoder.image_size, encoder.dim, encoder.projection_dim) == (16, 12, 8)
+    assert encoder.prototypes.shape == (10, 8)
+    images = noise_images(7)
+    encoded = encoder.encode(images)
+    assert encoded.embeddings.shape == (7, 12)
+    torch.testing.assert_close(encoded.embeddings.norm(dim=1), torch.ones(7))
+    torch.testing.assert_close(encoded.projections.norm(dim=1), torch.ones(7))
+    again = load_encoder(folder, device="cpu").encode(torch.from_numpy(images))
+    assert torch.equal(encoded.embeddings, again.embeddings)
+
+
+def test_a_mirrored_image_gets_the_same_vector(folder):
+    encoder = load_encoder(folder, device="cpu")
+    images = noise_images(5)
+    plain = encoder.encode(images).embeddings
+    mirrored = encoder.encode(np.ascontiguousarray(images[..., ::-1])).embeddings
+    torch.testing.assert_close(plain, mirrored, atol=1e-4, rtol=0)
+
+
+def test_an_image_gets_one_vector_whatever_the_batch(folder):
+    encoder = load_encoder(folder, device="cpu")
+    images = noise_images(33)
+    together = encoder.encode(images).embeddings
+    alone = torch.cat([encoder.encode(images[i : i + 1]).embeddings for i in range(33)])
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 16), (2, 3, 8, 8), (2, 1, 16, 16)])
+def test_wrong_pixels_are_refused(folder, shape):
+    with pytest.raises(ValueError, match="pixels"):
+        load_encoder(folder, device="cpu").encode(torch.zeros(shape, dtype=torch.uint8))
+    with pytest.raises(ValueError, match="float32"):
+        load_encoder(folder, device="cpu").encode(torch.zeros(2, 3, 16, 16))
+
+
+def test_a_folder_without_a_whole_model_is_refused(folder):
+    (folder / "model.json").unlink()
+    with pytest.raises(FileNotFoundError, match="no trained model"):
+        load_encoder(folder)
+
+
+def test_a_model_of_another_format_is_refused(folder):
+    text = (folder / "model.json").read_text().replace('"format": 1', '"format": 99')
+    (folder / "model.json").write_text(text)
+    with pytest.raises(ValueError, match="format 99"):
+        load_encoder(folder)
