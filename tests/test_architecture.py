@@ -63,18 +63,15 @@ def floors(root):
         for contract in contracts["contracts"]
         if contract["type"] == "layers" and contract["name"].startswith(f"floors of {root}:")
     )
-    return [set(re.findall(rf"{root}\.([\w.]+)", layer)) for layer in layers]
+    names = [re.split(r" [|:] ", layer) for layer in layers]
+    return [{name.removeprefix(f"{root}.") for name in floor} for floor in names]
 
 
 def drawn(root):
     """Return the floors that the picture in CONTRIBUTING.md shows for a package."""
-    pictures = re.findall(r"((?:^ {4}\S.*\n)+)", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
-    (picture,) = (
-        text for text in pictures if re.match(rf" {{4}}{floors(root)[0].copy().pop()}\b", text)
-    )
-    return [
-        set(re.split(r", ", re.split(r"\s{2,}", line.strip())[0])) for line in picture.splitlines()
-    ]
+    text = (ROOT / "CONTRIBUTING.md").read_text().partition(f"`{root}/`:\n\n")[2]
+    picture = text.partition("\n\n")[0].splitlines()
+    return [set(re.split(r"\s{2,}", line.strip())[0].split(", ")) for line in picture]
 
 
 @pytest.mark.parametrize("root", ["curate", "swav_train"])
