@@ -1,9 +1,10 @@
-"""The program: commands, and the one place where errors become messages and exit codes."""
+"""The program: its commands, and the one place where errors become messages and exit codes."""
 
 import os
 import sys
 import warnings
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -25,7 +26,7 @@ from curate.errors import CurateError
 from curate.files import disk_error
 from curate.version import __version__
 
-INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 COMMANDS = (
     train,
     embed,
@@ -42,27 +43,14 @@ COMMANDS = (
     info,
 )
 
-app = typer.Typer(
-    name="curate",
-    help="Learn from your own unlabeled images, then group, deduplicate and balance them.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-for command in COMMANDS:
-    app.command()(command)
 
-
-def _show_version(is_asked: bool) -> None:
-    if is_asked:
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
         typer.echo(f"curate {__version__}")
         raise typer.Exit
 
 
-@app.callback(
-    epilog="Start with: curate train ./images   then: curate cluster --out m.parquet   curate dedup"
-)
-def _program(
+def _describe_program(
     version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
@@ -71,40 +59,63 @@ def _program(
     """Learn from your own unlabeled images, then group, deduplicate and balance them."""
 
 
-def main() -> None:
-    """Run the program; show a failure that its reader can mend as a message and an exit code."""
+def build_app(commands: Sequence[Callable[..., object]]) -> typer.Typer:
+    """Return the program that has these commands, each named like its function."""
+    program = typer.Typer(
+        name="curate",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    program.callback(
+        epilog="Start with: curate train ./images   then: curate cluster --out m.parquet   "
+        "curate dedup"
+    )(_describe_program)
+    for command in commands:
+        program.command()(command)
+    return program
+
+
+app = build_app(COMMANDS)
+
+
+def main(arguments: Sequence[str] | None = None, *, program: typer.Typer = app) -> NoReturn:
+    """Run the program and exit; an error that the user can fix is a message and an exit code.
+
+    Args:
+        arguments: What follows the program's name; None takes it from the command line.
+        program: The commands.
+    """
     warnings.filterwarnings("ignore", category=UserWarning)
-    arguments = sys.argv[1:] or ["--help"]
+    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    as_json = "--json" in words
     try:
-        code = app(arguments, standalone_mode=False)
+        code = program(words, standalone_mode=False)
     except CurateError as error:
         if os.environ.get("CURATE_DEBUG"):
             raise
-        code = _complain(str(error), error.hint, error.exit_code)
+        code = _print_error(str(error), error.hint, error.exit_code, as_json=as_json)
     except typer.TyperException as error:
-        command = f"curate {arguments[0]}" if arguments[0] in _names() else "curate"
-        code = _complain(error.format_message(), f"see `{command} --help`", error.exit_code)
+        names = [command.__name__ for command in COMMANDS]
+        command = f"curate {words[0]}" if words[0] in names else "curate"
+        hint = f"see `{command} --help`"
+        code = _print_error(error.format_message(), hint, error.exit_code, as_json=as_json)
     except typer.Abort:
-        code = INTERRUPTED
+        code = EXIT_INTERRUPTED
     except OSError as error:
         known = disk_error(error, error.filename or "the output")
         if known is None:
             raise
-        code = _complain(str(known), known.hint, known.exit_code)
-    if code == INTERRUPTED:
-        code = _complain(
-            "interrupted", "what was done is saved; the same command goes on", INTERRUPTED
-        )
+        code = _print_error(str(known), known.hint, known.exit_code, as_json=as_json)
+    if code == EXIT_INTERRUPTED:
+        hint = "what was done is saved; the same command goes on"
+        code = _print_error("interrupted", hint, EXIT_INTERRUPTED, as_json=as_json)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _names() -> list[str]:
-    return [command.__name__ for command in COMMANDS]
-
-
-def _complain(message: str, hint: str, exit_code: int) -> int:
-    """Say what went wrong, as text or as JSON where that was asked for."""
-    if "--json" in sys.argv:
+def _print_error(message: str, hint: str, exit_code: int, *, as_json: bool) -> int:
+    """Print an error as text, and as JSON too if that is wanted; return the exit code."""
+    if as_json:
         print_json({"error": message, "hint": hint, "exit_code": exit_code})
     say(f"error: {message}")
     say(f"hint: {hint}")

@@ -1,4 +1,4 @@
-"""``curate cluster``."""
+"""The command ``curate cluster``: group images by the prototypes of a model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,24 +16,40 @@ if TYPE_CHECKING:
 
 
 def cluster(
-    images: options.SomeImages = None,
-    out: Annotated[Path, typer.Option(help="The manifest to write.")] = Path("manifest.parquet"),
+    images: options.ImagesArgument = None,
+    out: Annotated[Path, typer.Option(help="Write the manifest to this file.")] = Path(
+        "manifest.parquet"
+    ),
     clusters: Annotated[
         int | None,
-        typer.Option(min=1, help="Merge prototypes to N clusters.", show_default="one a prototype"),
+        typer.Option(
+            min=1,
+            help="Merge the prototypes to this many clusters.",
+            show_default="one for each prototype",
+        ),
     ] = None,
     levels: Annotated[
         str | None,
         typer.Option(
-            help="Coarser levels, such as 1000,100,10: a column cluster_N each.",
+            help="Add coarser levels of clusters, such as 1000,100,10; each of N clusters fills a "
+            "column cluster_N.",
             show_default=False,
         ),
     ] = None,
     assign: Annotated[
-        Assign, typer.Option(help="Natural sizes, or sizes within one of each other.")
+        Assign,
+        typer.Option(
+            help="Give each image to its nearest prototype, or balance the clusters so that their "
+            "sizes differ by at most one."
+        ),
     ] = Assign.NEAREST,
     neighbors: Annotated[
-        int, typer.Option(min=1, help="Nearest images that isolation and label_suspect look at.")
+        int,
+        typer.Option(
+            min=1,
+            help="Compare each image with this many nearest images to fill isolation and "
+            "label_suspect.",
+        ),
     ] = 10,
     labels: options.LabelsFrom = Labels.NONE,
     model: options.Model = None,
@@ -43,9 +59,9 @@ def cluster(
     quiet: options.Quiet = False,
     seed: options.Seed = 0,
 ) -> None:
-    """Group images by the model's prototypes; write the manifest. Nothing is random here.
+    """Group images by the prototypes of a model and write the manifest.
 
-    Images that are new are scanned and embedded first.
+    New images are scanned and embedded first. Nothing in this command is random.
 
     Example: curate cluster --out manifest.parquet
     """
@@ -54,7 +70,7 @@ def cluster(
 
     config = ClusterConfig(
         clusters=clusters,
-        levels=options.numbers_of(levels) if levels is not None else (),
+        levels=options.parse_numbers(levels) if levels is not None else (),
         assign=assign,
         neighbors=neighbors,
         labels=labels,

@@ -1,4 +1,4 @@
-"""``curate dedup``."""
+"""The command ``curate dedup``: find copies."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from curate.stages.dedup import DedupResult
 
-FOUND = 10
+EXIT_COPIES_FOUND = 10
 
 
 def dedup(
@@ -22,52 +22,64 @@ def dedup(
         Path | None,
         typer.Argument(
             metavar="IMAGES|MANIFEST",
-            help="Folder, or manifest; else the newest manifest.",
-            show_default=False,
+            help="The folder of images, or a manifest.",
+            show_default="the newest manifest",
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The manifest to write.", show_default="the one read, or manifest.parquet"
+            help="Write the manifest to this file.",
+            show_default="the one read, or manifest.parquet",
         ),
     ] = None,
     level: Annotated[
-        Level, typer.Option(help="Weakest evidence that makes two images copies.")
+        Level, typer.Option(help="Accept this evidence, or stronger, that two images are copies.")
     ] = Level.NEAR,
     precision: Annotated[
-        float, typer.Option(help="Share of accepted pairs that should be copies.")
+        float, typer.Option(help="Accept pairs of which this share should be copies.")
     ] = 0.99,
     threshold: Annotated[
         float | None,
-        typer.Option(help="Least similarity, in place of --precision.", show_default=False),
+        typer.Option(
+            help="Accept pairs whose probability to be copies is at least this, in place of "
+            "--precision.",
+            show_default=False,
+        ),
     ] = None,
     keep: Annotated[
-        KeepPolicy, typer.Option(help="Which image of a group stays.")
+        KeepPolicy, typer.Option(help="Keep this image of each duplicate group.")
     ] = KeepPolicy.BEST,
     protect: Annotated[
         list[str] | None,
-        typer.Option(help="Folder or file of the source that always stays; may be repeated."),
+        typer.Option(
+            help="Always keep this folder or file of the source; the option may be repeated."
+        ),
     ] = None,
     against: Annotated[
         Path | None,
         typer.Option(
-            help="Folder, manifest or workspace: tell only what is a copy of an image there.",
+            help="Find only copies of the images in this folder, manifest or workspace.",
             show_default=False,
         ),
     ] = None,
     max_removed: Annotated[
-        float, typer.Option(help="Share of the images that --level semantic may drop.")
+        float, typer.Option(help="Let --level semantic drop at most this share of the images.")
     ] = 1.0,
     pairs: Annotated[
-        Path | None, typer.Option(help="Write the evidence, a Parquet file.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Write the evidence for each pair to this Parquet file.", show_default=False
+        ),
     ] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option(help="Folder for contact sheets of the groups.", show_default=False),
+        typer.Option(
+            help="Draw the duplicate groups as contact sheets in this folder.", show_default=False
+        ),
     ] = None,
     sheet_groups: Annotated[
-        int, typer.Option(min=1, help="Groups drawn on the sheets at most.")
+        int, typer.Option(min=1, help="Draw at most this many duplicate groups.")
     ] = 240,
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 10 if copies are found.")
@@ -77,9 +89,10 @@ def dedup(
     quiet: options.Quiet = False,
     seed: options.Seed = 0,
 ) -> None:
-    """Find copies: same bytes, same pixels, altered copies verified on the pixels.
+    """Find copies by bytes, by pixels, and altered ones too.
 
-    No trained model is needed, but for --level semantic. No image is changed or removed.
+    Altered copies are verified on their pixels. Only --level semantic needs a trained model. No
+    image is changed or removed.
 
     Example: curate dedup ./images --out manifest.parquet --check
     """
@@ -112,22 +125,22 @@ def dedup(
         is_quiet=quiet,
     )
     if check and result.n_duplicates:
-        raise typer.Exit(FOUND)
+        raise typer.Exit(EXIT_COPIES_FOUND)
 
 
 def _describe(result: "DedupResult") -> "Iterator[str]":
-    went = f"{result.n_duplicates:,} images ({options.size(result.duplicate_bytes)})"
+    copies = f"{result.n_duplicates:,} images ({options.format_bytes(result.duplicate_bytes)})"
     if result.against is None:
-        yield f"{result.n_images:,} images: {result.n_groups:,} groups, {went} need not be kept"
+        yield f"{result.n_images:,} images: {result.n_groups:,} groups, {copies} need not be kept"
     else:
-        yield f"{result.n_images:,} images: {went} are copies of images in {result.against}"
+        yield f"{result.n_images:,} images: {copies} are copies of images in {result.against}"
     if result.n_duplicates:
         yield f"  {'evidence':10} {'groups':>8} {'images':>8} {'size':>10}"
     for rung in result.rungs:
         if rung.n_images:
             yield (
                 f"  {rung.match:10} {rung.n_groups:8,} {rung.n_images:8,} "
-                f"{options.size(rung.bytes):>10}"
+                f"{options.format_bytes(rung.bytes):>10}"
             )
     yield f"manifest: {result.manifest}"
     if result.pairs:

@@ -1,4 +1,4 @@
-"""``curate diff``."""
+"""The command ``curate diff``: compare two manifests."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +24,9 @@ def diff(
     quiet: options.Quiet = False,
     seed: options.Seed = 0,
 ) -> None:
-    """Tell what came, went, moved and changed between two manifests. Nothing is random here.
+    """Show which images came, went, moved or changed.
+
+    Two manifests are compared. Nothing in this command is random.
 
     Example: curate diff old.parquet manifest.parquet
     """

@@ -1,4 +1,4 @@
-"""``curate embed``."""
+"""The command ``curate embed``: compute feature vectors."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def embed(
-    images: options.SomeImages = None,
+    images: options.ImagesArgument = None,
     model: options.Model = None,
     device: options.Device = "auto",
     workspace: options.Workspace = None,
@@ -20,7 +20,9 @@ def embed(
     quiet: options.Quiet = False,
     seed: options.Seed = 0,
 ) -> None:
-    """Turn images into vectors, only those that have none yet. Nothing is random here.
+    """Compute the feature vectors of images that have none yet.
+
+    Nothing in this command is random.
 
     Example: curate embed ./more-images
     """

@@ -1,4 +1,4 @@
-"""``curate export``."""
+"""The command ``curate export``: write images to a folder."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,23 +16,27 @@ if TYPE_CHECKING:
 
 
 def export(
-    manifest: options.AManifest,
-    to: Annotated[Path, typer.Option(help="New or empty folder for the images.")],
+    manifest: options.ManifestArgument,
+    to: Annotated[Path, typer.Option(help="Write to this folder, which must be new or empty.")],
     form: Annotated[
         ExportAs,
         typer.Option(
             "--as",
-            help="Links, copies, WebDataset tars, Parquet with bytes, a list; links with labels "
-            "in COCO's or FiftyOne's JSON.",
+            help="Write this format: links, copies, WebDataset tars, Parquet with the bytes of the "
+            "images, a list of paths, or links with labels in the JSON of COCO or FiftyOne.",
         ),
     ] = ExportAs.SYMLINK,
     layout: Annotated[
-        Layout, typer.Option(help="As in the source, in one folder, or by split and label.")
+        Layout,
+        typer.Option(
+            help="Place the images as in the source, all in one folder, or by split and label."
+        ),
     ] = Layout.TREE,
     where: Annotated[
         str | None,
         typer.Option(
-            help="Rows to take, such as \"split = 'train' and keep\" (DuckDB's SQL).",
+            help="Export the rows for which this SQL of DuckDB holds, such as "
+            "\"split = 'train' and keep\".",
             show_default="selected, else kept",
         ),
     ] = None,
@@ -41,9 +45,10 @@ def export(
     quiet: options.Quiet = False,
     seed: options.Seed = 0,
 ) -> None:
-    """Take out the images that were selected; those kept, where none were sampled.
+    """Write the selected images to a folder; if none, the kept ones.
 
-    The folder appears whole or not at all; nothing outside it is written. Nothing is random here.
+    The folder appears whole or not at all, and nothing outside it is written. Nothing in this
+    command is random.
 
     Example: curate export subset.parquet --to subset --as symlink
     """

@@ -1,4 +1,4 @@
-"""``curate info``."""
+"""The command ``curate info``: show what the workspace holds."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,22 +22,22 @@ def info(
         Path | None,
         typer.Argument(
             metavar="MANIFEST",
-            help="Manifest whose clusters are told; else the newest of the workspace.",
-            show_default=False,
+            help="List the clusters of this manifest.",
+            show_default="the newest of the workspace, with --clusters",
         ),
     ] = None,
     clusters: Annotated[
-        bool, typer.Option("--clusters", help="List the clusters: size, cohesion, medoid.")
+        bool, typer.Option("--clusters", help="List the clusters with size, cohesion and medoid.")
     ] = False,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     seed: options.Seed = 0,
 ) -> None:
-    """Show what the workspace holds: sources, images, models, manifests. Nothing is random here.
+    """Show sources, images, models and manifests of the workspace.
 
-    Cohesion is the mean cosine of a cluster's images to its prototype, the medoid the image that
-    is most like all others of its cluster.
+    Of clusters, cohesion is the mean cosine of the images to their prototype, and the medoid is the
+    image that is most like all others of its cluster. Nothing in this command is random.
 
     Example: curate info --clusters
     """
@@ -54,32 +54,31 @@ def info(
 
 def _describe_clusters(result: "InfoResult") -> "Iterator[str]":
     yield "  cluster    size  cohesion  medoid"
-    for one in result.clusters or []:
-        yield f"  {one.cluster:7}  {one.size:6,}     {one.cohesion:5.3f}  {one.medoid}"
+    for row in result.clusters or []:
+        yield f"  {row.cluster:7}  {row.size:6,}     {row.cohesion:5.3f}  {row.medoid}"
 
 
 def _describe(result: "InfoResult") -> "Iterator[str]":
-    yield f"workspace  {result.workspace}  ({options.size(result.workspace_bytes)})"
+    yield f"workspace  {result.workspace}  ({options.format_bytes(result.workspace_bytes)})"
     for source in result.sources:
         yield f"source     {source}"
     unreadable = f", {result.n_unreadable:,} unreadable" if result.n_unreadable else ""
-    yield f"images     {result.n_files:,}{unreadable}, {options.size(result.source_bytes)}"
+    yield f"images     {result.n_files:,}{unreadable}, {options.format_bytes(result.source_bytes)}"
     for model in result.models:
         yield (
             f"model      {model.name}: {model.backbone}, {model.n_prototypes:,} prototypes, "
             f"from {model.started_from}, {model.epochs} epochs, "
             f"{model.n_embedded:,} images embedded"
         )
-        yield f"           loss / log K {curve(model.loss_ratio)} {model.loss_ratio[-1]:.3f}"
+        yield f"           loss / log K {draw_curve(model.loss_ratio)} {model.loss_ratio[-1]:.3f}"
     for manifest in result.manifests:
         yield f"manifest   {manifest}"
 
 
-def curve(values: list[float]) -> str:
-    """Return values from 0 to 1 as a line of bars, at most 40."""
-    step = max(1, -(-len(values) // _WIDTH))
-    shown = [
-        sum(part) / len(part)
-        for part in (values[i : i + step] for i in range(0, len(values), step))
-    ]
-    return "".join(_BARS[min(7, max(0, int(value * 8)))] for value in shown)
+def draw_curve(values: list[float]) -> str:
+    """Return values from 0 to 1 as a line of bars, at most 40; a bar may stand for several."""
+    values_per_bar = max(1, -(-len(values) // _WIDTH))
+    starts = range(0, len(values), values_per_bar)
+    parts = [values[start : start + values_per_bar] for start in starts]
+    means = [sum(part) / len(part) for part in parts]
+    return "".join(_BARS[min(7, max(0, int(mean * 8)))] for mean in means)

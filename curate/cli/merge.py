@@ -1,4 +1,4 @@
-"""``curate merge``."""
+"""The command ``curate merge``: fill columns from another table."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,22 +15,30 @@ if TYPE_CHECKING:
 
 
 def merge(
-    manifest: options.AManifest,
+    manifest: options.ManifestArgument,
     other: Annotated[
-        Path, typer.Argument(metavar="OTHER", help="Manifest, Parquet or CSV with more columns.")
+        Path,
+        typer.Argument(metavar="OTHER", help="A manifest, Parquet or CSV file with more columns."),
     ],
-    out: Annotated[Path, typer.Option(help="The manifest to write.")] = Path("merged.parquet"),
-    on: Annotated[str, typer.Option(help="Column that both share.")] = "path",
+    out: Annotated[Path, typer.Option(help="Write the manifest to this file.")] = Path(
+        "merged.parquet"
+    ),
+    on: Annotated[str, typer.Option(help="Match rows by this column, which both have.")] = "path",
     columns: Annotated[
         str | None,
-        typer.Option(help="Columns to take, comma-separated.", show_default="all of yours"),
+        typer.Option(
+            help="Take these columns, separated by commas.",
+            show_default="all that a scan does not fill",
+        ),
     ] = None,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     seed: options.Seed = 0,
 ) -> None:
-    """Fill columns of a manifest from another table. Nothing is random here.
+    """Fill columns of a manifest from another table.
+
+    Nothing in this command is random.
 
     Example: curate merge manifest.parquet labels.csv --out manifest.parquet
     """

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and how their text is read."""
+"""Arguments and options that several commands share; texts and numbers as people write them."""
 
 import re
 from pathlib import Path
@@ -14,59 +14,72 @@ Workspace = Annotated[
     typer.Option(
         "--workspace",
         "-w",
-        help="Workspace folder; else CURATE_WORKSPACE, else .curate here.",
-        show_default=False,
+        help="Use this folder as the workspace.",
+        show_default="CURATE_WORKSPACE, or .curate here",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object to stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Write errors only.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is random.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Write the result to stdout as one JSON object.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")]
+Seed = Annotated[int, typer.Option(min=0, help="Draw all random numbers from this seed.")]
+Device = Annotated[str, typer.Option(help="Compute on this device: auto, cpu or cuda.")]
 Model = Annotated[
     str | None,
-    typer.Option(help="Name of the model; else 'default', or the only one.", show_default=False),
-]
-LabelsFrom = Annotated[Labels, typer.Option(help="Take labels from the folders' names.")]
-SomeImages = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="IMAGES", help="Folder of images; else the one scanned last.", show_default=False
+    typer.Option(
+        help="Use the model of this name.", show_default="the one named default, or the only one"
     ),
 ]
-AManifest = Annotated[
-    Path, typer.Argument(metavar="MANIFEST", help="Parquet file that curate wrote.")
+LabelsFrom = Annotated[
+    Labels, typer.Option(help="Take labels from the names of the folders, or none.")
+]
+ImagesArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="IMAGES",
+        help="The folder of images, searched at any depth.",
+        show_default="the one scanned last",
+    ),
+]
+ManifestArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MANIFEST", help="The manifest, a Parquet or CSV file that curate wrote."
+    ),
 ]
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
-def seconds_of(text: str) -> float:
+def parse_duration(text: str) -> float:
     """Return the seconds in ``90``, ``90s``, ``20m`` or ``1h30m``.
 
     Raises:
-        UsageError: The text says something else, or nothing.
+        UsageError: The text has another form, or the duration is 0.
     """
     match = _DURATION.fullmatch(text.strip().lower())
     parts = [float(part or 0) for part in match.groups()] if match else []
     seconds = sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
     if seconds <= 0:
-        raise UsageError(f"{text!r} is no span of time", hint="write 90s, 20m or 1h30m")
+        raise UsageError(f"{text!r} is not a duration", hint="write 90s, 20m or 1h30m")
     return seconds
 
 
-def numbers_of(text: str) -> tuple[int, ...]:
+def parse_numbers(text: str) -> tuple[int, ...]:
     """Return the whole numbers of ``1000,100,10``.
 
     Raises:
-        UsageError: The text says something else.
+        UsageError: The text has another form.
     """
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"{text!r} is no list of numbers", hint="write 1000,100,10") from None
+        raise UsageError(
+            f"{text!r} is not a list of whole numbers", hint="write 1000,100,10"
+        ) from None
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return seconds as ``8m 02s`` or ``1h 05m``."""
     whole = round(seconds)
     if whole < 60:
@@ -77,7 +90,7 @@ def span(seconds: float) -> str:
     return f"{minutes // 60}h {minutes % 60:02d}m"
 
 
-def size(n_bytes: float) -> str:
+def format_bytes(n_bytes: float) -> str:
     """Return bytes as ``1.2 GB``, in powers of 1000."""
     for unit in ("B", "kB", "MB", "GB"):
         if n_bytes < 1000:

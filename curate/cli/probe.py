@@ -1,4 +1,4 @@
-"""``curate probe``."""
+"""The command ``curate probe``: measure features on labels."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,23 +15,26 @@ if TYPE_CHECKING:
 
 
 def probe(
-    manifest: options.AManifest,
+    manifest: options.ManifestArgument,
     test: Annotated[
         Path | None,
-        typer.Option(help="Manifest of the images to test on.", show_default="a held-out share"),
+        typer.Option(help="Test on the images of this manifest.", show_default="a held-out share"),
     ] = None,
-    by: Annotated[str, typer.Option(help="Column with the labels.")] = "label",
-    neighbors: Annotated[int, typer.Option(min=1, help="k of the k-NN classifier.")] = 20,
-    held_out: Annotated[float, typer.Option(help="Share of each class that is tested.")] = 0.3,
+    by: Annotated[str, typer.Option(help="Read the labels from this column.")] = "label",
+    neighbors: Annotated[
+        int, typer.Option(min=1, help="Let this many neighbors vote in the k-NN classifier.")
+    ] = 20,
+    held_out: Annotated[float, typer.Option(help="Test on this share of each class.")] = 0.3,
     device: options.Device = "auto",
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     seed: options.Seed = 0,
 ) -> None:
-    """Measure how well the features tell labels apart that training never saw.
+    """Measure how well the features separate labels.
 
-    Labels come from `curate cluster --labels folder`, or from a column of your own.
+    Training never saw the labels. They come from `curate cluster --labels folder`, or from a column
+    of your own.
 
     Example: curate probe manifest.parquet
     """

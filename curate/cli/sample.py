@@ -1,4 +1,4 @@
-"""``curate sample``."""
+"""The command ``curate sample``: draw a balanced subset."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,28 +16,38 @@ if TYPE_CHECKING:
 
 
 def sample(
-    manifest: options.AManifest,
-    size: Annotated[int, typer.Option(min=1, help="Images to draw.")],
-    out: Annotated[Path, typer.Option(help="The manifest to write.")] = Path("sample.parquet"),
+    manifest: options.ManifestArgument,
+    size: Annotated[int, typer.Option(min=1, help="Draw this many images.")],
+    out: Annotated[Path, typer.Option(help="Write the manifest to this file.")] = Path(
+        "sample.parquet"
+    ),
     by: Annotated[
-        str, typer.Option(help="Columns whose values get even shares, the coarsest first.")
+        str,
+        typer.Option(help="Draw even shares of the values of these columns, the coarsest first."),
     ] = "cluster",
     stratify: Annotated[
         str | None,
         typer.Option(
-            help="Column whose values keep their shares; --by is even within each.",
+            help="Keep the shares that the values of this column have; --by is even within each.",
             show_default="none",
         ),
     ] = None,
     within: Annotated[
-        Within, typer.Option(help="Which images of a group are taken first.")
+        Within,
+        typer.Option(
+            help="Take images of each value at random, or the central or the diverse ones first."
+        ),
     ] = Within.RANDOM,
     include: Annotated[
         str | None,
-        typer.Option(help='Rows to draw from, such as "issues = []".', show_default="all"),
+        typer.Option(
+            help='Draw only from rows for which this SQL holds, such as "issues = []".',
+            show_default="all",
+        ),
     ] = None,
     exclude: Annotated[
-        str | None, typer.Option(help="Rows not to draw from.", show_default="none")
+        str | None,
+        typer.Option(help="Do not draw from rows for which this SQL holds.", show_default="none"),
     ] = None,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
@@ -46,8 +56,9 @@ def sample(
 ) -> None:
     """Draw a balanced subset, without duplicates and unreadable images.
 
-    Every group gives the same number of images, or all it has. The columns "selected" and "weight"
-    of the new manifest tell which images were drawn and how many each stands for.
+    Every value of --by, such as every cluster, gives the same number of images, or all it has. The
+    columns "selected" and "weight" of the new manifest tell which images were drawn and how many
+    each stands for.
 
     Example: curate sample manifest.parquet --size 500 --out subset.parquet
     """

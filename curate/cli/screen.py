@@ -1,9 +1,10 @@
-"""What a person or a pipeline sees: progress and summaries on stderr, JSON on stdout."""
+"""What commands print: progress and summaries on stderr, JSON on stdout."""
 
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,10 +13,9 @@ from curate.progress import Progress, Silent
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
     Result = TypeVar("Result", bound=DataclassInstance)
-
-_SECONDS_BETWEEN_LINES = 10.0
 
 
 def run_stage(
@@ -25,9 +25,16 @@ def run_stage(
     as_json: bool,
     is_quiet: bool,
 ) -> "Result":
-    """Run a stage under its progress, then show what it did."""
-    with _Screen(is_silent=as_json or is_quiet) as screen:
-        result = work(screen.progress)
+    """Run a stage, show its progress and then its result; return the result.
+
+    Args:
+        work: Runs the stage.
+        describe: Turns the result into lines of text.
+        as_json: Whether the result is printed as JSON, and nothing else is.
+        is_quiet: Whether nothing is printed.
+    """
+    with show_progress(is_silent=as_json or is_quiet) as progress:
+        result = work(progress)
     if as_json:
         print_json(asdict(result))
     elif not is_quiet:
@@ -46,93 +53,97 @@ def print_json(content: dict[str, Any]) -> None:
     print(json.dumps(content, ensure_ascii=False, default=str))  # noqa: T201 - the place that prints
 
 
-class _Screen:
-    """Chooses how progress is shown: bars on a terminal, plain lines elsewhere, or not at all."""
-
-    def __init__(self, *, is_silent: bool) -> None:
-        self.progress: Progress
-        self._bars: Bars | None = None
-        if is_silent:
-            self.progress = Silent()
-        elif sys.stderr.isatty():
-            self._bars = _bars()
-            self.progress = _OnTerminal(self._bars)
-        else:
-            self.progress = _InLines()
-
-    def __enter__(self) -> "_Screen":
-        if self._bars is not None:
-            self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bars is not None:
-            self._bars.stop()
+@contextmanager
+def show_progress(*, is_silent: bool) -> Iterator[Progress]:
+    """Give a progress that is shown as bars on a terminal, as plain lines elsewhere, or not."""
+    if is_silent:
+        yield Silent()
+    elif not sys.stderr.isatty():
+        yield LineProgress()
+    else:
+        with _create_bars() as bars:
+            yield BarProgress(bars)
 
 
-class _InLines:
-    """Progress as plain lines, not too many."""
+class LineProgress:
+    """Progress as plain lines, for logs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, seconds_between_lines: float = 10.0) -> None:
+        """Begin without a task.
+
+        Args:
+            seconds_between_lines: Least time between two lines of one task; the last line of a task
+                is always written.
+        """
+        self._seconds_between_lines = seconds_between_lines
         self._title = ""
         self._total: int | None = None
-        self._done = 0
-        self._began = self._told = 0.0
+        self._n_done = 0
+        self._start_time = self._line_time = 0.0
         self._status = ""
 
     def begin(self, title: str, total: int | None) -> None:
-        self._title, self._total, self._done, self._status = title, total, 0, ""
-        self._began = self._told = time.monotonic()
+        """Start a task."""
+        self._title, self._total, self._n_done, self._status = title, total, 0, ""
+        self._start_time = self._line_time = time.monotonic()
 
     def advance(self, steps: int = 1) -> None:
-        self._done += steps
-        if time.monotonic() - self._told >= _SECONDS_BETWEEN_LINES:
-            self._line()
+        """Count steps, and write a line if the last one is old."""
+        self._n_done += steps
+        if time.monotonic() - self._line_time >= self._seconds_between_lines:
+            self._write_line()
 
     def note(self, text: str) -> None:
+        """Write one fact."""
         say(text)
 
     def status(self, text: str) -> None:
+        """Show a text in place of the rate."""
         self._status = text
 
     def end(self) -> None:
-        if self._done:
-            self._line()
+        """Write the last line, unless nothing was done."""
+        if self._n_done:
+            self._write_line()
 
-    def _line(self) -> None:
-        self._told = time.monotonic()
-        rate = self._done / max(self._told - self._began, 1e-9)
-        of = f"/{self._total:,}" if self._total is not None else ""
-        said = self._status or f"{rate:,.0f}/s"
-        say(f"{self._title}: {self._done:,}{of}, {said}")
+    def _write_line(self) -> None:
+        self._line_time = time.monotonic()
+        rate = self._n_done / max(self._line_time - self._start_time, 1e-9)
+        of_total = f"/{self._total:,}" if self._total is not None else ""
+        status = self._status or f"{rate:,.0f}/s"
+        say(f"{self._title}: {self._n_done:,}{of_total}, {status}")
 
 
-class _OnTerminal:
-    """Progress as bars with rate and time left."""
+class BarProgress:
+    """Progress as bars with rate and time left, for terminals."""
 
     def __init__(self, bars: "Bars") -> None:
+        """Draw on bars that are started and stopped by the caller."""
         self._bars = bars
-        self._task: Any = None
-        self._title = ""
+        self._task: TaskID
 
     def begin(self, title: str, total: int | None) -> None:
-        self._title = title
+        """Add a bar."""
         self._task = self._bars.add_task(title, total=total, status="")
 
     def advance(self, steps: int = 1) -> None:
+        """Move the bar."""
         self._bars.advance(self._task, steps)
 
     def note(self, text: str) -> None:
+        """Print one fact above the bars."""
         self._bars.console.print(text, highlight=False, markup=False)
 
     def status(self, text: str) -> None:
+        """Show a text in place of the rate."""
         self._bars.update(self._task, status=text)
 
     def end(self) -> None:
+        """Stop the clock of the bar."""
         self._bars.stop_task(self._task)
 
 
-def _bars() -> "Bars":
+def _create_bars() -> "Bars":
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -146,7 +157,7 @@ def _bars() -> "Bars":
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """Steps per second, or the status where the stage tells one."""
+        """Steps per second, or the status if the task has one."""
 
         def render(self, task: Task) -> Text:
             if task.fields.get("status"):

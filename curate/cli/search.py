@@ -1,4 +1,4 @@
-"""``curate search``."""
+"""The command ``curate search``: find images like a picture."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,26 +20,27 @@ def search(
         list[Path] | None,
         typer.Argument(
             metavar="[PICTURE]...",
-            help="Image files to look for, or folders of them.",
+            help="The image files to look for, or folders of them.",
             show_default=False,
         ),
     ] = None,
     by: Annotated[
         SearchBy,
-        typer.Option(help="Find what is alike to the model, or copies, which needs no model."),
+        typer.Option(help="Compare the features of a model, or find copies, which needs no model."),
     ] = SearchBy.FEATURES,
     like: Annotated[
         list[str] | None,
         typer.Option(
-            help="Path in the manifest to look for; may be given several times.",
+            help="Look for the image of this path in the manifest; the option may be repeated.",
             show_default=False,
         ),
     ] = None,
     k: Annotated[
-        int, typer.Option("-k", min=1, help="Images found for each picture at most.")
+        int, typer.Option("-k", min=1, help="Show at most this many images for each picture.")
     ] = 20,
     sheet: Annotated[
-        Path | None, typer.Option(help="Contact sheet to write.", show_default=False)
+        Path | None,
+        typer.Option(help="Draw the results as a contact sheet in this file.", show_default=False),
     ] = None,
     model: options.Model = None,
     device: options.Device = "auto",
@@ -50,10 +51,10 @@ def search(
 ) -> None:
     """Find the images of the workspace that are like some pictures.
 
-    By features, the nearest are found, however far they are; this needs a model of `curate train`.
-    By copies, only images are found of equal bytes, of equal pixels, or on which the picture can be
-    laid, also if it was mirrored, turned, cropped or encoded again, each with the probability to be
-    a copy. What `curate dedup` found out makes it quick. If nothing is a copy, it says so.
+    By features, the result is the nearest images, however far they are; this needs a model of
+    `curate train`. By copies, the result is images of equal bytes or equal pixels, and images that
+    show the same picture mirrored, turned, cropped or encoded again, each with the probability that
+    it is a copy. It is faster after `curate dedup`. If there is no copy, it says so.
 
     Example: curate search holiday.jpg -k 5 --sheet found.jpg
 
@@ -82,8 +83,8 @@ def search(
 def _describe(result: "SearchResult") -> "Iterator[str]":
     for answer in result.answers:
         yield f"{answer.query}: {_heading(answer, result)}"
-        for one in answer.found:
-            yield f"  {one.similarity:6.3f}  {_evidence(one)}{_shown(one.path)}"
+        for image in answer.found:
+            yield f"  {image.similarity:6.3f}  {_describe_evidence(image)}{_shorten(image.path)}"
     for name, reason in result.unreadable.items():
         yield f"{name}: cannot be read: {reason}"
     if result.sheet:
@@ -101,22 +102,25 @@ def _heading(answer: "Answer", result: "SearchResult") -> str:
     return f"{n_copies:,} {'copy' if n_copies == 1 else 'copies'} among {among}{shown}"
 
 
-def _shown(path: str) -> str:
-    """Return a path as short as one would type it here."""
+def _shorten(path: str) -> str:
+    """Return a path relative to the current folder, if it lies in it."""
     here = Path.cwd()
     return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
-def _evidence(one: "Found") -> str:
-    """Return the rung, and how the picture lies on the image if it is not simply the same."""
-    if one.match is None or one.placement is None:
+def _describe_evidence(image: "Found") -> str:
+    """Return the kind of evidence, and where the picture lies on the image unless it fills it.
+
+    Turns, scales and margins so small that nobody would see them are left out.
+    """
+    if image.match is None or image.placement is None:
         return ""
-    how = one.placement
-    words = ["mirrored"] if how.mirrored else []
-    if abs(how.rotation) >= 1:
-        words.append(f"turned {how.rotation:+.0f}°")
-    if not 0.98 < how.scale < 1.02:
-        words.append(f"x {how.scale:.2f}")
-    if how.covers < 0.95:
-        words.append(f"covers {how.covers:.0%}")
-    return f"{one.match:6}  {', '.join(words):34}  "
+    placement = image.placement
+    words = ["mirrored"] if placement.mirrored else []
+    if abs(placement.rotation) >= 1:
+        words.append(f"turned {placement.rotation:+.0f}°")
+    if not 0.98 < placement.scale < 1.02:
+        words.append(f"x {placement.scale:.2f}")
+    if placement.covers < 0.95:
+        words.append(f"covers {placement.covers:.0%}")
+    return f"{image.match:6}  {', '.join(words):34}  "

@@ -1,4 +1,4 @@
-"""``curate sheet``."""
+"""The command ``curate sheet``: draw a contact sheet."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,21 +15,30 @@ if TYPE_CHECKING:
 
 
 def sheet(
-    manifest: options.AManifest,
+    manifest: options.ManifestArgument,
     where: Annotated[
         str | None,
-        typer.Option(help='Rows to draw, such as "outlier > 0.5".', show_default="all"),
+        typer.Option(
+            help='Draw the rows for which this SQL holds, such as "outlier > 0.5".',
+            show_default="all",
+        ),
     ] = None,
-    by: Annotated[str | None, typer.Option(help="Column to order by.", show_default="path")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Images drawn at most.")] = 120,
-    columns: Annotated[int, typer.Option(min=1, help="Images in a row.")] = 10,
-    out: Annotated[Path, typer.Option(help="The picture, .jpg or .png.")] = Path("sheet.jpg"),
+    by: Annotated[
+        str | None, typer.Option(help="Order the images by this column.", show_default="path")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Draw at most this many images.")] = 120,
+    columns: Annotated[int, typer.Option(min=1, help="Draw this many images in a row.")] = 10,
+    out: Annotated[Path, typer.Option(help="Write the picture to this .jpg or .png file.")] = Path(
+        "sheet.jpg"
+    ),
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     seed: options.Seed = 0,
 ) -> None:
-    """Draw a contact sheet of images of a manifest. Nothing is random here.
+    """Draw a contact sheet of images of a manifest.
+
+    Nothing in this command is random.
 
     Example: curate sheet manifest.parquet --where "keep = false" --out copies.jpg
     """

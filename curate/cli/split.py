@@ -1,4 +1,4 @@
-"""``curate split``."""
+"""The command ``curate split``: split without leaks."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,38 +16,48 @@ if TYPE_CHECKING:
 
 
 def split(
-    manifest: options.AManifest,
+    manifest: options.ManifestArgument,
     ratios: Annotated[
-        str, typer.Option(help="Names of the splits and their shares.")
+        str, typer.Option(help="Make splits of these names and shares.")
     ] = "train=0.8,val=0.1,test=0.1",
     stratify: Annotated[
         str | None,
-        typer.Option(help="Column that every split gets alike, such as cluster or label."),
+        typer.Option(
+            help="Give every split the same shares of the values of this column, such as "
+            "cluster or label."
+        ),
     ] = None,
-    by: Annotated[str | None, typer.Option(help="Column whose equal values stay together.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Keep images with equal values of this column in one split.")
+    ] = None,
     stable: Annotated[
         bool, typer.Option("--stable", help="Never move an image that has a split already.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="The manifest to write.", show_default="the one read")
+        Path | None,
+        typer.Option(help="Write the manifest to this file.", show_default="the one read"),
     ] = None,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     seed: options.Seed = 0,
 ) -> None:
-    """Split into parts that share no copies; `curate dedup` first tells which images are copies.
+    """Split the images into parts that share no copies.
+
+    Run `curate dedup` first, which finds the copies.
 
     Example: curate split manifest.parquet --ratios train=0.8,val=0.1,test=0.1 --stratify cluster
     """
     from curate.stages.split import SplitConfig
     from curate.stages.split import split as run
 
-    config = SplitConfig(ratios=_parsed(ratios), stratify=stratify, by=by, stable=stable, seed=seed)
+    config = SplitConfig(
+        ratios=_parse_ratios(ratios), stratify=stratify, by=by, stable=stable, seed=seed
+    )
     run_stage(lambda _: run(manifest, config, out=out), _describe, as_json=as_json, is_quiet=quiet)
 
 
-def _parsed(text: str) -> tuple[tuple[str, float], ...]:
+def _parse_ratios(text: str) -> tuple[tuple[str, float], ...]:
     """Return names and shares of ``train=0.8,val=0.2``.
 
     Raises:
@@ -58,7 +68,8 @@ def _parsed(text: str) -> tuple[tuple[str, float], ...]:
         return tuple((name.strip(), float(share)) for name, share in pairs)
     except ValueError:
         raise UsageError(
-            f"{text!r} names no ratios", hint="such as --ratios train=0.8,val=0.1,test=0.1"
+            f"{text!r} is not a list of names and shares",
+            hint="such as --ratios train=0.8,val=0.1,test=0.1",
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""``curate train``."""
+"""The command ``curate train``: learn features and prototypes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,56 +16,72 @@ if TYPE_CHECKING:
 
 def train(
     images: Annotated[
-        Path, typer.Argument(metavar="IMAGES", help="Folder, searched at any depth.")
+        Path, typer.Argument(metavar="IMAGES", help="The folder of images, searched at any depth.")
     ],
     recipe: Annotated[
         str | None,
-        typer.Option(help="paper: settings of the SwAV paper.", show_default="derived"),
+        typer.Option(
+            help="Start from the settings of this recipe; paper takes those of the SwAV paper.",
+            show_default="derived",
+        ),
     ] = None,
     backbone: Annotated[
-        str | None, typer.Option(help="Any timm name.", show_default="chosen")
+        str | None,
+        typer.Option(help="Train this network, any name that timm knows.", show_default="chosen"),
     ] = None,
     prototypes: Annotated[
-        int | None, typer.Option(min=2, help="Number of prototypes.", show_default="chosen")
+        int | None, typer.Option(min=2, help="Learn this many prototypes.", show_default="chosen")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the images.", show_default="chosen")
+        int | None,
+        typer.Option(min=1, help="Pass over the images this many times.", show_default="chosen"),
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(
-            help="Time for the training, such as 20m or 1h30m.", show_default="8m or less"
-        ),
+        typer.Option(help="Train for this long, such as 20m or 1h30m.", show_default="8m or less"),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=2, help="Images of a step.", show_default="chosen")
+        int | None,
+        typer.Option(min=2, help="Take this many images in a step.", show_default="chosen"),
     ] = None,
     image_size: Annotated[
-        int | None, typer.Option(min=8, help="Side of an image, px.", show_default="chosen")
+        int | None,
+        typer.Option(
+            min=8,
+            help="Resize images to squares of this many pixels a side.",
+            show_default="chosen",
+        ),
     ] = None,
     crops: Annotated[
         str | None,
-        typer.Option(help="Such as 2x96+4x48: full-resolution crops first.", show_default="chosen"),
+        typer.Option(
+            help="Take these crops of each image, such as 2x96+4x48, the large ones first.",
+            show_default="chosen",
+        ),
     ] = None,
     queue: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Past embeddings that balance small batches.", show_default="chosen"
+            min=0,
+            help="Keep this many past embeddings to balance small batches.",
+            show_default="chosen",
         ),
     ] = None,
-    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="Compute in this precision: auto, float32 or bfloat16.")
+    ] = "auto",
     device: options.Device = "auto",
     resume: Annotated[
         bool, typer.Option(help="Go on where the same training was interrupted.")
     ] = True,
     init: Annotated[
         Path | None,
-        typer.Option(help="Weights to start from, .safetensors.", show_default=False),
+        typer.Option(help="Start from the weights in this .safetensors file.", show_default=False),
     ] = None,
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="Start from published weights of the backbone.")
     ] = False,
-    name: Annotated[str, typer.Option(help="Name of the model.")] = "default",
+    name: Annotated[str, typer.Option(help="Store the model under this name.")] = "default",
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -73,7 +89,8 @@ def train(
 ) -> None:
     """Scan a folder and learn features and prototypes from it.
 
-    What is marked "chosen" follows from the images and the machine; it is shown and stored.
+    Settings whose default is "chosen" follow from the images and the machine; they are shown and
+    stored.
 
     Example: curate train ./images --budget 20m
     """
@@ -85,7 +102,7 @@ def train(
         backbone=backbone,
         prototypes=prototypes,
         epochs=epochs,
-        budget_seconds=options.seconds_of(budget) if budget is not None else None,
+        budget_seconds=options.parse_duration(budget) if budget is not None else None,
         batch_size=batch_size,
         image_size=image_size,
         crops=crops,
@@ -108,10 +125,10 @@ def train(
 
 def _describe(result: "TrainResult") -> "Iterator[str]":
     settings = result.settings
-    done = "trained" if result.was_trained else "was trained already:"
+    verb = "trained" if result.was_trained else "was trained already:"
     yield (
-        f"{done} model '{result.name}' on {result.n_images:,} different images in "
-        f"{options.span(result.seconds)}, {result.epochs} epochs"
+        f"{verb} model '{result.name}' on {result.n_images:,} different images in "
+        f"{options.format_duration(result.seconds)}, {result.epochs} epochs"
     )
     yield f"  loss / log K     {result.loss_ratio:.3f}  (1: nothing learned)"
     yield (

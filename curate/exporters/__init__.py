@@ -1,1 +1,1 @@
-"""Formats in which images are taken out: one file a format."""
+"""Formats in which images are exported: one file a format, each built on ``base``."""

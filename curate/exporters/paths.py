@@ -13,7 +13,7 @@ from curate.errors import InputError, UsageError
 from curate.manifest.rows import Rows
 from curate.sources.names import unescape
 
-_FOLDERS = ("split", "label")
+_FOLDER_COLUMNS = ("split", "label")
 _MAY_LEAVE = r"^/|(^|/)\.\.(/|$)|%"
 
 
@@ -28,75 +28,79 @@ def check_layout(rows: Rows, layout: Layout) -> None:
         InputError: A path, or the name of a folder that it goes to, would leave the folder.
         UsageError: The layout needs a column that is not there.
     """
-    _check_inside(rows, "path")
+    _check_column(rows, "path")
     if layout is Layout.SPLIT_LABEL:
-        for name in _FOLDERS:
+        for name in _FOLDER_COLUMNS:
             if name not in rows.schema.names:
                 raise UsageError(
                     f"the manifest has no column {name!r}, which the layout needs",
                     hint="run `curate split` and `curate cluster --labels folder` first",
                 )
-        for name in _FOLDERS:
-            _check_inside(rows, name)
+        for name in _FOLDER_COLUMNS:
+            _check_column(rows, name)
 
 
-def places(rows: Rows, layout: Layout, *, is_ending_ignored: bool) -> Iterator[Path]:
-    """Yield where each image goes below the folder.
+def assign_places(rows: Rows, layout: Layout, *, needs_unique_stems: bool) -> Iterator[Path]:
+    """Yield where each image goes, relative to the folder.
 
     Args:
         rows: The images.
         layout: What their places are made of.
-        is_ending_ignored: Whether places that differ in their endings only count as one.
+        needs_unique_stems: Whether places that differ in their endings only count as one.
 
     Raises:
         InputError: A path would leave the folder.
     """
-    paths = (_inside(path) for path in values(rows, "path"))
-    found: Iterator[Path]
+    paths = (_path_inside(path) for path in _values(rows, "path"))
+    places: Iterator[Path]
     match layout:
         case Layout.TREE:
-            found = paths
+            places = paths
         case Layout.FLAT:
-            found = _apart(Path(path.name) for path in paths)
+            places = _number_repeats(Path(path.name) for path in paths)
         case Layout.SPLIT_LABEL:
-            folders = zip(*(values(rows, name) for name in _FOLDERS), strict=True)
-            found = _apart(
-                Path(*(_inside(str(part or "none")) for part in parts), path.name)
-                for parts, path in zip(folders, paths, strict=True)
+            folders = zip(*(_values(rows, name) for name in _FOLDER_COLUMNS), strict=True)
+            places = _number_repeats(
+                Path(*(_path_inside(str(folder or "none")) for folder in parents), path.name)
+                for parents, path in zip(folders, paths, strict=True)
             )
-    return _apart(found, is_ending_ignored=True) if is_ending_ignored else found
+    return _number_repeats(places, is_ending_ignored=True) if needs_unique_stems else places
 
 
-def values(rows: Rows, name: str) -> Iterator[Any]:
+def _values(rows: Rows, name: str) -> Iterator[Any]:
     """Yield the values of a column; those of one batch at a time are Python objects."""
     for batch in rows.batches([name]):
         yield from batch.column(0).to_pylist()
 
 
-def _check_inside(rows: Rows, name: str) -> None:
-    """Check the texts of a column; nearly all are seen to be harmless at a glance."""
+def _check_column(rows: Rows, name: str) -> None:
+    """Check the texts of a column; a pattern passes nearly all of them without a closer look.
+
+    Raises:
+        InputError: One would leave the folder.
+    """
     for batch in rows.batches([name]):
         texts = pc.cast(batch.column(0), pa.string())
         for text in texts.filter(pc.match_substring_regex(texts, _MAY_LEAVE)).to_pylist():
-            _inside(text)
+            _path_inside(text)
 
 
-def _apart(paths: Iterable[Path], *, is_ending_ignored: bool = False) -> Iterator[Path]:
-    """Yield paths with a number before the ending where one was given out before."""
+def _number_repeats(paths: Iterable[Path], *, is_ending_ignored: bool = False) -> Iterator[Path]:
+    """Yield each path, with a number before its ending if an earlier one is equal."""
     used: set[str] = set()
-    last: dict[str, int] = {}
+    last_number: dict[str, int] = {}
     for path in paths:
-        other, number = path, last.get(str(path), 1)
-        while (key := str(other.with_suffix("") if is_ending_ignored else other)) in used:
+        candidate, number = path, last_number.get(str(path), 1)
+        while (key := str(candidate.with_suffix("") if is_ending_ignored else candidate)) in used:
             number += 1
-            other = path.with_name(f"{path.stem}-{number}{path.suffix}")
+            candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
         if number > 1:
-            last[str(path)] = number
+            last_number[str(path)] = number
         used.add(key)
-        yield other
+        yield candidate
 
 
-def _inside(path: str) -> Path:
+def _path_inside(path: str) -> Path:
     """Return a manifest's path as one that stays in the folder it is joined to.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Contact sheets: rows of small images with some text below."""
+"""Contact sheets: rows of small images with lines of text below each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,17 @@ from curate.files import replacing
 Pixels = NDArray[np.uint8]
 
 CELL = 168
+"""Side of the square that an image is fitted into, px."""
 PADDING = 8
-LINE = 14
+LINE_HEIGHT = 14
+FONT_SIZE = 11
+MAX_CHARACTERS = CELL // 6
+"""Characters of this font, on average 6 px wide, that fit below a cell."""
 BACKGROUND = (250, 250, 248)
 INK = (32, 32, 32)
 FAINT = (120, 120, 120)
-KEPT = (22, 140, 70)
+MARK = (22, 140, 70)
 BOX = (214, 69, 40)
-_CHARACTERS = CELL // 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,10 @@ class Tile:
 
     Attributes:
         pixels: (h, w, 3) uint8.
-        lines: Text below it; what does not fit is cut in the middle.
-        is_marked: Whether a frame sets it off.
-        box: A part to outline: left, top, right, bottom, as shares of the sides; None for none.
+        lines: Text below it; a line that does not fit loses its middle.
+        is_marked: Whether it has a frame.
+        box: A part to outline: left, top, right, bottom, as shares of the sides in [0, 1]; None for
+            none.
     """
 
     pixels: Pixels
@@ -45,28 +49,32 @@ class Tile:
 def draw_sheet(groups: Sequence[Sequence[Tile]], *, columns: int = 8) -> Pixels:
     """Return a picture of groups of tiles, (H, W, 3) uint8.
 
-    Short groups share a row, with a gap between them; a group that is too long is broken.
+    Short groups share a row, with a gap between them; a group longer than a row takes several.
+
+    Args:
+        groups: The tiles of each group.
+        columns: Tiles in a row, >= 1.
     """
-    rows = _packed(groups, columns)
+    rows = _pack_rows(groups, columns)
     n_lines = max((len(tile.lines) for row in rows for tile in row if tile), default=0)
-    height = CELL + LINE * n_lines + PADDING
-    wide = PADDING + (CELL + PADDING) * max((len(row) for row in rows), default=1)
-    sheet = Image.new("RGB", (wide, PADDING + height * len(rows)), BACKGROUND)
+    row_height = CELL + LINE_HEIGHT * n_lines + PADDING
+    width = PADDING + (CELL + PADDING) * max((len(row) for row in rows), default=1)
+    sheet = Image.new("RGB", (width, PADDING + row_height * len(rows)), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(size=11)
+    font = ImageFont.load_default(size=FONT_SIZE)
     for y, row in enumerate(rows):
         for x, tile in enumerate(row):
             if tile is None:
                 continue
-            corner = (PADDING + x * (CELL + PADDING), PADDING + y * height)
+            corner = (PADDING + x * (CELL + PADDING), PADDING + y * row_height)
             _draw_tile(sheet, draw, tile, corner)
             for number, line in enumerate(tile.lines):
-                place = (corner[0], corner[1] + CELL + 1 + number * LINE)
-                draw.text(place, fitted(line), FAINT if number else INK, font=font)
+                position = (corner[0], corner[1] + CELL + 1 + number * LINE_HEIGHT)
+                draw.text(position, shorten_text(line), FAINT if number else INK, font=font)
     return np.asarray(sheet)
 
 
-def _packed(groups: Sequence[Sequence[Tile]], columns: int) -> list[list[Tile | None]]:
+def _pack_rows(groups: Sequence[Sequence[Tile]], columns: int) -> list[list[Tile | None]]:
     """Return rows of at most ``columns`` tiles; None is a gap between groups."""
     rows: list[list[Tile | None]] = [[]]
     for group in groups:
@@ -80,25 +88,29 @@ def _packed(groups: Sequence[Sequence[Tile]], columns: int) -> list[list[Tile | 
 
 
 def write_sheet(path: Path, sheet: Pixels) -> None:
-    """Write a sheet as the picture format of the path's ending; it appears whole or not at all.
+    """Write a sheet in the format of the path's ending; the file appears whole or not at all.
+
+    Args:
+        path: The file, named ``.jpg``, ``.jpeg`` or ``.png``.
+        sheet: (H, W, 3) uint8.
 
     Raises:
-        UsageError: The ending names no format.
-        ResourceError: The place cannot be written.
+        UsageError: The path has another ending.
+        ResourceError: The file cannot be written.
     """
-    kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}.get(path.suffix.lower())
-    if kind is None:
-        raise UsageError(f"{path} is no picture's name", hint="let it end in .jpg or .png")
+    picture_format = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}.get(path.suffix.lower())
+    if picture_format is None:
+        raise UsageError(f"{path} is not the name of a picture", hint="name a .jpg or .png file")
     with replacing(path) as scratch:
-        Image.fromarray(sheet).save(scratch, kind, quality=88)
+        Image.fromarray(sheet).save(scratch, picture_format, quality=88)
 
 
-def fitted(text: str) -> str:
-    """Return a text that fits below a tile, its middle left out if it must."""
-    if len(text) <= _CHARACTERS:
+def shorten_text(text: str) -> str:
+    """Return a text that fits below a tile; a longer one without its middle."""
+    if len(text) <= MAX_CHARACTERS:
         return text
-    head = (_CHARACTERS - 1) // 3
-    return f"{text[:head]}…{text[head + 1 - _CHARACTERS :]}"
+    head = (MAX_CHARACTERS - 1) // 3
+    return f"{text[:head]}…{text[head + 1 - MAX_CHARACTERS :]}"
 
 
 def _draw_tile(
@@ -107,8 +119,8 @@ def _draw_tile(
     rows, columns = tile.pixels.shape[:2]
     scale = CELL / max(rows, columns)
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-    small = Image.fromarray(cv2.resize(tile.pixels, size, interpolation=method))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
+    small = Image.fromarray(cv2.resize(tile.pixels, size, interpolation=interpolation))
     left, top = corner[0] + (CELL - size[0]) // 2, corner[1] + (CELL - size[1]) // 2
     sheet.paste(small, (left, top))
     if tile.box is not None:
@@ -125,4 +137,4 @@ def _draw_tile(
         )
     if tile.is_marked:
         frame = (left - 3, top - 3, left + size[0] + 2, top + size[1] + 2)
-        draw.rectangle(frame, outline=KEPT, width=3)
+        draw.rectangle(frame, outline=MARK, width=3)

@@ -1,7 +1,5 @@
-"""Export: take the images of a manifest out, as links, copies, archives or lists."""
+"""Export: write the images of a manifest to a folder, as links, copies, archives or lists."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +10,8 @@ from numpy.typing import NDArray
 
 from curate.choices import ExportAs, Layout
 from curate.errors import InputError, UsageError
-from curate.exporters.archives import ParquetShards, TarShards
-from curate.exporters.listings import DATA, CocoListing, FiftyOneListing
-from curate.exporters.paths import check_layout, places, values
+from curate.exporters.base import Exporter, Item, find_exporter
+from curate.exporters.paths import assign_places, check_layout
 from curate.files import disk_errors, remove
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
@@ -22,18 +19,17 @@ from curate.manifest.rows import Rows, TakenRows
 from curate.progress import Progress, Silent, task
 from curate.sources.folder import file_of
 
-LIST = "images.txt"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExportConfig:
     """What the stage needs to know.
 
     Attributes:
-        form: Links, copies, WebDataset archives, Parquet with the files' bytes, a list, or links
-            with the labels in COCO's or FiftyOne's JSON.
-        layout: Paths in the folder: as in the source, all in one folder, or split and label.
-        where: Rows to take, an expression of DuckDB; None takes the selected ones, or those kept.
+        form: The format: links, copies, WebDataset archives, Parquet with the files' bytes, a
+            list, or links with the labels in COCO's or FiftyOne's JSON.
+        layout: Paths in the folder: as in the source, all in one folder, or by split and label.
+        where: Rows to export, an expression of DuckDB; None exports the selected images, or the
+            images that are kept if none were selected.
     """
 
     form: ExportAs = ExportAs.SYMLINK
@@ -47,8 +43,8 @@ class ExportResult:
 
     Attributes:
         folder: Where the images are.
-        form: How they were taken out.
-        n_images: Images taken out.
+        form: The format.
+        n_images: Images exported.
     """
 
     folder: str
@@ -63,64 +59,78 @@ def export(
     *,
     progress: Progress | None = None,
 ) -> ExportResult:
-    """Take out the selected images of a manifest; those kept, if none were sampled.
+    """Export the selected images of a manifest; if none were selected, the images that are kept.
 
     The folder appears whole or not at all, and nothing outside it is written.
 
     Args:
         manifest: The manifest.
-        to: The folder, which must be empty or not there.
+        to: The folder, which must be empty or not exist.
         config: The stage's settings.
-        progress: Hears how it gets on.
+        progress: Shows how far the stage is.
 
     Raises:
         InputError: The manifest or a source file cannot be used, or a path leads out of the folder.
-        UsageError: The folder is not empty, or lies in the source or around it.
+        UsageError: The folder is not empty, or lies in the source or around it; or the manifest
+            lacks a column.
         ResourceError: The disk is full.
     """
-    config = config or ExportConfig()
-    read = read_manifest(Path(manifest))
+    config, progress = config or ExportConfig(), progress or Silent()
+    opened = read_manifest(Path(manifest))
     folder = Path(to).absolute()
-    _check_folder(folder, Path(read.source))
-    chosen = np.flatnonzero(_is_wanted(read, config))
-    wanted = TakenRows(read.rows, list(read.rows.schema), chosen)
-    check_layout(wanted, config.layout)
+    _check_folder(folder, Path(opened.source))
+    exporter_class = find_exporter(config.form)
+    for name in exporter_class.columns or ():
+        opened.check(name, hint=f"--as {config.form} needs it; `curate cluster` writes it")
+    rows = _chosen_rows(opened, config.where)
+    check_layout(rows, config.layout)
     scratch = folder.with_name(f".{folder.name}.partial")
     with disk_errors(folder):
         try:
             remove(scratch)
             scratch.mkdir(parents=True)
-            with task(progress or Silent(), "export", len(wanted)):
-                _fill(scratch, _Images(read.source, wanted, config, progress or Silent()))
+            with (
+                task(progress, "export", len(rows)),
+                exporter_class.open(scratch) as exporter,
+            ):
+                for item in _items(opened.source, rows, exporter_class, config.layout):
+                    exporter.add(item)
+                    progress.advance()
             if folder.exists():
                 folder.rmdir()
             scratch.rename(folder)
         finally:
             remove(scratch)
-    return ExportResult(folder=str(to), form=config.form.value, n_images=len(wanted))
+    return ExportResult(folder=str(to), form=config.form.value, n_images=len(rows))
 
 
-def _is_wanted(manifest: Manifest, config: ExportConfig) -> NDArray[np.bool_]:
-    usable = manifest.is_readable()
-    if config.where is not None:
-        usable &= matching(manifest.rows, config.where)
-        return usable
+def _chosen_rows(manifest: Manifest, where: str | None) -> Rows:
+    chosen = np.flatnonzero(_is_chosen(manifest, where))
+    return TakenRows(manifest.rows, list(manifest.rows.schema), chosen)
+
+
+def _is_chosen(manifest: Manifest, where: str | None) -> NDArray[np.bool_]:
+    """Return which rows are exported, (N,); unreadable images never are."""
+    is_chosen = manifest.is_readable()
+    if where is not None:
+        is_chosen &= matching(manifest.rows, where)
+        return is_chosen
     for name in ("selected", "keep"):
         if name in manifest.rows.schema.names:
             column = pc.fill_null(manifest.rows.read([name])[name], fill_value=False)
-            usable &= np.asarray(column.to_numpy(), bool)
-            return usable
-    return usable
+            is_chosen &= np.asarray(column.to_numpy(), bool)
+            return is_chosen
+    return is_chosen
 
 
 def _check_folder(folder: Path, source: Path) -> None:
-    """Refuse a folder that holds something, or that touches the source.
+    """Check that the folder is empty or does not exist, and lies apart from the source.
 
     Raises:
-        UsageError: It does.
+        UsageError: It does not.
     """
-    real, origin = folder.resolve(), source.resolve()
-    if real == origin or origin in real.parents or real in origin.parents:
+    target, origin = folder.resolve(), source.resolve()
+    if target == origin or origin in target.parents or target in origin.parents:
         raise UsageError(
             f"{folder} and the source {source} lie in each other", hint="name a folder elsewhere"
         )
@@ -130,117 +140,24 @@ def _check_folder(folder: Path, source: Path) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Images:
-    """The images to take out, which are looked at one after the other.
-
-    Attributes:
-        source: Folder that their paths are relative to.
-        rows: Their rows of the manifest.
-        config: How they are taken out.
-        progress: Hears how it gets on.
-    """
-
-    source: str
-    rows: Rows
-    config: ExportConfig
-    progress: Progress
-
-    def files(self) -> Iterator[Path]:
-        """Yield the file of each image.
-
-        Raises:
-            InputError: One is gone.
-        """
-        for path in values(self.rows, "path"):
-            origin = file_of(self.source, path)
-            if not origin.is_file():
-                raise InputError(
-                    f"{origin} is gone since the manifest was written",
-                    hint="write the manifest again with `curate cluster` or `curate dedup`",
-                )
-            yield origin
-            self.progress.advance()
-
-    def items(self) -> Iterator[tuple[Path, Path]]:
-        """Yield the file of each image and its place below the folder."""
-        is_ending_ignored = self.config.form is ExportAs.FIFTYONE
-        names = places(self.rows, self.config.layout, is_ending_ignored=is_ending_ignored)
-        return zip(self.files(), names, strict=True)
-
-
-def _fill(folder: Path, images: _Images) -> None:
-    match images.config.form:
-        case ExportAs.LIST:
-            with (folder / LIST).open("wb") as file:
-                file.writelines(os.fsencode(origin) + b"\n" for origin in images.files())
-        case ExportAs.TAR:
-            _fill_tars(folder, images)
-        case ExportAs.PARQUET:
-            _fill_parquet(folder, images)
-        case ExportAs.COCO:
-            _fill_coco(folder, images)
-        case ExportAs.FIFTYONE:
-            _fill_fiftyone(folder, images)
-        case ExportAs.SYMLINK | ExportAs.HARDLINK | ExportAs.COPY as form:
-            for origin, name in images.items():
-                _put(origin, folder / name, form)
-
-
-def _fill_tars(folder: Path, images: _Images) -> None:
-    with TarShards(folder) as shards:
-        for label, (origin, name) in zip(_labels(images), images.items(), strict=True):
-            shards.add(name, origin.read_bytes(), label)
-
-
-def _fill_parquet(folder: Path, images: _Images) -> None:
-    items = images.items()
-    with ParquetShards(folder) as shards:
-        for batch in images.rows.batches(images.rows.schema.names):
-            for row in range(len(batch)):
-                origin, name = next(items)
-                shards.add(batch.slice(row, 1), name, origin.read_bytes())
-
-
-def _fill_coco(folder: Path, images: _Images) -> None:
-    labels = pc.unique(images.rows.read(["label"])["label"]).to_pylist()
-    categories = sorted(label for label in labels if label is not None)
-    sizes = zip(*(values(images.rows, name) for name in ("width", "height")), strict=True)
-    with CocoListing(folder, categories) as listing:
-        for label, (width, height), (origin, name) in zip(
-            _labels(images), sizes, images.items(), strict=True
-        ):
-            listing.add(name, width=width, height=height, label=label)
-            _put(origin, folder / DATA / name, ExportAs.SYMLINK)
-
-
-def _fill_fiftyone(folder: Path, images: _Images) -> None:
-    with FiftyOneListing(folder) as listing:
-        for label, (origin, name) in zip(_labels(images), images.items(), strict=True):
-            listing.add(name, label=label)
-            _put(origin, folder / DATA / name, ExportAs.SYMLINK)
-
-
-def _labels(images: _Images) -> Iterator[str | None]:
-    return values(images.rows, "label")
-
-
-def _put(origin: Path, target: Path, form: ExportAs) -> None:
-    """Link or copy one file; the folders above the target are made.
+def _items(
+    source: str, rows: Rows, exporter_class: type[Exporter], layout: Layout
+) -> Iterator[Item]:
+    """Yield the images to export, in the order of the manifest; a batch of rows is in memory.
 
     Raises:
-        UsageError: It lies on another disk, so that no hard link can be made.
+        InputError: A source file is gone.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if form is ExportAs.SYMLINK:
-        target.symlink_to(origin)
-    elif form is ExportAs.COPY:
-        shutil.copy2(origin, target)
-    else:
-        try:
-            target.hardlink_to(origin.resolve())
-        except OSError as error:
-            raise UsageError(
-                f"{origin} cannot be hard-linked to {target.parent}: {error.strerror}",
-                hint="hard links need one disk; use --as copy or --as symlink",
-            ) from None
+    columns = exporter_class.columns
+    names = rows.schema.names if columns is None else ["path", *columns]
+    needs_unique_stems = exporter_class.needs_unique_stems
+    places = assign_places(rows, layout, needs_unique_stems=needs_unique_stems)
+    for batch in rows.batches(names):
+        for number, path in enumerate(batch.column("path").to_pylist()):
+            file = file_of(source, path)
+            if not file.is_file():
+                raise InputError(
+                    f"{file} is gone since the manifest was written",
+                    hint="write the manifest again with `curate cluster` or `curate dedup`",
+                )
+            yield Item(file=file, place=next(places), row=batch.slice(number, 1))

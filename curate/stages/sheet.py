@@ -1,4 +1,4 @@
-"""Sheet: a contact sheet of any selection of a manifest."""
+"""Sheet: draw a contact sheet of images of a manifest."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from curate.errors import InputError, UsageError
 from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
-from curate.manifest.manifest import read_manifest
+from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
 from curate.workspace.pixel_cache import PixelCache
-from curate.workspace.workspace import find_workspace
+from curate.workspace.workspace import Workspace, find_workspace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,9 +22,9 @@ class SheetConfig:
 
     Attributes:
         where: Rows to draw, an expression of DuckDB; None draws all.
-        by: Column to order by, smallest first; None keeps the manifest's order.
-        limit: Images drawn at most; of more, as many are taken at even steps.
-        columns: Images in a row.
+        by: Column to order by, smallest first; None keeps the order of the manifest.
+        limit: Images drawn at most, >= 1; of more, images at even steps are drawn.
+        columns: Images in a row, >= 1.
     """
 
     where: str | None = None
@@ -48,7 +49,7 @@ class SheetResult:
     Attributes:
         sheet: The picture written.
         n_drawn: Images drawn.
-        n_chosen: Images that the expression holds for.
+        n_chosen: Readable images for which the expression holds.
     """
 
     sheet: str
@@ -63,13 +64,13 @@ def sheet(
     out: Path | str = "sheet.jpg",
     workspace: Path | None = None,
 ) -> SheetResult:
-    """Draw images of a manifest, small, with their paths.
+    """Draw small images of a manifest with their paths below.
 
     Args:
         manifest: The manifest.
         config: The stage's settings.
-        out: The picture, a JPEG or PNG file.
-        workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
+        out: The picture to write, a .jpg or .png file.
+        workspace: Folder of the workspace; None takes ``CURATE_WORKSPACE`` or ``.curate``.
 
     Raises:
         InputError: The manifest cannot be used, or no image is chosen.
@@ -77,30 +78,53 @@ def sheet(
         ResourceError: The picture cannot be written.
     """
     config = config or SheetConfig()
-    read = read_manifest(Path(manifest))
-    usable = read.is_readable()
-    if config.where is not None:
-        usable = usable & matching(read.rows, config.where)
-    rows = np.flatnonzero(usable)
+    opened = read_manifest(Path(manifest))
+    rows = _chosen_rows(opened, config)
     if len(rows) == 0:
         raise InputError("no readable image is chosen", hint="choose others with --where")
-    if config.by is not None:
-        values = read.column(config.by, hint="choose a column of the manifest with --by")
-        rows = rows[np.asarray(pc.array_sort_indices(values.take(pa.array(rows)).combine_chunks()))]
     n_drawn = min(config.limit, len(rows))
     drawn = rows[np.linspace(0, len(rows) - 1, n_drawn).round().astype(np.int64)]
-    names = ["hash", "path", *([config.by] if config.by is not None else [])]
-    table = read.rows.take(list(dict.fromkeys(names)), drawn)
-    pixels = PixelCache(find_workspace(workspace).pixels).read(table["hash"].to_pylist())
-    notes = table[config.by].to_pylist() if config.by is not None else [None] * n_drawn
-    tiles = [
-        Tile(image, (path,) if note is None else (path, _short(config.by or "", note)))
-        for image, path, note in zip(pixels, table["path"].to_pylist(), notes, strict=True)
-    ]
+    tiles = _make_tiles(opened, drawn, config.by, find_workspace(workspace))
     rows_of_tiles = [tiles[i : i + config.columns] for i in range(0, n_drawn, config.columns)]
     write_sheet(Path(out), draw_sheet(rows_of_tiles, columns=config.columns))
     return SheetResult(sheet=str(out), n_drawn=n_drawn, n_chosen=len(rows))
 
 
-def _short(name: str, value: object) -> str:
+def _chosen_rows(manifest: Manifest, config: SheetConfig) -> NDArray[np.int64]:
+    """Return the numbers of the rows to draw from, in the order to draw them, (N,) int64.
+
+    Raises:
+        UsageError: The expression or the column cannot be used.
+    """
+    is_chosen = manifest.is_readable()
+    if config.where is not None:
+        is_chosen &= matching(manifest.rows, config.where)
+    rows = np.flatnonzero(is_chosen)
+    if config.by is None or len(rows) == 0:
+        return rows
+    values = manifest.column(config.by, hint="choose a column of the manifest with --by")
+    indices = pc.array_sort_indices(values.take(pa.array(rows)).combine_chunks())
+    order: NDArray[np.uint64] = np.asarray(indices)
+    return rows[order]
+
+
+def _make_tiles(
+    manifest: Manifest, rows: NDArray[np.int64], by: str | None, workspace: Workspace
+) -> list[Tile]:
+    """Return a tile for each row: its pixels, its path and the value that it is ordered by.
+
+    Raises:
+        InputError: The workspace does not hold the pixels.
+    """
+    names = ["hash", "path"] if by is None else list(dict.fromkeys(("hash", "path", by)))
+    table = manifest.rows.take(names, rows)
+    images = PixelCache(workspace.pixels).read(table["hash"].to_pylist())
+    captions = [[path] for path in table["path"].to_pylist()]
+    if by is not None:
+        for caption, value in zip(captions, table[by].to_pylist(), strict=True):
+            caption += [] if value is None else [_format_value(by, value)]
+    return [Tile(image, caption) for image, caption in zip(images, captions, strict=True)]
+
+
+def _format_value(name: str, value: object) -> str:
     return f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"

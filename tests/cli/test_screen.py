@@ -1,38 +1,14 @@
-import pytest
+import io
 
-from curate.cli.info import curve
-from curate.cli.options import seconds_of, size, span
-from curate.cli.screen import _InLines
-from curate.errors import UsageError
-from curate.progress import task
+from rich.console import Console
+from rich.progress import Progress as Bars
 
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("90", 90), ("90s", 90), ("20m", 1200), ("1h30m", 5400), ("1.5h", 5400), ("2M", 120)],
-)
-def test_spans_of_time_are_read(text, seconds):
-    assert seconds_of(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "soon", "-5m", "0s", "5d", "m"])
-def test_other_texts_are_no_span(text):
-    with pytest.raises(UsageError):
-        seconds_of(text)
-
-
-def test_spans_and_sizes_are_shown_for_people():
-    assert [span(s) for s in (0.5, 42, 482, 3900)] == ["0.5s", "42s", "8m 02s", "1h 05m"]
-    assert [size(n) for n in (12, 1200, 3.4e9, 5e12)] == ["12 B", "1.2 kB", "3.4 GB", "5.0 TB"]
-
-
-def test_a_curve_has_a_bar_a_value_up_to_forty():
-    assert curve([1.0, 0.5, 0.0]) == "█▅▁"
-    assert len(curve([0.5] * 1000)) == 40
+from curate.cli.screen import BarProgress, LineProgress, show_progress
+from curate.progress import Silent, task
 
 
 def test_plain_progress_is_a_line_at_the_end_and_the_last_status(capsys):
-    progress = _InLines()
+    progress = LineProgress()
     with task(progress, "scan", 3):
         progress.advance(2)
         progress.advance()
@@ -42,3 +18,39 @@ def test_plain_progress_is_a_line_at_the_end_and_the_last_status(capsys):
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("scan: 3/3, ")
     assert lines[1:] == ["train: 2/2, loss 0.5"]
+
+
+def test_plain_progress_of_a_long_task_has_lines_between(capsys):
+    progress = LineProgress(seconds_between_lines=0)
+    with task(progress, "scan", None):
+        progress.advance()
+        progress.note("one is broken")
+        progress.advance()
+    lines = [line.partition(",")[0] for line in capsys.readouterr().err.splitlines()]
+    assert lines == ["scan: 1", "one is broken", "scan: 2", "scan: 2"]
+
+
+def test_a_task_without_a_step_leaves_no_line(capsys):
+    with task(LineProgress(), "scan", 0):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_bars_count_the_steps_of_each_task():
+    bars = Bars(console=Console(file=io.StringIO()))
+    progress = BarProgress(bars)
+    with bars:
+        with task(progress, "scan", 3):
+            progress.advance(2)
+        with task(progress, "train", 5):
+            progress.status("loss 0.5")
+            progress.note("a fact")
+    counts = [(bar.description, bar.completed, bar.fields["status"]) for bar in bars.tasks]
+    assert counts == [("scan", 2, ""), ("train", 0, "loss 0.5")]
+
+
+def test_progress_is_silent_where_that_is_wanted_and_lines_without_a_terminal():
+    with show_progress(is_silent=True) as progress:
+        assert isinstance(progress, Silent)
+    with show_progress(is_silent=False) as progress:
+        assert isinstance(progress, LineProgress)

@@ -57,6 +57,13 @@ def test_heavy_packages_wait_until_a_command_runs():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_help_text_is_a_sentence(name):
+    command = typer.main.get_command(app).commands[name]
+    texts = [command.help.split("\n\n")[0], *(parameter.help for parameter in command.params)]
+    assert [text for text in texts if not (text[0].isupper() and text.endswith("."))] == []
+
+
 def test_the_library_offers_every_verb_with_its_config_and_result():
     import curate
 

@@ -4,11 +4,11 @@ from curate.images.contact_sheet import (
     BACKGROUND,
     BOX,
     CELL,
-    KEPT,
+    MARK,
     PADDING,
     Tile,
     draw_sheet,
-    fitted,
+    shorten_text,
 )
 from tests.conftest import picture
 
@@ -27,11 +27,11 @@ def test_short_groups_share_a_row_and_long_ones_are_broken():
     assert two_rows.shape[0] - PADDING == 2 * (one_row.shape[0] - PADDING)
 
 
-def test_the_kept_image_is_framed_and_a_part_is_outlined():
+def test_a_marked_image_is_framed_and_a_part_is_outlined():
     plain = draw_sheet([[Tile(picture(0), ("a",))]])
     marked = draw_sheet([[Tile(picture(0), ("a",), is_marked=True, box=(0.2, 0.2, 0.8, 0.8))]])
-    assert not has_colour(plain, KEPT)
-    assert has_colour(marked, KEPT)
+    assert not has_colour(plain, MARK)
+    assert has_colour(marked, MARK)
     assert has_colour(marked, BOX)
 
 
@@ -42,8 +42,8 @@ def test_images_of_any_shape_fit_their_cell():
 
 
 def test_long_texts_lose_their_middle():
-    assert fitted("short.jpg") == "short.jpg"
-    long = fitted("a/very/long/path/that/does/not/fit/in/the/cell/name.jpg")
+    assert shorten_text("short.jpg") == "short.jpg"
+    long = shorten_text("a/very/long/path/that/does/not/fit/in/the/cell/name.jpg")
     assert long.startswith("a/very/lo")
     assert long.endswith("name.jpg")
     assert "…" in long

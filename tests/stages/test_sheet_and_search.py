@@ -31,7 +31,7 @@ def test_sheets_that_cannot_be_drawn_say_why(manifest, trained, tmp_path):
     space = trained / ".curate"
     with pytest.raises(InputError, match="no readable image"):
         sheet(manifest, SheetConfig(where="false"), out=tmp_path / "s.jpg", workspace=space)
-    with pytest.raises(UsageError, match="no picture's name"):
+    with pytest.raises(UsageError, match="not the name of a picture"):
         sheet(manifest, out=tmp_path / "s.txt", workspace=space)
     with pytest.raises(UsageError, match="no column"):
         sheet(manifest, SheetConfig(by="colour"), out=tmp_path / "s.jpg", workspace=space)

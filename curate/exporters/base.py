@@ -1,0 +1,115 @@
+"""What all export formats share: the item, the exporter, and which class writes which format.
+
+A new format is one value of ``curate.choices.ExportAs`` and one module in this folder with a class
+that names it: ``class TarExporter(Exporter, form=ExportAs.TAR)``.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any, ClassVar, Self
+
+import pyarrow as pa
+
+from curate.choices import ExportAs
+
+_EXPORTERS: dict[ExportAs, type["Exporter"]] = {}
+"""The class of each format; classes enter themselves when their module is imported."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One image to export.
+
+    Attributes:
+        file: The source file; it is not open, and only formats that need its bytes read them.
+        place: Where the image goes, relative to the folder of images.
+        row: Its row of the manifest, of length 1, with the columns that the exporter reads.
+    """
+
+    file: Path
+    place: Path
+    row: pa.RecordBatch
+
+    @property
+    def label(self) -> str | None:
+        """The label, or None for an image without one."""
+        label: str | None = self._value("label")
+        return label
+
+    @property
+    def width(self) -> int:
+        """Pixels in a row."""
+        width: int = self._value("width")
+        return width
+
+    @property
+    def height(self) -> int:
+        """Pixels in a column."""
+        height: int = self._value("height")
+        return height
+
+    def _value(self, column: str) -> Any:  # noqa: ANN401 - whatever the column holds
+        return self.row.column(column)[0].as_py()
+
+
+class Exporter(ABC):
+    """Writes images below a folder in one format.
+
+    Attributes:
+        columns: Columns of the manifest that ``add`` reads; None for all of them.
+        needs_unique_stems: Whether two images may not differ in the ending of their place only.
+    """
+
+    columns: ClassVar[tuple[str, ...] | None] = ()
+    needs_unique_stems: ClassVar[bool] = False
+
+    def __init_subclass__(cls, *, form: ExportAs | None = None) -> None:
+        """Enter the class as the one that writes ``form``."""
+        super().__init_subclass__()
+        if form is not None:
+            _EXPORTERS[form] = cls
+
+    def __init__(self, folder: Path, resources: ExitStack) -> None:
+        """Start to write; use ``open``, which also closes.
+
+        Args:
+            folder: An empty folder.
+            resources: Closes what stays open between two items, also after a failure.
+        """
+        self.folder = folder
+        self.resources = resources
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path) -> Iterator[Self]:
+        """Give an exporter that writes below an empty folder; it is closed if the block succeeds.
+
+        After a failure its files are closed as they are, without what ``close`` would write.
+        """
+        with ExitStack() as resources:
+            exporter = cls(folder, resources)
+            yield exporter
+            exporter.close()
+
+    @abstractmethod
+    def add(self, item: Item) -> None:
+        """Write one image.
+
+        Raises:
+            UsageError: The format cannot be written here.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most formats have nothing to do here
+        """Write what belongs after the last image."""
+
+
+def find_exporter(form: ExportAs) -> type[Exporter]:
+    """Return the class that writes a format; the modules of this folder are imported for it."""
+    for module in iter_modules([str(Path(__file__).parent)]):
+        import_module(f"{__package__}.{module.name}")
+    return _EXPORTERS[form]

@@ -1,0 +1,74 @@
+"""Exports that leave images as files: symbolic links, hard links, copies, a list of paths."""
+
+import os
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+from curate.choices import ExportAs
+from curate.errors import UsageError
+from curate.exporters.base import Exporter, Item
+
+LIST = "images.txt"
+
+
+def make_symlink(file: Path, target: Path) -> None:
+    """Make a symbolic link; the folders above it are made too.
+
+    Args:
+        file: The file that it leads to.
+        target: The link.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.symlink_to(file)
+
+
+class SymlinkExporter(Exporter, form=ExportAs.SYMLINK):
+    """Symbolic links to the source files."""
+
+    def add(self, item: Item) -> None:
+        """Link one image."""
+        make_symlink(item.file, self.folder / item.place)
+
+
+class HardlinkExporter(Exporter, form=ExportAs.HARDLINK):
+    """Hard links to the source files."""
+
+    def add(self, item: Item) -> None:
+        """Link one image.
+
+        Raises:
+            UsageError: It lies on another disk, so that no hard link can be made.
+        """
+        target = self.folder / item.place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.hardlink_to(item.file.resolve())
+        except OSError as error:
+            raise UsageError(
+                f"{item.file} cannot be hard-linked to {target.parent}: {error.strerror}",
+                hint="hard links need one disk; use --as copy or --as symlink",
+            ) from None
+
+
+class CopyExporter(Exporter, form=ExportAs.COPY):
+    """Copies of the source files, with their times."""
+
+    def add(self, item: Item) -> None:
+        """Copy one image."""
+        target = self.folder / item.place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(item.file, target)
+
+
+class ListExporter(Exporter, form=ExportAs.LIST):
+    """A text file with the path of each source file on a line."""
+
+    def __init__(self, folder: Path, resources: ExitStack) -> None:
+        """Open the list."""
+        super().__init__(folder, resources)
+        self._list = resources.enter_context((folder / LIST).open("wb"))
+
+    def add(self, item: Item) -> None:
+        """List one image; its name may be no UTF-8."""
+        self._list.write(os.fsencode(item.file) + b"\n")

@@ -1,0 +1,59 @@
+"""Parquet with the bytes of the images, in shards, as the ``datasets`` library reads it."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.choices import ExportAs
+from curate.exporters.base import Exporter, Item
+from curate.exporters.shards import DEFAULT_SHARDS, ShardParams, Shards
+
+IMAGE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
+"""What the ``datasets`` library takes for an image."""
+
+
+class ParquetExporter(Exporter, form=ExportAs.PARQUET):
+    """Rows of the manifest, each with a column ``image`` of the file's bytes and path."""
+
+    columns = None
+
+    def __init__(
+        self, folder: Path, resources: ExitStack, params: ShardParams = DEFAULT_SHARDS
+    ) -> None:
+        """Begin without a shard.
+
+        Args:
+            folder: Where the shards go.
+            resources: Closes the last shard.
+            params: How large a shard and its row groups are.
+        """
+        super().__init__(folder, resources)
+        self._shards: Shards[pq.ParquetWriter] = Shards(
+            folder, ".parquet", resources, max_bytes=params.max_bytes
+        )
+        self._images_per_row_group = params.images_per_row_group
+        self._rows: list[pa.RecordBatch] = []
+        self._images: list[dict[str, object]] = []
+
+    def add(self, item: Item) -> None:
+        """Add a row with its image to the row group, and write the group once it is full."""
+        content = item.file.read_bytes()
+        self._rows.append(item.row)
+        self._images.append({"bytes": content, "path": item.place.as_posix()})
+        self._shards.count(len(content))
+        if len(self._images) >= self._images_per_row_group:
+            self._write_row_group()
+
+    def close(self) -> None:
+        """Write the last row group."""
+        if self._images:
+            self._write_row_group()
+
+    def _write_row_group(self) -> None:
+        rows = pa.Table.from_batches(self._rows).replace_schema_metadata(None).combine_chunks()
+        rows = rows.append_column("image", pa.array(self._images, IMAGE))
+        writer = self._shards.writer(lambda path: pq.ParquetWriter(path, rows.schema))
+        writer.write_table(rows)
+        self._rows, self._images = [], []

@@ -1,0 +1,70 @@
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from curate.choices import Layout
+from curate.errors import InputError, UsageError
+from curate.exporters.paths import assign_places, check_layout
+from curate.manifest.rows import HeldRows
+
+
+def rows(*paths, **columns):
+    return HeldRows(pa.table({"path": list(paths), **columns}))
+
+
+def places(images, layout, *, needs_unique_stems=False):
+    assigned = assign_places(images, layout, needs_unique_stems=needs_unique_stems)
+    return [str(place) for place in assigned]
+
+
+def test_a_tree_keeps_the_paths_of_the_source():
+    assert places(rows("a.png", "x/a.png"), Layout.TREE) == ["a.png", "x/a.png"]
+
+
+def test_flat_names_that_meet_get_numbers():
+    images = rows("a.png", "x/a.png", "y/a.png", "y/a-2.png")
+    assert places(images, Layout.FLAT) == ["a.png", "a-2.png", "a-3.png", "a-2-2.png"]
+
+
+def test_split_and_label_are_folders_and_none_where_there_is_no_label():
+    images = rows("a.png", "x/b.png", split=["train", "test"], label=["cat", None])
+    assert places(images, Layout.SPLIT_LABEL) == ["train/cat/a.png", "test/none/b.png"]
+
+
+def test_places_that_differ_in_their_ending_get_numbers_where_stems_must_be_unique():
+    images = rows("a.bmp", "a.png", "b/a.png")
+    unique = places(images, Layout.TREE, needs_unique_stems=True)
+    assert unique == ["a.bmp", "a-2.png", "b/a.png"]
+
+
+def test_escaped_names_become_the_bytes_that_they_were():
+    (place,) = assign_places(rows("caf%E9.png"), Layout.TREE, needs_unique_stems=False)
+    assert os.fsencode(place) == b"caf\xe9.png"
+
+
+@pytest.mark.parametrize("path", ["../escape.png", "/etc/escape.png", "%2e%2e/escape.png"])
+def test_a_path_that_leads_out_of_the_folder_is_refused(path):
+    images = rows("a.png", path)
+    with pytest.raises(InputError, match="leads out"):
+        check_layout(images, Layout.TREE)
+    with pytest.raises(InputError, match="leads out"):
+        places(images, Layout.TREE)
+
+
+def test_a_label_that_leads_out_of_the_folder_is_refused():
+    images = rows("a.png", split=["train"], label=["../.."])
+    check_layout(images, Layout.TREE)
+    with pytest.raises(InputError, match="leads out"):
+        check_layout(images, Layout.SPLIT_LABEL)
+
+
+def test_a_name_with_two_dots_in_it_stays_in_the_folder():
+    check_layout(rows("a..b/c...png"), Layout.TREE)
+    assert places(rows("a..b/c.png"), Layout.TREE) == [str(Path("a..b/c.png"))]
+
+
+def test_a_layout_without_its_column_is_a_mistake():
+    with pytest.raises(UsageError, match="no column 'split'"):
+        check_layout(rows("a.png", label=["cat"]), Layout.SPLIT_LABEL)
