@@ -23,6 +23,7 @@ from curate.cli.split import split
 from curate.cli.train import train
 from curate.errors import CurateError
 from curate.files import disk_error
+from curate.manifest.contract import fills_line
 from curate.version import __version__
 
 INTERRUPTED = 130
@@ -50,7 +51,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in COMMANDS:
-    app.command()(command)
+    app.command(epilog=fills_line(command.__name__))(command)
 
 
 def _show_version(is_asked: bool) -> None:

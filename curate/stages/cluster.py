@@ -25,6 +25,7 @@ from curate.manifest.manifest import (
     write_manifest,
 )
 from curate.manifest.rows import FilledRows, HeldRows
+from curate.manifest.selection import is_readable
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
 from curate.workspace.embedding_store import Embedded
@@ -262,7 +263,7 @@ def _with_suspects(
         contents: (N,) int64, content of each readable row.
         neighbors: Of the M contents.
     """
-    is_ok = manifest.is_readable()
+    is_ok = is_readable(manifest.rows)
     own = manifest.rows.read(["label"])["label"].filter(pa.array(is_ok))
     codes = pc.dictionary_encode(own.fill_null("")).combine_chunks().indices.to_numpy()
     of_content = np.zeros(int(contents.max()) + 1, np.int64)

@@ -19,6 +19,7 @@ from curate.files import disk_errors, remove
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
 from curate.manifest.rows import Rows, TakenRows
+from curate.manifest.selection import is_readable, is_selected
 from curate.progress import Progress, Silent, task
 from curate.sources.folder import file_of
 
@@ -101,16 +102,9 @@ def export(
 
 
 def _is_wanted(manifest: Manifest, config: ExportConfig) -> NDArray[np.bool_]:
-    usable = manifest.is_readable()
-    if config.where is not None:
-        usable &= matching(manifest.rows, config.where)
-        return usable
-    for name in ("selected", "keep"):
-        if name in manifest.rows.schema.names:
-            column = pc.fill_null(manifest.rows.read([name])[name], fill_value=False)
-            usable &= np.asarray(column.to_numpy(), bool)
-            return usable
-    return usable
+    if config.where is None:
+        return is_selected(manifest.rows)
+    return is_readable(manifest.rows) & matching(manifest.rows, config.where)
 
 
 def _check_folder(folder: Path, source: Path) -> None:

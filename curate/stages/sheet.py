@@ -11,6 +11,7 @@ from curate.errors import InputError, UsageError
 from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
 from curate.manifest.manifest import read_manifest
 from curate.manifest.row_filter import matching
+from curate.manifest.selection import is_readable
 from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.workspace import find_workspace
 
@@ -78,7 +79,7 @@ def sheet(
     """
     config = config or SheetConfig()
     read = read_manifest(Path(manifest))
-    usable = read.is_readable()
+    usable = is_readable(read.rows)
     if config.where is not None:
         usable = usable & matching(read.rows, config.where)
     rows = np.flatnonzero(usable)

@@ -13,9 +13,10 @@ from curate.algorithms.graph import connected_components
 from curate.algorithms.group_split import places, split_by_place, split_evenly
 from curate.errors import UsageError
 from curate.manifest.columns import SPLIT_COLUMNS
-from curate.manifest.joins import possible_twins
+from curate.manifest.joins import find_possible_twins
 from curate.manifest.manifest import Manifest, read_manifest, write_manifest
 from curate.manifest.rows import HeldRows, Rows, TakenRows
+from curate.manifest.selection import is_readable
 
 Ints = NDArray[np.int64]
 
@@ -89,7 +90,7 @@ def split(
     """
     config = config or SplitConfig()
     read = read_manifest(Path(manifest))
-    images = _Images(read, np.flatnonzero(read.is_readable()))
+    images = _Images(read, np.flatnonzero(is_readable(read.rows)))
     units = _units(images, config)
     names = [name for name, _ in config.ratios]
     number = _fresh_splits(images, units, config)[units.of_row]
@@ -160,7 +161,7 @@ def _units(images: _Images, config: SplitConfig) -> _Units:
     """Return the sets of images that share their content, their group or their value of ``by``."""
     n_rows = len(images.rows)
     every = images.hashes(np.arange(n_rows))
-    twins = possible_twins(every, "hash")
+    twins = find_possible_twins(every, "hash")
     links = [_chain(every.take(["hash"], twins)["hash"], twins)]
     if "group" in images.manifest.rows.schema.names:
         links.append(_chain(images.column("group"), np.arange(n_rows)))

@@ -3,7 +3,7 @@ import os
 import pyarrow as pa
 import pytest
 
-from curate import ExportConfig, export
+from curate import ExportConfig, SampleConfig, export, sample
 from curate.choices import ExportAs, Layout
 from curate.errors import InputError, UsageError
 from curate.manifest.columns import SCAN_COLUMNS
@@ -53,6 +53,14 @@ def test_a_list_names_the_source_files(place, manifest):
     export(manifest, place / "out", ExportConfig(form=ExportAs.LIST))
     lines = (place / "out" / "images.txt").read_text().splitlines()
     assert lines == [str(place / "images" / "a.png"), str(place / "images" / "deep/er/b.png")]
+
+
+def test_an_image_that_was_not_judged_is_kept_as_sample_keeps_it(place):
+    manifest = written(place, ["a.png", "c.png", "deep/er/b.png"], keep=[None, False, True])
+    assert export(manifest, place / "out").n_images == 2
+    assert taken(place / "out") == ["a.png", "deep/er/b.png"]
+    config = SampleConfig(size=2, by=("status",))
+    assert sample(manifest, config, out=place / "s.parquet").n_available == 2
 
 
 def test_kept_images_are_taken_where_none_were_sampled(place):
