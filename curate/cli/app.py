@@ -72,7 +72,7 @@ def build_app(commands: Sequence[Callable[..., object]]) -> typer.Typer:
         "curate dedup"
     )(_describe_program)
     for command in commands:
-        program.command()(command)
+        program.command(epilog=fills_line(command.__name__))(command)
     return program
 
 

@@ -15,6 +15,7 @@ from curate.copies.records import Images
 from curate.errors import InputError
 from curate.images.decode import Pixels, Unreadable, decode_file
 from curate.manifest.manifest import Manifest
+from curate.manifest.selection import is_readable
 from curate.parallel import ordered_map
 from curate.progress import Progress
 from curate.sources.folder import file_of
@@ -107,7 +108,7 @@ def _known(manifest: Manifest, workspace: Workspace, progress: Progress) -> pa.T
         InputError: There are none, or the manifest is older than its images.
     """
     names = ["path", "hash", "bytes", "width", "height", "format", "sharpness"]
-    usable = manifest.rows.read(names).filter(pa.array(manifest.is_readable()))
+    usable = manifest.rows.read(names).filter(pa.array(is_readable(manifest.rows)))
     if len(usable) == 0:
         raise InputError(
             "the manifest has no readable image",

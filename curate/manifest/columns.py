@@ -1,62 +1,36 @@
-"""The columns of the manifest, a contract: names, types, who fills them, what they mean."""
+"""The columns of the manifest as Arrow schemas, by the stage that fills them."""
 
 import pyarrow as pa
 
-from curate.manifest.csv import TEXTS
+from curate.manifest.contract import Column, filled_by
 
-SCAN_COLUMNS = pa.schema(
-    [
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("hash", pa.string()),
-        pa.field("bytes", pa.int64()),
-        pa.field("width", pa.int32()),
-        pa.field("height", pa.int32()),
-        pa.field("format", pa.string()),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("reason", pa.string()),
-        pa.field("label", pa.string()),
-        pa.field("sharpness", pa.float32()),
-        pa.field("brightness", pa.float32()),
-        pa.field("contrast", pa.float32()),
-        pa.field("entropy", pa.float32()),
-        pa.field("issues", TEXTS),
-    ]
-)
+STRING_LIST = pa.list_(pa.field("element", pa.string()))
+"""A list of strings, with the name that Parquet gives its elements."""
 
 
-CLUSTER_COLUMNS = pa.schema(
-    [
-        pa.field("cluster", pa.int32()),
-        pa.field("cluster_similarity", pa.float32()),
-        pa.field("cluster_margin", pa.float32()),
-        pa.field("outlier", pa.float32()),
-        pa.field("isolation", pa.float32()),
-        pa.field("medoid", pa.bool_()),
-    ]
-)
+def arrow_type(column: Column) -> pa.DataType:
+    """Return the Arrow type of a column of the contract."""
+    return STRING_LIST if column.type == "list of string" else pa.type_for_alias(column.type)
 
 
-DEDUP_COLUMNS = pa.schema(
-    [
-        pa.field("group", pa.int32()),
-        pa.field("match", pa.string()),
-        pa.field("duplicate_of", pa.string()),
-        pa.field("similarity", pa.float32()),
-        pa.field("keep", pa.bool_()),
-        pa.field("keep_reason", pa.string()),
-    ]
-)
+def _schema(stage: str) -> pa.Schema:
+    """Return the columns that a stage always fills."""
+    return pa.schema(
+        pa.field(column.name, arrow_type(column), nullable=column.is_nullable)
+        for column in filled_by(stage)
+        if not column.is_optional
+    )
 
 
-SAMPLE_COLUMNS = pa.schema([pa.field("selected", pa.bool_()), pa.field("weight", pa.float32())])
-
-
-SPLIT_COLUMNS = pa.schema([pa.field("split", pa.string())])
-
+SCAN_COLUMNS = _schema("scan")
+CLUSTER_COLUMNS = _schema("cluster")
+DEDUP_COLUMNS = _schema("dedup")
+SAMPLE_COLUMNS = _schema("sample")
+SPLIT_COLUMNS = _schema("split")
 
 KNOWN_TYPES = {
     field.name: field.type
     for schema in (SCAN_COLUMNS, CLUSTER_COLUMNS, DEDUP_COLUMNS, SAMPLE_COLUMNS, SPLIT_COLUMNS)
     for field in schema
 }
-"""Type of every column of the contract, by name."""
+"""Type of every column that a stage always fills, by name."""

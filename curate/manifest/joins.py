@@ -1,4 +1,4 @@
-"""Rows that belong together, found by DuckDB, which moves to the disk when it must."""
+"""Find rows of tables that belong together, with DuckDB, which moves to the disk when it must."""
 
 import tempfile
 from collections.abc import Iterator
@@ -11,27 +11,31 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.errors import CurateError, ResourceError, first_line
-from curate.manifest.rows import Rows, in_step
+from curate.manifest.rows import Rows, zip_batches
 
 if TYPE_CHECKING:
     import duckdb
 
 Ints = NDArray[np.int64]
 
-_MEMORY = "700MB"
-_PARTNERS = """
+JOIN_MEMORY = "700MB"
+"""What DuckDB may hold before it moves to the disk: the peak memory of ``diff`` and ``merge``
+against the time they take. Measure again with ``tests/benchmarks/manifest_scale.py``."""
+
+_FIRST_PARTNER = """
     select a.row, firsts.row as partner
     from a join (select key, min(row) as row from b group by key) as firsts using (key)
 """
 
 
-def partners(left: Rows, right: Rows, *, on: str) -> Ints:
+def find_partners(left: Rows, right: Rows, *, on: str, memory: str = JOIN_MEMORY) -> Ints:
     """Return for each row of one table the first row of another with the same value.
 
     Args:
         left: Gives the rows.
         right: Where partners are looked for; its values are cast to the type of the left ones.
         on: Column that both have; null equals nothing.
+        memory: What the join may hold, such as ``700MB``.
 
     Returns:
         (N,) int64 row numbers, -1 where there is none.
@@ -39,19 +43,21 @@ def partners(left: Rows, right: Rows, *, on: str) -> Ints:
     Raises:
         ResourceError: There is no room for the join.
     """
-    found = np.full(len(left), -1, np.int64)
+    partners = np.full(len(left), -1, np.int64)
     if len(left) == 0 or len(right) == 0:
-        return found
+        return partners
     kind = left.schema.field(on).type
-    with _joining() as join:
+    with _open_join(memory) as join:
         join.register("a", left, on, kind)
         join.register("b", right, on, kind)
-        ends = join.ask(_PARTNERS)
-    found[np.asarray(ends["row"], np.int64)] = ends["partner"]
-    return found
+        columns = join.query(_FIRST_PARTNER)
+    partners[np.asarray(columns["row"], np.int64)] = columns["partner"]
+    return partners
 
 
-def possible_twins(rows: Rows, on: str, kind: pa.DataType | None = None) -> Ints:
+def find_possible_twins(
+    rows: Rows, on: str, kind: pa.DataType | None = None, *, memory: str = JOIN_MEMORY
+) -> Ints:
     """Return the rows that may share their value with another: all that do, and by chance others.
 
     They are found by 64-bit hashes of the values, so that whole values are needed of these only.
@@ -59,18 +65,22 @@ def possible_twins(rows: Rows, on: str, kind: pa.DataType | None = None) -> Ints
     Args:
         rows: Where they are.
         on: The column.
-        kind: Type that its values are cast to before they are compared; None for their own.
+        kind: Type that its values are cast to before they are compared; None for their present one.
+        memory: What the hashing may hold, such as ``700MB``.
 
     Returns:
         (M,) int64 row numbers, ascending.
+
+    Raises:
+        ResourceError: There is no room.
     """
     if len(rows) == 0:
         return np.empty(0, np.int64)
-    with _joining() as join:
+    with _open_join(memory) as join:
         join.register("a", rows, on, kind or rows.schema.field(on).type)
-        hashed = join.ask("select row, hash(key) as hash from a")
+        columns = join.query("select row, hash(key) as hash from a")
     hashes = np.empty(len(rows), np.uint64)
-    hashes[np.asarray(hashed["row"], np.int64)] = hashed["hash"]
+    hashes[np.asarray(columns["row"], np.int64)] = columns["hash"]
     order = np.argsort(hashes)
     has_same_next = hashes[order[1:]] == hashes[order[:-1]]
     is_twin = np.zeros(len(rows), bool)
@@ -79,24 +89,30 @@ def possible_twins(rows: Rows, on: str, kind: pa.DataType | None = None) -> Ints
     return np.flatnonzero(is_twin)
 
 
-def differs(before: Rows, after: Rows, name: str) -> NDArray[np.bool_]:
-    """Return where a column of two tables differs, (N,); what is missing equals what is missing."""
+def compare_column(before: Rows, after: Rows, name: str) -> NDArray[np.bool_]:
+    """Return where a column of two tables differs, (N,); null equals null.
+
+    Args:
+        before: The one table.
+        after: The other, as many rows.
+        name: The column; where its types differ, values are compared as text.
+    """
     parts = [
-        _unequal(a.column(0), b.column(0))
-        for a, b in in_step(before.batches([name]), after.batches([name]))
+        _differs(a.column(0), b.column(0))
+        for a, b in zip_batches(before.batches([name]), after.batches([name]))
     ]
     return np.concatenate(parts) if parts else np.empty(0, np.bool_)
 
 
-def _unequal(before: pa.Array, after: pa.Array) -> NDArray[np.bool_]:
+def _differs(before: pa.Array, after: pa.Array) -> NDArray[np.bool_]:
     if before.type != after.type:
         before, after = pc.cast(before, pa.string()), pc.cast(after, pa.string())
-    one_missing = pc.not_equal(before.is_null(), after.is_null())
-    return np.asarray(pc.coalesce(pc.not_equal(before, after), one_missing), bool)
+    one_is_null = pc.not_equal(before.is_null(), after.is_null())
+    return np.asarray(pc.coalesce(pc.not_equal(before, after), one_is_null), bool)
 
 
 class _Join:
-    """Columns that DuckDB reads as streams, and what went wrong while it read them."""
+    """Columns that DuckDB reads as streams, and the error of a stream that could not be read."""
 
     def __init__(self, connection: "duckdb.DuckDBPyConnection") -> None:
         self._connection = connection
@@ -105,38 +121,38 @@ class _Join:
     def register(self, name: str, rows: Rows, on: str, kind: pa.DataType) -> None:
         """Name a stream of a column's values, ``key``, and their numbers, ``row``."""
         schema = pa.schema([pa.field("key", kind), pa.field("row", pa.int64())])
-        stream = self._numbered(rows, on, schema)
+        stream = self._number_rows(rows, on, schema)
         self._connection.register(name, pa.RecordBatchReader.from_batches(schema, stream))
 
-    def ask(self, query: str) -> dict[str, Ints]:
-        """Return the columns of an answer."""
-        return dict(self._connection.sql(query).fetchnumpy())
+    def query(self, text: str) -> dict[str, Ints]:
+        """Return the columns that a query gives."""
+        return dict(self._connection.sql(text).fetchnumpy())
 
-    def _numbered(self, rows: Rows, on: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        at = 0
+    def _number_rows(self, rows: Rows, on: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        start = 0
         try:
             for batch in rows.batches([on]):
                 keys = pc.cast(batch.column(0), schema.field("key").type)
-                numbers = pa.array(np.arange(at, at + len(batch)))
+                numbers = pa.array(np.arange(start, start + len(batch)))
                 yield pa.RecordBatch.from_arrays([keys, numbers], schema=schema)
-                at += len(batch)
+                start += len(batch)
         except CurateError as error:
             self.failure = error
             raise
 
 
 @contextmanager
-def _joining() -> Iterator[_Join]:
-    """Give a join that takes so much memory, then a folder of its own.
+def _open_join(memory: str) -> Iterator[_Join]:
+    """Give a join that takes so much memory, then a temporary folder.
 
     Raises:
-        CurateError: What the rows told when they were read.
+        CurateError: The rows cannot be read.
         ResourceError: The disk is full too.
     """
     import duckdb
 
     with tempfile.TemporaryDirectory() as folder:
-        config: dict[str, Any] = {"memory_limit": _MEMORY, "temp_directory": folder}
+        config: dict[str, Any] = {"memory_limit": memory, "temp_directory": folder}
         with duckdb.connect(config=config) as connection:
             connection.execute("set preserve_insertion_order = false")
             join = _Join(connection)

@@ -12,17 +12,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from curate.choices import Status
 from curate.errors import InputError, UsageError
 from curate.files import writable
 from curate.manifest.columns import KNOWN_TYPES
-from curate.manifest.csv import companion, is_csv, read_csv, write_csv
-from curate.manifest.joins import differs, partners
+from curate.manifest.csv import companion_path, is_csv, read_csv, write_csv
+from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.parquet import ParquetRows, write_parquet
 from curate.manifest.rows import FilledRows, Rows, TakenRows
+from curate.manifest.selection import is_readable
 from curate.version import __version__
 
 FOOTER_KEY = b"curate"
@@ -37,7 +35,7 @@ class Manifest:
         rows: One row per image, sorted by ``path``.
         source: Absolute folder that ``path`` is relative to.
         model: Name and weights hash of the model whose features it holds, or None.
-        stages: What each stage was asked for, by stage name.
+        stages: Options of each stage that ran, by its name.
     """
 
     rows: Rows
@@ -48,15 +46,16 @@ class Manifest:
     @property
     def n_unreadable(self) -> int:
         """How many rows cannot be used."""
-        return len(self.rows) - int(self.is_readable().sum())
-
-    def is_readable(self) -> NDArray[np.bool_]:
-        """Return which rows can be used, (N,)."""
-        status = self.rows.read(["status"])["status"]
-        return np.asarray(pc.equal(status, Status.OK.value).to_numpy(), bool)
+        return len(self.rows) - int(is_readable(self.rows).sum())
 
     def with_columns(self, columns: Rows, *, stage: str, config: Mapping[str, Any]) -> "Manifest":
-        """Return this manifest with a stage's columns filled, others kept in their place."""
+        """Return this manifest with a stage's columns filled, others kept in their place.
+
+        Args:
+            columns: The stage's columns, as many rows as the manifest.
+            stage: Name of the stage.
+            config: Its options, for the history in the footer.
+        """
         return replace(
             self,
             rows=FilledRows(self.rows, columns),
@@ -66,6 +65,10 @@ class Manifest:
     def check(self, name: str, *, hint: str) -> None:
         """Check that there is a column.
 
+        Args:
+            name: Of the column.
+            hint: What to do where there is none.
+
         Raises:
             UsageError: There is none of that name.
         """
@@ -74,6 +77,10 @@ class Manifest:
 
     def column(self, name: str, *, hint: str) -> pa.ChunkedArray:
         """Return a column by name.
+
+        Args:
+            name: Of the column.
+            hint: What to do where there is none.
 
         Raises:
             UsageError: There is no such column.
@@ -86,6 +93,10 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a manifest, as CSV where its name says so; it appears whole or not at all.
 
     It may be the file that the manifest was read from: rows are written as they are read.
+
+    Args:
+        manifest: What to write.
+        path: The file.
 
     Raises:
         InputError: The rows cannot be read.
@@ -101,13 +112,13 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     if is_csv(path):
         write_csv(manifest.rows, path, footer)
         return
-    others = {
+    foreign = {
         key: value
         for key, value in (manifest.rows.schema.metadata or {}).items()
         if key != FOOTER_KEY
     }
-    told = {**others, FOOTER_KEY: json.dumps(footer, sort_keys=True).encode()}
-    write_parquet(manifest.rows, path, told)
+    ours = json.dumps(footer, sort_keys=True).encode()
+    write_parquet(manifest.rows, path, {**foreign, FOOTER_KEY: ours})
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -120,28 +131,28 @@ def read_manifest(path: Path) -> Manifest:
         raise InputError(
             f"no manifest at {path}", hint="write one with `curate cluster --out M.parquet`"
         )
-    rows, facts = read_csv(path, KNOWN_TYPES) if is_csv(path) else _read_parquet(path)
+    rows, footer = read_csv(path, KNOWN_TYPES) if is_csv(path) else _read_parquet(path)
     missing = [name for name in ("path", "hash", "status") if name not in rows.schema.names]
     if missing:
         raise InputError(f"{path} is not a manifest: it lacks {', '.join(missing)}", hint=_HINT)
-    if "source" not in facts and is_csv(path):
+    if "source" not in footer and is_csv(path):
         raise InputError(
-            f"{path} is not a manifest: no {companion(path).name} beside it says where the images "
-            "are",
+            f"{path} is not a manifest: no {companion_path(path).name} beside it says where the "
+            "images are",
             hint=f"join it to one: `curate merge M.parquet {path.name} --out NEW.parquet`",
         )
-    if "source" not in facts:
+    if "source" not in footer:
         raise InputError(f"{path} is not a manifest: its footer does not name curate", hint=_HINT)
     return Manifest(
         rows=rows,
-        source=facts["source"],
-        model=facts.get("model"),
-        stages=facts.get("stages", {}),
+        source=footer["source"],
+        model=footer.get("model"),
+        stages=footer.get("stages", {}),
     )
 
 
 def _read_parquet(path: Path) -> tuple[Rows, dict[str, Any]]:
-    """Return the rows of a Parquet file and what its footer tells of the manifest, if anything.
+    """Return the rows of a Parquet file and our part of its footer, empty if it has none.
 
     Raises:
         InputError: It is no Parquet file.
@@ -164,15 +175,20 @@ def check_overwritable(path: Path) -> None:
 
 
 def carry_over(fresh: Manifest, old: Manifest) -> Manifest:
-    """Return ``fresh`` with the columns only ``old`` has, where path and hash agree."""
+    """Return ``fresh`` with the columns only ``old`` has, where path and hash agree.
+
+    Args:
+        fresh: Gives the rows and their columns.
+        old: Gives further columns, if it is of the same source.
+    """
     if fresh.source != old.source:
         return fresh
     extra = [column for column in old.rows.schema if column.name not in fresh.rows.schema.names]
     if not extra:
         return fresh
-    numbers = partners(fresh.rows, old.rows, on="path")
-    found = TakenRows(old.rows, [old.rows.schema.field("hash")], numbers)
-    numbers = np.where(differs(fresh.rows, found, "hash"), -1, numbers)
+    numbers = find_partners(fresh.rows, old.rows, on="path")
+    old_hashes = TakenRows(old.rows, [old.rows.schema.field("hash")], numbers)
+    numbers = np.where(compare_column(fresh.rows, old_hashes, "hash"), -1, numbers)
     return replace(
         fresh,
         rows=FilledRows(fresh.rows, TakenRows(old.rows, extra, numbers)),

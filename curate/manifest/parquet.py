@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,39 +12,57 @@ import pyarrow.parquet as pq
 
 from curate.errors import InputError, first_line
 from curate.files import replacing
-from curate.manifest.rows import BATCH, Rows
-
-GROUP_ROWS = 1 << 20
-GROUP_BYTES = 1 << 28
-"""A row group ends at so many rows, or at so many bytes in memory, where rows are wide."""
+from curate.manifest.rows import READ_PARAMS, ReadParams, Rows
 
 _BUFFER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WriteParams:
+    """Where a row group of a Parquet file ends: the bytes of the file depend on it.
+
+    A row group is in memory while it is written; of large ones readers skip more, and decode
+    fewer. Measure again with ``tests/benchmarks/manifest_scale.py``, its seconds and peak memory.
+
+    Attributes:
+        group_rows: Rows of a row group.
+        group_bytes: Bytes in memory at which it ends before, where rows are wide.
+    """
+
+    group_rows: int = 1 << 20
+    group_bytes: int = 1 << 28
+
+
+WRITE_PARAMS = WriteParams()
 
 
 class ParquetRows(Rows):
     """Rows of a Parquet file, which stays open: what replaces it meanwhile is not read."""
 
-    def __init__(self, path: Path, *, problem: str, hint: str) -> None:
+    def __init__(
+        self, path: Path, *, problem: str, hint: str, params: ReadParams = READ_PARAMS
+    ) -> None:
         """Read the footer.
 
         Args:
             path: The file.
             problem: What it is not if it cannot be read, such as ``is not a manifest``.
             hint: What to do about it.
+            params: How many rows are read at a time.
 
         Raises:
             InputError: It is no Parquet file.
         """
-        self._path, self._problem, self._hint = path, problem, hint
+        self._path, self._problem, self._hint, self._params = path, problem, hint, params
         with self._reading():
             self._file = pq.ParquetFile(path, buffer_size=_BUFFER_BYTES)
-            facts = self._file.metadata
-            sizes = [facts.row_group(group).num_rows for group in range(facts.num_row_groups)]
+            footer = self._file.metadata
+            sizes = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
         self._bounds = np.cumsum([0, *sizes])
 
     @property
     def schema(self) -> pa.Schema:
-        """What the footer tells."""
+        """Those that the footer names."""
         return self._file.schema_arrow
 
     def __len__(self) -> int:
@@ -58,16 +77,16 @@ class ParquetRows(Rows):
             return
         low = int(np.searchsorted(self._bounds, first, side="right")) - 1
         high = int(np.searchsorted(self._bounds, end))
-        at = int(self._bounds[low])
+        offset = int(self._bounds[low])
         with self._reading():
             for batch in self._file.iter_batches(
-                BATCH, row_groups=list(range(low, high)), columns=list(names)
+                self._params.batch_rows, row_groups=list(range(low, high)), columns=list(names)
             ):
-                start, stop = max(first - at, 0), min(end - at, len(batch))
-                at += len(batch)
+                start, stop = max(first - offset, 0), min(end - offset, len(batch))
+                offset += len(batch)
                 if start < stop:
                     yield batch.slice(start, stop - start).select(list(names))
-                if at >= end:
+                if offset >= end:
                     return
 
     def dataset(self) -> pa.dataset.Dataset:
@@ -76,7 +95,7 @@ class ParquetRows(Rows):
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Turn what Arrow says of the file into an error with a way out.
+        """Turn an error of Arrow into one of ours, with a hint.
 
         Raises:
             InputError: The file cannot be read.
@@ -89,7 +108,12 @@ class ParquetRows(Rows):
             ) from None
 
 
-def write_parquet(rows: Rows, path: Path, metadata: Mapping[bytes, bytes]) -> None:
+def write_parquet(
+    rows: Rows,
+    path: Path,
+    metadata: Mapping[bytes, bytes],
+    params: WriteParams = WRITE_PARAMS,
+) -> None:
     """Write rows with their columns, batch by batch; the file appears whole or not at all.
 
     It may be the file that the rows are read from. The same rows are the same bytes.
@@ -97,7 +121,8 @@ def write_parquet(rows: Rows, path: Path, metadata: Mapping[bytes, bytes]) -> No
     Args:
         rows: What to write.
         path: The file.
-        metadata: What the footer tells.
+        metadata: Of the footer.
+        params: Where row groups end.
 
     Raises:
         InputError: The rows cannot be read.
@@ -108,22 +133,22 @@ def write_parquet(rows: Rows, path: Path, metadata: Mapping[bytes, bytes]) -> No
         replacing(path) as scratch,
         pq.ParquetWriter(scratch, schema, compression="zstd") as writer,
     ):
-        for group in _groups(rows):
-            writer.write_table(group.combine_chunks(), row_group_size=GROUP_ROWS)
+        for group in _cut_row_groups(rows, params):
+            writer.write_table(group.combine_chunks(), row_group_size=params.group_rows)
 
 
-def _groups(rows: Rows) -> Iterator[pa.Table]:
+def _cut_row_groups(rows: Rows, params: WriteParams) -> Iterator[pa.Table]:
     """Yield the rows of each row group to write; one without rows if there are none."""
     held: list[pa.RecordBatch] = []
     n_rows = n_bytes = 0
     for batch in rows.batches(rows.schema.names):
         rest = batch
         while len(rest):
-            part = rest.slice(0, GROUP_ROWS - n_rows)
+            part = rest.slice(0, params.group_rows - n_rows)
             rest = rest.slice(len(part))
             held.append(part)
             n_rows, n_bytes = n_rows + len(part), n_bytes + part.nbytes
-            if n_rows == GROUP_ROWS or n_bytes >= GROUP_BYTES:
+            if n_rows == params.group_rows or n_bytes >= params.group_bytes:
                 yield pa.Table.from_batches(held)
                 held, n_rows, n_bytes = [], 0, 0
     if held or len(rows) == 0:

@@ -1,4 +1,4 @@
-"""Choose rows of a manifest by an expression, in DuckDB's SQL, which can read nothing else.
+"""Filter rows of a manifest by an expression in SQL that can read nothing else.
 
 ``eval`` would run anything; DuckDB parses an expression of column names, compares and cannot leave
 its memory once external access is locked.
@@ -18,8 +18,12 @@ def matching(rows: Rows, expression: str) -> NDArray[np.bool_]:
 
     Only the columns that it names are read.
 
+    Args:
+        rows: Where it is evaluated.
+        expression: Such as ``split = 'train' and keep``.
+
     Raises:
-        UsageError: The expression is none, or names a column that is not there.
+        UsageError: It cannot be parsed, or names a column that is not there.
     """
     import duckdb
 
@@ -33,10 +37,10 @@ def matching(rows: Rows, expression: str) -> NDArray[np.bool_]:
         try:
             if len(connection.extract_statements(query)) != 1:
                 raise UsageError(f"{expression!r} is no expression", hint=_HINT)
-            chosen = connection.execute(query).fetchnumpy()["_row"]
+            numbers = connection.execute(query).fetchnumpy()["_row"]
         except duckdb.Error as error:
             message = f"{expression!r} cannot be used: {first_line(error)}"
             raise UsageError(message, hint=_HINT) from None
-    mask = np.zeros(len(rows), bool)
-    mask[np.asarray(chosen, np.int64)] = True
-    return mask
+    is_match = np.zeros(len(rows), bool)
+    is_match[np.asarray(numbers, np.int64)] = True
+    return is_match

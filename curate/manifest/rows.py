@@ -5,16 +5,31 @@ Rows are held in memory, lie in a file, or are made of others: with columns fill
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset
 from numpy.typing import NDArray
 
-BATCH = 1 << 15
-"""Rows read at a time, some 10 MB."""
 
-_BLOCK = 1 << 20
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadParams:
+    """How many rows are read at a time: memory against calls; no result depends on it.
+
+    Measure again with ``tests/benchmarks/manifest_scale.py``, its seconds and peak memory.
+
+    Attributes:
+        batch_rows: Rows of a batch, some 10 MB of a manifest's columns.
+        block_rows: Rows of others looked up at once: each lookup decodes what lies between them,
+            so that few large ones are quick, and their columns are in memory.
+    """
+
+    batch_rows: int = 1 << 15
+    block_rows: int = 1 << 20
+
+
+READ_PARAMS = ReadParams()
 
 
 class Rows(ABC):
@@ -23,7 +38,7 @@ class Rows(ABC):
     @property
     @abstractmethod
     def schema(self) -> pa.Schema:
-        """Names and types of the columns, and what else the table tells of itself."""
+        """Names and types of the columns, and the metadata of the table."""
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -50,7 +65,7 @@ class Rows(ABC):
             InputError: The file cannot be read.
         """
         names = self.schema.names if names is None else names
-        return pa.Table.from_batches(self.batches(names), _part(self.schema, names))
+        return pa.Table.from_batches(self.batches(names), select_fields(self.schema, names))
 
     def take(self, names: Sequence[str], rows: NDArray[np.int64]) -> pa.Table:
         """Return some columns of some rows.
@@ -62,37 +77,45 @@ class Rows(ABC):
         Raises:
             InputError: The file cannot be read.
         """
-        wanted = _ascending(rows[rows >= 0])
-        found = pa.Table.from_batches(self._picked(names, wanted), _part(self.schema, names))
-        if np.array_equal(wanted, rows):
-            return found
-        places = pa.array(np.searchsorted(wanted, rows), pa.int64(), mask=rows < 0)
-        return found.combine_chunks().take(places)
+        ascending = _sort_unique(rows[rows >= 0])
+        schema = select_fields(self.schema, names)
+        table = pa.Table.from_batches(self._take_ascending(names, ascending), schema)
+        if np.array_equal(ascending, rows):
+            return table
+        indices = pa.array(np.searchsorted(ascending, rows), pa.int64(), mask=rows < 0)
+        return table.combine_chunks().take(indices)
 
     def dataset(self) -> pa.dataset.Dataset:
         """Return the rows as what other tools scan column by column."""
         return pa.dataset.dataset(self.read())
 
-    def _picked(self, names: Sequence[str], wanted: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+    def _take_ascending(
+        self, names: Sequence[str], rows: NDArray[np.int64]
+    ) -> Iterator[pa.RecordBatch]:
         """Yield some columns of rows given in ascending order; what lies around is not read."""
-        if len(wanted) == 0:
+        if len(rows) == 0:
             return
-        at = int(wanted[0])
-        for batch in self.batches(names, first=at, end=int(wanted[-1]) + 1):
-            low, high = np.searchsorted(wanted, (at, at + len(batch)))
+        start = int(rows[0])
+        for batch in self.batches(names, first=start, end=int(rows[-1]) + 1):
+            low, high = np.searchsorted(rows, (start, start + len(batch)))
             if high - low == len(batch):
                 yield batch
             elif high > low:
-                yield batch.take(pa.array(wanted[low:high] - at))
-            at += len(batch)
+                yield batch.take(pa.array(rows[low:high] - start))
+            start += len(batch)
 
 
 class HeldRows(Rows):
     """Rows in memory."""
 
-    def __init__(self, table: pa.Table) -> None:
-        """Hold a table."""
-        self._table = table
+    def __init__(self, table: pa.Table, params: ReadParams = READ_PARAMS) -> None:
+        """Hold a table.
+
+        Args:
+            table: The rows.
+            params: How many rows are read at a time.
+        """
+        self._table, self._params = table, params
 
     @property
     def schema(self) -> pa.Schema:
@@ -108,21 +131,22 @@ class HeldRows(Rows):
         """Yield parts of the table; nothing is copied."""
         end = len(self) if end is None else end
         part = self._table.select(names).slice(first, end - first)
-        yield from part.to_batches(max_chunksize=BATCH)
+        yield from part.to_batches(max_chunksize=self._params.batch_rows)
 
 
 class FilledRows(Rows):
     """Rows with columns filled by others: those of the same name in their place, new ones last."""
 
     def __init__(self, rows: Rows, columns: Rows) -> None:
-        """Fill columns; there are as many rows of both."""
+        """Fill columns; there are as many rows of both.
+
+        Args:
+            rows: Give the other columns.
+            columns: Those to fill.
+        """
         self._rows, self._columns = rows, columns
-        self._schema = rows.schema
-        for column in columns.schema:
-            place = self._schema.get_field_index(column.name)
-            self._schema = (
-                self._schema.append(column) if place < 0 else self._schema.set(place, column)
-            )
+        fields = {field.name: field for field in (*rows.schema, *columns.schema)}
+        self._schema = pa.schema(list(fields.values()), rows.schema.metadata)
 
     @property
     def schema(self) -> pa.Schema:
@@ -142,8 +166,8 @@ class FilledRows(Rows):
             only = self._columns if filled else self._rows
             yield from only.batches(names, first=first, end=end)
             return
-        schema = _part(self._schema, names)
-        for pair in in_step(
+        schema = select_fields(self._schema, names)
+        for pair in zip_batches(
             self._rows.batches(kept, first=first, end=end),
             self._columns.batches(filled, first=first, end=end),
         ):
@@ -154,15 +178,22 @@ class FilledRows(Rows):
 class TakenRows(Rows):
     """Some rows of others, read when they are asked for."""
 
-    def __init__(self, rows: Rows, fields: Sequence[pa.Field], numbers: NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        fields: Sequence[pa.Field],
+        numbers: NDArray[np.int64],
+        params: ReadParams = READ_PARAMS,
+    ) -> None:
         """Take some columns of some rows.
 
         Args:
             rows: Where they are.
             fields: The columns.
             numbers: (N,) int64, row numbers, -1 for a row of nulls. It is quick where they ascend.
+            params: How many rows are read at a time.
         """
-        self._rows, self._numbers = rows, numbers
+        self._rows, self._numbers, self._params = rows, numbers, params
         self._schema = pa.schema(fields)
 
     @property
@@ -176,16 +207,16 @@ class TakenRows(Rows):
     def batches(
         self, names: Sequence[str], *, first: int = 0, end: int | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the rows, looked up a million at a time."""
+        """Yield the rows, looked up block by block."""
         end = len(self) if end is None else end
-        for start in range(first, end, _BLOCK):
-            numbers = self._numbers[start : min(start + _BLOCK, end)]
-            taken = self._rows.take(names, numbers)
-            told = pa.Table.from_arrays(taken.columns, schema=_part(self._schema, names))
-            yield from told.to_batches(max_chunksize=BATCH)
+        schema = select_fields(self._schema, names)
+        for start in range(first, end, self._params.block_rows):
+            numbers = self._numbers[start : min(start + self._params.block_rows, end)]
+            block = pa.Table.from_arrays(self._rows.take(names, numbers).columns, schema=schema)
+            yield from block.to_batches(max_chunksize=self._params.batch_rows)
 
 
-def _ascending(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def _sort_unique(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return row numbers in order, each once; most are, and `numpy.unique` would hash them all."""
     if (rows[1:] > rows[:-1]).all():
         return rows
@@ -195,15 +226,25 @@ def _ascending(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return ordered[is_new]
 
 
-def _part(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
-    """Return the schema of some columns."""
+def select_fields(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
+    """Return the schema of some columns, with the metadata of all.
+
+    Args:
+        schema: Of all columns.
+        names: Of those, in the order wanted.
+    """
     return pa.schema([schema.field(name) for name in names], schema.metadata)
 
 
-def in_step(
+def zip_batches(
     left: Iterator[pa.RecordBatch], right: Iterator[pa.RecordBatch]
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """Yield parts of two streams of as many rows, cut where either is cut."""
+    """Yield parts of two streams of as many rows, cut where either is cut.
+
+    Args:
+        left: Gives the first of each pair.
+        right: Gives the second.
+    """
     b = None
     for a in left:
         while len(a):

@@ -27,6 +27,7 @@ from curate.manifest.manifest import (
     write_manifest,
 )
 from curate.manifest.rows import FilledRows, HeldRows
+from curate.manifest.selection import is_readable
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
 from curate.workspace.embedding_store import Embedded
@@ -216,7 +217,7 @@ def _add_label_suspicion(
     """
     if neighbors.index.shape[1] == 0:
         return manifest
-    is_ok = manifest.is_readable()
+    is_ok = is_readable(manifest.rows)
     labels = manifest.rows.read(["label"])["label"].filter(pa.array(is_ok))
     codes = pc.dictionary_encode(labels.fill_null("")).combine_chunks().indices.to_numpy()
     classes = np.asarray(codes, np.int64)

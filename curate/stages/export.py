@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from curate.choices import ExportAs, Layout
 from curate.errors import InputError, UsageError
@@ -16,6 +14,7 @@ from curate.files import disk_errors, remove
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
 from curate.manifest.rows import Rows, TakenRows
+from curate.manifest.selection import is_readable, is_selected
 from curate.progress import Progress, Silent, task
 from curate.sources.folder import file_of
 
@@ -105,22 +104,12 @@ def export(
 
 
 def _chosen_rows(manifest: Manifest, where: str | None) -> Rows:
-    chosen = np.flatnonzero(_is_chosen(manifest, where))
-    return TakenRows(manifest.rows, list(manifest.rows.schema), chosen)
-
-
-def _is_chosen(manifest: Manifest, where: str | None) -> NDArray[np.bool_]:
-    """Return which rows are exported, (N,); unreadable images never are."""
-    is_chosen = manifest.is_readable()
-    if where is not None:
-        is_chosen &= matching(manifest.rows, where)
-        return is_chosen
-    for name in ("selected", "keep"):
-        if name in manifest.rows.schema.names:
-            column = pc.fill_null(manifest.rows.read([name])[name], fill_value=False)
-            is_chosen &= np.asarray(column.to_numpy(), bool)
-            return is_chosen
-    return is_chosen
+    """Return the rows that are exported; unreadable images never are."""
+    if where is None:
+        is_chosen = is_selected(manifest.rows)
+    else:
+        is_chosen = is_readable(manifest.rows) & matching(manifest.rows, where)
+    return TakenRows(manifest.rows, list(manifest.rows.schema), np.flatnonzero(is_chosen))
 
 
 def _check_folder(folder: Path, source: Path) -> None:

@@ -1,4 +1,4 @@
-"""Merge: the columns of one manifest, or a table of one's own, joined to another."""
+"""Merge: columns of another manifest, or of a table of yours, joined to a manifest."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,13 @@ import pyarrow.compute as pc
 from curate.errors import InputError, UsageError
 from curate.manifest.columns import KNOWN_TYPES
 from curate.manifest.csv import is_csv, read_csv
-from curate.manifest.joins import partners, possible_twins
+from curate.manifest.joins import find_partners, find_possible_twins
 from curate.manifest.manifest import read_manifest, write_manifest
 from curate.manifest.parquet import ParquetRows
 from curate.manifest.rows import Rows, TakenRows
 
-SCANNED = frozenset({"path", "hash", "bytes", "width", "height", "format", "status", "reason"})
+FILE_FACTS = frozenset({"path", "hash", "bytes", "width", "height", "format", "status", "reason"})
+"""Columns that say what file a row is of: another table gives them only where it is told to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +53,7 @@ def merge(
         other: Gives the columns; its values of ``on`` must differ from each other.
         out: The manifest to write.
         on: Column that both share: ``path``, ``hash`` or one of yours.
-        columns: Those to take; none takes all that a scan does not fill.
+        columns: Those to take; none takes all but facts of the file, such as its hash.
 
     Raises:
         InputError: A file cannot be used, or ``on`` is ambiguous in ``other``.
@@ -60,34 +61,35 @@ def merge(
     """
     left, right = read_manifest(Path(manifest)), _read_table(Path(other))
     left.check(on, hint="choose a column of both with --on")
-    there = right.schema.names
+    names = right.schema.names
     for name in (on, *columns):
-        if name not in there:
-            raise UsageError(f"{other} has no column {name!r}", hint=f"it has: {', '.join(there)}")
+        if name not in names:
+            raise UsageError(f"{other} has no column {name!r}", hint=f"it has: {', '.join(names)}")
     if _is_ambiguous(right, on, left.rows.schema.field(on).type):
         raise InputError(
             f"{other} has several rows with one {on}",
             hint="leave one row each, or use another --on",
         )
-    numbers = partners(left.rows, right, on=on)
-    taken = columns or tuple(n for n in there if n != on and n not in SCANNED)
-    fields = [pa.field(name, right.schema.field(name).type) for name in taken]
-    joined = TakenRows(right, fields, numbers)
-    filled = left.with_columns(joined, stage="merge", config={"on": on, "columns": list(taken)})
-    write_manifest(filled, Path(out))
-    found = numbers[numbers >= 0]
+    partners = find_partners(left.rows, right, on=on)
+    filled = list(columns) or [n for n in names if n != on and n not in FILE_FACTS]
+    fields = [pa.field(name, right.schema.field(name).type) for name in filled]
+    merged = left.with_columns(
+        TakenRows(right, fields, partners), stage="merge", config={"on": on, "columns": filled}
+    )
+    write_manifest(merged, Path(out))
+    used = partners[partners >= 0]
     return MergeResult(
         manifest=str(out),
-        columns=list(taken),
-        n_matched=len(found),
-        n_rows=len(numbers),
-        n_unused=int((np.bincount(found, minlength=len(right)) == 0).sum()),
+        columns=filled,
+        n_matched=len(used),
+        n_rows=len(partners),
+        n_unused=int((np.bincount(used, minlength=len(right)) == 0).sum()),
     )
 
 
 def _is_ambiguous(rows: Rows, on: str, kind: pa.DataType) -> bool:
-    """Return whether two rows share a value, cast to a type, or one has none."""
-    suspects = rows.take([on], possible_twins(rows, on, kind))[on]
+    """Return whether two rows share a value, cast to a type; null counts as a value."""
+    suspects = rows.take([on], find_possible_twins(rows, on, kind))[on]
     return bool(pc.count_distinct(pc.cast(suspects, kind)).as_py() != len(suspects))
 
 

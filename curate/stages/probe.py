@@ -12,6 +12,7 @@ from curate.algorithms.classifiers import stratified_split
 from curate.algorithms.probe_accuracy import evaluate_classifiers
 from curate.errors import InputError, UsageError
 from curate.manifest.manifest import Manifest, read_manifest
+from curate.manifest.selection import is_readable
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
 from curate.workspace.models import model_of
@@ -167,7 +168,7 @@ def _load_labelled(
     """Return labels and embeddings of the readable images that have a label."""
     hint = "choose a column of the manifest with --by"
     values = manifest.column(config.by, hint=hint)
-    known = np.flatnonzero(manifest.is_readable() & values.is_valid().to_numpy())
+    known = np.flatnonzero(is_readable(manifest.rows) & values.is_valid().to_numpy())
     hashes = manifest.rows.take(["hash"], known)["hash"].to_pylist()
     model = model_of(space, manifest.model)
     with space.writing():

@@ -17,6 +17,7 @@ from curate.manifest.csv import SEPARATOR
 from curate.manifest.manifest import Manifest, read_manifest, write_manifest
 from curate.manifest.row_filter import matching
 from curate.manifest.rows import HeldRows
+from curate.manifest.selection import is_kept
 from curate.progress import Progress, Silent, task
 from curate.workspace.embedding_store import EmbeddingStore, Vectors
 from curate.workspace.workspace import find_workspace
@@ -135,11 +136,8 @@ def sample(
 
 
 def _is_available(manifest: Manifest, config: SampleConfig) -> NDArray[np.bool_]:
-    """Return which rows are readable, no duplicates, and asked for."""
-    chosen = manifest.is_readable()
-    if "keep" in manifest.rows.schema.names:
-        keep = manifest.rows.read(["keep"])["keep"]
-        chosen &= np.asarray(pc.fill_null(keep, fill_value=True).to_numpy(), bool)
+    """Return which rows are kept and asked for."""
+    chosen = is_kept(manifest.rows)
     if config.include is not None:
         chosen &= matching(manifest.rows, config.include)
     if config.exclude is not None:

@@ -12,6 +12,7 @@ from curate.errors import InputError, UsageError
 from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
+from curate.manifest.selection import is_readable
 from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.workspace import Workspace, find_workspace
 
@@ -96,7 +97,7 @@ def _chosen_rows(manifest: Manifest, config: SheetConfig) -> NDArray[np.int64]:
     Raises:
         UsageError: The expression or the column cannot be used.
     """
-    is_chosen = manifest.is_readable()
+    is_chosen = is_readable(manifest.rows)
     if config.where is not None:
         is_chosen &= matching(manifest.rows, config.where)
     rows = np.flatnonzero(is_chosen)

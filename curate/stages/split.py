@@ -20,9 +20,10 @@ from curate.algorithms.group_split import (
 )
 from curate.errors import UsageError
 from curate.manifest.columns import SPLIT_COLUMNS
-from curate.manifest.joins import possible_twins
+from curate.manifest.joins import find_possible_twins
 from curate.manifest.manifest import Manifest, read_manifest, write_manifest
 from curate.manifest.rows import HeldRows, Rows, TakenRows
+from curate.manifest.selection import is_readable
 
 Ints = NDArray[np.int64]
 
@@ -96,7 +97,7 @@ def split(
     """
     config = config or SplitConfig()
     read = read_manifest(Path(manifest))
-    images = _Images(read, np.flatnonzero(read.is_readable()))
+    images = _Images(read, np.flatnonzero(is_readable(read.rows)))
     coded = images.read_codes(config.by) if config.by is not None else None
     units = _find_units(images, coded)
     names = [name for name, _ in config.ratios]
@@ -171,7 +172,7 @@ def _find_units(images: _Images, coded: _Codes | None) -> Units:
     """Return the sets of images that share their content, their group or their value of ``by``."""
     every = np.arange(len(images.rows))
     hashes = images.hashes(every)
-    twins = possible_twins(hashes, "hash")
+    twins = find_possible_twins(hashes, "hash")
     links = [_link_equal_values(hashes.take(["hash"], twins)["hash"], twins)]
     if "group" in images.manifest.rows.schema.names:
         links.append(_link_equal_values(images.read_column("group"), every))

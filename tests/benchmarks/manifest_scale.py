@@ -3,7 +3,8 @@
     python tests/benchmarks/manifest_scale.py [--rows 10000000] [--folder DIR]
 
 Writes a made manifest (a twentieth of it copies) of files that are links to a thousand, runs the
-commands one by one and prints a table. The catalogue that ``info`` reads has the manifest's rows.
+commands one by one and prints a table. ``table_engines.py`` beside it compares the table layer with
+other engines. The catalogue that ``info`` reads has the manifest's rows.
 """
 
 import argparse
@@ -25,11 +26,10 @@ from curate.manifest.rows import HeldRows
 
 CURATE = Path(sys.executable).with_name("curate")
 
-
 FOLDER_FILES = 1000
 
 
-def made_images(source: Path, n_rows: int) -> None:
+def make_images(source: Path, n_rows: int) -> None:
     """Make as many files as a manifest has rows: links to one folder of empty ones."""
     (source / "files").mkdir(parents=True)
     for number in range(FOLDER_FILES):
@@ -38,8 +38,13 @@ def made_images(source: Path, n_rows: int) -> None:
         (source / f"{number:06d}").symlink_to("files")
 
 
-def made_manifest(n_rows: int, source: Path) -> Manifest:
-    """Return a manifest of made images."""
+def make_manifest(n_rows: int, source: Path) -> Manifest:
+    """Return a manifest of made images, a tenth of them in duplicate groups.
+
+    Args:
+        n_rows: How many.
+        source: Their folder.
+    """
     rng = np.random.default_rng(0)
     numbers = np.arange(n_rows)
     digits = np.frombuffer(rng.bytes(n_rows * 8), np.uint64)
@@ -66,7 +71,7 @@ def made_manifest(n_rows: int, source: Path) -> Manifest:
         for field in SCAN_COLUMNS
     ]
     table = pa.table(scanned, schema=SCAN_COLUMNS)
-    further = {
+    added = {
         "cluster": pa.array(fine, pa.int32()),
         "cluster_similarity": rng.random(n_rows, np.float32),
         "medoid": np.arange(n_rows)
@@ -76,26 +81,26 @@ def made_manifest(n_rows: int, source: Path) -> Manifest:
         "group": pa.array(group, pa.int32(), mask=group < 0),
         "keep": rng.random(n_rows) > 0.05,
     }
-    for name, values in further.items():
+    for name, values in added.items():
         table = table.append_column(name, pa.array(values))
     return Manifest(rows=HeldRows(table), source=str(source))
 
 
-def write_made_manifest(path: Path, n_rows: int, source: Path) -> None:
-    """Write a manifest of made images."""
-    write_manifest(made_manifest(n_rows, source), path)
+def write_manifest_file(path: Path, n_rows: int, source: Path) -> None:
+    """Write a manifest of made images: what a process of its own does."""
+    write_manifest(make_manifest(n_rows, source), path)
 
 
-def apart(work: Callable[..., None], *arguments: object) -> None:
-    """Do work in a process of its own: a command's peak memory counts that of its parent too."""
-    process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
+def run_in_process(function: Callable[..., None], *arguments: object) -> None:
+    """Call a function in a process of its own: peak memory of a command counts its parent's too."""
+    process = multiprocessing.get_context("spawn").Process(target=function, args=arguments)
     process.start()
     process.join()
 
 
-def measured(arguments: list[str]) -> tuple[float, float, float, int]:
+def measure_command(arguments: list[str]) -> tuple[float, float, float, int]:
     """Run a command; return seconds, those it computed, peak memory in GB and its exit status."""
-    began = time.perf_counter()
+    start = time.perf_counter()
     quiet = os.open(os.devnull, os.O_WRONLY)
     child = os.posix_spawn(
         CURATE,
@@ -105,7 +110,7 @@ def measured(arguments: list[str]) -> tuple[float, float, float, int]:
     )
     _, status, usage = os.wait4(child, 0)
     os.close(quiet)
-    seconds, computed = time.perf_counter() - began, usage.ru_utime + usage.ru_stime
+    seconds, computed = time.perf_counter() - start, usage.ru_utime + usage.ru_stime
     return seconds, computed, usage.ru_maxrss / 1e6, os.waitstatus_to_exitcode(status)
 
 
@@ -118,8 +123,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         root = Path(name)
         m, space = root / "m.parquet", ["-w", str(root / "w"), "-q"]
-        made_images(root / "images", options.rows)
-        apart(write_made_manifest, m, options.rows, root / "images")
+        make_images(root / "images", options.rows)
+        run_in_process(write_manifest_file, m, options.rows, root / "images")
         (root / "w").mkdir()
         (root / "w" / "catalogue.parquet").hardlink_to(m)
         (root / "w" / "workspace.json").write_text('{"format": 1, "sources": [], "manifests": []}')
@@ -149,7 +154,7 @@ def main() -> None:
         print("| command | seconds | of them computing | peak memory, GB |")
         print("| --- | --- | --- | --- |", flush=True)
         for title, arguments in commands.items():
-            seconds, computed, gigabytes, code = measured([*arguments, *space])
+            seconds, computed, gigabytes, code = measure_command([*arguments, *space])
             failed = f" (exit {code})" if code else ""
             print(
                 f"| {title}{failed} | {seconds:.0f} | {computed:.0f} | {gigabytes:.1f} |",

@@ -1,4 +1,4 @@
-"""Whether a change of the code changes a result: the whole chain on fixed inputs, a hash of each part.
+"""Whether a change of the code changes a result: the chain on fixed inputs, a hash of each part.
 
     python tests/benchmarks/same_results.py --out before.json
     ... the change ...
@@ -76,75 +76,96 @@ def make_images(work: Path) -> None:
 def run_chain(work: Path) -> Iterator[tuple[str, bytes]]:
     """Run every command; yield the name and the bytes of each result."""
     make_images(work)
+    for part in (run_trainings, run_groups, run_dedup, run_subsets, run_exports, run_questions):
+        yield from part(work)
 
-    def told(*arguments: object, codes: tuple[int, ...] = (0,)) -> bytes:
-        return _stable_json(json.loads(curate(work, *arguments, "--json", codes=codes)), work)
 
-    yield "train", told("train", "images", "--epochs", 3)
+def told(work: Path, *arguments: object) -> bytes:
+    """Run a command and return what it says, times taken out."""
+    return _stable_json(json.loads(curate(work, *arguments, "--json")), work)
+
+
+def run_trainings(work: Path) -> Iterator[tuple[str, bytes]]:
+    """Train with derived settings, with crops and a queue, and from published weights."""
+    yield "train", told(work, "train", "images", "--epochs", 3)
     yield from model_results(work, "default")
-    more = ("--crops", "2x32+2x16", "--queue", 256, "--prototypes", 20)
+    more = ("--crops", "2x32+2x16", "--queue", 256, "--prototypes", 20, "--seed", 3)
     yield (
         "train with crops and queue",
-        told("train", "images", "--epochs", 2, *more, "--name", "crops", "--seed", 3),
+        told(work, "train", "images", "--epochs", 2, *more, "--name", "crops"),
     )
     yield from model_results(work, "crops")
-    yield (
-        "train from published weights",
-        told(
-            "train",
-            "images",
-            "--epochs",
-            1,
-            "--pretrained",
-            "--image-size",
-            64,
-            "--name",
-            "published",
-        ),
-    )
+    published = ("--pretrained", "--image-size", 64, "--name", "published")
+    yield "train from published weights", told(work, "train", "images", "--epochs", 1, *published)
     yield from model_results(work, "published")
-    yield "embed", told("embed", "--model", "default")
-    nested = ("--labels", "folder", "--levels", "10,4")
-    yield "cluster", told("cluster", *nested, "--out", "m.parquet", "--model", "default")
+    yield "embed", told(work, "embed", "--model", "default")
+
+
+def run_groups(work: Path) -> Iterator[tuple[str, bytes]]:
+    """Cluster, nested and balanced."""
+    nested = ("--labels", "folder", "--levels", "10,4", "--model", "default")
+    yield "cluster", told(work, "cluster", *nested, "--out", "m.parquet")
     yield from table_results(work, "m.parquet")
-    told("cluster", "--assign", "balanced", "--out", "b.parquet", "--model", "default")
+    told(work, "cluster", "--assign", "balanced", "--out", "b.parquet", "--model", "default")
     yield from table_results(work, "b.parquet")
-    yield "dedup", told("dedup", "m.parquet", "--pairs", "pairs.parquet", "--sheet", "sheets")
-    for name in ("m.parquet", "pairs.parquet", "sheets"):
-        yield from table_results(work, name) if "." in name else folder_results(work, name)
+
+
+def run_dedup(work: Path) -> Iterator[tuple[str, bytes]]:
+    """Find copies, images alike in content, and leaks."""
+    yield (
+        "dedup",
+        told(work, "dedup", "m.parquet", "--pairs", "pairs.parquet", "--sheet", "sheets"),
+    )
+    yield from table_results(work, "m.parquet")
+    yield from table_results(work, "pairs.parquet")
+    yield from folder_results(work, "sheets")
     lenient = ("--level", "semantic", "--keep", "central", "--max-removed", 0.2)
-    yield "dedup semantic", told("dedup", "m.parquet", *lenient, "--out", "semantic.parquet")
+    yield (
+        "dedup semantic",
+        told(work, "dedup", "m.parquet", *lenient, "--out", "semantic.parquet"),
+    )
     yield from table_results(work, "semantic.parquet")
-    told("dedup", "images/odd", "--against", "m.parquet", "--out", "leaks.parquet", "-w", "other")
+    against = ("--against", "m.parquet", "--out", "leaks.parquet", "-w", "other")
+    told(work, "dedup", "images/odd", *against)
     yield from table_results(work, "leaks.parquet")
+
+
+def run_subsets(work: Path) -> Iterator[tuple[str, bytes]]:
+    """Sample and split."""
     for within in ("random", "central", "diverse"):
         name = f"sample-{within}.parquet"
-        told("sample", "m.parquet", "--size", 60, "--within", within, "--out", name)
+        told(work, "sample", "m.parquet", "--size", 60, "--within", within, "--out", name)
         yield from table_results(work, name)
-    told("split", "m.parquet", "--stratify", "cluster", "--out", "split.parquet")
-    told("split", "split.parquet", "--by", "label", "--stable", "--out", "stable.parquet")
-    told("split", "m.parquet", "--ratios", "a=0.5,b=0.5", "--out", "split.csv")
-    for name in ("split.parquet", "stable.parquet"):
-        yield from table_results(work, name)
+    told(work, "split", "m.parquet", "--stratify", "cluster", "--out", "split.parquet")
+    told(work, "split", "split.parquet", "--by", "label", "--stable", "--out", "stable.parquet")
+    told(work, "split", "m.parquet", "--ratios", "a=0.5,b=0.5", "--out", "split.csv")
+    yield from table_results(work, "split.parquet")
+    yield from table_results(work, "stable.parquet")
     yield "split.csv", (work / "split.csv").read_bytes()
+
+
+def run_exports(work: Path) -> Iterator[tuple[str, bytes]]:
+    """Export in every format, and by split and label."""
     for form in ("symlink", "hardlink", "copy", "tar", "parquet", "list", "coco", "fiftyone"):
-        told("export", "sample-random.parquet", "--to", f"as-{form}", "--as", form)
+        told(work, "export", "sample-random.parquet", "--to", f"as-{form}", "--as", form)
         yield from folder_results(work, f"as-{form}")
-    told(
-        "export", "split.parquet", "--to", "layout", "--as", "copy", "--layout", "split/label",
-        "--where", "keep",
-    )  # fmt: skip
+    laid_out = ("--as", "copy", "--layout", "split/label", "--where", "keep")
+    told(work, "export", "split.parquet", "--to", "layout", *laid_out)
     yield from folder_results(work, "layout")
+
+
+def run_questions(work: Path) -> Iterator[tuple[str, bytes]]:
+    """Search, probe, compare, join and draw."""
     queries = ("images/rocket/007.jpg", "images/odd")
     for by in ("features", "copies"):
         chosen = ("--model", "default") if by == "features" else ()
-        yield f"search by {by}", told("search", *queries, "--by", by, "-k", 5, *chosen)
-    yield "search like", told("search", "--like", "scraped/001.jpg", "--by", "copies")
-    yield "probe", told("probe", "m.parquet")
-    yield "diff", told("diff", "m.parquet", "semantic.parquet")
-    told("merge", "m.parquet", "sample-central.parquet", "--out", "merged.parquet")
+        yield f"search by {by}", told(work, "search", *queries, "--by", by, "-k", 5, *chosen)
+    yield "search like", told(work, "search", "--like", "scraped/001.jpg", "--by", "copies")
+    yield "probe", told(work, "probe", "m.parquet")
+    yield "diff", told(work, "diff", "m.parquet", "semantic.parquet")
+    told(work, "merge", "m.parquet", "sample-central.parquet", "--out", "merged.parquet")
     yield from table_results(work, "merged.parquet")
-    told("sheet", "m.parquet", "--where", "keep = false", "--out", "sheet.png")
+    told(work, "sheet", "m.parquet", "--where", "keep = false", "--out", "sheet.png")
     yield "sheet.png", (work / "sheet.png").read_bytes()
 
 

@@ -4,8 +4,9 @@ import pyarrow as pa
 import pytest
 
 from curate.errors import InputError, UsageError
-from curate.manifest.csv import TEXTS, companion, read_csv, write_csv
-from curate.manifest.rows import HeldRows
+from curate.manifest.columns import STRING_LIST
+from curate.manifest.csv import companion_path, read_csv, write_csv
+from curate.manifest.rows import HeldRows, ReadParams
 
 
 def odd_table():
@@ -16,7 +17,7 @@ def odd_table():
             "number": pa.array([1, None, 3, 4], pa.int32()),
             "share": pa.array([0.1, 1 / 3, None, 1e-9], pa.float32()),
             "truth": pa.array([True, None, False, True]),
-            "issues": pa.array([["dark", "blurry"], [], None, ["bright"]], TEXTS),
+            "issues": pa.array([["dark", "blurry"], [], None, ["bright"]], STRING_LIST),
             "when": pa.array([0, 1, None, 3], pa.timestamp("us")),
         }
     )
@@ -31,6 +32,13 @@ def test_a_table_comes_back_as_it_was(tmp_path):
     assert facts == {"source": "/images"}
 
 
+def test_batches_do_not_change_what_is_written(tmp_path):
+    for name, batch_rows in (("one", 1), ("all", 100)):
+        rows = HeldRows(odd_table(), ReadParams(batch_rows=batch_rows))
+        write_csv(rows, tmp_path / f"{name}.csv", {})
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "all.csv").read_bytes()
+
+
 def test_lists_are_joined_so_that_others_can_read_them(tmp_path):
     import pandas as pd
 
@@ -40,8 +48,8 @@ def test_lists_are_joined_so_that_others_can_read_them(tmp_path):
 
 def test_without_a_companion_known_columns_have_their_types_and_others_are_guessed(tmp_path):
     write_csv(HeldRows(odd_table()), tmp_path / "t.csv", {})
-    companion(tmp_path / "t.csv").unlink()
-    rows, facts = read_csv(tmp_path / "t.csv", {"issues": TEXTS, "share": pa.float32()})
+    companion_path(tmp_path / "t.csv").unlink()
+    rows, facts = read_csv(tmp_path / "t.csv", {"issues": STRING_LIST, "share": pa.float32()})
     back = rows.read()
     assert back["issues"].to_pylist() == odd_table()["issues"].to_pylist()
     assert (back["share"].type, back["number"].type, facts) == (pa.float32(), pa.int64(), {})
@@ -52,6 +60,6 @@ def test_files_that_cannot_be_read_or_written_say_why(tmp_path):
         write_csv(HeldRows(pa.table({"pair": [{"a": 1}]})), tmp_path / "t.csv", {})
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "t.csv").write_text("number\nfour\n")
-    companion(tmp_path / "t.csv").write_text(json.dumps({"columns": {"number": "int32"}}))
+    companion_path(tmp_path / "t.csv").write_text(json.dumps({"columns": {"number": "int32"}}))
     with pytest.raises(InputError, match="cannot be read"):
         read_csv(tmp_path / "t.csv", {})

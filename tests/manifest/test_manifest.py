@@ -1,3 +1,4 @@
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -11,7 +12,7 @@ from curate.manifest.manifest import (
     read_manifest,
     write_manifest,
 )
-from curate.manifest.rows import HeldRows
+from curate.manifest.rows import HeldRows, ReadParams, TakenRows
 
 
 def manifest(paths=("a.jpg", "b.jpg"), *, hashes=("aa", "bb"), **columns):
@@ -47,6 +48,27 @@ def test_a_stage_fills_its_columns_and_keeps_the_others():
     assert again.rows.read()["cluster"].to_pylist() == [3, 4]
     assert again.rows.read().column_names.count("cluster") == 1
     assert again.stages == {"scan": {}, "cluster": {}}
+
+
+@pytest.mark.parametrize("batch_rows", [1, 7, 50])
+def test_batches_and_blocks_change_nothing_of_what_is_filled_and_written(tmp_path, batch_rows):
+    written = set()
+    for name, params in (
+        ("small", ReadParams(batch_rows=batch_rows, block_rows=3 * batch_rows)),
+        ("large", ReadParams()),
+    ):
+        read = manifest([f"{row:03d}" for row in range(50)], hashes=["aa"] * 50).rows.read()
+        before = Manifest(rows=HeldRows(read, params), source="/images")
+        mine = HeldRows(pa.table({"mine": np.arange(9)}), params)
+        numbers = np.arange(50) * 7 % 10 - 1
+        columns = TakenRows(mine, list(mine.schema), numbers, params)
+        filled = before.with_columns(columns, stage="merge", config={})
+        write_manifest(filled, tmp_path / name)
+        assert read_manifest(tmp_path / name).rows.read()["mine"].to_pylist() == [
+            None if number < 0 else number for number in numbers.tolist()
+        ]
+        written.add((tmp_path / name).read_bytes())
+    assert len(written) == 1
 
 
 def test_foreign_footer_metadata_is_kept(tmp_path):

@@ -3,15 +3,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import curate.manifest.parquet
-import curate.manifest.rows
 from curate.errors import InputError
-from curate.manifest.parquet import ParquetRows, write_parquet
-from curate.manifest.rows import FilledRows, HeldRows
+from curate.manifest.parquet import ParquetRows, WriteParams, write_parquet
+from curate.manifest.rows import FilledRows, HeldRows, ReadParams
 
 
-def opened(path):
-    return ParquetRows(path, problem="is not ours", hint="name another")
+def opened(path, batch_rows=10_000):
+    params = ReadParams(batch_rows=batch_rows)
+    return ParquetRows(path, problem="is not ours", hint="name another", params=params)
 
 
 def theirs(n_rows=1000):
@@ -39,19 +38,20 @@ def groups_of(path):
     return [facts.row_group(group).num_rows for group in range(facts.num_row_groups)]
 
 
-def fill_in_place(path):
+def fill_in_place(path, *, batch_rows=10_000, group_rows=10_000):
     """Fill a column of a file from itself."""
-    rows = opened(path)
-    column = HeldRows(pa.table({"split": [f"s{row % 7}" for row in range(len(rows))]}))
-    write_parquet(FilledRows(rows, column), path, {b"theirs": b"1", b"curate": b"{}"})
+    rows = opened(path, batch_rows)
+    table = pa.table({"split": [f"s{row % 7}" for row in range(len(rows))]})
+    column = HeldRows(table, ReadParams(batch_rows=batch_rows))
+    metadata = {b"theirs": b"1", b"curate": b"{}"}
+    write_parquet(FilledRows(rows, column), path, metadata, WriteParams(group_rows=group_rows))
 
 
-def test_a_column_filled_in_place_leaves_the_others_as_they_were(tmp_path, monkeypatch):
-    monkeypatch.setattr(curate.manifest.parquet, "GROUP_ROWS", 300)
+def test_a_column_filled_in_place_leaves_the_others_as_they_were(tmp_path):
     path = tmp_path / "t.parquet"
     pq.write_table(theirs(), path, row_group_size=77)
     before = pq.read_table(path)
-    fill_in_place(path)
+    fill_in_place(path, group_rows=300)
     after = pq.read_table(path)
     assert after.schema.metadata == {b"theirs": b"1", b"curate": b"{}"}
     assert after.column_names == before.column_names
@@ -63,22 +63,18 @@ def test_a_column_filled_in_place_leaves_the_others_as_they_were(tmp_path, monke
     assert [file.name for file in tmp_path.iterdir()] == ["t.parquet"]
 
 
-def test_neither_batches_nor_old_row_groups_change_a_byte(tmp_path, monkeypatch):
-    monkeypatch.setattr(curate.manifest.parquet, "GROUP_ROWS", 400)
+def test_neither_batches_nor_old_row_groups_change_a_byte(tmp_path):
     written = set()
     for batch, group in ((32, 50), (10_000, 50), (7, 1000), (999, 333)):
-        monkeypatch.setattr(curate.manifest.parquet, "BATCH", batch)
-        monkeypatch.setattr(curate.manifest.rows, "BATCH", batch)
         pq.write_table(theirs(), tmp_path / "t.parquet", row_group_size=group)
-        fill_in_place(tmp_path / "t.parquet")
+        fill_in_place(tmp_path / "t.parquet", batch_rows=batch, group_rows=400)
         written.add((tmp_path / "t.parquet").read_bytes())
     assert len(written) == 1
 
 
-def test_wide_rows_make_row_groups_of_fewer(tmp_path, monkeypatch):
-    monkeypatch.setattr(curate.manifest.parquet, "GROUP_BYTES", 10_000)
-    monkeypatch.setattr(curate.manifest.rows, "BATCH", 100)
-    write_parquet(HeldRows(theirs()), tmp_path / "t.parquet", {})
+def test_wide_rows_make_row_groups_of_fewer(tmp_path):
+    rows = HeldRows(theirs(), ReadParams(batch_rows=100))
+    write_parquet(rows, tmp_path / "t.parquet", {}, WriteParams(group_bytes=10_000))
     assert max(groups_of(tmp_path / "t.parquet")) <= 300
     assert pq.read_table(tmp_path / "t.parquet").equals(theirs())
 

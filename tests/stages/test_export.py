@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curate import ExportConfig, export
+from curate import ExportConfig, SampleConfig, export, sample
 from curate.choices import ExportAs, Layout
 from curate.errors import InputError, UsageError
 from curate.manifest.columns import SCAN_COLUMNS
@@ -56,6 +56,14 @@ def test_selected_images_are_exported_under_their_paths(place, manifest):
     result = export(manifest, place / "out")
     assert (result.n_images, result.form) == (2, "symlink")
     assert files(place / "out") == ["a.png", "deep/er/b.png"]
+
+
+def test_an_image_that_was_not_judged_is_kept_as_sample_keeps_it(place):
+    manifest = written(place, ["a.png", "c.png", "deep/er/b.png"], keep=[None, False, True])
+    assert export(manifest, place / "out").n_images == 2
+    assert files(place / "out") == ["a.png", "deep/er/b.png"]
+    config = SampleConfig(size=2, by=("status",))
+    assert sample(manifest, config, out=place / "s.parquet").n_available == 2
 
 
 def test_kept_images_are_exported_where_none_were_sampled(place):

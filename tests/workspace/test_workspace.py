@@ -47,7 +47,8 @@ def test_another_format_is_refused(workspace, content):
 
 def test_a_second_writer_is_told_who_holds_the_lock(workspace):
     code = (
-        "import sys, time; from pathlib import Path; from curate.workspace.workspace import Workspace\n"
+        "import sys, time; from pathlib import Path\n"
+        "from curate.workspace.workspace import Workspace\n"
         "with Workspace(Path(sys.argv[1])).writing(): print('held', flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", code, str(workspace.root)]

@@ -1,0 +1,219 @@
+"""What each column of the manifest is: name, type, who fills it, what it means.
+
+The table of ``docs/manifest.md``, the schemas of ``columns.py`` and the ``Fills:`` line of a
+command's help say what is written here, and nothing else. This module imports no Arrow, so that
+help texts can be shown at once.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """A column of the manifest.
+
+    Attributes:
+        name: As in the file; ``cluster_N`` stands for one column for each number N.
+        type: An Arrow type by its alias, or ``list of string``.
+        filled_by: The stage whose column it is.
+        meaning: What a value says, with its unit and range, in Markdown.
+        is_nullable: Whether a value may be missing.
+        is_optional: Whether the stage fills it only where an option asks for it.
+    """
+
+    name: str
+    type: str
+    filled_by: str
+    meaning: str
+    is_nullable: bool = True
+    is_optional: bool = False
+
+
+COLUMNS = (
+    Column(
+        name="path",
+        type="string",
+        filled_by="scan",
+        meaning="relative to the source, `/`-separated. Bytes of a name that are not UTF-8 become "
+        "`%XX`, and a `%` that two hex digits follow becomes `%25`; nothing else changes",
+        is_nullable=False,
+    ),
+    Column(
+        name="hash",
+        type="string",
+        filled_by="scan",
+        meaning="SHA-256 of the file's bytes, hex; null if it could not be read",
+    ),
+    Column(name="bytes", type="int64", filled_by="scan", meaning="size of the file, in bytes"),
+    Column(name="width", type="int32", filled_by="scan", meaning="px, of the upright image"),
+    Column(name="height", type="int32", filled_by="scan", meaning="px, of the upright image"),
+    Column(name="format", type="string", filled_by="scan", meaning="`JPEG`, `PNG`, …"),
+    Column(
+        name="status",
+        type="string",
+        filled_by="scan",
+        meaning="`ok` or `unreadable`",
+        is_nullable=False,
+    ),
+    Column(
+        name="reason",
+        type="string",
+        filled_by="scan",
+        meaning="why an image is unreadable; null if it is not",
+    ),
+    Column(
+        name="label",
+        type="string",
+        filled_by="scan",
+        meaning="name of the folder the image lies in, with `--labels folder`; else null",
+    ),
+    Column(
+        name="sharpness",
+        type="float32",
+        filled_by="scan",
+        meaning="variance of the 3×3 Laplacian of luminance, squared grey levels",
+    ),
+    Column(
+        name="brightness",
+        type="float32",
+        filled_by="scan",
+        meaning="mean luminance, 0 black to 1 white",
+    ),
+    Column(
+        name="contrast",
+        type="float32",
+        filled_by="scan",
+        meaning="standard deviation of luminance, 0 to 0.5",
+    ),
+    Column(
+        name="entropy",
+        type="float32",
+        filled_by="scan",
+        meaning="entropy of the luminance histogram, 0 to 8 bits",
+    ),
+    Column(
+        name="issues",
+        type="list of string",
+        filled_by="scan",
+        meaning="`dark`, `bright`, `blurry`, `low_information`, `odd_size`, `odd_aspect_ratio`, "
+        "`grayscale`; null for unreadable files",
+    ),
+    Column(name="cluster", type="int32", filled_by="cluster", meaning="number, 0 to N−1"),
+    Column(
+        name="cluster_N",
+        type="int32",
+        filled_by="cluster",
+        meaning="with `--levels N,…`: cluster at that coarser level, a union of finer ones",
+        is_optional=True,
+    ),
+    Column(
+        name="cluster_similarity",
+        type="float32",
+        filled_by="cluster",
+        meaning="cosine to the cluster's mean, of features averaged with those of the nearest "
+        "images",
+    ),
+    Column(
+        name="cluster_margin",
+        type="float32",
+        filled_by="cluster",
+        meaning="`cluster_similarity` minus the cosine to the best other mean; below 0 only where "
+        "`--assign balanced` or a coarser level moved the image",
+    ),
+    Column(
+        name="outlier",
+        type="float32",
+        filled_by="cluster",
+        meaning="how unlike the others the image is: mean distance to the nearest tenth of the "
+        "folder, by features, light, colour, detail and size; 0 to 1",
+    ),
+    Column(
+        name="isolation",
+        type="float32",
+        filled_by="cluster",
+        meaning="1 − mean cosine to the 10 nearest images",
+    ),
+    Column(
+        name="medoid",
+        type="bool",
+        filled_by="cluster",
+        meaning="true for one image of each cluster, that of the highest mean cosine to the others",
+    ),
+    Column(
+        name="label_suspect",
+        type="float32",
+        filled_by="cluster",
+        meaning="with `--labels folder`: share of the votes of the 10 nearest images that go to "
+        "other labels, 0 to 1",
+        is_optional=True,
+    ),
+    Column(
+        name="group",
+        type="int32",
+        filled_by="dedup",
+        meaning="number of the duplicate group; null if the image has no copy",
+    ),
+    Column(
+        name="match",
+        type="string",
+        filled_by="dedup",
+        meaning="strongest evidence that ties the image to the kept one: `bytes`, `pixels`, "
+        "`near`, `semantic`",
+    ),
+    Column(
+        name="duplicate_of",
+        type="string",
+        filled_by="dedup",
+        meaning="path of the kept image; null if this one stays",
+    ),
+    Column(
+        name="similarity",
+        type="float32",
+        filled_by="dedup",
+        meaning="probability that the image is a copy of the kept one, 0 to 1",
+    ),
+    Column(
+        name="keep",
+        type="bool",
+        filled_by="dedup",
+        meaning="true if the image stays; false for unreadable files; null, as after a merge, if "
+        "nothing was decided: it stays",
+    ),
+    Column(
+        name="keep_reason",
+        type="string",
+        filled_by="dedup",
+        meaning="why the image does not stay; null if it does, or is unreadable",
+    ),
+    Column(
+        name="selected",
+        type="bool",
+        filled_by="sample",
+        meaning="true if the image is in the subset",
+    ),
+    Column(
+        name="weight",
+        type="float32",
+        filled_by="sample",
+        meaning="images that a selected one stands for (inverse inclusion probability); 0 if not "
+        "selected",
+    ),
+    Column(
+        name="split",
+        type="string",
+        filled_by="split",
+        meaning="`train`, `val`, …; copies and `--by` groups share one; null for unreadable files",
+    ),
+)
+"""Every column that a stage fills; in a file, the optional ones of a stage follow its others."""
+
+
+def filled_by(stage: str) -> tuple[Column, ...]:
+    """Return the columns that a stage fills."""
+    return tuple(column for column in COLUMNS if column.filled_by == stage)
+
+
+def fills_line(stage: str) -> str | None:
+    """Return what a help text says of the columns that a stage fills; None if it fills none."""
+    names = ", ".join(column.name for column in filled_by(stage))
+    return f"Fills: {names}." if names else None

@@ -1,0 +1,48 @@
+"""Which rows of a manifest are readable, kept and selected: one meaning for all stages.
+
+Each is part of the one before: a selected row is readable, and so is a kept one.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.choices import Status
+from curate.manifest.rows import Rows
+
+
+def is_readable(rows: Rows) -> NDArray[np.bool_]:
+    """Return which rows have an image that can be used, (N,): their ``status`` is ok."""
+    return _has_ok_status(rows.read(["status"]))
+
+
+def is_kept(rows: Rows) -> NDArray[np.bool_]:
+    """Return which rows are readable and not dropped as duplicates, (N,).
+
+    A row whose ``keep`` is null was not judged, as after a merge with an older manifest: it is
+    kept. So is every readable row where there is no such column.
+    """
+    if "keep" not in rows.schema.names:
+        return is_readable(rows)
+    table = rows.read(["status", "keep"])
+    return _has_ok_status(table) & _is_true(table["keep"], if_null=True)
+
+
+def is_selected(rows: Rows) -> NDArray[np.bool_]:
+    """Return which rows are readable and drawn by a sample, (N,); those kept if none was drawn.
+
+    A row whose ``selected`` is null was not drawn.
+    """
+    if "selected" not in rows.schema.names:
+        return is_kept(rows)
+    table = rows.read(["status", "selected"])
+    return _has_ok_status(table) & _is_true(table["selected"], if_null=False)
+
+
+def _has_ok_status(table: pa.Table) -> NDArray[np.bool_]:
+    return np.asarray(pc.equal(table["status"], Status.OK.value).to_numpy(), bool)
+
+
+def _is_true(column: pa.ChunkedArray, *, if_null: bool) -> NDArray[np.bool_]:
+    return np.asarray(pc.fill_null(column, fill_value=if_null).to_numpy(), bool)
