@@ -1,4 +1,4 @@
-"""The small types that every floor speaks: closed choices, progress."""
+"""The closed choices, which every floor speaks."""
 
 from collections.abc import Iterable
 from enum import StrEnum

@@ -24,6 +24,7 @@ from curate.cli.split import split
 from curate.cli.train import train
 from curate.errors import CurateError
 from curate.files import disk_error
+from curate.manifest.contract import fills_line
 from curate.version import __version__
 
 EXIT_INTERRUPTED = 130

@@ -20,12 +20,12 @@ class FolderSource:
 
     def __init__(self, folder: Path) -> None:
         """Name the folder; it need not be there yet."""
-        self._folder = folder.absolute()
+        self._folder = folder
 
     @property
     def address(self) -> str:
         """The folder's absolute path."""
-        return str(self._folder)
+        return str(self._folder.absolute())
 
     def list_files(self) -> list[SourceFile]:
         """List the image files, sorted by path.

@@ -1,4 +1,4 @@
-"""Scan: read every file once; know its hash, size, quality and perceptual hash; keep its pixels small.
+"""Scan: read every file once; know its hash, size, quality and looks; keep its pixels small.
 
 A file that is the one that was read, by path, disk, inode, times and size, is not read again; one
 whose bytes are known already, such as one that was renamed, is hashed but not decoded. A killed
