@@ -1,6 +1,16 @@
-"""Rows of a table that are read in parts: some columns, batch by batch, so that no table is whole.
+"""Rows of a table, read in parts: some columns, batch by batch, so that it is never held whole.
 
-Rows are held in memory, lie in a file, or are made of others: with columns filled, or some taken.
+Rows are in memory, in a file, or made of others: with columns filled, or some rows taken. Arrow
+reads and writes them; only joins are left to DuckDB (``joins.py``).
+
+Whole engines in place of this were measured with ``tests/benchmarks/table_engines.py``: ten million
+rows, one core, processor time and peak memory as ratios to this module's, lowest and highest of
+four jobs. polars: 0.7 to 0.9 of the time, 1.6 to 3.4 of the memory. DuckDB: 0.9 to 1.5 and 0.8 to
+0.9; but its writer changes or loses 12 of 21 kinds of columns of a user, such as fixed-size lists
+and dictionaries. DuckDB with Arrow as the writer: 0.8 to 0.9 of both; but types must be cast back,
+UUIDs and columns whose name differs from another by its case are lost, and row groups, metadata and
+rows that are not in files are still to be handled here. A stage keeps columns that are not its own
+as they were, so this stays.
 """
 
 from abc import ABC, abstractmethod
