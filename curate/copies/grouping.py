@@ -75,7 +75,7 @@ def group_links(
         links: Candidate pairs and their probabilities.
         n: Number of images.
         threshold: Least probability that counts.
-        verify_pairs: Verifies further pairs.
+        verify_pairs: Verifies more pairs.
         rank_images: Gives the rank of all images, (n,) int64, 0 for the most worth keeping.
     """
     links = take_pairs(links, links.probability >= threshold)

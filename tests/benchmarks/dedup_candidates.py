@@ -118,7 +118,9 @@ def main():
     }
     if space.models():
         sources["model"] = lambda: by_model(space, hashes, everyone)
-    verifier = Verifier(keypoints, lambda some: reader.read([hashes[row] for row in some]), BUILT_IN)
+    verifier = Verifier(
+        keypoints, lambda some: reader.read([hashes[row] for row in some]), BUILT_IN
+    )
     show(sources, verifier, len(rows), truth)
 
 

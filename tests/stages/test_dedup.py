@@ -117,7 +117,9 @@ def test_groups_are_drawn(copies, tmp_path):
         assert sheet.width > 6 * 150
 
 
-def test_leaks_are_reported_against_another_folder_and_copies_within_the_folder_are_not(copies, tmp_path):
+def test_leaks_are_reported_against_another_folder_and_copies_within_the_folder_are_not(
+    copies, tmp_path
+):
     test_set = tmp_path / "test"
     save(test_set / "leak.jpg", np.asarray(Image.fromarray(detailed(3)).resize((240, 192))))
     save(test_set / "new.png", detailed(77))

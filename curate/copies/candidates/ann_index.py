@@ -23,7 +23,7 @@ class DescriptorIndexParams:
     ``dedup_scale.py`` there. Who changes one raises ``CACHE_VERSION``.
 
     Attributes:
-        n_probes: Inverted lists read per query; more found no further copy.
+        n_probes: Inverted lists read per query; more found no more copies.
         lists_per_root: Lists per square root of the number of vectors; balances the work of
             choosing lists and of reading them.
         n_training: Vectors per list that take part in the clustering.

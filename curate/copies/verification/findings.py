@@ -1,4 +1,4 @@
-"""Findings: the evidence on pairs of images, and how the first was laid on the second."""
+"""Findings: the evidence on pairs of images, and how the images are aligned."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol

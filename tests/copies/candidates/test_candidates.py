@@ -47,7 +47,9 @@ def views(scene):
 
 
 def test_a_turned_piece_and_a_mirror_image_are_candidates(views):
-    assert {(3, 12, BY_KEYPOINTS), (5, 13, BY_MIRRORED_KEYPOINTS)} <= pairs_of(candidates_among(views))
+    assert {(3, 12, BY_KEYPOINTS), (5, 13, BY_MIRRORED_KEYPOINTS)} <= pairs_of(
+        candidates_among(views)
+    )
 
 
 def test_images_that_come_later_are_paired_with_those_before(views):

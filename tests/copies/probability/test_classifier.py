@@ -36,7 +36,8 @@ def test_examples_pull_the_classifier_towards_what_they_say():
 def test_a_narrow_prior_moves_less_than_a_wide_one():
     evidence, ones = examples(50), np.ones(50)
     narrow, wide = (
-        fit_map(BUILT_IN, evidence, ones, ones, prior_spread=spread).weights for spread in (0.05, 1.0)
+        fit_map(BUILT_IN, evidence, ones, ones, prior_spread=spread).weights
+        for spread in (0.05, 1.0)
     )
     moved = [np.abs(weights - BUILT_IN.weights).sum() for weights in (narrow, wide)]
     assert moved[0] < moved[1]
