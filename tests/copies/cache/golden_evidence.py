@@ -92,6 +92,7 @@ def measure():
     places = [keypoints.records["place"][start : start + N_PLACES] for start in keypoints.starts]
     return {
         "cache_version": CACHE_VERSION,
+        "n_votes": len(parts[0]),
         "keypoints": {
             name: {
                 "count": int(count),

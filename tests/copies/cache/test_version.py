@@ -44,6 +44,9 @@ def test_keypoints_are_those_of_this_version(golden, measured):
 
 def test_candidates_that_agree_are_those_of_this_version(golden, measured):
     assert measured["evidence"].keys() == golden["evidence"].keys(), RAISE.format("candidates")
+    assert measured["n_votes"] == pytest.approx(golden["n_votes"], rel=0.02), RAISE.format(
+        "candidates"
+    )
 
 
 def test_evidence_is_that_of_this_version(golden, measured):
