@@ -1,4 +1,4 @@
-"""The line-up: the images that are compared for copies, those of one manifest or of two."""
+"""Inputs: the images that are compared for copies, those of one manifest or of two."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,42 +23,39 @@ from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.scan import scan
 from curate.workspace.workspace import Workspace
 
-OTHER = "\x01other/"
-"""Goes before the paths of the second manifest, so that none is mixed up."""
-
+_HINT = "scan again: `curate dedup IMAGES`"
 _FACTS = ["source", "path", "hash", "phash", "mtime_ns"]
 
 
 @dataclass(frozen=True, slots=True)
-class Lineup:
+class Inputs:
     """Images to compare.
 
     Attributes:
-        images: What is known of them, sorted by path; paths of the second manifest after ``OTHER``.
+        images: What is known of them; those of the second manifest come first.
         files: Their files.
         reader: Where their pixels come from.
     """
 
     images: Images
     files: list[Path]
-    reader: "Reader"
-
-    @property
-    def is_other(self) -> NDArray[np.bool_]:
-        """(N,) whether an image is of the second manifest."""
-        return np.array([path.startswith(OTHER) for path in self.images.path], np.bool_)
+    reader: "ImageReader"
 
     def shown_path(self, row: int) -> str:
         """Return the path that people see: of the second manifest, the whole path of the file."""
-        path = self.images.path[row]
-        return str(self.files[row]) if path.startswith(OTHER) else path
+        return str(self.files[row]) if self.images.is_other[row] else self.images.path[row]
 
 
-class Reader:
+class ImageReader:
     """Cached pixels by content hash; exact ones from the source files."""
 
     def __init__(self, cache: PixelCache, file_of: Callable[[int], Path]) -> None:
-        """Read from a cache, and from the files of the images, by index."""
+        """Read from a cache, and from files.
+
+        Args:
+            cache: Of pixels.
+            file_of: Gives the file of an image by row.
+        """
         self._cache = cache
         self._file_of = file_of
 
@@ -66,43 +63,46 @@ class Reader:
         """Return cached pixels, (h, w, 3) uint8 each."""
         return self._cache.read(content_hashes)
 
-    def exact(self, indices: Sequence[int]) -> list[Pixels]:
-        """Return every pixel of source images, (H, W, 3) uint8 each, upright.
+    def read_exact(self, rows: Sequence[int]) -> list[Pixels]:
+        """Return every pixel of the files of images, (H, W, 3) uint8 each, upright.
 
         Raises:
             InputError: A file is gone or has changed.
         """
-        return list(ordered_map(_exact, map(self._file_of, indices), ahead=8))
+        files = map(self._file_of, rows)
+        return list(ordered_map(lambda file: decode_exact(file, hint=_HINT), files, ahead=8))
 
 
-def line_up(
+def read_inputs(
     manifest: Manifest, other: Manifest | None, workspace: Workspace, progress: Progress
-) -> Lineup:
+) -> Inputs:
     """Return the readable images of one or two manifests, with what the catalogue knows of them.
 
     A source that the catalogue does not know whole is scanned; the caller holds the lock.
 
+    Args:
+        manifest: Of the images.
+        other: Of those that they are compared with, or None.
+        workspace: Whose catalogue and pixel cache are used.
+        progress: Hears how a scan gets on.
+
     Raises:
         InputError: A manifest has no readable image, or is older than its images.
     """
-    parts = [_known(manifest, workspace, progress)]
-    if other is not None:
-        theirs = _known(other, workspace, progress)
-        paths = pc.binary_join_element_wise(OTHER, theirs["path"], "")
-        parts.append(theirs.set_column(0, parts[0].schema.field("path"), paths))
+    parts = [_read_part(other, workspace, progress)] if other is not None else []
+    parts.append(_read_part(manifest, workspace, progress))
     table = pa.concat_tables(parts)
-    order = np.argsort(np.array(table["path"].to_pylist(), object), kind="stable")
-    table = table.take(pa.array(order))
+    is_other = np.arange(len(table)) < len(table) - len(parts[-1])
     files = [
-        file_of(source, path.removeprefix(OTHER))
+        file_of(source, path)
         for source, path in zip(table["source"].to_pylist(), table["path"].to_pylist(), strict=True)
     ]
-    reader = Reader(PixelCache(workspace.pixels), files.__getitem__)
-    return Lineup(images_of(table), files, reader)
+    reader = ImageReader(PixelCache(workspace.pixels), files.__getitem__)
+    return Inputs(make_images(table, is_other), files, reader)
 
 
-def _known(manifest: Manifest, workspace: Workspace, progress: Progress) -> pa.Table:
-    """Return the readable rows of a manifest with the catalogue's facts.
+def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> pa.Table:
+    """Return the readable rows of a manifest, by path, with the catalogue's facts.
 
     Raises:
         InputError: There are none, or the manifest is older than its images.
@@ -114,10 +114,10 @@ def _known(manifest: Manifest, workspace: Workspace, progress: Progress) -> pa.T
             "the manifest has no readable image",
             hint="scan a folder that has some: `curate dedup IMAGES`",
         )
-    facts = _facts(usable, workspace, manifest.source)
+    facts = _read_facts(usable, workspace, manifest.source)
     if facts is None:
         scan(Path(manifest.source), workspace, progress)
-        facts = _facts(usable, workspace, manifest.source)
+        facts = _read_facts(usable, workspace, manifest.source)
     if facts is None:
         raise InputError(
             "images of the manifest have changed or gone since it was written",
@@ -125,10 +125,11 @@ def _known(manifest: Manifest, workspace: Workspace, progress: Progress) -> pa.T
         )
     for name in ("source", "phash", "mtime_ns"):
         usable = usable.append_column(name, facts[name])
-    return usable
+    order = np.argsort(np.array(usable["path"].to_pylist(), object), kind="stable")
+    return usable.take(pa.array(order))
 
 
-def _facts(usable: pa.Table, workspace: Workspace, source: str) -> pa.Table | None:
+def _read_facts(usable: pa.Table, workspace: Workspace, source: str) -> pa.Table | None:
     """Return the catalogue's rows for those of a manifest, or None if it does not know them all."""
     if not workspace.catalogue.is_file():
         return None
@@ -141,14 +142,20 @@ def _facts(usable: pa.Table, workspace: Workspace, source: str) -> pa.Table | No
     return facts if facts["hash"].equals(usable["hash"]) else None
 
 
-def images_of(table: pa.Table) -> Images:
-    """Return images from a table of their facts, sorted by path."""
+def make_images(table: pa.Table, is_other: NDArray[np.bool_]) -> Images:
+    """Return images from a table of their facts.
+
+    Args:
+        table: N rows, those of the second manifest first, each part sorted by path.
+        is_other: (N,) whether an image is of the second manifest.
+    """
 
     def numbers(name: str, dtype: type) -> NDArray[Any]:
         return np.asarray(table[name].to_numpy(), dtype)
 
     return Images(
         path=table["path"].to_pylist(),
+        is_other=is_other,
         content_hash=table["hash"].to_pylist(),
         bytes=numbers("bytes", np.int64),
         width=numbers("width", np.int32),
@@ -160,16 +167,17 @@ def images_of(table: pa.Table) -> Images:
     )
 
 
-def _exact(file: Path) -> Pixels:
-    """Decode a file in full.
+def decode_exact(file: Path, *, hint: str) -> Pixels:
+    """Return every pixel of a file, (H, W, 3) uint8, upright.
+
+    Args:
+        file: Of an image that could be read before.
+        hint: What to do if it cannot be read any more.
 
     Raises:
         InputError: It is gone or has changed.
     """
-    found = decode_file(file, short_side=None)
-    if isinstance(found, Unreadable):
-        raise InputError(
-            f"{file} cannot be read any more: {found.reason}",
-            hint="scan again: `curate dedup IMAGES`",
-        )
-    return found.pixels
+    decoded = decode_file(file, short_side=None)
+    if isinstance(decoded, Unreadable):
+        raise InputError(f"{file} cannot be read any more: {decoded.reason}", hint=hint)
+    return decoded.pixels

@@ -1,4 +1,4 @@
-"""Which image of a group stays, and why the others go."""
+"""The policy of what stays: which image of a duplicate group, and why the others are dropped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ class Qualities:
 
     Attributes:
         path: N paths.
+        is_other: (N,) bool, of the other source, whose paths count as earlier.
         width: (N,) int, px, upright.
         height: (N,) int, px, upright.
         bytes: (N,) int, file size.
@@ -24,12 +25,13 @@ class Qualities:
         sharpness: (N,) float, larger is sharper.
         mtime_ns: (N,) int, time of last change, ns.
         contained: (N,) float, how much of its group lies in the image: for each other image that
-            was laid over it, the share of that one's scene found here, summed.
-        protected: (N,) bool, must never be dropped.
+            was aligned with it, the share of that one's scene found here, summed.
+        is_protected: (N,) bool, must never be dropped.
         centrality: (N,) float, cosine to the middle of its prototype; None without a model.
     """
 
     path: Sequence[str]
+    is_other: NDArray[np.bool_]
     width: NDArray[np.int32]
     height: NDArray[np.int32]
     bytes: NDArray[np.int64]
@@ -37,7 +39,7 @@ class Qualities:
     sharpness: NDArray[np.float32]
     mtime_ns: NDArray[np.int64]
     contained: NDArray[np.float64]
-    protected: NDArray[np.bool_]
+    is_protected: NDArray[np.bool_]
     centrality: NDArray[np.float32] | None = None
 
 
@@ -49,7 +51,7 @@ class _Criterion:
     key: NDArray[np.generic]
 
 
-def order_of_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.int64]:
+def order_by_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.int64]:
     """Return all images from the most to the least worth keeping.
 
     Protected images come first, whatever the policy. ``best`` prefers, in this order: more pixels;
@@ -70,43 +72,44 @@ def order_of_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.
     Raises:
         ValueError: The policy asks for centrality, and it is not known.
     """
-    keys = [criterion.key for criterion in _criteria(qualities, policy)]
+    keys = [criterion.key for criterion in _list_criteria(qualities, policy)]
     return np.lexsort(keys[::-1]).astype(np.int64)
 
 
-def reasons(
+def explain_drops(
     qualities: Qualities,
     policy: KeepPolicy,
     dropped: NDArray[np.int64],
     kept: NDArray[np.int64],
 ) -> list[str]:
-    """Return why each dropped image went: the first thing the kept one has over it.
+    """Return why each dropped image is dropped: the first thing the kept one has over it.
 
     Args:
         qualities: Of all images.
         policy: The policy that chose.
-        dropped: (D,) int64 images that go.
+        dropped: (D,) int64 images that are dropped.
         kept: (D,) int64, the image kept in place of each.
     """
-    criteria = _criteria(qualities, policy)
+    criteria = _list_criteria(qualities, policy)
     differs = np.stack([criterion.key[dropped] != criterion.key[kept] for criterion in criteria])
     return [criteria[first].complaint for first in differs.argmax(axis=0).tolist()]
 
 
-def _criteria(qualities: Qualities, policy: KeepPolicy) -> list[_Criterion]:
+def _list_criteria(qualities: Qualities, policy: KeepPolicy) -> list[_Criterion]:
     """Return what counts, the weightiest first; the last one never ties."""
     by_path = np.argsort(np.argsort(np.array(qualities.path, object), kind="stable"))
+    place = np.argsort(np.lexsort((by_path, ~qualities.is_other)))
     length = np.array([len(path) for path in qualities.path], np.int64)
     shorter = _Criterion("longer path", length)
     return [
-        _Criterion("not protected", ~qualities.protected),
-        *_preferred(qualities, policy),
+        _Criterion("not protected", ~qualities.is_protected),
+        *_list_preferences(qualities, policy),
         *([] if policy is KeepPolicy.FIRST else [shorter]),
-        _Criterion("later path", by_path),
+        _Criterion("later path", place),
     ]
 
 
-def _preferred(qualities: Qualities, policy: KeepPolicy) -> list[_Criterion]:
+def _list_preferences(qualities: Qualities, policy: KeepPolicy) -> list[_Criterion]:
     pixels = qualities.width.astype(np.int64) * qualities.height
     older = _Criterion("newer", qualities.mtime_ns)
     match policy:
@@ -133,12 +136,24 @@ def _preferred(qualities: Qualities, policy: KeepPolicy) -> list[_Criterion]:
         case KeepPolicy.SHORTEST_PATH | KeepPolicy.FIRST:
             return []
         case KeepPolicy.CENTRAL:
-            return [_Criterion("farther from the middle", -_centrality(qualities))]
+            return [_Criterion("farther from the middle", -_require_centrality(qualities))]
         case KeepPolicy.OUTLYING:
-            return [_Criterion("nearer to the middle", _centrality(qualities))]
+            return [_Criterion("nearer to the middle", _require_centrality(qualities))]
 
 
-def _centrality(qualities: Qualities) -> NDArray[np.float32]:
+def _require_centrality(qualities: Qualities) -> NDArray[np.float32]:
     if qualities.centrality is None:
         raise ValueError("this policy needs the centrality of the images")
     return qualities.centrality
+
+
+def find_protected(paths: Sequence[str], prefixes: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which paths are, or lie below, one of the prefixes, (N,) bool.
+
+    Args:
+        paths: N paths.
+        prefixes: Paths of files and folders.
+    """
+    trimmed = tuple(prefix.rstrip("/") for prefix in prefixes)
+    below = tuple(prefix + "/" for prefix in trimmed)
+    return np.array([path in trimmed or path.startswith(below) for path in paths], np.bool_)

@@ -1,4 +1,4 @@
-"""What goes into the stage and what comes out of it."""
+"""Records: what goes into the search for copies and what comes out of it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +12,13 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Images:
-    """The readable images of a folder, sorted by path; all columns have N entries.
+    """The readable images to compare; all columns have N entries.
+
+    Those of the other source come first; each source is sorted by path.
 
     Attributes:
-        path: Unique paths.
+        path: Unique within each source.
+        is_other: (N,) bool, of the other source, of which no image is ever dropped.
         content_hash: SHA-256 of the bytes, hex.
         bytes: (N,) int64, file sizes.
         width: (N,) int32, px, upright.
@@ -27,6 +30,7 @@ class Images:
     """
 
     path: Sequence[str]
+    is_other: NDArray[np.bool_]
     content_hash: Sequence[str]
     bytes: NDArray[np.int64]
     width: NDArray[np.int32]
@@ -38,21 +42,22 @@ class Images:
 
     def __post_init__(self) -> None:
         columns = (
-            self.content_hash, self.bytes, self.width, self.height, self.format, self.phash,
-            self.sharpness, self.mtime_ns,
+            self.is_other, self.content_hash, self.bytes, self.width, self.height, self.format,
+            self.phash, self.sharpness, self.mtime_ns,
         )  # fmt: skip
         if any(len(column) != len(self.path) for column in columns):
             raise ValueError("all columns must have one entry per path")
-        if list(self.path) != sorted(set(self.path)):
-            raise ValueError("paths must be unique and sorted")
+        places = list(zip((~self.is_other).tolist(), self.path, strict=True))
+        if places != sorted(set(places)):
+            raise ValueError("paths must be unique and sorted, those of the other source first")
 
     def __len__(self) -> int:
         return len(self.path)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """A further image, whose copies among others are looked for.
+class QueryImage:
+    """An image whose copies among others are looked for.
 
     Attributes:
         content_hash: SHA-256 of the bytes, hex.
@@ -60,7 +65,7 @@ class Asked:
         width: px, upright.
         height: px, upright.
         phash: From `curate.images.perceptual_hash.perceptual_hash`, in [0, 2**64).
-        exact: Gives the image's own pixels, (H, W, 3) uint8 RGB, upright.
+        read_exact: Gives every pixel of the image's file, (H, W, 3) uint8 RGB, upright.
     """
 
     content_hash: str
@@ -68,7 +73,7 @@ class Asked:
     width: int
     height: int
     phash: int
-    exact: Callable[[], Pixels]
+    read_exact: Callable[[], Pixels]
 
 
 class PixelReader(Protocol):
@@ -77,8 +82,8 @@ class PixelReader(Protocol):
     def read(self, content_hashes: Sequence[str]) -> list[Pixels]:
         """Return cached pixels: (h, w, 3) uint8 RGB, upright, short side at most 256 px."""
 
-    def exact(self, indices: Sequence[int]) -> list[Pixels]:
-        """Return the source images' own pixels, (H, W, 3) uint8 RGB, upright."""
+    def read_exact(self, rows: Sequence[int]) -> list[Pixels]:
+        """Return every pixel of the files of images, (H, W, 3) uint8 RGB, upright."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,15 +106,15 @@ class Pairs:
     Attributes:
         a: (P,) int64, index of the first image.
         b: (P,) int64, index of the second, larger than ``a``.
-        match: P names: ``bytes``, ``pixels``, ``near`` or ``semantic``.
+        match: P names of the levels of `curate.choices.Level`.
         similarity: (P,) float32, probability of being a copy, in [0, 1].
         mirrored: (P,) bool, the second image shows the first mirrored.
         rotation: (P,) float32, degrees the first is turned clockwise (after mirroring, left to
-            right) to lie on the second, in [-180, 180).
+            right) to agree with the second, in [-180, 180).
         scale: (P,) float32, px of the second per px of the first, geometric mean of both axes.
         box: (P, 4) float32, the part of the second that the first covers: left, top, right,
             bottom, as shares of width and height in [0, 1].
-        inliers: (P,) int32, points that agree on the map; 0 where none was needed.
+        inliers: (P,) int32, keypoints that agree on the map; 0 where none was needed.
         tile_agreement: (P,) float32, share of textured tiles that agree, in [0, 1].
     """
 
@@ -127,36 +132,39 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.match)
 
-    def take(self, rows: NDArray[np.integer], *, b: NDArray[np.int64] | None = None) -> "Pairs":
-        """Return some of the rows, with other second images if ``b`` names them."""
-        return Pairs(
-            a=self.a[rows],
-            b=self.b[rows] if b is None else b,
-            match=[self.match[row] for row in rows.tolist()],
-            similarity=self.similarity[rows],
-            mirrored=self.mirrored[rows],
-            rotation=self.rotation[rows],
-            scale=self.scale[rows],
-            box=self.box[rows],
-            inliers=self.inliers[rows],
-            tile_agreement=self.tile_agreement[rows],
+    @classmethod
+    def none(cls) -> "Pairs":
+        """Return no pair."""
+        return cls(
+            a=np.zeros(0, np.int64),
+            b=np.zeros(0, np.int64),
+            match=[],
+            similarity=np.zeros(0, np.float32),
+            mirrored=np.zeros(0, np.bool_),
+            rotation=np.zeros(0, np.float32),
+            scale=np.zeros(0, np.float32),
+            box=np.zeros((0, 4), np.float32),
+            inliers=np.zeros(0, np.int32),
+            tile_agreement=np.zeros(0, np.float32),
         )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Copies:
-    """Which images are copies of which, and what stays; all columns have N entries.
+    """Which images are copies of which, and what stays; columns have N entries.
 
     Attributes:
-        group: (N,) int32, -1 for images alone; groups are numbered by their first path.
-        match: What ties the image to the kept one of its group, or None (alone, or kept).
+        group: (N,) int32, the duplicate group, -1 for images alone; groups are numbered by their
+            first image.
+        match: Level of the evidence that ties the image to the kept one of its group, or None
+            (alone, or kept).
         duplicate_of: (N,) int64, index of the kept image, -1 for images that stay.
         similarity: (N,) float32, probability of being a copy of the kept image; NaN if it stays.
         keep: (N,) bool.
-        reason: Why the image went, or None.
+        reason: Why the image is dropped, or None.
         pairs: The evidence.
         threshold: Least probability that counted.
-        notes: What the run should say: limits that bit, counts of candidates.
+        notes: What the run should say: counts of candidates.
     """
 
     group: NDArray[np.int32]

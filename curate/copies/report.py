@@ -1,4 +1,4 @@
-"""What was found, as columns of the manifest, as a table of evidence and as pictures."""
+"""The report: copies as columns of the manifest, as a table of evidence and as pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ GROUPS_A_SHEET = 36
 _TILES_A_GROUP = 16
 
 
-class Shown(Protocol):
+class ComparedImages(Protocol):
     """The images that were compared, as people see them."""
 
     @property
@@ -35,11 +35,11 @@ class Shown(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rung:
+class RungCount:
     """What one kind of evidence found.
 
     Attributes:
-        match: ``bytes``, ``pixels``, ``near`` or ``semantic``.
+        match: Level of the evidence, such as ``near``.
         n_groups: Groups in which it is the evidence of at least one image.
         n_images: Images that need not be kept.
         bytes: Their size.
@@ -51,44 +51,49 @@ class Rung:
     bytes: int
 
 
-def columns_of(
-    shown: Shown, copies: Copies, paths: pa.ChunkedArray, *, is_counted: NDArray[np.bool_]
+def make_columns(
+    compared: ComparedImages,
+    copies: Copies,
+    paths: pa.ChunkedArray,
+    *,
+    is_counted: NDArray[np.bool_],
 ) -> pa.Table:
     """Return the duplicate columns of a manifest.
 
     Args:
-        shown: The images that were compared.
+        compared: The images that were compared.
         copies: What was found.
         paths: Paths of the manifest's rows; one that was not compared stands alone and goes.
-        is_counted: (N,) images whose finding is told; the others stand alone and stay.
+        is_counted: (N,) images whose match is reported; the others stand alone and stay.
     """
-    numbers = range(len(shown.images))
-    told = pa.array([shown.shown_path(row) for row in numbers], pa.string())
-    rows = pc.index_in(paths, value_set=pa.array(shown.images.path, pa.string()))
+    images = compared.images
+    shown = pa.array([compared.shown_path(row) for row in range(len(images))], pa.string())
+    first = int(images.is_other.sum())  # those of the other source come first
+    rows = pc.add(pc.index_in(paths, value_set=pa.array(images.path[first:], pa.string())), first)
     kept = pa.array(copies.duplicate_of, mask=(copies.duplicate_of < 0) | ~is_counted)
     group, similarity = copies.group, copies.similarity
     columns = {
         "group": pa.array(group, pa.int32(), mask=(group < 0) | ~is_counted),
         "match": pa.array(copies.match, pa.string()),
-        "duplicate_of": told.take(kept),
+        "duplicate_of": shown.take(kept),
         "similarity": pa.array(similarity, pa.float32(), mask=np.isnan(similarity) | ~is_counted),
         "keep": pa.array(copies.keep | ~is_counted),
         "keep_reason": pa.array(copies.reason, pa.string()),
     }
     for name in ("match", "keep_reason"):
         columns[name] = pc.if_else(pa.array(is_counted), columns[name], None)
-    spread = {name: column.take(rows) for name, column in columns.items()}
-    spread["keep"] = pc.fill_null(spread["keep"], fill_value=False)
-    return pa.table([spread[name] for name in DEDUP_COLUMNS.names], schema=DEDUP_COLUMNS)
+    by_path = {name: column.take(rows) for name, column in columns.items()}
+    by_path["keep"] = pc.fill_null(by_path["keep"], fill_value=False)
+    return pa.table([by_path[name] for name in DEDUP_COLUMNS.names], schema=DEDUP_COLUMNS)
 
 
-def pair_table(shown: Shown, pairs: Pairs) -> pa.Table:
+def make_pair_table(compared: ComparedImages, pairs: Pairs) -> pa.Table:
     """Return the evidence of accepted pairs, a row each."""
     box = np.ascontiguousarray(pairs.box, np.float32).reshape(-1)
     return pa.table(
         {
-            "path": pa.array([shown.shown_path(row) for row in pairs.a], pa.string()),
-            "other_path": pa.array([shown.shown_path(row) for row in pairs.b], pa.string()),
+            "path": pa.array([compared.shown_path(row) for row in pairs.a], pa.string()),
+            "other_path": pa.array([compared.shown_path(row) for row in pairs.b], pa.string()),
             "match": pa.array(pairs.match, pa.string()),
             "similarity": pairs.similarity,
             "mirrored": pairs.mirrored,
@@ -101,46 +106,59 @@ def pair_table(shown: Shown, pairs: Pairs) -> pa.Table:
     )
 
 
-def rungs_of(images: Images, copies: Copies, *, went: NDArray[np.bool_]) -> list[Rung]:
-    """Count what went, by the evidence that ties it to the image that stays."""
+def count_rungs(
+    images: Images, copies: Copies, *, is_dropped: NDArray[np.bool_]
+) -> list[RungCount]:
+    """Return what is dropped, by the evidence that ties it to the image that stays.
+
+    Args:
+        images: Those compared.
+        copies: What was found.
+        is_dropped: (N,) bool, those to count.
+    """
     match = np.array([name or "" for name in copies.match])
     rungs = []
     for level in Level:
-        own = (match == level.value) & went
+        tied = (match == level.value) & is_dropped
         rungs.append(
-            Rung(
+            RungCount(
                 match=level.value,
-                n_groups=len(np.unique(copies.group[own])),
-                n_images=int(own.sum()),
-                bytes=int(images.bytes[own].sum()),
+                n_groups=len(np.unique(copies.group[tied])),
+                n_images=int(tied.sum()),
+                bytes=int(images.bytes[tied].sum()),
             )
         )
     return rungs
 
 
 def write_sheets(
-    folder: Path, shown: Shown, copies: Copies, *, went: NDArray[np.bool_], most_groups: int
+    folder: Path,
+    compared: ComparedImages,
+    copies: Copies,
+    *,
+    is_dropped: NDArray[np.bool_],
+    most_groups: int,
 ) -> int:
-    """Draw the groups, the kept image first, and return how many were drawn.
+    """Draw the duplicate groups, the kept image first, and return how many were drawn.
 
     Below each image stand its path, its size and what ties it to the kept one; the orange box on
     it is the part that the kept image covers.
 
     Args:
         folder: Where ``groups-001.jpg`` and so on go.
-        shown: The images that were compared.
+        compared: The images that were compared.
         copies: What was found.
-        went: (N,) images whose group is drawn.
+        is_dropped: (N,) images whose group is drawn.
         most_groups: Groups drawn at most, in the order of their numbers.
 
     Raises:
         ResourceError: A picture cannot be written.
     """
-    numbers = np.unique(copies.group[went])[:most_groups]
-    boxes = _boxes(copies.pairs)
+    numbers = np.unique(copies.group[is_dropped])[:most_groups]
+    boxes = _list_boxes(copies.pairs)
     for start in range(0, len(numbers), GROUPS_A_SHEET):
         rows = [
-            _group_tiles(shown, copies, np.flatnonzero(copies.group == number), boxes)
+            _make_tiles(compared, copies, np.flatnonzero(copies.group == number), boxes)
             for number in numbers[start : start + GROUPS_A_SHEET]
         ]
         path = folder / f"groups-{start // GROUPS_A_SHEET + 1:03d}.jpg"
@@ -148,7 +166,7 @@ def write_sheets(
     return len(numbers)
 
 
-def _boxes(pairs: Pairs) -> dict[tuple[int, int], Sequence[float]]:
+def _list_boxes(pairs: Pairs) -> dict[tuple[int, int], Sequence[float]]:
     """Return for (a, b) the part of b that a covers, where it is not all of it."""
     keys = zip(pairs.a.tolist(), pairs.b.tolist(), strict=True)
     return {
@@ -158,23 +176,23 @@ def _boxes(pairs: Pairs) -> dict[tuple[int, int], Sequence[float]]:
     }
 
 
-def _group_tiles(
-    shown: Shown,
+def _make_tiles(
+    compared: ComparedImages,
     copies: Copies,
     members: NDArray[np.int64],
     boxes: dict[tuple[int, int], Sequence[float]],
 ) -> list[Tile]:
-    images = shown.images
+    images = compared.images
     order = sorted(members.tolist(), key=lambda row: (not copies.keep[row], row))[:_TILES_A_GROUP]
-    pixels = shown.reader.read([images.content_hash[row] for row in order])
+    pixels = compared.reader.read([images.content_hash[row] for row in order])
     tiles = []
-    for row, own in zip(order, pixels, strict=True):
+    for row, image in zip(order, pixels, strict=True):
         size = f"{images.width[row]}x{images.height[row]}"
         match = f"{copies.match[row]} {copies.similarity[row]:.3f}" if copies.match[row] else "kept"
         tiles.append(
             Tile(
-                own,
-                (shown.shown_path(row), f"{match}  {size}"),
+                image,
+                (compared.shown_path(row), f"{match}  {size}"),
                 is_marked=bool(copies.keep[row]),
                 box=boxes.get((int(copies.duplicate_of[row]), row)),
             )

@@ -1,4 +1,4 @@
-"""Looking by the evidence of copies: equal bytes, equal pixels, verified near copies."""
+"""Search by copies: equal bytes, equal pixels, verified near copies."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ import pyarrow.compute as pc
 
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
-from curate.copies.inputs import Reader, images_of
-from curate.copies.query import taken_up
-from curate.copies.records import Asked, Images, Pairs
+from curate.copies.inputs import ImageReader, make_images
+from curate.copies.query import load_query
+from curate.copies.records import Images, Pairs, QueryImage
 from curate.progress import Progress
-from curate.retrieval.catalogue_images import distinct_images
-from curate.retrieval.query_images import Picture
+from curate.retrieval.catalogue_images import read_distinct_images
+from curate.retrieval.query_images import Query
 from curate.retrieval.results import Found, Hits, Placement
 from curate.sources.folder import file_of
 from curate.workspace.pixel_cache import PixelCache
@@ -25,7 +25,7 @@ _FACTS = [
 
 
 class ByCopies:
-    """Finds the images that are copies of pictures. No trained model takes part.
+    """Finds the images that are copies of query images. No trained model takes part.
 
     Attributes:
         model: None.
@@ -34,78 +34,91 @@ class ByCopies:
     """
 
     def __init__(self, space: Workspace, config: DedupConfig, progress: Progress) -> None:
-        """Take up what `dedup` left of the images of a workspace, or search them first.
+        """Load what `dedup` left of the images of a workspace, or search these first.
+
+        Args:
+            space: The workspace.
+            config: What counts as a copy.
+            progress: Hears how a search gets on.
 
         Raises:
             InputError: The workspace has no images, or a file has changed.
             ResourceError: The images are to be searched, and the lock is held or the disk full.
         """
-        table = distinct_images(space, _FACTS)
+        table = read_distinct_images(space, _FACTS)
         whole = pc.binary_join_element_wise(table["source"], table["path"], "/")
         table = table.append_column("whole", whole).sort_by("whole")
         sources, paths = table["source"], table["path"]
-        place = table.schema.get_field_index("path")
-        self._images: Images = images_of(table.set_column(place, "path", table["whole"]))
-        self._reader = Reader(
+        column = table.schema.get_field_index("path")
+        by_whole_path = table.set_column(column, "path", table["whole"])
+        self._images: Images = make_images(by_whole_path, np.zeros(len(table), np.bool_))
+        self._reader = ImageReader(
             PixelCache(space.pixels),
             lambda row: file_of(sources[row].as_py(), paths[row].as_py()),
         )
-        memory = space.root / "copies"
-        known = taken_up(self._images, self._reader, config, memory=memory)
-        if known is None:
+        cache = space.root / "copies"
+        query = load_query(self._images, self._reader, config, cache=cache)
+        if query is None:
             with space.writing():
-                find_copies(self._images, self._reader, config, memory=memory, on_progress=progress)
-                known = taken_up(self._images, self._reader, config, memory=memory)
-        assert known is not None, "a finished search can be taken up"
-        self._known = known
+                find_copies(self._images, self._reader, config, cache=cache, on_progress=progress)
+                query = load_query(self._images, self._reader, config, cache=cache)
+        assert query is not None, "what a run has left can be loaded"
+        self._query = query
         self._row_of = {name: row for row, name in enumerate(self._images.content_hash)}
         self.model: str | None = None
         self.n_searched = len(self._images)
-        self.threshold: float | None = known.threshold
+        self.threshold: float | None = query.threshold
 
-    def hits(self, pictures: Sequence[Picture], k: int) -> list[Hits]:
-        """Return the copies of each picture, at most ``k``; one of the workspace not itself."""
-        pairs = self._known.copies_of([self._asked(picture) for picture in pictures])
-        ends = np.searchsorted(pairs.a, np.arange(len(pictures)), side="right").tolist()
+    def find(self, queries: Sequence[Query], k: int) -> list[Hits]:
+        """Return the copies of each query; one of the workspace does not find itself.
+
+        Args:
+            queries: Q query images.
+            k: Images found for each at most.
+        """
+        pairs = self._query.find_copies([self._load(query) for query in queries])
+        ends = np.searchsorted(pairs.a, np.arange(len(queries)), side="right").tolist()
         hits, start = [], 0
-        for picture, end in zip(pictures, ends, strict=True):
+        for query, end in zip(queries, ends, strict=True):
             rows = list(range(start, end))
-            if picture.is_own:
-                own = self._row_of[picture.content]
-                rows = [row for row in rows if int(pairs.b[row]) != own]
+            if query.is_in_workspace:
+                itself = self._row_of[query.content_hash]
+                rows = [row for row in rows if int(pairs.b[row]) != itself]
             hits.append(
                 Hits(
-                    found=[self._found(pairs, row) for row in rows[:k]],
-                    contents=[self._images.content_hash[int(pairs.b[row])] for row in rows[:k]],
+                    found=[self._describe(pairs, row) for row in rows[:k]],
+                    content_hashes=[
+                        self._images.content_hash[int(pairs.b[row])] for row in rows[:k]
+                    ],
                     n_more=max(0, len(rows) - k),
                 )
             )
             start = end
         return hits
 
-    def _asked(self, picture: Picture) -> Asked:
-        """Return a picture as the search takes it: what the workspace holds, as it holds it."""
-        row = self._row_of.get(picture.content)
+    def _load(self, query: Query) -> QueryImage:
+        """Return a query image; one of the workspace as the workspace holds it."""
+        row = self._row_of.get(query.content_hash)
         if row is None:
-            return Asked(
-                content_hash=picture.content,
-                pixels=picture.pixels,
-                width=picture.width,
-                height=picture.height,
-                phash=picture.phash,
-                exact=picture.exact,
+            return QueryImage(
+                content_hash=query.content_hash,
+                pixels=query.pixels,
+                width=query.width,
+                height=query.height,
+                phash=query.phash,
+                read_exact=query.read_exact,
             )
-        (pixels,) = self._reader.read([picture.content])
-        return Asked(
-            content_hash=picture.content,
+        (pixels,) = self._reader.read([query.content_hash])
+        return QueryImage(
+            content_hash=query.content_hash,
             pixels=pixels,
             width=int(self._images.width[row]),
             height=int(self._images.height[row]),
             phash=int(self._images.phash[row]),
-            exact=lambda: self._reader.exact([row])[0],
+            read_exact=lambda: self._reader.read_exact([row])[0],
         )
 
-    def _found(self, pairs: Pairs, row: int) -> Found:
+    def _describe(self, pairs: Pairs, row: int) -> Found:
         left, top, right, bottom = (round(float(side), 4) for side in pairs.box[row])
         return Found(
             path=self._images.path[int(pairs.b[row])],

@@ -1,4 +1,4 @@
-"""Looking by the features of a trained model: what is alike in content."""
+"""Search by the features of a trained model: what is alike in content."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from curate.algorithms.neighbors import search as nearest_rows
 from curate.images.decode import Pixels
 from curate.images.resize import squashed
 from curate.progress import Progress
-from curate.retrieval.catalogue_images import distinct_images
-from curate.retrieval.query_images import Picture
+from curate.retrieval.catalogue_images import read_distinct_images
+from curate.retrieval.query_images import Query
 from curate.retrieval.results import Found, Hits
 from curate.workspace.embedding import embed_missing
 from curate.workspace.embedding_store import Vectors
@@ -19,7 +19,7 @@ from curate.workspace.workspace import Workspace
 
 
 class ByFeatures:
-    """Finds the images whose features are nearest to those of pictures.
+    """Finds the images whose features are nearest to those of query images.
 
     Attributes:
         model: Name and weights of the model.
@@ -32,6 +32,12 @@ class ByFeatures:
     ) -> None:
         """Load the vectors of all images of a workspace; those that lack are made.
 
+        Args:
+            space: The workspace.
+            model: Its name; None takes ``default`` or the only one.
+            device: ``auto``, ``cpu`` or ``cuda``.
+            progress: Hears how it gets on.
+
         Raises:
             InputError: The workspace has no images or no model.
             UsageError: There are several models and none is named, or none of this name.
@@ -39,49 +45,54 @@ class ByFeatures:
         """
         self._model: Model = find_model(space, model)
         self._device = device
-        table = distinct_images(space, ["source", "path", "hash", "status"])
+        table = read_distinct_images(space, ["source", "path", "hash", "status"])
         hashes = table["hash"].to_pylist()
         with space.writing():
             done = embed_missing(space, self._model, hashes, device=device, progress=progress)
         self._vectors = done.store.load(hashes).embeddings
         self._places = table.select(["source", "path", "hash"])
-        self._row_of = {content: row for row, content in enumerate(hashes)}
+        self._row_of = {name: row for row, name in enumerate(hashes)}
         self.model: str | None = self._model.identity
         self.threshold: float | None = None
         self.n_searched = len(hashes)
 
-    def hits(self, pictures: Sequence[Picture], k: int) -> list[Hits]:
-        """Return the ``k`` nearest images of each picture; one of the workspace not itself."""
-        if not pictures:
+    def find(self, queries: Sequence[Query], k: int) -> list[Hits]:
+        """Return the nearest images of each query; one of the workspace does not find itself.
+
+        Args:
+            queries: Q query images.
+            k: Images found for each at most.
+        """
+        if not queries:
             return []
-        n_wanted = min(k + 1, self.n_searched)  # one more, in case a picture finds itself
-        similarity, rows = nearest_rows(self._vectors, self._asked(pictures), n_wanted)
-        found = []
-        for picture, own, cosines in zip(pictures, rows, similarity, strict=True):
-            near = self._places.take(pa.array(own)).to_pylist()
+        n_nearest = min(k + 1, self.n_searched)  # one more, in case a query finds itself
+        similarity, rows = nearest_rows(self._vectors, self._embed(queries), n_nearest)
+        hits = []
+        for query, nearest, cosines in zip(queries, rows, similarity, strict=True):
+            places = self._places.take(pa.array(nearest)).to_pylist()
             kept = [
-                (one, float(cosine))
-                for one, cosine in zip(near, cosines, strict=True)
-                if not (picture.is_own and one["hash"] == picture.content)
+                (place, float(cosine))
+                for place, cosine in zip(places, cosines, strict=True)
+                if not (query.is_in_workspace and place["hash"] == query.content_hash)
             ][:k]
             images = [
-                Found(path=f"{one['source']}/{one['path']}", similarity=round(cosine, 4))
-                for one, cosine in kept
+                Found(path=f"{place['source']}/{place['path']}", similarity=round(cosine, 4))
+                for place, cosine in kept
             ]
-            found.append(Hits(found=images, contents=[one["hash"] for one, _ in kept]))
-        return found
+            hits.append(Hits(found=images, content_hashes=[place["hash"] for place, _ in kept]))
+        return hits
 
-    def _asked(self, pictures: Sequence[Picture]) -> Vectors:
-        """Return the vectors of pictures, (Q, D); of images of the workspace those it has."""
-        rows = [self._row_of.get(one.content, -1) for one in pictures]
-        strange = [one.pixels for one, row in zip(pictures, rows, strict=True) if row < 0]
-        encoded = iter(self._encoded(strange))
+    def _embed(self, queries: Sequence[Query]) -> Vectors:
+        """Return the vectors of queries, (Q, D); of images of the workspace those it has."""
+        rows = [self._row_of.get(query.content_hash, -1) for query in queries]
+        unknown = [query.pixels for query, row in zip(queries, rows, strict=True) if row < 0]
+        encoded = iter(self._encode(unknown))
         return np.stack([self._vectors[row] if row >= 0 else next(encoded) for row in rows])
 
-    def _encoded(self, pictures: list[Pixels]) -> Vectors:
-        """Return the embeddings of pictures, (N, D); without pictures no network is loaded."""
-        if not pictures:
+    def _encode(self, images: list[Pixels]) -> Vectors:
+        """Return the embeddings of images, (N, D); without images no network is loaded."""
+        if not images:
             return np.empty((0, 0), np.float32)
         encoder = encoder_of(self._model, self._device)
-        squares = [squashed(pixels, encoder.image_size).transpose(2, 0, 1) for pixels in pictures]
+        squares = [squashed(pixels, encoder.image_size).transpose(2, 0, 1) for pixels in images]
         return np.asarray(encoder.encode(np.stack(squares)).embeddings, np.float32)

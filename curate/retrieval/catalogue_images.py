@@ -1,4 +1,4 @@
-"""The images of a workspace that are looked among: every content once."""
+"""Catalogue images: those of a workspace that are searched, every content once."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from curate.errors import InputError, UsageError
 from curate.workspace.workspace import Workspace
 
 
-def distinct_images(space: Workspace, columns: Sequence[str]) -> pa.Table:
+def read_distinct_images(space: Workspace, columns: Sequence[str]) -> pa.Table:
     """Return columns of the first file of each different readable content of the catalogue.
 
     Args:
@@ -34,8 +34,12 @@ def distinct_images(space: Workspace, columns: Sequence[str]) -> pa.Table:
     return table.take(pa.array(np.sort(first)))
 
 
-def contents_of(space: Workspace, paths: Sequence[str]) -> list[str]:
+def find_contents(space: Workspace, paths: Sequence[str]) -> list[str]:
     """Return the content hashes of images of the workspace, by path; of two, the newest source's.
+
+    Args:
+        space: The workspace.
+        paths: As the manifest has them.
 
     Raises:
         UsageError: One is not there, or could not be read.
@@ -48,8 +52,8 @@ def contents_of(space: Workspace, paths: Sequence[str]) -> list[str]:
         filters=[("path", "in", list(paths)), ("status", "=", Status.OK.value)],
     )
     sources = space.facts()["sources"]
-    found = sorted(table.to_pylist(), key=lambda row: sources.index(row["source"]))
-    content_of = {row["path"]: row["hash"] for row in found}
+    rows = sorted(table.to_pylist(), key=lambda row: sources.index(row["source"]))
+    content_of = {row["path"]: row["hash"] for row in rows}
     for path in paths:
         if path not in content_of:
             raise UsageError(

@@ -1,12 +1,13 @@
-"""The pictures that are looked for: files, folders of files, images of the workspace."""
+"""Query images: files, folders of files, images of the workspace."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.copies.inputs import decode_exact
 from curate.errors import InputError
-from curate.images.decode import Decoded, Pixels, Unreadable, decode, decode_file
+from curate.images.decode import Decoded, Pixels, Unreadable, decode
 from curate.images.perceptual_hash import perceptual_hash
 from curate.parallel import ordered_map
 from curate.sources.folder import file_of, list_images
@@ -14,28 +15,28 @@ from curate.workspace.pixel_cache import PixelCache
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
-    """One picture that is looked for, not read yet.
+class QuerySource:
+    """Where one query image comes from.
 
     Attributes:
         name: The file, or the path of an image of the workspace.
-        content: Content hash of the image of the workspace; None for a file.
+        content_hash: Of the image of the workspace; None for a file.
         is_named: Whether it was named itself, not the folder it lies in.
     """
 
     name: str
-    content: str | None = None
+    content_hash: str | None = None
     is_named: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Picture:
-    """One picture that is looked for.
+class Query:
+    """One query image.
 
     Attributes:
-        name: As it was asked for.
-        is_own: Whether it is an image of the workspace, which is not to find itself.
-        content: Content hash.
+        name: The file, or the path of an image of the workspace.
+        is_in_workspace: Whether it is an image of the workspace, which is not to find itself.
+        content_hash: SHA-256 of the bytes, hex.
         pixels: (h, w, 3) uint8, upright RGB, as the pixel cache would have it.
         width: px, upright; as of ``pixels`` for an image of the workspace.
         height: px, upright.
@@ -43,95 +44,98 @@ class Picture:
     """
 
     name: str
-    is_own: bool
-    content: str
+    is_in_workspace: bool
+    content_hash: str
     pixels: Pixels
     width: int
     height: int
     phash: int
 
-    def exact(self) -> Pixels:
+    def read_exact(self) -> Pixels:
         """Return every pixel of the file, (H, W, 3) uint8, upright RGB.
 
         Raises:
             InputError: It is gone or has changed.
         """
-        found = decode_file(Path(self.name), short_side=None)
-        if isinstance(found, Unreadable):
-            raise InputError(
-                f"{self.name} cannot be read any more: {found.reason}", hint="search again"
-            )
-        return found.pixels
+        return decode_exact(Path(self.name), hint="search again")
 
 
-def wanted_pictures(
-    files: Sequence[Path | str], paths: Sequence[str], contents: Sequence[str]
-) -> list[Wanted]:
-    """Return the pictures that are asked for; of a folder, all image files below it.
+def list_queries(
+    files: Sequence[Path | str], paths: Sequence[str], content_hashes: Sequence[str]
+) -> list[QuerySource]:
+    """Return where the query images come from; of a folder, all image files below it.
 
     Args:
         files: Image files and folders of them.
         paths: Paths of images of the workspace.
-        contents: Their content hashes.
+        content_hashes: Theirs.
 
     Raises:
         InputError: A folder has no image file.
     """
-    found: list[Wanted] = []
+    sources: list[QuerySource] = []
     for file in files:
         if not Path(file).is_dir():
-            found.append(Wanted(name=str(file)))
+            sources.append(QuerySource(name=str(file)))
             continue
         inside = [str(file_of(file, one.path)) for one in list_images(Path(file))]
-        found += [Wanted(name=name, is_named=False) for name in inside]
-    return found + [
-        Wanted(name=path, content=content) for path, content in zip(paths, contents, strict=True)
+        sources += [QuerySource(name=name, is_named=False) for name in inside]
+    return sources + [
+        QuerySource(name=path, content_hash=content_hash)
+        for path, content_hash in zip(paths, content_hashes, strict=True)
     ]
 
 
-def read_pictures(
-    wanted: Sequence[Wanted], cache: PixelCache
-) -> tuple[list[Picture], dict[str, str]]:
-    """Return pictures, and why the others of a folder cannot be read, by name.
+def read_queries(
+    sources: Sequence[QuerySource], cache: PixelCache
+) -> tuple[list[Query], dict[str, str]]:
+    """Return query images, and why the others of a folder cannot be read, by name.
+
+    Args:
+        sources: Where they come from.
+        cache: Pixels of the images of the workspace.
 
     Raises:
-        InputError: A picture that was itself named cannot be read.
+        InputError: An image that was itself named cannot be read.
     """
-    pictures: list[Picture] = []
+    queries: list[Query] = []
     reasons: dict[str, str] = {}
-    for one, read in zip(wanted, ordered_map(lambda one: _read(one, cache), wanted), strict=True):
-        if isinstance(read, Picture):
-            pictures.append(read)
-        elif one.is_named:
+    read = ordered_map(lambda source: _read(source, cache), sources)
+    for source, query in zip(sources, read, strict=True):
+        if isinstance(query, Query):
+            queries.append(query)
+        elif source.is_named:
             raise InputError(
-                f"{one.name} cannot be read: {read.reason}", hint="name an image file or a folder"
+                f"{source.name} cannot be read: {query.reason}",
+                hint="name an image file or a folder",
             )
         else:
-            reasons[one.name] = read.reason
-    return pictures, reasons
+            reasons[source.name] = query.reason
+    return queries, reasons
 
 
-def _read(one: Wanted, cache: PixelCache) -> Picture | Unreadable:
-    if one.content is not None:
-        (pixels,) = cache.read([one.content])
-        return _picture(one, one.content, Decoded(pixels, pixels.shape[1], pixels.shape[0], ""))
+def _read(source: QuerySource, cache: PixelCache) -> Query | Unreadable:
+    if source.content_hash is not None:
+        (pixels,) = cache.read([source.content_hash])
+        decoded = Decoded(pixels, pixels.shape[1], pixels.shape[0], "")
+        return _make_query(source, source.content_hash, decoded)
     try:
-        raw = Path(one.name).read_bytes()
+        raw = Path(source.name).read_bytes()
     except OSError as error:
         return Unreadable(str(error.strerror))
-    found = decode(raw)
-    if isinstance(found, Unreadable):
-        return found
-    return _picture(one, hashlib.sha256(raw).hexdigest(), found)
+    image = decode(raw)
+    if isinstance(image, Unreadable):
+        return image
+    return _make_query(source, hashlib.sha256(raw).hexdigest(), image)
 
 
-def _picture(one: Wanted, content: str, found: Decoded) -> Picture:
-    return Picture(
-        name=one.name,
-        is_own=one.content is not None,
-        content=content,
-        pixels=found.pixels,
-        width=found.width,
-        height=found.height,
-        phash=perceptual_hash(found.pixels),
+def _make_query(source: QuerySource, content_hash: str, decoded: Decoded) -> Query:
+    return Query(
+        name=source.name,
+        is_in_workspace=source.content_hash is not None,
+        content_hash=content_hash,
+        pixels=decoded.pixels,
+        width=decoded.width,
+        height=decoded.height,
+        phash=perceptual_hash(decoded.pixels),
     )

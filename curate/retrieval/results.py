@@ -1,20 +1,20 @@
-"""What a look among the images of a workspace finds."""
+"""Results: the images of a workspace that are like a query image, and how it lies on them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placement:
-    """How the picture lies on the image that was found.
+    """How the query image lies on the image that was found.
 
     Attributes:
-        mirrored: Whether the image shows the picture mirrored.
-        rotation: Degrees that the picture is turned clockwise, after mirroring left to right, in
+        mirrored: Whether the image shows the query mirrored.
+        rotation: Degrees that the query is turned clockwise, after mirroring left to right, in
             [-180, 180).
-        scale: px of the image per px of the picture.
-        box: The part of the image that the picture covers: left, top, right, bottom, as shares
+        scale: px of the image per px of the query.
+        box: The part of the image that the query covers: left, top, right, bottom, as shares
             of its width and height in [0, 1].
-        inliers: Points that agree on it; 0 where bytes or pixels are equal.
+        inliers: Keypoints that agree on it; 0 where bytes or pixels are equal.
         tile_agreement: Share of the textured tiles that agree, in [0, 1].
     """
 
@@ -27,7 +27,7 @@ class Placement:
 
     @property
     def covers(self) -> float:
-        """Share of the image that the picture covers, in [0, 1]."""
+        """Share of the image that the query covers, in [0, 1]."""
         left, top, right, bottom = self.box
         return (right - left) * (bottom - top)
 
@@ -38,9 +38,9 @@ class Found:
 
     Attributes:
         path: Whole path of the file.
-        similarity: Cosine of the features to the picture's, or the probability to be its copy.
-        match: Evidence that it is a copy: ``bytes``, ``pixels`` or ``near``; None by features.
-        placement: How the picture lies on it; None by features.
+        similarity: Cosine of the features to the query's, or the probability to be its copy.
+        match: Level of the evidence that it is a copy, such as ``near``; None by features.
+        placement: How the query lies on it; None by features.
     """
 
     path: str
@@ -51,14 +51,14 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hits:
-    """What was found for one picture.
+    """What was found for one query image.
 
     Attributes:
         found: The best first.
-        contents: Their content hashes.
+        content_hashes: Theirs.
         n_more: Copies beyond those; 0 by features, where every image is more or less like it.
     """
 
     found: list[Found]
-    contents: list[str]
+    content_hashes: list[str]
     n_more: int = 0

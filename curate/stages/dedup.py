@@ -1,6 +1,6 @@
 """Dedup: find the copies, say why each is one, and choose what stays."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,15 @@ from curate.algorithms.neighbors import nearest_prototype
 from curate.choices import Labels, Level
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
-from curate.copies.inputs import OTHER, Lineup, line_up
+from curate.copies.inputs import Inputs, read_inputs
 from curate.copies.records import Copies, Vectors
-from curate.copies.report import Rung, columns_of, pair_table, rungs_of, write_sheets
+from curate.copies.report import (
+    RungCount,
+    count_rungs,
+    make_columns,
+    make_pair_table,
+    write_sheets,
+)
 from curate.files import replacing, writable
 from curate.manifest.manifest import (
     Manifest,
@@ -29,7 +35,7 @@ from curate.workspace.models import find_model, prototypes_of
 from curate.workspace.scan import scan
 from curate.workspace.workspace import Workspace, find_workspace
 
-__all__ = ["DedupConfig", "DedupResult", "Rung", "dedup"]
+__all__ = ["DedupConfig", "DedupResult", "RungCount", "dedup"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,16 +46,16 @@ class DedupResult:
         manifest: The file written.
         source: Folder of the images.
         against: Folder that they were compared with, or None.
-        n_images: Images looked at.
+        n_images: Images of the manifest.
         n_unreadable: Rows that cannot be used.
-        n_groups: Groups of copies.
+        n_groups: Duplicate groups.
         n_duplicates: Images that need not be kept; with ``against``, copies of images there.
         duplicate_bytes: Their size.
         threshold: Least probability of being a copy that counted.
         rungs: The same by evidence, strongest first.
         pairs: The file of evidence, or None.
         sheets: The folder of contact sheets, or None.
-        n_drawn: Groups on the sheets.
+        n_drawn: Duplicate groups on the sheets.
     """
 
     manifest: str
@@ -61,7 +67,7 @@ class DedupResult:
     n_duplicates: int
     duplicate_bytes: int
     threshold: float
-    rungs: list[Rung]
+    rungs: list[RungCount]
     pairs: str | None
     sheets: str | None
     n_drawn: int
@@ -88,10 +94,10 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         out: The manifest to write; None writes the one that was read, or ``manifest.parquet`` for
             a folder.
         against: A folder, manifest or workspace. Then only images that are copies of one there are
-            told, and none there is ever dropped.
+            reported, and none there is ever dropped.
         pairs: Where to write the evidence of every accepted pair, a Parquet file.
-        sheets: A folder to draw the groups in.
-        most_groups: Groups drawn at most.
+        sheets: A folder to draw the duplicate groups in.
+        most_groups: Duplicate groups drawn at most.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Hears how it gets on.
 
@@ -108,31 +114,32 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     if pairs is not None:
         writable(Path(pairs))
     with space.writing():
-        manifest = _manifest_of(path, out, space, progress)
-        other = _other(Path(against), space, progress) if against is not None else None
-        lineup = line_up(manifest, other, space, progress)
-        asked = replace(config, protect=(*config.protect, OTHER.rstrip("/"))) if other else config
+        manifest = _read_or_scan(path, out, space, progress)
+        other = _read_other(Path(against), space, progress) if against is not None else None
+        inputs = read_inputs(manifest, other, space, progress)
         copies = find_copies(
-            lineup.images,
-            lineup.reader,
-            asked,
-            vectors=_vectors(space, lineup, config, progress),
-            memory=space.root / "copies",
+            inputs.images,
+            inputs.reader,
+            config,
+            vectors=_load_vectors(space, inputs, config, progress),
+            cache=space.root / "copies",
             on_progress=progress,
         )
-        is_other = lineup.is_other
+        is_other = inputs.images.is_other
         is_counted = ~is_other
         if other is not None:
             is_counted &= (copies.duplicate_of >= 0) & is_other[copies.duplicate_of]
-        columns = _columns(manifest, lineup, copies, is_counted)
+        columns = _make_columns(manifest, inputs, copies, is_counted)
         write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
-        went = is_counted & ~copies.keep
+        is_dropped = is_counted & ~copies.keep
         n_drawn = 0
         if pairs is not None:
             with replacing(Path(pairs)) as scratch:
-                pq.write_table(pair_table(lineup, copies.pairs), scratch, compression="zstd")
+                pq.write_table(make_pair_table(inputs, copies.pairs), scratch, compression="zstd")
         if sheets is not None:
-            n_drawn = write_sheets(Path(sheets), lineup, copies, went=went, most_groups=most_groups)
+            n_drawn = write_sheets(
+                Path(sheets), inputs, copies, is_dropped=is_dropped, most_groups=most_groups
+            )
         space.remember(manifest=out.absolute())
     for note in copies.notes:
         progress.note(note)
@@ -142,11 +149,11 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         against=other.source if other is not None else None,
         n_images=int((~is_other).sum()),
         n_unreadable=manifest.n_unreadable,
-        n_groups=len(np.unique(copies.group[went])),
-        n_duplicates=int(went.sum()),
-        duplicate_bytes=int(lineup.images.bytes[went].sum()),
+        n_groups=len(np.unique(copies.group[is_dropped])),
+        n_duplicates=int(is_dropped.sum()),
+        duplicate_bytes=int(inputs.images.bytes[is_dropped].sum()),
         threshold=copies.threshold,
-        rungs=rungs_of(lineup.images, copies, went=went),
+        rungs=count_rungs(inputs.images, copies, is_dropped=is_dropped),
         pairs=str(pairs) if pairs is not None else None,
         sheets=str(sheets) if sheets is not None else None,
         n_drawn=n_drawn,
@@ -157,8 +164,8 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() or (path.suffix != ".parquet" and not path.is_file())
 
 
-def _manifest_of(path: Path, out: Path, space: Workspace, progress: Progress) -> Manifest:
-    """Return the manifest named, or that of a folder with the further columns of ``out``."""
+def _read_or_scan(path: Path, out: Path, space: Workspace, progress: Progress) -> Manifest:
+    """Return the manifest named, or that of a folder with the other columns of ``out``."""
     if not _is_folder(path):
         return read_manifest(path)
     found = scan(path, space, progress)
@@ -167,7 +174,7 @@ def _manifest_of(path: Path, out: Path, space: Workspace, progress: Progress) ->
     return carry_over(manifest, read_manifest(out)) if out.is_file() else manifest
 
 
-def _other(path: Path, space: Workspace, progress: Progress) -> Manifest:
+def _read_other(path: Path, space: Workspace, progress: Progress) -> Manifest:
     """Return the manifest of what the images are compared with."""
     if (path / "workspace.json").is_file():
         path = Workspace(path).newest_source()
@@ -178,22 +185,22 @@ def _other(path: Path, space: Workspace, progress: Progress) -> Manifest:
     return found.manifest(Labels.NONE)
 
 
-def _columns(
-    manifest: Manifest, lineup: Lineup, copies: Copies, is_counted: NDArray[np.bool_]
+def _make_columns(
+    manifest: Manifest, inputs: Inputs, copies: Copies, is_counted: NDArray[np.bool_]
 ) -> Rows:
     paths = manifest.rows.read(["path"])["path"]
-    return HeldRows(columns_of(lineup, copies, paths, is_counted=is_counted))
+    return HeldRows(make_columns(inputs, copies, paths, is_counted=is_counted))
 
 
-def _vectors(
-    space: Workspace, lineup: Lineup, config: DedupConfig, progress: Progress
+def _load_vectors(
+    space: Workspace, inputs: Inputs, config: DedupConfig, progress: Progress
 ) -> Vectors | None:
     """Return embeddings for the semantic rung, which needs a trained model; else none."""
     if config.level is not Level.SEMANTIC:
         return None
-    hashes = lineup.images.content_hash
+    hashes = inputs.images.content_hash
     model = find_model(space, None)
     done = embed_missing(space, model, hashes, device="auto", progress=progress)
-    found = done.store.load(hashes)
-    assigned = nearest_prototype(found.projections, prototypes_of(model))
-    return Vectors(embeddings=found.embeddings, prototype=assigned)
+    stored = done.store.load(hashes)
+    assigned = nearest_prototype(stored.projections, prototypes_of(model))
+    return Vectors(embeddings=stored.embeddings, prototype=assigned)

@@ -1,4 +1,4 @@
-"""Search: the images of a workspace that are like some pictures, or copies of them."""
+"""Search: the images of a workspace that are like query images, or copies of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
 from curate.progress import Progress, Silent, task
 from curate.retrieval.by_copies import ByCopies
 from curate.retrieval.by_features import ByFeatures
-from curate.retrieval.catalogue_images import contents_of
-from curate.retrieval.query_images import Picture, read_pictures, wanted_pictures
+from curate.retrieval.catalogue_images import find_contents
+from curate.retrieval.query_images import Query, list_queries, read_queries
 from curate.retrieval.results import Found, Hits, Placement
 from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.workspace import Workspace, find_workspace
 
 __all__ = ["Answer", "Found", "Placement", "SearchConfig", "SearchResult", "search"]
 
-_BATCH = 512  # pictures read and searched at a time, some 0.2 MB each
+_BATCH = 512  # query images read and searched at a time, some 0.2 MB each
 _COLUMNS = 11  # tiles in a row of the sheet
 _MOST_ROWS = 300  # of the sheet: a JPEG ends at 65,535 px
-_WHOLE = 0.95  # share of an image beyond which no part of it is outlined
+_WHOLE = 0.95  # share of an image from which on no part of it is outlined
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +31,7 @@ class SearchConfig:
     """What the stage needs to know.
 
     Attributes:
-        k: Images found for each picture at most, >= 1.
+        k: Images found for each query image at most, >= 1.
         model: By features: name of the model; None takes ``default`` or the only one.
         device: By features: ``auto``, ``cpu`` or ``cuda``.
         seed: By copies: as for `curate.dedup`, whose work is used if it had the same seed.
@@ -54,10 +54,10 @@ class SearchConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What was found for one picture.
+    """What was found for one query image.
 
     Attributes:
-        query: The picture.
+        query: Its file, or its path in the workspace.
         found: Best first; one file for each content. By copies it may be empty.
         n_more: By copies: copies beyond the ``k`` best.
     """
@@ -76,8 +76,8 @@ class SearchResult:
         model: By features: name and weights of the model; else None.
         threshold: By copies: least probability that counted; else None.
         n_searched: Different images searched.
-        answers: One for each picture.
-        unreadable: Pictures of a folder that cannot be read, and why.
+        answers: One for each query image.
+        unreadable: Query images of a folder that cannot be read, and why.
         sheet: The contact sheet, or None.
     """
 
@@ -126,65 +126,66 @@ def search(  # noqa: PLR0913 - one question, several places for the answer
     """
     config = config or SearchConfig()
     progress = progress or Silent()
-    way = _way(by)
+    method = _parse_method(by)
     if not queries and not like:
         raise UsageError(
             "no picture is named", hint="name image files or a folder, or a path with --like"
         )
     space = find_workspace(workspace)
-    wanted = wanted_pictures(queries, like, contents_of(space, like))
-    look = _look(space, way, config, progress)
+    sources = list_queries(queries, like, find_contents(space, like))
+    index = _open_index(space, method, config, progress)
     cache = PixelCache(space.pixels)
     answers: list[Answer] = []
     unreadable: dict[str, str] = {}
     drawing = _Drawing(cache) if sheet is not None else None
-    told = progress if len(wanted) > _BATCH else Silent()
-    with task(told, "looking for pictures", len(wanted)):
-        for start in range(0, len(wanted), _BATCH):
-            batch = wanted[start : start + _BATCH]
-            pictures, reasons = read_pictures(batch, cache)
-            hits = look.hits(pictures, config.k)
-            answers += map(_answer, pictures, hits)
+    shown = progress if len(sources) > _BATCH else Silent()
+    with task(shown, "searching", len(sources)):
+        for start in range(0, len(sources), _BATCH):
+            batch = sources[start : start + _BATCH]
+            images, reasons = read_queries(batch, cache)
+            hits = index.find(images, config.k)
+            answers += map(_make_answer, images, hits)
             unreadable |= reasons
             if drawing is not None:
-                drawing.add(pictures, hits)
-            told.advance(len(batch))
+                drawing.add(images, hits)
+            shown.advance(len(batch))
     if sheet is not None and drawing is not None:
         drawing.write(Path(sheet), progress)
     return SearchResult(
-        by=way.value,
-        model=look.model,
-        threshold=look.threshold,
-        n_searched=look.n_searched,
+        by=method.value,
+        model=index.model,
+        threshold=index.threshold,
+        n_searched=index.n_searched,
         answers=answers,
         unreadable=unreadable,
         sheet=str(sheet) if sheet is not None else None,
     )
 
 
-def _way(by: str) -> SearchBy:
+def _parse_method(by: str) -> SearchBy:
     """Return what is searched by.
 
     Raises:
-        UsageError: There is no such way.
+        UsageError: There is no such method.
     """
-    ways = [way.value for way in SearchBy]
-    if by not in ways:
+    methods = [method.value for method in SearchBy]
+    if by not in methods:
         raise UsageError(
-            f"cannot search by {by!r}{closest(by, ways)}", hint=f"search by {' or '.join(ways)}"
+            f"cannot search by {by!r}{closest(by, methods)}",
+            hint=f"search by {' or '.join(methods)}",
         )
     return SearchBy(by)
 
 
-def _look(
-    space: Workspace, way: SearchBy, config: SearchConfig, progress: Progress
+def _open_index(
+    space: Workspace, method: SearchBy, config: SearchConfig, progress: Progress
 ) -> ByFeatures | ByCopies:
     """Return what finds images.
 
     Raises:
         InputError: The workspace has no images, or there is no model.
     """
-    if way is SearchBy.COPIES:
+    if method is SearchBy.COPIES:
         return ByCopies(space, DedupConfig(seed=config.seed), progress)
     if not space.models():
         raise InputError(
@@ -194,40 +195,40 @@ def _look(
     return ByFeatures(space, model=config.model, device=config.device, progress=progress)
 
 
-def _answer(picture: Picture, hits: Hits) -> Answer:
-    return Answer(query=picture.name, found=hits.found, n_more=hits.n_more)
+def _make_answer(query: Query, hits: Hits) -> Answer:
+    return Answer(query=query.name, found=hits.found, n_more=hits.n_more)
 
 
 class _Drawing:
-    """The contact sheet: each picture, then what was found for it."""
+    """The contact sheet: each query image, then what was found for it."""
 
     def __init__(self, cache: PixelCache) -> None:
         self._cache = cache
         self._groups: list[list[Tile]] = []
-        self._n_rows = self._n_pictures = 0
+        self._n_rows = self._n_queries = 0
 
-    def add(self, pictures: Sequence[Picture], hits: Sequence[Hits]) -> None:
-        """Draw further pictures, as long as there is room."""
-        for picture, hit in zip(pictures, hits, strict=True):
-            self._n_pictures += 1
+    def add(self, queries: Sequence[Query], hits: Sequence[Hits]) -> None:
+        """Draw more query images, as long as there is room."""
+        for query, hit in zip(queries, hits, strict=True):
+            self._n_queries += 1
             self._n_rows += 1 + len(hit.found) // _COLUMNS
             if self._n_rows <= _MOST_ROWS:
-                self._groups.append(self._tiles(picture, hit))
+                self._groups.append(self._make_tiles(query, hit))
 
-    def _tiles(self, picture: Picture, hit: Hits) -> list[Tile]:
-        tiles = [Tile(picture.pixels, (Path(picture.name).name, "query"), is_marked=True)]
-        pixels = self._cache.read(hit.contents)
-        for one, own in zip(hit.found, pixels, strict=True):
-            what = f"{one.match} {one.similarity:.3f}" if one.match else f"{one.similarity:.3f}"
+    def _make_tiles(self, query: Query, hit: Hits) -> list[Tile]:
+        tiles = [Tile(query.pixels, (Path(query.name).name, "query"), is_marked=True)]
+        images = self._cache.read(hit.content_hashes)
+        for one, pixels in zip(hit.found, images, strict=True):
+            caption = f"{one.match} {one.similarity:.3f}" if one.match else f"{one.similarity:.3f}"
             part = one.placement if one.placement and one.placement.covers < _WHOLE else None
             box = part.box if part else None
-            tiles.append(Tile(own, (Path(one.path).name, what), box=box))
+            tiles.append(Tile(pixels, (Path(one.path).name, caption), box=box))
         return tiles
 
     def write(self, path: Path, progress: Progress) -> None:
-        """Write the sheet, and say if it does not show all pictures."""
+        """Write the sheet, and say if it does not show all query images."""
         write_sheet(path, draw_sheet(self._groups, columns=_COLUMNS))
-        if len(self._groups) < self._n_pictures:
+        if len(self._groups) < self._n_queries:
             progress.note(
-                f"the sheet shows the first {len(self._groups):,} of {self._n_pictures:,} pictures"
+                f"the sheet shows the first {len(self._groups):,} of {self._n_queries:,} pictures"
             )

@@ -18,15 +18,17 @@ import numpy as np
 
 from curate.algorithms.neighbors import nearest_prototype
 from curate.choices import Labels
-from curate.copies.candidates.from_hashes import from_hashes
-from curate.copies.candidates.from_keypoints import PointIndex, from_points
-from curate.copies.candidates.pairs import Candidates
-from curate.copies.inputs import line_up
+from curate.copies.candidates.from_embeddings import pair_by_embeddings
+from curate.copies.candidates.from_hashes import pair_by_hashes
+from curate.copies.candidates.from_keypoints import KeypointIndex, pair_by_keypoints
+from curate.copies.candidates.pairs import Candidates, order_pairs
+from curate.copies.inputs import read_inputs
+from curate.copies.probability.classifier import BUILT_IN
 from curate.copies.records import Vectors
-from curate.copies.rungs.exact import same_bytes, same_pixels
-from curate.copies.rungs.semantic import likely_pairs
-from curate.copies.verification.keypoints import Features, working_copy
-from curate.copies.verification.verifier import BY_POINTS, Verifier
+from curate.copies.rungs.same_pixels import find_same_pixels
+from curate.copies.verification.findings import BY_KEYPOINTS
+from curate.copies.verification.keypoints import Keypoints, make_working_copy
+from curate.copies.verification.verifier import Verifier
 from curate.progress import Silent
 from curate.workspace.embedding import embed_missing
 from curate.workspace.models import find_model, prototypes_of
@@ -51,14 +53,14 @@ def by_model(space, hashes, rows):
     found = done.store.load(hashes)
     assigned = nearest_prototype(found.projections, prototypes_of(model))
     vectors = Vectors(embeddings=found.embeddings, prototype=assigned)
-    a, b = likely_pairs(vectors, rows, least=0.8)
-    return Candidates(a=a, b=b, way=np.full(len(a), BY_POINTS))
+    a, b = pair_by_embeddings(vectors, rows)
+    return Candidates(a=a, b=b, method=np.full(len(a), BY_KEYPOINTS))
 
 
-def by_points(features, rows):
-    """Return the candidates that points give."""
-    index = PointIndex.trained(features, rows, seed=0)
-    return from_points(features, index, rows[:0], rows)
+def by_keypoints(keypoints, rows):
+    """Return the candidates that keypoints give."""
+    index = KeypointIndex.train(keypoints, rows, seed=0)
+    return pair_by_keypoints(keypoints, index, rows[:0], rows)
 
 
 def timed(function):
@@ -68,11 +70,12 @@ def timed(function):
 
 
 def scanned(images, space):
-    """Return the line-up of a folder, and its images of different pixels."""
+    """Return the images of a folder, and those of different pixels."""
     with space.writing():
-        lineup = line_up(scan(images, space, Silent()).manifest(Labels.NONE), None, space, Silent())
-    heads = np.unique(same_bytes(lineup.images))
-    return lineup, np.unique(same_pixels(lineup.images, lineup.reader, heads))
+        manifest = scan(images, space, Silent()).manifest(Labels.NONE)
+        inputs = read_inputs(manifest, None, space, Silent())
+    _, first = np.unique(np.array(inputs.images.content_hash), return_index=True)
+    return inputs, np.unique(find_same_pixels(inputs.images, inputs.reader, np.sort(first)))
 
 
 def show(sources, verifier, n, truth):
@@ -81,8 +84,8 @@ def show(sources, verifier, n, truth):
     print(f"{'CPU s':>8}{'to verify':>10}")
     covered, costs = {}, {}
     for name, source in sources.items():
-        pairs, seconds = timed(lambda source=source: source().along(np.arange(n)))
-        _, verifying = timed(lambda p=pairs: verifier.examined(p.a, p.b, p.way))
+        pairs, seconds = timed(lambda source=source: order_pairs(source(), np.arange(n)))
+        _, verifying = timed(lambda p=pairs: verifier.verify(p.a, p.b, p.method))
         covered[name] = set(zip(pairs.a.tolist(), pairs.b.tolist(), strict=True)) & truth
         costs[name] = (len(pairs) / n, seconds, verifying)
     for name, (per_image, seconds, verifying) in costs.items():
@@ -100,20 +103,24 @@ def main():
     parser.add_argument("workspace", type=Path)
     options = parser.parse_args()
     space = Workspace(options.workspace.absolute())
-    lineup, rows = scanned(options.folder / "images", space)
-    images, reader, everyone = lineup.images, lineup.reader, np.arange(len(rows))
+    inputs, rows = scanned(options.folder / "images", space)
+    images, reader, everyone = inputs.images, inputs.reader, np.arange(len(rows))
     hashes = [images.content_hash[row] for row in rows.tolist()]
     truth = true_pairs(options.folder, [images.path[row] for row in rows.tolist()])
-    features, extracting = timed(lambda: Features.of(list(map(working_copy, reader.read(hashes)))))
+    keypoints, extracting = timed(
+        lambda: Keypoints.of(list(map(make_working_copy, reader.read(hashes))))
+    )
     print(f"{len(rows)} images of different pixels, {len(truth)} true pairs")
-    print(f"finding points: {extracting:.1f} CPU s")
+    print(f"finding keypoints: {extracting:.1f} CPU s")
     sources = {
-        "hashes": lambda: from_hashes(images.phash[rows], np.ones(len(rows), bool)),
-        "points": lambda: by_points(features, everyone),
+        "hashes": lambda: pair_by_hashes(images.phash[rows], np.ones(len(rows), bool)),
+        "keypoints": lambda: by_keypoints(keypoints, everyone),
     }
     if space.models():
         sources["model"] = lambda: by_model(space, hashes, everyone)
-    verifier = Verifier(features, lambda asked: reader.read([hashes[row] for row in asked]))
+    verifier = Verifier(
+        keypoints, lambda some: reader.read([hashes[row] for row in some]), BUILT_IN
+    )
     show(sources, verifier, len(rows), truth)
 
 

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from curate.copies.config import DedupConfig
-from curate.copies.find import Images, find_copies
+from curate.copies.find import find_copies
+from curate.copies.records import Images
 from curate.images.perceptual_hash import perceptual_hash
 
 EVERY = 50
@@ -64,8 +65,8 @@ class MadeImages:
     def read(self, content_hashes):
         return [self.picture(self.numbers[name]) for name in content_hashes]
 
-    def exact(self, indices):
-        return [self.picture(index) for index in indices]
+    def read_exact(self, rows):
+        return [self.picture(row) for row in rows]
 
     def images(self, n):
         shapes, hashes = [], []
@@ -75,6 +76,7 @@ class MadeImages:
             hashes.append(perceptual_hash(pixels))
         return Images(
             path=[f"{number:08d}" for number in range(n)],
+            is_other=np.zeros(n, bool),
             content_hash=[self.name_of(number) for number in range(n)],
             bytes=np.full(n, 1000, np.int64),
             width=np.array([shape[1] for shape in shapes], np.int32),

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from curate.copies.find import Images
+from curate.copies.records import Images
 from curate.images.perceptual_hash import perceptual_hash
 
 
@@ -29,8 +29,8 @@ def scene(seed, width=320, height=240):
 class Folder:
     """Images in memory, as the scan and the pixel cache would present them."""
 
-    def __init__(self, pictures, *, raw=None, mtimes=None):
-        self._paths = sorted(pictures)
+    def __init__(self, pictures, *, raw=None, mtimes=None, others=()):
+        self._paths = [*sorted(others), *sorted(set(pictures) - set(others))]
         self._exact = [pictures[path] for path in self._paths]
         raw = raw or {}
         contents = [
@@ -41,6 +41,7 @@ class Folder:
         self._cached = dict(zip(names, map(cached, self._exact), strict=True))
         self.images = Images(
             path=self._paths,
+            is_other=np.array([path in others for path in self._paths], np.bool_),
             content_hash=names,
             bytes=np.array([len(content) for content in contents], np.int64),
             width=np.array([image.shape[1] for image in self._exact], np.int32),
@@ -54,8 +55,8 @@ class Folder:
     def read(self, content_hashes):
         return [self._cached[name] for name in content_hashes]
 
-    def exact(self, indices):
-        return [self._exact[index] for index in indices]
+    def read_exact(self, rows):
+        return [self._exact[row] for row in rows]
 
 
 def cached(pixels):

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,8 +9,8 @@ import pytest
 
 from curate.choices import KeepPolicy, Level
 from curate.copies.config import DedupConfig
-from curate.copies.find import Vectors, find_copies
-from curate.copies.probability.augment import made_copy
+from curate.copies.find import find_copies
+from curate.copies.records import Vectors
 from curate.errors import UsageError
 
 
@@ -94,9 +95,19 @@ def test_pairs_say_how_one_image_lies_in_the_other(zoo):
     assert ((pairs.similarity >= copies.threshold) & (pairs.similarity <= 1)).all()
 
 
-def test_the_order_of_events_does_not_matter(zoo, monkeypatch):
+@pytest.fixture
+def one_processor():
+    """Run the test on one processor, as a machine that has no more."""
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(processors)})
+    yield
+    os.sched_setaffinity(0, processors)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors cannot be taken away")
+@pytest.mark.usefixtures("one_processor")
+def test_the_number_of_threads_does_not_matter(zoo):
     made, copies = zoo
-    monkeypatch.setattr("curate.parallel.n_workers", lambda: 1)
     again = search(made)
     assert np.array_equal(again.group, copies.group)
     assert np.array_equal(again.similarity, copies.similarity, equal_nan=True)
@@ -229,12 +240,12 @@ def test_settings_out_of_range_are_refused(settings):
         DedupConfig(**settings)
 
 
-def test_made_copies_are_the_same_for_the_same_seed(scene):
-    for seed in range(30):
-        one, two = (made_copy(scene(1), scene(2), np.random.default_rng(seed)) for _ in range(2))
-        assert np.array_equal(one, two)
-        assert one.dtype == np.uint8
-        assert min(one.shape[:2]) >= 8
+def test_images_of_the_other_source_stay_and_are_told_apart_by_more_than_their_path(folder, scene):
+    made = folder({"b": scene(1), "a": scene(1), "c": scene(2)}, others={"b"})
+    copies = search(made)
+    assert made.images.path == ["b", "a", "c"]
+    assert copies.keep.tolist() == [True, False, True]
+    assert copies.duplicate_of.tolist() == [-1, 0, -1]
 
 
 def test_no_model_library_is_imported():

@@ -4,12 +4,18 @@ import numpy as np
 import pytest
 
 from curate.choices import KeepPolicy
-from curate.copies.keep_policy import Qualities, order_of_preference, reasons
+from curate.copies.keep_policy import (
+    Qualities,
+    explain_drops,
+    find_protected,
+    order_by_preference,
+)
 
 
 def qualities(n=2, **columns):
     plain = {
         "path": [f"{chr(97 + row)}.jpg" for row in range(n)],
+        "is_other": np.zeros(n, np.bool_),
         "width": np.full(n, 100, np.int32),
         "height": np.full(n, 80, np.int32),
         "bytes": np.full(n, 5000, np.int64),
@@ -17,7 +23,7 @@ def qualities(n=2, **columns):
         "sharpness": np.ones(n, np.float32),
         "mtime_ns": np.full(n, 10, np.int64),
         "contained": np.zeros(n),
-        "protected": np.zeros(n, np.bool_),
+        "is_protected": np.zeros(n, np.bool_),
         "centrality": np.ones(n, np.float32),
     }
     given = {
@@ -28,7 +34,7 @@ def qualities(n=2, **columns):
 
 
 def first(policy, **columns):
-    return int(order_of_preference(qualities(**columns), policy)[0])
+    return int(order_by_preference(qualities(**columns), policy)[0])
 
 
 @pytest.mark.parametrize(
@@ -67,28 +73,37 @@ def test_each_policy_prefers_its_own(policy, columns):
 
 @pytest.mark.parametrize("policy", list(KeepPolicy))
 def test_protected_images_come_first_whatever_the_policy(policy):
-    assert first(policy, protected=[False, True], width=[999, 1], mtime_ns=[10, 10]) == 1
+    assert first(policy, is_protected=[False, True], width=[999, 1], mtime_ns=[10, 10]) == 1
 
 
 @pytest.mark.parametrize("policy", list(KeepPolicy))
 def test_no_two_images_tie(policy):
     n = 6
-    order = order_of_preference(qualities(n), policy)
+    order = order_by_preference(qualities(n), policy)
     assert order.tolist() == list(range(n))
 
 
 def test_the_reason_is_the_first_thing_the_kept_image_has_over_the_other():
     known = qualities(3, width=[100, 50, 100], sharpness=[2, 9, 1])
-    told = reasons(known, KeepPolicy.BEST, np.array([1, 2]), np.array([0, 0]))
-    assert told == ["fewer pixels", "less sharp"]
+    reasons = explain_drops(known, KeepPolicy.BEST, np.array([1, 2]), np.array([0, 0]))
+    assert reasons == ["fewer pixels", "less sharp"]
 
 
 def test_equal_images_go_for_their_path():
-    told = reasons(qualities(), KeepPolicy.BEST, np.array([1]), np.array([0]))
-    assert told == ["later path"]
+    reasons = explain_drops(qualities(), KeepPolicy.BEST, np.array([1]), np.array([0]))
+    assert reasons == ["later path"]
 
 
 def test_the_middle_must_be_known_to_prefer_what_is_near_it():
     known = replace(qualities(), centrality=None)
     with pytest.raises(ValueError, match="centrality"):
-        order_of_preference(known, KeepPolicy.CENTRAL)
+        order_by_preference(known, KeepPolicy.CENTRAL)
+
+
+def test_a_folder_protects_what_lies_below_it_and_not_its_namesakes():
+    paths = ["keep", "keep/a", "keeper/a", "b/keep/a", "one.jpg"]
+    assert find_protected(paths, ("keep/", "one.jpg")).tolist() == [True, True, False, False, True]
+
+
+def test_of_two_that_tie_the_one_of_the_other_source_counts_as_earlier():
+    assert first(KeepPolicy.FIRST, path=["a.jpg", "b.jpg"], is_other=[False, True]) == 1

@@ -117,7 +117,9 @@ def test_groups_are_drawn(copies, tmp_path):
         assert sheet.width > 6 * 150
 
 
-def test_leaks_are_told_against_another_folder_and_own_copies_are_not(copies, tmp_path):
+def test_leaks_are_reported_against_another_folder_and_copies_within_the_folder_are_not(
+    copies, tmp_path
+):
     test_set = tmp_path / "test"
     save(test_set / "leak.jpg", np.asarray(Image.fromarray(detailed(3)).resize((240, 192))))
     save(test_set / "new.png", detailed(77))
@@ -164,11 +166,11 @@ LEAKS = {
 
 
 @pytest.mark.slow
-def test_every_planted_leak_is_told_and_nothing_else(tmp_path):
+def test_every_planted_leak_is_reported_and_nothing_else(tmp_path):
     mine, theirs = tmp_path / "mine", tmp_path / "theirs"
-    for number, (name, alter) in enumerate(LEAKS.items()):
+    for number, (name, edit) in enumerate(LEAKS.items()):
         save(theirs / f"{number}.png", detailed(4000 + number))
-        leak = alter(Image.fromarray(detailed(4000 + number))).convert("RGB")
+        leak = edit(Image.fromarray(detailed(4000 + number))).convert("RGB")
         save(mine / f"{name}.jpg", np.asarray(leak), quality=80)
     for number in range(20):
         save(theirs / f"other {number}.png", detailed(5000 + number))
@@ -194,7 +196,7 @@ def test_a_folder_that_grew_has_the_groups_of_one_searched_at_once(copies, tmp_p
         assert [grown[path][column] for path in grown] == [at_once[path][column] for path in grown]
 
 
-def test_what_dedup_remembers_may_be_lost(copies, tmp_path):
+def test_the_cache_may_be_lost(copies, tmp_path):
     found_in(copies, tmp_path / "m.parquet")
     first = (tmp_path / "m.parquet").read_bytes()
     for path in (tmp_path / ".curate" / "copies").iterdir():

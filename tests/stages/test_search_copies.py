@@ -68,7 +68,7 @@ def test_planted_copies_are_found_with_their_evidence_and_what_is_none_finds_non
     assert all(own[0].similarity >= 0.95 for own in found.values())
 
 
-def test_it_is_told_how_the_picture_lies_on_what_was_found(searched, pictures):
+def test_the_answer_says_how_the_picture_lies_on_what_was_found(searched, pictures):
     found = copies_in(searched, [pictures])
     placed = {name: own[0].placement for name, own in found.items() if own}
     assert [name for name, how in placed.items() if how.mirrored] == ["mirrored.jpg"]

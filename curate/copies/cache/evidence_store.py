@@ -1,4 +1,4 @@
-"""What laying pairs of images over each other has shown, kept for the next search."""
+"""The evidence on every pair of images verified so far, on disk, in ``evidence-NNNNNN.npz``."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.cache.arrays import next_shard, read_arrays, shards, write_arrays
-from curate.copies.cache.keypoint_store import PointStore
+from curate.copies.cache.arrays import list_shards, next_shard, read_arrays, write_arrays
 from curate.copies.verification.evidence import NAMES
-from curate.copies.verification.verifier import Findings, Verifier, is_mirrored
+from curate.copies.verification.findings import Findings, drop_unaligned, is_mirrored
+from curate.copies.verification.verifier import Verifier
 from curate.files import remove
 
 Ints = NDArray[np.int64]
@@ -25,61 +25,58 @@ _ROW = np.dtype(
 )
 
 
-class Memory:
-    """All that is known of images and pairs: their points, and the evidence on pairs.
-
-    Attributes:
-        folder: Where it lies.
-        points: The points of every image.
-    """
+class EvidenceStore:
+    """Evidence by pair of slots and method of alignment."""
 
     def __init__(self, folder: Path) -> None:
-        """Open a shelf; the caller is its only writer."""
-        self.folder = folder
-        self.points = PointStore(self.folder)
+        """Open the evidence in a cache; the caller is its only writer."""
+        self._folder = folder
         self._rows = np.zeros(0, _ROW)
         parts = [self._rows]
-        for path in shards(self.folder, "pairs"):
-            found = read_arrays(path)
-            if found is None:
+        for path in list_shards(folder, "evidence"):
+            arrays = read_arrays(path)
+            if arrays is None:
                 remove(path)
             else:
-                parts.append(np.asarray(found["rows"], _ROW))
+                parts.append(np.asarray(arrays["rows"], _ROW))
         self._set(parts)
 
-    def findings(
+    def verify(
         self,
         verifier: Verifier,
         slots: Ints,
         pairs: tuple[Ints, Ints, Ints],
         *,
-        told: Callable[[int], None] | None = None,
+        on_progress: Callable[[int], None] | None = None,
     ) -> Findings:
-        """Return the evidence on pairs, those without any left out; only new pairs are examined.
+        """Return the evidence on pairs, those without any left out; only new pairs are verified.
 
         Args:
-            verifier: Examines pairs of rows.
+            verifier: Verifies pairs of rows.
             slots: (R,) slot of each row.
-            pairs: Rows of the first images, rows of the second, and the way, (P,) int64 each.
-            told: Hears how many pairs are done.
+            pairs: Rows of the first images, rows of the second, and the method, (P,) int64 each.
+            on_progress: Hears how many more pairs are done.
         """
-        a, b, way = pairs
-        keys = _keys(slots[a], slots[b], way)
+        a, b, method = pairs
+        keys = _make_keys(slots[a], slots[b], method)
         unknown = np.nonzero(~self._knows(keys))[0]
-        if told is not None:
-            told(len(keys) - len(unknown))
+        if on_progress is not None:
+            on_progress(len(keys) - len(unknown))
         for start in range(0, len(unknown), _SHARD_ROWS):
             block = unknown[start : start + _SHARD_ROWS]
-            self._add(keys[block], verifier.examined(a[block], b[block], way[block], told=told))
+            findings = verifier.verify(a[block], b[block], method[block], on_progress=on_progress)
+            self._add(keys[block], findings)
         rows = self._rows[np.searchsorted(self._rows["key"], keys)]
-        return Findings(
-            a=a,
-            b=b,
-            mirror=is_mirrored(way),
-            maps=rows["map"],
-            inliers=rows["inliers"],
-            evidence=rows["evidence"],
-        ).measured()
+        return drop_unaligned(
+            Findings(
+                a=a,
+                b=b,
+                mirror=is_mirrored(method),
+                maps=rows["map"],
+                inliers=rows["inliers"],
+                evidence=rows["evidence"],
+            )
+        )
 
     def _knows(self, keys: Ints) -> NDArray[np.bool_]:
         known = self._rows["key"]
@@ -87,12 +84,12 @@ class Memory:
             return np.zeros(len(keys), np.bool_)
         return np.asarray(known[np.minimum(np.searchsorted(known, keys), len(known) - 1)] == keys)
 
-    def _add(self, keys: Ints, found: Findings) -> None:
-        """Remember findings, once on disk and once in memory."""
+    def _add(self, keys: Ints, findings: Findings) -> None:
+        """Keep findings, on disk and in memory."""
         rows = np.zeros(len(keys), _ROW)
-        rows["key"], rows["inliers"] = keys, found.inliers
-        rows["map"], rows["evidence"] = found.maps, found.evidence
-        write_arrays(next_shard(self.folder, "pairs"), rows=rows)
+        rows["key"], rows["inliers"] = keys, findings.inliers
+        rows["map"], rows["evidence"] = findings.maps, findings.evidence
+        write_arrays(next_shard(self._folder, "evidence"), rows=rows)
         self._set([self._rows, rows])
 
     def _set(self, parts: list[NDArray[np.void]]) -> None:
@@ -101,6 +98,6 @@ class Memory:
         self._rows = rows[first]
 
 
-def _keys(first: Ints, second: Ints, way: Ints) -> Ints:
-    """Return one number per pair and way; there is room for 268 million images."""
-    return (first << 28 | second) << 4 | way
+def _make_keys(first: Ints, second: Ints, method: Ints) -> Ints:
+    """Return one number per pair and method; there is room for 268 million images."""
+    return (first << 28 | second) << 4 | method

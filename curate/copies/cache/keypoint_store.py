@@ -1,7 +1,7 @@
-"""The points of every image seen, on disk: found once, read where they are needed.
+"""The keypoints of every image seen, on disk: found once, read where they are needed.
 
-``points.bin`` holds the records of all images one after the other and only grows;
-``points-NNNNNN.npz`` says which images came with one addition. What lies behind the last image
+``keypoints.bin`` holds the records of all images one after the other and only grows;
+``keypoints-NNNNNN.npz`` says which images came with one addition. What lies behind the last image
 named was never finished and is overwritten.
 """
 
@@ -13,8 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.cache.arrays import keys_of, next_shard, read_arrays, shards, write_arrays
-from curate.copies.verification.keypoints import RECORD, Features
+from curate.copies.cache.arrays import (
+    list_shards,
+    next_shard,
+    pack_hashes,
+    read_arrays,
+    write_arrays,
+)
+from curate.copies.verification.keypoints import RECORD, Keypoints
 from curate.files import disk_errors, remove
 
 _INDEX: dict[str, NDArray[np.generic]] = {
@@ -26,32 +32,34 @@ _INDEX: dict[str, NDArray[np.generic]] = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Extracted:
-    """What was found in one image.
+class ExtractedKeypoints:
+    """The keypoints of one image.
 
     Attributes:
         shape: Height and width of its working copy in px.
-        points: (n,) of ``RECORD``, strongest first.
+        records: (n,) of ``RECORD``, strongest first.
     """
 
     shape: tuple[int, ...]
-    points: NDArray[np.void]
+    records: NDArray[np.void]
 
 
-class PointStore:
-    """Points by content hash. The place of an image in the order of arrival is its slot."""
+class KeypointStore:
+    """Keypoints by content hash. The place of an image in the order of arrival is its slot."""
 
     def __init__(self, folder: Path, *, is_writer: bool = True) -> None:
-        """Open the points on a shelf; damaged ones count as none.
+        """Open the keypoints in a cache; damaged ones count as none.
 
-        The writer drops them for good, with all that refers to slots.
+        Args:
+            folder: Of the cache.
+            is_writer: Drop damaged ones for good, with all that refers to slots.
         """
         self._folder = folder
-        tables = [read_arrays(path) for path in shards(folder, "points")]
+        tables = [read_arrays(path) for path in list_shards(folder, "keypoints")]
         whole = [table for table in tables if table is not None]
-        self._take(whole)
-        if len(whole) < len(tables) or _size(self._bin) < self._n_records * RECORD.itemsize:
-            self._take([])
+        self._set(whole)
+        if len(whole) < len(tables) or _measure_file(self._bin) < self._n_records * RECORD.itemsize:
+            self._set([])
             if is_writer:
                 for path in (*folder.glob("*.npz"), *folder.glob("*.faiss"), self._bin):
                     remove(path)
@@ -60,12 +68,12 @@ class PointStore:
         return len(self._keys)
 
     @property
-    def features(self) -> Features:
-        """Return the points of all images by slot, mapped into memory."""
+    def keypoints(self) -> Keypoints:
+        """Return the keypoints of all images by slot, mapped into memory."""
         records: NDArray[np.void] = np.zeros(0, RECORD)
         if self._n_records:
             records = np.memmap(self._bin, RECORD, "r", shape=(self._n_records,))
-        return Features(
+        return Keypoints(
             starts=self._starts, counts=self._counts, shapes=self._shapes, records=records
         )
 
@@ -79,9 +87,9 @@ class PointStore:
         """Return the slots in the order of the content hashes, (S,) int64."""
         return self._order
 
-    def slots(self, content_hashes: Sequence[str]) -> NDArray[np.int64]:
+    def find_slots(self, content_hashes: Sequence[str]) -> NDArray[np.int64]:
         """Return the slot of each image, (N,) int64, -1 where it has none yet."""
-        keys = keys_of(list(content_hashes))
+        keys = pack_hashes(list(content_hashes))
         if len(self) == 0:
             return np.full(len(keys), -1, np.int64)
         places = np.searchsorted(self._keys, keys, sorter=self._order)
@@ -89,44 +97,47 @@ class PointStore:
         return np.where(self._keys[slots] == keys, slots, -1)
 
     def add(
-        self, content_hashes: Sequence[str], phash: NDArray[np.uint64], found: Sequence[Extracted]
+        self,
+        content_hashes: Sequence[str],
+        phash: NDArray[np.uint64],
+        extracted: Sequence[ExtractedKeypoints],
     ) -> None:
         """Append N images that have no slot yet.
 
         Args:
             content_hashes: N hex digests, all different.
             phash: (N,) uint64, perceptual hashes.
-            found: N entries.
+            extracted: N entries.
 
         Raises:
             ResourceError: The disk is full or cannot be written.
         """
         with disk_errors(self._bin), self._bin.open("ab") as file:
             file.truncate(self._n_records * RECORD.itemsize)
-            for image in found:
-                file.write(image.points.tobytes())
+            for image in extracted:
+                file.write(image.records.tobytes())
             file.flush()
             os.fsync(file.fileno())
         table: dict[str, NDArray[np.generic]] = {
-            "key": keys_of(list(content_hashes)),
+            "key": pack_hashes(list(content_hashes)),
             "phash": phash,
-            "count": np.array([len(image.points) for image in found], np.int32),
-            "shape": np.array([image.shape for image in found], np.int32),
+            "count": np.array([len(image.records) for image in extracted], np.int32),
+            "shape": np.array([image.shape for image in extracted], np.int32),
         }
-        write_arrays(next_shard(self._folder, "points"), **table)
+        write_arrays(next_shard(self._folder, "keypoints"), **table)
         known = {
             "key": self._keys,
             "phash": self._phash,
             "count": self._counts,
             "shape": self._shapes,
         }
-        self._take([known, table])
+        self._set([known, table])
 
     @property
     def _bin(self) -> Path:
-        return self._folder / "points.bin"
+        return self._folder / "keypoints.bin"
 
-    def _take(self, tables: Sequence[dict[str, NDArray[np.generic]]]) -> None:
+    def _set(self, tables: Sequence[dict[str, NDArray[np.generic]]]) -> None:
         """Set the index from tables, in order."""
         columns = {
             name: np.concatenate([_INDEX[name], *(t[name] for t in tables)]) for name in _INDEX
@@ -140,5 +151,5 @@ class PointStore:
         self._order = np.argsort(self._keys, kind="stable").astype(np.int64)
 
 
-def _size(path: Path) -> int:
+def _measure_file(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0

@@ -1,93 +1,102 @@
-"""What a finished search of a set of images leaves for those who ask about a further picture."""
+"""What the last run of the ladder leaves for a later search by copies, in ``last_run.npz``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.cache.arrays import keys_of, read_arrays, write_arrays
-from curate.copies.probability.classifier import Judge
+from curate.choices import Level
+from curate.copies.cache.arrays import pack_hashes, read_arrays, write_arrays
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
-_NAME = "finished.npz"
-_LIKELY = 0.5  # less probable pairs never tell where to cut
+_FILE = "last_run.npz"
+_LABEL = "label_"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finished:
-    """What a search of C different contents came to.
+class LastRun:
+    """What a run over C different contents came to.
 
     Attributes:
-        keys: (C,) of 32 bytes, content hashes, rising.
-        twin: (C,) int64, row of the one content that stands for all of the same pixels.
-        judge: The judge fitted to them.
-        probability: (P,) float64, of their candidate pairs, as far as they are likely.
-        seed: Seed of the search.
+        hashes: (C,) of 32 bytes, content hashes, rising.
+        labels: For each rung above ``near``, strongest first: (C,) int64, row of the one content
+            that stands for all that the rung says are the same.
+        weights: (K + 1,) float64, of the classifier fitted to them.
+        probability: (P,) float64, of their likely candidates.
+        seed: Seed of the run.
     """
 
-    keys: NDArray[np.bytes_]
-    twin: Ints
-    judge: Judge
-    probability: NDArray[np.float64]
+    hashes: NDArray[np.bytes_]
+    labels: dict[Level, Ints]
+    weights: Floats
+    probability: Floats
     seed: int
 
     @classmethod
-    def of(
+    def summarize(
         cls,
         content_hashes: Sequence[str],
-        twin: Ints,
+        labels: Mapping[Level, Ints],
         *,
-        judge: Judge,
-        probability: NDArray[np.float64],
+        weights: Floats,
+        probability: Floats,
         seed: int,
-    ) -> "Finished":
-        """Sum a search up.
+    ) -> "LastRun":
+        """Return what is kept of a run.
 
         Args:
             content_hashes: N of them, maybe with repeats.
-            twin: (N,) int64, the one image that stands for all of the same pixels.
-            judge: The judge fitted to them.
-            probability: (P,) float64, of their candidate pairs.
-            seed: Seed of the search.
+            labels: For each rung: (N,) int64, the one image that stands for all that are the same.
+            weights: Of the classifier fitted to them.
+            probability: (P,) float64, of their likely candidates.
+            seed: Seed of the run.
         """
-        every = keys_of(list(content_hashes))
-        keys, first = np.unique(every, return_index=True)
+        all_hashes = pack_hashes(list(content_hashes))
+        hashes, first = np.unique(all_hashes, return_index=True)
         return cls(
-            keys=keys,
-            twin=np.searchsorted(keys, every[twin[first]]).astype(np.int64),
-            judge=judge,
-            probability=probability[probability >= _LIKELY],
+            hashes=hashes,
+            labels={
+                level: np.searchsorted(hashes, all_hashes[label[first]]).astype(np.int64)
+                for level, label in labels.items()
+            },
+            weights=weights,
+            probability=probability,
             seed=seed,
         )
 
     @classmethod
-    def read(cls, folder: Path) -> "Finished | None":
-        """Return what lies on a shelf, or None if there is nothing, or it is damaged."""
-        found = read_arrays(folder / _NAME)
-        if found is None:
+    def read(cls, folder: Path) -> "LastRun | None":
+        """Return what a cache holds, or None if there is nothing, or it is damaged."""
+        arrays = read_arrays(folder / _FILE)
+        if arrays is None:
             return None
         return cls(
-            keys=found["keys"].astype("S32"),
-            twin=found["twin"].astype(np.int64),
-            judge=Judge(weights=found["weights"].astype(np.float64)),
-            probability=found["probability"].astype(np.float64),
-            seed=int(found["seed"]),
+            hashes=arrays["hashes"].astype("S32"),
+            labels={
+                level: arrays[_LABEL + level].astype(np.int64)
+                for level in Level
+                if _LABEL + level in arrays
+            },
+            weights=arrays["weights"].astype(np.float64),
+            probability=arrays["probability"].astype(np.float64),
+            seed=int(arrays["seed"]),
         )
 
     def write(self, folder: Path) -> None:
-        """Put it on a shelf, in place of what was there.
+        """Put it into a cache, in place of what was there.
 
         Raises:
             ResourceError: The disk is full or cannot be written.
         """
         write_arrays(
-            folder / _NAME,
-            keys=self.keys,
-            twin=self.twin.astype(np.int32),
-            weights=self.judge.weights,
+            folder / _FILE,
+            hashes=self.hashes,
+            weights=self.weights,
             probability=self.probability,
             seed=np.array(self.seed),
+            **{_LABEL + level: rows.astype(np.int32) for level, rows in self.labels.items()},
         )

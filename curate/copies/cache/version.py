@@ -8,7 +8,10 @@ import cv2
 from curate.files import remove, write_json
 
 CACHE_VERSION = 1
-"""Raised by hand whenever other keypoints, candidates or evidence would be found on the same pixels."""
+"""Raised by hand when other keypoints, candidates or evidence would be found on the same pixels.
+
+``tests/copies/cache/test_version.py`` fails when that was forgotten, and says how to go on.
+"""
 
 _FILE = "version.json"
 
@@ -20,7 +23,7 @@ def open_cache(folder: Path) -> Path:
     """
     if not is_current(folder):
         remove(folder)
-        write_json(folder / _FILE, _version())
+        write_json(folder / _FILE, _describe_version())
     for scrap in folder.glob(".*.partial"):
         remove(scrap)
     return folder
@@ -29,11 +32,11 @@ def open_cache(folder: Path) -> Path:
 def is_current(folder: Path) -> bool:
     """Return whether a folder was made by this version; nothing is changed."""
     try:
-        return bool(json.loads((folder / _FILE).read_text()) == _version())
+        return bool(json.loads((folder / _FILE).read_text()) == _describe_version())
     except (OSError, ValueError):
         return False
 
 
-def _version() -> dict[str, object]:
+def _describe_version() -> dict[str, object]:
     """Return what decides: our version, and that of the library that finds the keypoints."""
     return {"version": CACHE_VERSION, "opencv": cv2.__version__}

@@ -1,5 +1,6 @@
-"""Indices that find near neighbours among many vectors or hashes; the FAISS of this stage."""
+"""Approximate nearest neighbours among many descriptors or hashes, by FAISS."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,32 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 
-_PROBES = 3  # inverted lists read per query; more found no further copy
-_LISTS = 3  # times the square root of the number of vectors
-_TRAINING_POINTS = 32  # per list
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DescriptorIndexParams:
+    """How descriptors are indexed.
+
+    Copies found are measured by ``tests/benchmarks/dedup_candidates.py``, time by
+    ``dedup_scale.py`` there. Who changes one raises ``CACHE_VERSION``.
+
+    Attributes:
+        n_probes: Inverted lists read per query; more found no more copies.
+        lists_per_root: Lists per square root of the number of vectors; balances the work of
+            choosing lists and of reading them.
+        n_training: Vectors per list that take part in the clustering.
+        n_rounds: Rounds of the clustering.
+    """
+
+    n_probes: int = 3
+    lists_per_root: int = 3
+    n_training: int = 32
+    n_rounds: int = 6
 
 
-def principal_axes(sample: Floats, n_axes: int) -> tuple[Floats, Floats]:
+INDEX_PARAMS = DescriptorIndexParams()
+
+
+def find_principal_axes(sample: Floats, n_axes: int) -> tuple[Floats, Floats]:
     """Return the mean of the rows and their ``n_axes`` directions of largest variance.
 
     Args:
@@ -34,14 +55,14 @@ def principal_axes(sample: Floats, n_axes: int) -> tuple[Floats, Floats]:
     return mean, np.ascontiguousarray(vectors[:, ::-1][:, :n_axes], np.float32)
 
 
-def n_lists(n_vectors: int) -> int:
+def count_lists(n_vectors: int) -> int:
     """Return the number of inverted lists for so many vectors."""
-    return max(1, int(_LISTS * np.sqrt(n_vectors)))
+    return max(1, int(INDEX_PARAMS.lists_per_root * np.sqrt(n_vectors)))
 
 
-def sample_rows(n_vectors: int) -> NDArray[np.int64]:
+def select_training_rows(n_vectors: int) -> NDArray[np.int64]:
     """Return the rows, evenly spread, that suffice to train the lists for so many vectors."""
-    step = max(1, n_vectors // (_TRAINING_POINTS * n_lists(n_vectors)))
+    step = max(1, n_vectors // (INDEX_PARAMS.n_training * count_lists(n_vectors)))
     return np.arange(0, n_vectors, step)
 
 
@@ -55,10 +76,10 @@ class DescriptorIndex:
     def __init__(self, index: "faiss.IndexIVF") -> None:
         """Take lists that are trained."""
         self._index = index
-        index.nprobe = min(_PROBES, index.nlist)
+        index.nprobe = min(INDEX_PARAMS.n_probes, index.nlist)
 
     @classmethod
-    def trained(cls, sample: Floats, n_vectors: int, *, seed: int) -> "DescriptorIndex":
+    def train(cls, sample: Floats, n_vectors: int, *, seed: int) -> "DescriptorIndex":
         """Return lists without vectors.
 
         Args:
@@ -69,12 +90,12 @@ class DescriptorIndex:
         import faiss
 
         dimensions = sample.shape[1]
-        lists = min(n_lists(n_vectors), len(sample))
+        lists = min(count_lists(n_vectors), len(sample))
         coarse = faiss.IndexFlatL2(dimensions)
         index = faiss.IndexIVFScalarQuantizer(
             coarse, dimensions, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2
         )
-        index.cp.niter = 6
+        index.cp.niter = INDEX_PARAMS.n_rounds
         index.cp.seed = seed + 1
         index.cp.min_points_per_centroid = 1
         index.train(sample)
@@ -111,7 +132,7 @@ class DescriptorIndex:
         return distances, ids
 
 
-def hash_neighbors(
+def find_near_hashes(
     stored: NDArray[np.uint64], queries: NDArray[np.uint64], *, radius: int, n_neighbors: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return pairs of a query and a stored hash that differ in few bits.

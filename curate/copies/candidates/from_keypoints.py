@@ -1,46 +1,72 @@
-"""Candidates by points: images of which few strong points have a neighbour in each other.
+"""Candidates by keypoints: images of which few strong keypoints have a neighbour in each other.
 
-The cost is near linear in the number of images: a fixed number of points per image, a fixed number
-of neighbours per point, inverted lists whose reading grows with the square root. A pair becomes a
-candidate when two of its matches agree on one map: what a match says of scale, direction and place
-must foretell the other.
+The cost is near linear in the number of images: a fixed number of keypoints per image, a fixed
+number of neighbours per keypoint, inverted lists whose reading grows with the square root. A pair
+becomes a candidate when two of its matches agree on one map.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.candidates.ann_index import DescriptorIndex, principal_axes, sample_rows
-from curate.copies.candidates.pairs import Candidates, joined
-from curate.copies.verification.keypoints import MIRROR, Features, as_floats, strongest
-from curate.copies.verification.verifier import BY_MIRRORED_POINTS, BY_POINTS
+from curate.copies.candidates.ann_index import (
+    DescriptorIndex,
+    find_principal_axes,
+    select_training_rows,
+)
+from curate.copies.candidates.matches import Matches
+from curate.copies.candidates.pairs import Candidates
+from curate.copies.pair_tables import concat_pairs
+from curate.copies.verification.keypoints import (
+    MIRROR,
+    Keypoints,
+    decode_descriptors,
+    select_strongest,
+)
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
-_STRONG = 64  # points per image that vote
-_AXES = 32  # of the 128 dimensions of a descriptor
-_NEIGHBORS = 8  # per point
-_LATER_NEIGHBORS = 16  # per point of an image that comes later: those before do not look for it
-_MAX_DISTANCE = 0.3  # squared, between unit descriptors
-_BLOCK = 2048  # images queried at a time
-_SAMPLE = 20_000  # descriptors that tell the principal axes
-_PLACE_TOLERANCE = (6.0, 0.2)  # px, and px per px away
-_TURN_TOLERANCE = 30.0  # degrees
-_SCALE_TOLERANCE = 0.8  # octaves
-_FARTHEST_PARTNER = 12  # matches of one pair compared with this many next ones
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VoteParams:
+    """Which keypoints vote for a candidate.
+
+    Copies found and pairs to verify are measured by ``tests/benchmarks/dedup_candidates.py``, time
+    by ``dedup_scale.py`` there. Who changes one of all but ``n_block`` raises ``CACHE_VERSION``.
+
+    Attributes:
+        n_voting: Keypoints per image that vote; more cost time and memory.
+        n_axes: Of the 128 dimensions of a descriptor; fewer blur differences.
+        n_sample: Descriptors that the principal axes are computed of.
+        n_neighbors: Neighbours that each keypoint votes for.
+        n_later_neighbors: The same of an image that comes later: those before do not look for it.
+        max_distance: Squared, between unit descriptors.
+        n_block: Images queried at a time; more take memory.
+    """
+
+    n_voting: int = 64
+    n_axes: int = 32
+    n_sample: int = 20_000
+    n_neighbors: int = 8
+    n_later_neighbors: int = 16
+    max_distance: float = 0.3
+    n_block: int = 2048
+
+
+VOTE_PARAMS = VoteParams()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PointIndex:
-    """Where the points of some images lie among all.
+class KeypointIndex:
+    """The keypoints of some images, by where their descriptors lie.
 
     Attributes:
         mean: (128,) float32, of descriptors.
         axes: (128, A) float32, the directions in which they vary most.
-        lists: The points along these directions, those of one image after those of another.
+        lists: The keypoints along these directions, those of one image after those of another.
     """
 
     mean: Floats
@@ -48,192 +74,126 @@ class PointIndex:
     lists: DescriptorIndex
 
     @classmethod
-    def trained(cls, features: Features, rows: Ints, *, seed: int) -> "PointIndex | None":
-        """Return an index without points, fit for those of ``rows``; None if these have none."""
-        _, record = strongest(features, rows, _STRONG)
+    def train(cls, keypoints: Keypoints, rows: Ints, *, seed: int) -> "KeypointIndex | None":
+        """Return an index without keypoints, fit for those of some images; None if these have none.
+
+        Args:
+            keypoints: Of all images.
+            rows: (R,) int64, the images that show how the index should be made.
+            seed: Seed of the clustering.
+        """
+        _, record = select_strongest(keypoints, rows, VOTE_PARAMS.n_voting)
         if len(record) == 0:
             return None
-        sample = np.unique(np.linspace(0, len(record) - 1, _SAMPLE).astype(np.intp))
-        described = as_floats(features.records["descriptor"][record[sample]])
-        mean, axes = principal_axes(np.concatenate([described, described[:, MIRROR]]), _AXES)
-        shown = features.records["descriptor"][record[sample_rows(len(record))]]
-        projected = _projected(shown, mean, axes)
-        lists = DescriptorIndex.trained(projected, len(record), seed=seed)
+        sample = np.unique(np.linspace(0, len(record) - 1, VOTE_PARAMS.n_sample).astype(np.intp))
+        described = decode_descriptors(keypoints.records["descriptor"][record[sample]])
+        both = np.concatenate([described, described[:, MIRROR]])
+        mean, axes = find_principal_axes(both, VOTE_PARAMS.n_axes)
+        training = keypoints.records["descriptor"][record[select_training_rows(len(record))]]
+        projected = _project(training, mean, axes)
+        lists = DescriptorIndex.train(projected, len(record), seed=seed)
         return cls(mean=mean, axes=axes, lists=lists)
 
-    def projected(self, features: Features, record: Ints, *, mirror: bool) -> Floats:
-        """Return descriptors along the axes, (n, A) float32."""
-        raw = features.records["descriptor"][record]
-        return _projected(raw[:, MIRROR] if mirror else raw, self.mean, self.axes)
+    def project(self, keypoints: Keypoints, record: Ints, *, mirror: bool) -> Floats:
+        """Return descriptors along the axes, (n, A) float32.
+
+        Args:
+            keypoints: Of all images.
+            record: (n,) int64, numbers of records.
+            mirror: Whether the images are to be mirrored.
+        """
+        raw = keypoints.records["descriptor"][record]
+        return _project(raw[:, MIRROR] if mirror else raw, self.mean, self.axes)
 
 
-def from_points(features: Features, index: PointIndex, before: Ints, rows: Ints) -> Candidates:
-    """Return the pairs of images in which at least two strong points agree, mirrored ones included.
+def pair_by_keypoints(
+    keypoints: Keypoints, index: KeypointIndex, before: Ints, rows: Ints
+) -> Candidates:
+    """Return the pairs of images with at least two strong keypoints that agree, mirrored or not.
 
     Args:
-        features: Tables of all images.
-        index: The points of ``before``, in this order; those of ``rows`` are added.
+        keypoints: Of all images.
+        index: The keypoints of ``before``, in this order; those of ``rows`` are added.
         before: (B,) int64, images among which all pairs are known.
         rows: (R,) int64, images to pair with each other and with those before.
     """
-    image, record = strongest(features, np.concatenate([before, rows]), _STRONG)
+    params = VOTE_PARAMS
+    image, record = select_strongest(keypoints, np.concatenate([before, rows]), params.n_voting)
 
-    def owner(points: Ints) -> tuple[Ints, Floats]:
-        return image[points], features.records["place"][record[points]]
+    def locate(slots: Ints) -> tuple[Ints, Floats]:
+        return image[slots], keypoints.records["place"][record[slots]]
 
-    for block in _blocks(rows):
-        _, added = strongest(features, block, _STRONG)
-        index.lists.add(index.projected(features, added, mirror=False))
-    n_neighbors = _LATER_NEIGHBORS if len(before) else _NEIGHBORS
-    asked = [strongest(features, block, _STRONG) for block in _blocks(rows)]
-    return joined([_voted(features, own, index, owner, n_neighbors) for own in asked])
+    for block in _split_blocks(rows):
+        _, added = select_strongest(keypoints, block, params.n_voting)
+        index.lists.add(index.project(keypoints, added, mirror=False))
+    n_neighbors = params.n_later_neighbors if len(before) else params.n_neighbors
+    voting = [select_strongest(keypoints, block, params.n_voting) for block in _split_blocks(rows)]
+    parts = [_collect_votes(keypoints, block, index, locate, n_neighbors) for block in voting]
+    return concat_pairs([Candidates.none(), *parts])
 
 
-def of_further_points(
-    further: Features, features: Features, index: PointIndex, before: Ints
+def pair_queries_by_keypoints(
+    queries: Keypoints, keypoints: Keypoints, index: KeypointIndex, before: Ints
 ) -> Candidates:
-    """Return the pairs of a further image and one in the index in which two strong points agree.
+    """Return the pairs of a query and an image of the index with two strong keypoints that agree.
 
     Args:
-        further: Tables of Q images that are not in the index.
-        features: Tables of all images of the index.
-        index: The points of ``before``, in this order.
-        before: (B,) int64, rows of ``features``.
+        queries: Of Q images that are not in the index.
+        keypoints: Of all images of the index.
+        index: The keypoints of ``before``, in this order.
+        before: (B,) int64, rows of ``keypoints``.
 
     Returns:
-        Pairs of a row of ``further`` and one of ``features``.
+        Pairs of a row of ``queries`` and one of ``keypoints``.
     """
-    n_further = len(further.counts)
-    ends = np.cumsum(np.minimum(features.counts[before], _STRONG), dtype=np.int64)
-    starts = ends - np.minimum(features.counts[before], _STRONG)
+    n_queries, n_voting = len(queries.counts), VOTE_PARAMS.n_voting
+    ends = np.cumsum(np.minimum(keypoints.counts[before], n_voting), dtype=np.int64)
+    starts = ends - np.minimum(keypoints.counts[before], n_voting)
 
-    def owner(points: Ints) -> tuple[Ints, Floats]:
-        rank = np.searchsorted(ends, points, side="right")
-        record = features.starts[before[rank]] + points - starts[rank]
-        return before[rank] + n_further, features.records["place"][record]
+    def locate(slots: Ints) -> tuple[Ints, Floats]:
+        rank = np.searchsorted(ends, slots, side="right")
+        record = keypoints.starts[before[rank]] + slots - starts[rank]
+        return before[rank] + n_queries, keypoints.records["place"][record]
 
-    own = strongest(further, np.arange(n_further), _STRONG)
-    found = _voted(further, own, index, owner, _LATER_NEIGHBORS)
-    return Candidates(a=found.a, b=found.b - n_further, way=found.way)
+    voting = select_strongest(queries, np.arange(n_queries), n_voting)
+    pairs = _collect_votes(queries, voting, index, locate, VOTE_PARAMS.n_later_neighbors)
+    return replace(pairs, b=pairs.b - n_queries)
 
 
-def _voted(
-    features: Features,
-    own: tuple[Ints, Ints],
-    index: PointIndex,
-    owner: Callable[[Ints], tuple[Ints, Floats]],
+def _collect_votes(
+    keypoints: Keypoints,
+    voting: tuple[Ints, Ints],
+    index: KeypointIndex,
+    locate: Callable[[Ints], tuple[Ints, Floats]],
     n_neighbors: int,
 ) -> Candidates:
-    """Return the pairs that points vote for, upright and mirrored.
+    """Return the pairs that keypoints vote for, upright and mirrored.
 
     Args:
-        features: Tables of the images that ask.
-        own: Image and record of each point that asks, as `strongest` has them.
-        index: Where the points lie that are asked for.
-        owner: Tells the image of each point of the index, and its place in it.
-        n_neighbors: Points of the index that each point votes for.
+        keypoints: Of the images that vote.
+        voting: Image and record of each keypoint that votes, as `select_strongest` has them.
+        index: The keypoints that are voted for.
+        locate: Gives the image of each keypoint of the index, and its place in it.
+        n_neighbors: Keypoints of the index that each one votes for.
     """
-    image, record = own
-    found = []
+    image, record = voting
+    parts = []
     for mirror in (False, True):
-        queries = index.projected(features, record, mirror=mirror)
+        queries = index.project(keypoints, record, mirror=mirror)
         distances, ids = index.lists.search(queries, n_neighbors)
-        query, slot = np.nonzero((ids >= 0) & (distances < _MAX_DISTANCE))
-        other, there = owner(ids[query, slot])
-        here = features.records["place"][record][query]
-        found.append(_Matches.of((image[query], other), (here, there), mirror=mirror).agreeing())
-    return joined(found)
+        query, slot = np.nonzero((ids >= 0) & (distances < VOTE_PARAMS.max_distance))
+        other, target = locate(ids[query, slot])
+        start = keypoints.records["place"][record][query]
+        matches = Matches.of((image[query], other), (start, target), mirror=mirror)
+        parts.append(matches.find_agreeing())
+    return concat_pairs(parts)
 
 
-def _projected(raw: NDArray[np.uint8], mean: Floats, axes: Floats) -> Floats:
-    return np.asarray((as_floats(raw) - mean) @ axes, np.float32)
+def _project(raw: NDArray[np.uint8], mean: Floats, axes: Floats) -> Floats:
+    return np.asarray((decode_descriptors(raw) - mean) @ axes, np.float32)
 
 
-def _blocks(rows: Ints) -> Iterator[Ints]:
+def _split_blocks(rows: Ints) -> Iterator[Ints]:
     """Yield the images, some thousands at a time."""
-    for start in range(0, len(rows), _BLOCK):
-        yield rows[start : start + _BLOCK]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Matches:
-    """Matches of points, sorted by pair of images.
-
-    Attributes:
-        a: (m,) row of the image of the query point.
-        b: (m,) row of the image of its neighbour.
-        way: Whether the query points were mirrored, as in `curate.copies.verification.verifier`.
-        start: (m, 2) float32, place of the query point, mirrored if so asked.
-        end: (m, 2) float32, place of the neighbour.
-        turn: (m,) float32, degrees from the one's direction to the other's.
-        octaves: (m,) float32, log2 of the ratio of sizes.
-    """
-
-    a: NDArray[np.int64]
-    b: NDArray[np.int64]
-    way: int
-    start: NDArray[np.float32]
-    end: NDArray[np.float32]
-    turn: NDArray[np.float32]
-    octaves: NDArray[np.float32]
-
-    @classmethod
-    def of(
-        cls,
-        pairs: tuple[Ints, Ints],
-        places: tuple[Floats, Floats],
-        *,
-        mirror: bool,
-    ) -> "_Matches":
-        """Make the table from the images of matched points, and from their places, (m, 4)."""
-        apart = pairs[0] != pairs[1]
-        a, b = pairs[0][apart], pairs[1][apart]
-        order = np.lexsort((b, a))
-        a, b = a[order], b[order]
-        from_, to = places[0][apart][order], places[1][apart][order]
-        turned = 180 - from_[:, 3] if mirror else from_[:, 3]
-        sign = np.float32(-1 if mirror else 1)
-        return cls(
-            a=a,
-            b=b,
-            way=BY_MIRRORED_POINTS if mirror else BY_POINTS,
-            start=from_[:, :2] * np.array([sign, 1], np.float32),
-            end=to[:, :2],
-            turn=np.mod(to[:, 3] - turned, 360),
-            octaves=np.log2(to[:, 2] / from_[:, 2]),
-        )
-
-    def agreeing(self) -> Candidates:
-        """Return the pairs with at least two matches that foretell each other, some repeatedly."""
-        agrees = np.zeros(len(self.a), np.bool_)
-        first = np.arange(len(self.a) - 1)
-        for distance in range(1, _FARTHEST_PARTNER + 1):
-            first = first[: np.searchsorted(first, len(self.a) - distance)]
-            second = first + distance
-            same = (self.a[first] == self.a[second]) & (self.b[first] == self.b[second])
-            first, second = first[same], second[same]
-            both = self._foretell(first, second) & self._foretell(second, first)
-            agrees[first[both]] = True
-        a, b = self.a[agrees], self.b[agrees]
-        return Candidates(a=a, b=b, way=np.full(len(a), self.way))
-
-    def _foretell(self, i: NDArray[np.intp], j: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether the map that match i implies takes match j about where it goes."""
-        turn = np.deg2rad(self.turn[i])
-        scale = np.exp2(self.octaves[i])
-        way = self.start[j] - self.start[i]
-        cos, sin = scale * np.cos(turn), scale * np.sin(turn)
-        went = self.end[j] - self.end[i]
-        off_x = cos * way[:, 0] - sin * way[:, 1] - went[:, 0]
-        off_y = sin * way[:, 0] + cos * way[:, 1] - went[:, 1]
-        length = np.hypot(went[:, 0], went[:, 1])
-        allowed = _PLACE_TOLERANCE[0] + _PLACE_TOLERANCE[1] * length
-        swing = np.abs(np.mod(self.turn[j] - self.turn[i] + 180, 360) - 180)
-        fits = (
-            (np.hypot(off_x, off_y) < allowed)
-            & (np.hypot(way[:, 0], way[:, 1]) > 3)
-            & (length > 3)
-            & (swing < _TURN_TOLERANCE)
-            & (np.abs(self.octaves[j] - self.octaves[i]) < _SCALE_TOLERANCE)
-        )
-        return np.asarray(fits, np.bool_)
+    for start in range(0, len(rows), VOTE_PARAMS.n_block):
+        yield rows[start : start + VOTE_PARAMS.n_block]

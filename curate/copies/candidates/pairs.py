@@ -1,15 +1,16 @@
-"""Pairs of images that are worth a look, from whatever source."""
+"""Candidates: pairs of images that may be copies, from whatever source."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.verification.verifier import BY_FRAME
+from curate.copies.pair_tables import concat_pairs, swap_pairs, take_pairs
+from curate.copies.verification.findings import BY_FRAME, BY_KEYPOINTS, BY_MIRRORED_KEYPOINTS
 
 Ints = NDArray[np.int64]
 
-_UNDONE = np.array([0, 1, 2, 3, 4, 6, 5, 7])  # which of the eight orientations undoes each
+_UNDOING = np.array([0, 1, 2, 3, 4, 6, 5, 7])  # which of the eight orientations undoes each
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,49 +20,58 @@ class Candidates:
     Attributes:
         a: (P,) int64, first images.
         b: (P,) int64, second images.
-        way: (P,) int64, how the first is to be laid on the second, as in `curate.copies.verification.verifier`.
+        method: (P,) int64, how the first is to be aligned with the second, as in
+            `curate.copies.verification.verifier.Verifier.verify`.
     """
 
     a: Ints
     b: Ints
-    way: Ints
+    method: Ints
 
     def __len__(self) -> int:
         return len(self.a)
 
-    def take(self, rows: NDArray[np.bool_]) -> "Candidates":
-        """Return some of the pairs."""
-        return Candidates(a=self.a[rows], b=self.b[rows], way=self.way[rows])
+    @classmethod
+    def none(cls) -> "Candidates":
+        """Return no pair."""
+        return cls(a=np.zeros(0, np.int64), b=np.zeros(0, np.int64), method=np.zeros(0, np.int64))
+
+    @classmethod
+    def by_either_keypoints(cls, a: Ints, b: Ints) -> "Candidates":
+        """Return pairs to align by keypoints, upright and mirrored.
+
+        Args:
+            a: (P,) first images.
+            b: (P,) second images.
+        """
+        methods = (BY_KEYPOINTS, BY_MIRRORED_KEYPOINTS)
+        return concat_pairs([cls(a=a, b=b, method=np.full(len(a), one)) for one in methods])
 
     @property
-    def by_points(self) -> "Candidates":
-        """Return the pairs whose points are to tell how they lie."""
-        return self.take(self.way < BY_FRAME)
+    def by_keypoints(self) -> "Candidates":
+        """Return the pairs that keypoints align."""
+        return take_pairs(self, self.method < BY_FRAME)
 
     @property
     def by_frame(self) -> "Candidates":
-        """Return the pairs to lay frame on frame."""
-        return self.take(self.way >= BY_FRAME)
+        """Return the pairs to align frame on frame."""
+        return take_pairs(self, self.method >= BY_FRAME)
 
-    def along(self, rank: Ints) -> "Candidates":
-        """Return each pair once, the image of lower rank first, ordered by the ranks.
-
-        Args:
-            rank: (N,) int64, a permutation.
-        """
-        swapped = rank[self.a] > rank[self.b]
-        a, b = np.where(swapped, self.b, self.a), np.where(swapped, self.a, self.b)
-        turned = _UNDONE[np.maximum(self.way - BY_FRAME, 0)] + BY_FRAME
-        way = np.where(swapped & (self.way >= BY_FRAME), turned, self.way)
-        _, once = np.unique((rank[a] * len(rank) + rank[b]) * 16 + way, return_index=True)
-        return Candidates(a=a[once], b=b[once], way=way[once])
+    def reverse(self) -> "Candidates":
+        """Return all pairs with first and second image exchanged."""
+        undoing = _UNDOING[np.maximum(self.method - BY_FRAME, 0)] + BY_FRAME
+        method = np.where(self.method >= BY_FRAME, undoing, self.method)
+        return replace(self, a=self.b, b=self.a, method=method)
 
 
-def joined(parts: list[Candidates]) -> Candidates:
-    """Return several lists of candidates as one."""
-    none = np.zeros(0, np.int64)
-    return Candidates(
-        a=np.concatenate([none, *(part.a for part in parts)]),
-        b=np.concatenate([none, *(part.b for part in parts)]),
-        way=np.concatenate([none, *(part.way for part in parts)]),
-    )
+def order_pairs(candidates: Candidates, rank: Ints) -> Candidates:
+    """Return each pair once, the image of lower rank first, ordered by the ranks.
+
+    Args:
+        candidates: Pairs of N images, maybe with repeats.
+        rank: (N,) int64, a permutation.
+    """
+    ordered = swap_pairs(candidates, rank[candidates.a] > rank[candidates.b])
+    keys = (rank[ordered.a] * len(rank) + rank[ordered.b]) * 16 + ordered.method
+    _, once = np.unique(keys, return_index=True)
+    return take_pairs(ordered, once)

@@ -1,6 +1,6 @@
-"""Copies made on purpose, to learn how copies of the user's own images look.
+"""Augmentations: copies made on purpose, to learn how copies of the user's own images look.
 
-Each alteration is one that people and websites make. A made copy is one to three of them, drawn
+Each augmentation is one that people and websites make. A made copy is one to three of them, drawn
 with their strengths from a seed.
 """
 
@@ -17,95 +17,95 @@ Image = NDArray[np.uint8]
 _LEAST_SIDE = 16  # px
 
 
-def made_copy(image: Image, other: Image, rng: Generator) -> Image:
-    """Return an altered copy of ``image``, (h, w, 3) uint8.
+def make_copy(image: Image, other: Image, rng: Generator) -> Image:
+    """Return an augmented copy of ``image``, (h, w, 3) uint8.
 
     Args:
         image: (H, W, 3) uint8, RGB.
         other: (H, W, 3) uint8, some other picture, of which a piece may be pasted in.
         rng: Source of all choices.
     """
-    image = _at_least(image)
+    image = _enlarge_dot(image)
     n_steps = int(rng.choice([1, 2, 3], p=[0.5, 0.35, 0.15]))
     for step in rng.choice(len(_STEPS), n_steps, replace=False):
-        image = _at_least(_STEPS[step](image, other, rng))
-    return _recompressed(image, other, rng)
+        image = _enlarge_dot(_STEPS[step](image, other, rng))
+    return _recompress(image, other, rng)
 
 
-def _clipped(values: NDArray[np.floating]) -> Image:
+def _clip(values: NDArray[np.floating]) -> Image:
     return np.asarray(np.clip(values, 0, 255), np.uint8)
 
 
-def _at_least(image: Image) -> Image:
-    """Return the image, enlarged if it is a mere dot: there must be something to alter."""
+def _enlarge_dot(image: Image) -> Image:
+    """Return the image, enlarged if it is a mere dot: there must be something to augment."""
     factor = _LEAST_SIDE / min(image.shape[:2])
-    return _resized(image, factor, factor) if factor > 1 else image
+    return _resize(image, factor, factor) if factor > 1 else image
 
 
-def _resized(image: Image, fx: float, fy: float) -> Image:
+def _resize(image: Image, fx: float, fy: float) -> Image:
     size = (max(8, round(image.shape[1] * fx)), max(8, round(image.shape[0] * fy)))
-    how = cv2.INTER_AREA if fx * fy < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+    interpolation = cv2.INTER_AREA if fx * fy < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
 
 
-def _recompressed(image: Image, _: Image, rng: Generator) -> Image:
+def _recompress(image: Image, _: Image, rng: Generator) -> Image:
     quality = int(rng.integers(20, 90))
     coded = simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality, colorsubsampling="420")
     return np.asarray(simplejpeg.decode_jpeg(coded), np.uint8)
 
 
-def _rescaled(image: Image, _: Image, rng: Generator) -> Image:
+def _rescale(image: Image, _: Image, rng: Generator) -> Image:
     factor = rng.uniform(0.35, 1.3)
-    return _resized(image, factor, factor)
+    return _resize(image, factor, factor)
 
 
-def _stretched(image: Image, _: Image, rng: Generator) -> Image:
+def _stretch(image: Image, _: Image, rng: Generator) -> Image:
     factor = np.exp(rng.uniform(-0.3, 0.3))
-    return _resized(image, factor, 1.0)
+    return _resize(image, factor, 1.0)
 
 
-def _toned(image: Image, _: Image, rng: Generator) -> Image:
+def _shift_tones(image: Image, _: Image, rng: Generator) -> Image:
     gains = rng.uniform(0.75, 1.25, 3)
     gamma = np.exp(rng.uniform(-0.6, 0.6))
-    return _clipped(255 * np.clip(image / 255 * gains, 0, 1) ** gamma)
+    return _clip(255 * np.clip(image / 255 * gains, 0, 1) ** gamma)
 
 
-def _faded(image: Image, _: Image, rng: Generator) -> Image:
+def _fade(image: Image, _: Image, rng: Generator) -> Image:
     """Sepia or half-grey, lifted blacks: what photo filters do."""
     grey = image.mean(axis=2, keepdims=True)
     tint = np.array([1.07, 0.95, 0.78]) if rng.random() < 0.5 else np.ones(3)
     lift = rng.uniform(0, 50)
     mixed = image * (1 - (share := rng.uniform(0.4, 1.0))) + grey * tint * share
-    return _clipped(lift + mixed * (255 - lift) / 255)
+    return _clip(lift + mixed * (255 - lift) / 255)
 
 
-def _equalised(image: Image, _: Image, rng: Generator) -> Image:
+def _equalize(image: Image, _: Image, rng: Generator) -> Image:
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
     limit = float(rng.uniform(1.5, 3.5))
     lab[..., 0] = cv2.createCLAHE(clipLimit=limit, tileGridSize=(4, 4)).apply(lab[..., 0])
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.uint8)
 
 
-def _softened(image: Image, _: Image, rng: Generator) -> Image:
+def _soften_or_sharpen(image: Image, _: Image, rng: Generator) -> Image:
     sigma = float(rng.uniform(0.5, 1.5))
     soft = cv2.GaussianBlur(image, (0, 0), sigma).astype(np.float32)
     if rng.random() < 0.5:
-        return _clipped(soft)
-    return _clipped(image + (image - soft) * rng.uniform(0.5, 1.5))  # sharpened
+        return _clip(soft)
+    return _clip(image + (image - soft) * rng.uniform(0.5, 1.5))  # sharpened
 
 
-def _grainy(image: Image, _: Image, rng: Generator) -> Image:
+def _add_grain(image: Image, _: Image, rng: Generator) -> Image:
     grain = rng.normal(0, rng.uniform(4, 14), (*image.shape[:2], 1))
-    return _clipped(image + grain)
+    return _clip(image + grain)
 
 
-def _vignetted(image: Image, _: Image, rng: Generator) -> Image:
+def _add_vignette(image: Image, _: Image, rng: Generator) -> Image:
     height, width = image.shape[:2]
     y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
-    return _clipped(image * (1 - rng.uniform(0.2, 0.6) * (x**2 + y**2) / 2)[..., None])
+    return _clip(image * (1 - rng.uniform(0.2, 0.6) * (x**2 + y**2) / 2)[..., None])
 
 
-def _turned(image: Image, _: Image, rng: Generator) -> Image:
+def _turn_or_flip(image: Image, _: Image, rng: Generator) -> Image:
     """A quarter turn, a flip or both."""
     turned = np.rot90(image, int(rng.integers(0, 4)))
     if rng.random() < 0.6:
@@ -113,7 +113,7 @@ def _turned(image: Image, _: Image, rng: Generator) -> Image:
     return np.ascontiguousarray(turned)
 
 
-def _levelled(image: Image, _: Image, rng: Generator) -> Image:
+def _level(image: Image, _: Image, rng: Generator) -> Image:
     """Turned by some degrees and zoomed in until no corner is empty."""
     angle = float(rng.choice([-1, 1]) * rng.uniform(1, 9))
     height, width = image.shape[:2]
@@ -123,7 +123,7 @@ def _levelled(image: Image, _: Image, rng: Generator) -> Image:
     return np.asarray(cv2.warpAffine(image, matrix, (width, height)), np.uint8)
 
 
-def _slanted(image: Image, _: Image, rng: Generator) -> Image:
+def _slant(image: Image, _: Image, rng: Generator) -> Image:
     """Seen a little from the side, as a photo of a print."""
     height, width = image.shape[:2]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -135,7 +135,7 @@ def _slanted(image: Image, _: Image, rng: Generator) -> Image:
     )
 
 
-def _cropped(image: Image, _: Image, rng: Generator) -> Image:
+def _crop(image: Image, _: Image, rng: Generator) -> Image:
     height, width = image.shape[:2]
     share = rng.uniform(0.6, 0.97, 2)
     h, w = max(8, int(height * share[0])), max(8, int(width * share[1]))
@@ -143,7 +143,7 @@ def _cropped(image: Image, _: Image, rng: Generator) -> Image:
     return np.ascontiguousarray(image[y : y + h, x : x + w])
 
 
-def _squared(image: Image, _: Image, rng: Generator) -> Image:
+def _crop_square(image: Image, _: Image, rng: Generator) -> Image:
     """The middle square, as in a profile picture."""
     height, width = image.shape[:2]
     side = min(height, width)
@@ -151,7 +151,7 @@ def _squared(image: Image, _: Image, rng: Generator) -> Image:
     return np.ascontiguousarray(image[y : y + side, x : x + side])
 
 
-def _captioned(image: Image, _: Image, rng: Generator) -> Image:
+def _add_caption(image: Image, _: Image, rng: Generator) -> Image:
     """A bar with a line of words above or below."""
     bar = np.full((int(image.shape[0] * rng.uniform(0.12, 0.25)), image.shape[1], 3), 255, np.uint8)
     words = "".join(rng.choice(list("abcdefghij klmnop"), 24))
@@ -165,7 +165,7 @@ def _captioned(image: Image, _: Image, rng: Generator) -> Image:
     return np.concatenate(parts)
 
 
-def _watermarked(image: Image, _: Image, rng: Generator) -> Image:
+def _add_watermark(image: Image, _: Image, rng: Generator) -> Image:
     mark = np.zeros(image.shape[:2], np.uint8)
     step = max(24, image.shape[0] // int(rng.integers(2, 5)))
     for row, y in enumerate(range(step // 2, image.shape[0], step)):
@@ -181,10 +181,10 @@ def _watermarked(image: Image, _: Image, rng: Generator) -> Image:
             cv2.LINE_AA,
         )
     strength = rng.uniform(0.25, 0.6) * mark[..., None] / 255
-    return _clipped(image * (1 - strength) + 255 * strength)
+    return _clip(image * (1 - strength) + 255 * strength)
 
 
-def _stickered(image: Image, other: Image, rng: Generator) -> Image:
+def _add_stickers(image: Image, other: Image, rng: Generator) -> Image:
     """Round pieces of something else stuck on, or a small picture in a corner."""
     out = image.copy()
     height, width = image.shape[:2]
@@ -198,7 +198,7 @@ def _stickered(image: Image, other: Image, rng: Generator) -> Image:
     return out
 
 
-def _mounted(image: Image, other: Image, rng: Generator) -> Image:
+def _mount(image: Image, other: Image, rng: Generator) -> Image:
     """Set on a larger ground: plain, or a blurred blow-up as on a video site."""
     height, width = image.shape[:2]
     h, w = int(height * rng.uniform(1.0, 1.45)), int(width * rng.uniform(1.0, 1.45))
@@ -214,22 +214,22 @@ def _mounted(image: Image, other: Image, rng: Generator) -> Image:
 
 
 _STEPS: tuple[Callable[[Image, Image, Generator], Image], ...] = (
-    _recompressed,
-    _rescaled,
-    _stretched,
-    _toned,
-    _faded,
-    _equalised,
-    _softened,
-    _grainy,
-    _vignetted,
-    _turned,
-    _levelled,
-    _slanted,
-    _cropped,
-    _squared,
-    _captioned,
-    _watermarked,
-    _stickered,
-    _mounted,
+    _recompress,
+    _rescale,
+    _stretch,
+    _shift_tones,
+    _fade,
+    _equalize,
+    _soften_or_sharpen,
+    _add_grain,
+    _add_vignette,
+    _turn_or_flip,
+    _level,
+    _slant,
+    _crop,
+    _crop_square,
+    _add_caption,
+    _add_watermark,
+    _add_stickers,
+    _mount,
 )

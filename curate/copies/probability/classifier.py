@@ -1,62 +1,116 @@
-"""From evidence to the probability that a pair is a copy.
+"""The classifier: from evidence to the probability that a pair is a copy.
 
-A logistic model. Its built-in weights were fitted on copies made by `curate.copies.probability.augment` of photos
-and of clothes, and on the closest different pictures of the same folders. On the user's own folder
-it is fitted again, on copies made of the user's images and on the folder's own candidates, with
-the built-in weights as the mean of a Gaussian prior: a folder of two images moves them by nothing,
-a large one as far as its data say.
+A logistic model. Its built-in weights lie in ``weights.json``, with a note of what made them. To
+the user's own images it is fitted again, by `curate.copies.probability.calibrate`, with the
+built-in weights as the mean of a Gaussian prior: a folder of two images moves them by nothing, a
+large one as far as its data say.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.copies.verification.evidence import NAMES
+
 Floats64 = NDArray[np.float64]
+
+_WEIGHTS = Path(__file__).with_name("weights.json")
+_N_STEPS = 30  # of Newton's method; strictly convex, a dozen steps reach the floor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judge:
+class ThresholdParams:
+    """Where the least probability that counts may lie.
+
+    Precision is measured by ``tests/benchmarks/dedup_quality.py``.
+
+    Attributes:
+        least: No threshold is lower: a copy is at least as likely as not.
+        most_times_wrong: No pair counts that is this many times likelier to be wrong than wanted
+            on average, however many sure ones make up for it: one wrong pair may join two groups.
+    """
+
+    least: float = 0.5
+    most_times_wrong: float = 5
+
+
+THRESHOLD_PARAMS = ThresholdParams()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CopyClassifier:
     """A logistic model of copies.
 
     Attributes:
-        weights: (K + 1,) float64, one per kind of evidence (in units of its spread), then the bias.
+        centre: (K,) float64, taken from each kind of evidence.
+        spread: (K,) float64 > 0, unit of each kind of evidence.
+        weights: (K + 1,) float64, one per kind of evidence, then the bias.
     """
 
+    centre: Floats64
+    spread: Floats64
     weights: Floats64
 
-    def probability(self, evidence: NDArray[np.float32]) -> Floats64:
+    def predict(self, evidence: NDArray[np.float32]) -> Floats64:
         """Return the probability of each row of evidence, (P, K), to be a copy, in [0, 1].
 
-        Rows of NaN, pairs that could not be laid over each other, get 0.
+        Rows of NaN, pairs that could not be aligned, get 0.
         """
         known = np.isfinite(evidence).all(axis=1)
-        out = np.zeros(len(evidence), np.float64)
-        out[known] = _sigmoid(_design(evidence[known]) @ self.weights)
-        return out
+        probability = np.zeros(len(evidence), np.float64)
+        probability[known] = _sigmoid(self.standardize(evidence[known]) @ self.weights)
+        return probability
+
+    def standardize(self, evidence: NDArray[np.float32]) -> Floats64:
+        """Return evidence, (P, K), in units of its spread, with a column of ones."""
+        standard = (evidence.astype(np.float64) - self.centre) / self.spread
+        return np.concatenate([standard, np.ones((len(evidence), 1))], axis=1)
 
 
-def fitted(
-    prior: Judge,
+def load_classifier(path: Path) -> CopyClassifier:
+    """Return the classifier of a file of weights.
+
+    Raises:
+        ValueError: The file is for other kinds of evidence.
+    """
+    content = json.loads(path.read_text())
+    rows = content["evidence"]
+    if tuple(row["evidence"] for row in rows) != NAMES:
+        raise ValueError(f"{path} is for other kinds of evidence than {', '.join(NAMES)}")
+    return CopyClassifier(
+        centre=np.array([row["centre"] for row in rows]),
+        spread=np.array([row["spread"] for row in rows]),
+        weights=np.array([*(row["weight"] for row in rows), content["bias"]]),
+    )
+
+
+BUILT_IN = load_classifier(_WEIGHTS)
+
+
+def fit_map(
+    prior: CopyClassifier,
     evidence: NDArray[np.float32],
     target: Floats64,
     weight: Floats64,
     *,
-    spread: float,
-) -> Judge:
-    """Return the most probable judge, given examples and a prior.
+    prior_spread: float,
+) -> CopyClassifier:
+    """Return the most probable classifier, given examples and a prior (maximum a posteriori).
 
     Args:
         prior: Mean of the Gaussian prior.
         evidence: (P, K) float32, finite.
         target: (P,) float64 in [0, 1], probability of being a copy.
         weight: (P,) float64 >= 0, how much each example counts.
-        spread: Standard deviation of the prior on each weight, > 0.
+        prior_spread: Standard deviation of the prior on each weight, > 0.
     """
-    x = _design(evidence)
+    x = prior.standardize(evidence)
     theta = prior.weights.copy()
-    precision = np.eye(x.shape[1]) / spread**2
-    for _ in range(30):  # Newton; strictly convex, a dozen steps reach the floor
+    precision = np.eye(x.shape[1]) / prior_spread**2
+    for _ in range(_N_STEPS):
         p = _sigmoid(x @ theta)
         gradient = x.T @ (weight * (p - target)) + precision @ (theta - prior.weights)
         curvature = (x * (weight * np.maximum(p * (1 - p), 1e-6))[:, None]).T @ x + precision
@@ -64,20 +118,18 @@ def fitted(
         theta = theta - step / max(1.0, float(np.abs(step).max()))
         if np.abs(step).max() < 1e-6:
             break
-    return Judge(weights=theta)
+    return replace(prior, weights=theta)
 
 
-def threshold_for(probabilities: Floats64, precision: float) -> float:
-    """Return the lowest cut above which the expected precision is as asked.
-
-    No pair that is five times likelier to be wrong than asked on average is accepted, however many
-    sure ones make up for it: one wrong pair may join two groups.
+def find_threshold(probabilities: Floats64, precision: float) -> float:
+    """Return the lowest threshold above which the expected precision is as wanted.
 
     Args:
         probabilities: (P,) of all candidates.
         precision: Wanted share of copies among the accepted, in (0, 1].
     """
-    least = max(0.5, 1 - 5 * (1 - precision))
+    params = THRESHOLD_PARAMS
+    least = max(params.least, 1 - params.most_times_wrong * (1 - precision))
     ranked = np.sort(probabilities[probabilities >= least])[::-1]
     if ranked.size == 0:
         return least
@@ -88,88 +140,5 @@ def threshold_for(probabilities: Floats64, precision: float) -> float:
     return float(ranked[n_accepted - 1]) if n_accepted else 1.0
 
 
-def _design(evidence: NDArray[np.float32]) -> Floats64:
-    """Return standardised evidence with a column of ones."""
-    standard = (evidence.astype(np.float64) - _CENTRE) / _SPREAD
-    return np.concatenate([standard, np.ones((len(evidence), 1))], axis=1)
-
-
 def _sigmoid(x: Floats64) -> Floats64:
     return 0.5 * (1 + np.tanh(0.5 * x))
-
-
-_CENTRE: Floats64 = np.array(
-    [
-        0.719,
-        0.6028,
-        0.148,
-        0.0904,
-        0.2073,
-        0.6815,
-        0.5532,
-        0.705,
-        4.809,
-        2.904,
-        0.0961,
-        0.6167,
-        0.8775,
-        0.9566,
-        0.0751,
-        0.0953,
-        0.067,
-        0.1338,
-        0.0671,
-        0.592,
-    ]
-)
-_SPREAD: Floats64 = np.array(
-    [
-        0.2929,
-        0.387,
-        0.1788,
-        0.1318,
-        0.2795,
-        0.3059,
-        0.3461,
-        0.2663,
-        0.6536,
-        0.8452,
-        0.1744,
-        0.2201,
-        0.2107,
-        0.0782,
-        0.1059,
-        0.1453,
-        0.0938,
-        0.1516,
-        0.1781,
-        0.31,
-    ]
-)
-BUILT_IN = Judge(
-    weights=np.array(
-        [
-            -1.642,
-            0.089,
-            -0.954,
-            1.925,
-            -3.156,
-            1.557,
-            2.443,
-            0.333,
-            0.885,
-            -1.527,
-            -0.435,
-            1.56,
-            0.716,
-            1.265,
-            -0.168,
-            -0.412,
-            -0.542,
-            -0.925,
-            -0.485,
-            0.88,
-            1.302,
-        ]
-    )
-)

@@ -1,27 +1,94 @@
 """The rung ``semantic``: images alike in content, in the manner of SemDeDup (arXiv:2303.09540).
 
-Within each prototype, an image goes when another that stays is close enough. Unlike in the paper,
-there are no chains: each dropped image is alike to the very image that stays for it.
+Within each prototype, an image is dropped when another that stays is close enough. Unlike in the
+paper, there are no chains: each dropped image is alike to the very image that stays for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.algorithms.neighbors import list_centroids, nearest, pairs_above
-from curate.copies.records import Vectors
+from curate.algorithms.neighbors import pairs_above
+from curate.choices import Level
+from curate.copies.placement import pair_whole_images
+from curate.copies.records import Pairs, QueryImage, Vectors
+from curate.copies.rungs.base import Grouping, Known, RungQuery, Searched
 
 Ints = NDArray[np.int64]
 
-_DENSE = 16_384  # rows of a prototype that are compared all with all
-_TILE = 2048  # rows compared at a time: 16 MB of similarities
-_NEIGHBORS = 16  # kept per image
-_CANDIDATES = 8  # per image
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SemanticParams:
+    """How images of one prototype are compared; trades time and memory only, but for the last.
+
+    No script measures it yet; time it on a folder with few prototypes.
+
+    Attributes:
+        n_dense: Images of a prototype that are compared all with all.
+        n_tile: Images compared at a time: 16 MB of similarities.
+        n_neighbors: Nearest images kept of each.
+    """
+
+    n_dense: int = 16_384
+    n_tile: int = 2048
+    n_neighbors: int = 16
 
 
-def neighbors_of(
-    vectors: Vectors, rows: Ints, *, least: float
+SEMANTIC_PARAMS = SemanticParams()
+
+
+class AlikeContent:
+    """Calls images copies if a trained model sees nearly the same in them."""
+
+    level = Level.SEMANTIC
+
+    def group(self, known: Known) -> Grouping:
+        """Return the images that belong to a kept one as they are alike.
+
+        Raises:
+            ValueError: There are no vectors.
+        """
+        if known.vectors is None:
+            raise ValueError("the rung `semantic` needs vectors")
+        config, n = known.config, len(known.images)
+        kept, rank = known.kept, known.rank
+        keepers = np.nonzero(kept == np.arange(n))[0]
+        a, b, cosine = pair_alike(known.vectors, keepers, least=config.semantic_similarity)
+        may_drop = ~known.is_protected[np.where(rank[a] < rank[b], b, a)]
+        a, b, cosine = a[may_drop], b[may_drop], cosine[may_drop]
+        target = np.arange(n)
+        most = int(config.max_removed * n)
+        for other, (keeper, _) in choose_dropped(a, b, cosine, rank, most=most).items():
+            target[other] = keeper
+        moved = target[kept] != kept
+        embeddings = known.vectors.embeddings
+        close = np.einsum("nd,nd->n", embeddings[moved], embeddings[target[kept[moved]]])
+        similarity = np.ones(n)
+        similarity[moved] = np.clip(close, 0, 1)
+        return Grouping(
+            level=self.level,
+            label=target[kept],
+            similarity=similarity,
+            pairs=pair_whole_images(a, b, self.level, cosine),
+        )
+
+    def open_query(self, searched: Searched) -> RungQuery:
+        """Return what finds nothing: an image that is merely alike is found by its features."""
+        return _NothingAlike()
+
+
+class _NothingAlike:
+    threshold = 1.0
+
+    def find_copies(self, queries: Sequence[QueryImage], known: Pairs) -> Pairs:
+        """Return no pair."""
+        return Pairs.none()
+
+
+def pair_alike(
+    vectors: Vectors, rows: Ints, *, least: float, params: SemanticParams = SEMANTIC_PARAMS
 ) -> tuple[Ints, Ints, NDArray[np.float32]]:
     """Return pairs of alike images: rows, rows and cosine, a < b, each pair once, ordered.
 
@@ -29,130 +96,117 @@ def neighbors_of(
         vectors: Of all images.
         rows: (R,) int64, rising: images to compare.
         least: Least cosine.
+        params: How they are compared.
     """
-    found = [part for cell in _cells(vectors, rows) for part in _near_in(vectors, cell, least)]
-    if not found:
+    parts = [
+        part
+        for cell in _split_cells(vectors, rows)
+        for part in _pair_in_cell(vectors, cell, least, params)
+    ]
+    if not parts:
         none = np.zeros(0, np.int64)
         return none, none, np.zeros(0, np.float32)
-    a, b, cosine = (np.concatenate([part[k] for part in found]) for k in range(3))
+    a, b, cosine = (np.concatenate([part[k] for part in parts]) for k in range(3))
     _, once = np.unique(a * len(vectors.embeddings) + b, return_index=True)
     return a[once], b[once], cosine[once]
 
 
-def likely_pairs(vectors: Vectors, rows: Ints, *, least: float) -> tuple[Ints, Ints]:
-    """Return pairs of rows that may be copies, as their embeddings are near, a < b.
-
-    Args:
-        vectors: Of all images; prototypes serve as inverted lists.
-        rows: (R,) int64, rising: images to compare.
-        least: Least cosine.
-    """
-    points = np.ascontiguousarray(vectors.embeddings[rows])
-    centroids = None
-    if vectors.prototype is not None:
-        own = vectors.prototype[rows].astype(np.int32)
-        centroids = list_centroids(points, own, int(own.max(initial=0)) + 1)
-    found = nearest(points, _CANDIDATES, centroids=centroids)
-    query, slot = np.nonzero((found.similarity >= least) & (found.index >= 0))
-    other = found.index[query, slot]
-    pair = np.unique(np.minimum(query, other) * len(rows) + np.maximum(query, other))
-    return rows[pair // len(rows)], rows[pair % len(rows)]
-
-
-def centrality(vectors: Vectors) -> NDArray[np.float32]:
+def measure_centrality(vectors: Vectors) -> NDArray[np.float32]:
     """Return the cosine of each image to the mean of its prototype's images, (N,) float32."""
     points = vectors.embeddings
-    own = np.zeros(len(points), np.int64) if vectors.prototype is None else vectors.prototype
-    _, cell = np.unique(own, return_inverse=True)
+    prototype = np.zeros(len(points), np.int64) if vectors.prototype is None else vectors.prototype
+    _, cell = np.unique(prototype, return_inverse=True)
     sums = np.zeros((int(cell.max(initial=0)) + 1, points.shape[1]), np.float32)
     np.add.at(sums, cell, points)
     middles = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
     return np.asarray(np.einsum("nd,nd->n", points, middles[cell]), np.float32)
 
 
-def alike(
+def choose_dropped(
     a: Ints, b: Ints, cosine: NDArray[np.float32], rank: Ints, *, most: int
 ) -> dict[int, tuple[int, float]]:
-    """Return which image stays for each one that goes, and their cosine.
+    """Return which image stays for each one that is dropped, and their cosine.
 
     Images are visited from the most worth keeping; each takes its alike neighbours along, unless
-    they went before.
+    they are dropped already.
 
     Args:
         a: (P,) one image of each alike pair.
         b: (P,) the other.
         cosine: (P,) float32.
         rank: (N,) int64, 0 for the image most worth keeping.
-        most: How many may go; the most alike go first.
+        most: How many may be dropped; the most alike are dropped first.
     """
-    stays, goes = np.where(rank[a] < rank[b], a, b), np.where(rank[a] < rank[b], b, a)
-    order = np.lexsort((rank[goes], -cosine, rank[stays]))
-    went: dict[int, tuple[int, float]] = {}
+    keeps, drops = np.where(rank[a] < rank[b], a, b), np.where(rank[a] < rank[b], b, a)
+    order = np.lexsort((rank[drops], -cosine, rank[keeps]))
+    dropped: dict[int, tuple[int, float]] = {}
     for row in order.tolist():
-        keeper, other = int(stays[row]), int(goes[row])
-        if keeper not in went and other not in went:
-            went[other] = (keeper, float(cosine[row]))
-    closest_first = sorted(went, key=lambda other: (-went[other][1], int(rank[other])))
-    return {other: went[other] for other in closest_first[:most]}
+        keeper, other = int(keeps[row]), int(drops[row])
+        if keeper not in dropped and other not in dropped:
+            dropped[other] = (keeper, float(cosine[row]))
+    closest_first = sorted(dropped, key=lambda other: (-dropped[other][1], int(rank[other])))
+    return {other: dropped[other] for other in closest_first[:most]}
 
 
-def _cells(vectors: Vectors, rows: Ints) -> Iterator[Ints]:
+def _split_cells(vectors: Vectors, rows: Ints) -> Iterator[Ints]:
     """Yield the rows of each prototype; all rows if there are no prototypes."""
     if vectors.prototype is None:
         yield rows
         return
-    own = vectors.prototype[rows]
-    order = np.argsort(own, kind="stable")
-    for cell in np.split(rows[order], np.nonzero(np.diff(own[order]))[0] + 1):
+    prototype = vectors.prototype[rows]
+    order = np.argsort(prototype, kind="stable")
+    for cell in np.split(rows[order], np.nonzero(np.diff(prototype[order]))[0] + 1):
         if len(cell) > 1:
             yield cell
 
 
-def _near_in(
-    vectors: Vectors, cell: Ints, least: float
+def _pair_in_cell(
+    vectors: Vectors, cell: Ints, least: float, params: SemanticParams
 ) -> Iterator[tuple[Ints, Ints, NDArray[np.float32]]]:
     """Yield pairs of one cell that are alike, the nearest of each image, some of them twice."""
     points = vectors.embeddings[cell]
-    if len(cell) > _DENSE:
+    if len(cell) > params.n_dense:
         for a, b, cosine in pairs_above(points, least):
-            kept = _among_nearest(a, b, cosine)
+            kept = _are_nearest(a, b, cosine, params.n_neighbors)
             yield cell[a[kept]], cell[b[kept]], cosine[kept]
         return
-    for start in range(0, len(cell), _TILE):
-        cosine, other = _nearest(points, start, least)
+    for start in range(0, len(cell), params.n_tile):
+        cosine, other = _find_nearest(points, start, least, params)
         near = cosine >= least
         query, slot = np.nonzero(near)
         a, b = cell[start + query], cell[other[query, slot]]
         yield np.minimum(a, b), np.maximum(a, b), cosine[near]
 
 
-def _among_nearest(a: Ints, b: Ints, cosine: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _are_nearest(
+    a: Ints, b: Ints, cosine: NDArray[np.float32], n_neighbors: int
+) -> NDArray[np.bool_]:
     """Return which pairs are among the nearest of either image, (P,) bool."""
     kept = np.zeros(len(a), np.bool_)
     for side in (a, b):
         order = np.lexsort((-cosine, side))
         ranked = side[order]
         first = np.searchsorted(ranked, ranked)
-        kept[order[np.arange(len(order)) - first < _NEIGHBORS]] = True
+        kept[order[np.arange(len(order)) - first < n_neighbors]] = True
     return kept
 
 
-def _nearest(
-    points: NDArray[np.float32], start: int, least: float
+def _find_nearest(
+    points: NDArray[np.float32], start: int, least: float, params: SemanticParams
 ) -> tuple[NDArray[np.float32], Ints]:
     """Return cosine and slot of the nearest others of some rows of a cell, tile by tile."""
-    queries = points[start : start + _TILE]
+    queries = points[start : start + params.n_tile]
     cosine = np.full((len(queries), 0), least, np.float32)
     slot = np.zeros((len(queries), 0), np.int64)
-    for left in range(0, len(points), _TILE):
-        tile = queries @ points[left : left + _TILE].T
-        own = np.arange(len(queries)) + start - left
-        inside = (own >= 0) & (own < tile.shape[1])
-        tile[np.nonzero(inside)[0], own[inside]] = -1
+    for left in range(0, len(points), params.n_tile):
+        tile = queries @ points[left : left + params.n_tile].T
+        itself = np.arange(len(queries)) + start - left
+        is_inside = (itself >= 0) & (itself < tile.shape[1])
+        tile[np.nonzero(is_inside)[0], itself[is_inside]] = -1
         cosine = np.concatenate([cosine, tile], axis=1)
         names = np.broadcast_to(np.arange(left, left + tile.shape[1]), tile.shape)
         slot = np.concatenate([slot, names], axis=1)
-        n_kept = min(_NEIGHBORS, cosine.shape[1])
+        n_kept = min(params.n_neighbors, cosine.shape[1])
         top = np.argsort(-cosine, axis=1, kind="stable")[:, :n_kept]
         cosine, slot = np.take_along_axis(cosine, top, 1), np.take_along_axis(slot, top, 1)
     return cosine, slot

@@ -1,6 +1,6 @@
-"""The affine map between two images that most of their matched points agree on.
+"""The affine map between two images that most of their matched keypoints agree on.
 
-Each match of two SIFT points is a guess of the whole map, as both points have a place, a size
+Each match of two SIFT keypoints is a guess of the whole map, as both have a place, a size
 and a direction. All guesses of a pair are tried (there are at most 64), the best three are
 refined to affine maps by trimmed least squares. There is no randomness in it, and a block of
 pairs is one run of array operations.
@@ -11,17 +11,47 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.verification.keypoints import MIRROR, Features, as_floats, mirrored
+from curate.copies.verification.keypoints import (
+    MIRROR,
+    Keypoints,
+    decode_descriptors,
+    mirror_places,
+)
 
 Floats = NDArray[np.float32]
 
 _STRIP = 16  # rows
-_MATCHES = 64  # matches of a pair that take part
-_GUESSES = 3  # refined per pair
-_TOLERANCES = (6.0, 4.5, 3.5, 3.0)  # working px, round by round
-_SLACK = 0.12  # a guess from one point errs in proportion to the distance from it
-_STIFFNESS = 12.0  # px; few or crowded inliers stay near the guess instead of shearing wildly
-_MAX_RATIO = 0.92  # best to second best distance, after Lowe 2004, section 7.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlignmentParams:
+    """When matched keypoints agree on a map.
+
+    Quality is measured by ``tests/benchmarks/dedup_quality.py``, its cost by ``dedup_scale.py``
+    there. Who changes one raises ``CACHE_VERSION``.
+
+    Attributes:
+        max_ratio: Largest ratio of best to second best distance (Lowe 2004, section 7.1); a larger
+            one matches repeated patterns, a smaller one loses altered copies.
+        n_matches: Matches of a pair that take part, the surest first; the cost grows with its
+            square.
+        n_guesses: Guesses refined per pair; the first is not always the best once refined.
+        tolerances: Working px that an inlier may be off, round by round.
+        slack: px allowed more per px of distance: a guess from one keypoint errs in proportion.
+        stiffness: px; few or crowded inliers stay near the guess instead of shearing wildly.
+        place: px; inliers in one square of this side are counted once.
+    """
+
+    max_ratio: float = 0.92
+    n_matches: int = 64
+    n_guesses: int = 3
+    tolerances: tuple[float, ...] = (6.0, 4.5, 3.5, 3.0)
+    slack: float = 0.12
+    stiffness: float = 12.0
+    place: float = 4
+
+
+ALIGNMENT_PARAMS = AlignmentParams()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +60,7 @@ class Alignment:
 
     Attributes:
         maps: (P, 2, 3) float32, working px of the first to working px of the second image.
-        inliers: (P,) int32, points that agree within 3 px, counted by distinct place.
+        inliers: (P,) int32, keypoints that agree within 3 px, counted by distinct place.
         matches: (P,) int32, mutual nearest neighbours that passed the ratio test.
     """
 
@@ -39,54 +69,57 @@ class Alignment:
     matches: NDArray[np.int32]
 
 
-def align(
-    features: Features, a: NDArray[np.intp], b: NDArray[np.intp], mirror: NDArray[np.bool_]
+def align_pairs(
+    keypoints: Keypoints, a: NDArray[np.intp], b: NDArray[np.intp], mirror: NDArray[np.bool_]
 ) -> Alignment:
     """Return the map from image ``a[i]`` to image ``b[i]`` for a block of pairs.
 
     Args:
-        features: Tables of all images.
+        keypoints: Of all images.
         a: (P,) rows of the first images.
         b: (P,) rows of the second images.
         mirror: (P,) bool, whether the first image is to be mirrored.
     """
-    places_a, described_a = features.tables(a)
-    places_b, described_b = features.tables(b)
-    places_a[mirror] = mirrored(places_a[mirror], features.shapes[a[mirror], 1])
+    places_a, described_a = keypoints.load(a)
+    places_b, described_b = keypoints.load(b)
+    places_a[mirror] = mirror_places(places_a[mirror], keypoints.shapes[a[mirror], 1])
     described_a[mirror] = described_a[mirror][..., MIRROR]
-    index_a, index_b, used = _matches(
-        as_floats(described_a), as_floats(described_b), features.counts[a], features.counts[b]
+    index_a, index_b, used = _match_descriptors(
+        decode_descriptors(described_a),
+        decode_descriptors(described_b),
+        keypoints.counts[a],
+        keypoints.counts[b],
     )
     rows = np.arange(len(a))[:, None]
     from_, to = places_a[rows, index_a], places_b[rows, index_b]
-    maps, inlying = _consensus(from_, to, used)
-    inliers = _distinct(from_, to, inlying)
-    maps[mirror] = _unmirrored(maps[mirror], features.shapes[a[mirror], 1])
+    maps, inlying = _find_consensus(from_, to, used)
+    inliers = _count_distinct(from_, to, inlying)
+    maps[mirror] = _unmirror_maps(maps[mirror], keypoints.shapes[a[mirror], 1])
     return Alignment(maps=maps, inliers=inliers, matches=used.sum(axis=1, dtype=np.int32))
 
 
-def _matches(
+def _match_descriptors(
     a: Floats, b: Floats, n_a: NDArray[np.int32], n_b: NDArray[np.int32]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
-    """Return slots of matched points, (P, 64) each, and which of them are in use."""
-    alike = _products(a, b)
+    """Return slots of matched keypoints, (P, 64) each, and which of them are in use."""
+    similarity = _multiply_descriptors(a, b)
     slots = np.arange(a.shape[1])
-    alike[slots[None, :] >= n_a[:, None]] = -1
-    alike.transpose(0, 2, 1)[slots[None, :] >= n_b[:, None]] = -1
-    nearest = alike.argmax(axis=2)
-    best = np.take_along_axis(alike, nearest[..., None], 2)[..., 0]
-    mutual = best == np.take_along_axis(alike.max(axis=1), nearest, 1)
-    np.put_along_axis(alike, nearest[..., None], -1, 2)
-    second = alike.max(axis=2)
+    similarity[slots[None, :] >= n_a[:, None]] = -1
+    similarity.transpose(0, 2, 1)[slots[None, :] >= n_b[:, None]] = -1
+    nearest = similarity.argmax(axis=2)
+    best = np.take_along_axis(similarity, nearest[..., None], 2)[..., 0]
+    mutual = best == np.take_along_axis(similarity.max(axis=1), nearest, 1)
+    np.put_along_axis(similarity, nearest[..., None], -1, 2)
+    second = similarity.max(axis=2)
     far = np.sqrt(np.maximum(2 - 2 * second, 1e-6))
     ratio = np.sqrt(np.maximum(2 - 2 * best, 0)) / far
-    good = mutual & (best > 0) & (ratio < _MAX_RATIO)
+    good = mutual & (best > 0) & (ratio < ALIGNMENT_PARAMS.max_ratio)
     rank = np.where(good, ratio, 9.0)
-    order = np.argsort(rank, axis=1, kind="stable")[:, :_MATCHES]
+    order = np.argsort(rank, axis=1, kind="stable")[:, : ALIGNMENT_PARAMS.n_matches]
     return order, np.take_along_axis(nearest, order, 1), np.take_along_axis(good, order, 1)
 
 
-def _products(a: Floats, b: Floats) -> Floats:
+def _multiply_descriptors(a: Floats, b: Floats) -> Floats:
     """Return the inner products of all rows of each pair, (P, n, n).
 
     In strips of 16 rows: larger products make OpenBLAS start threads of its own in each of ours,
@@ -98,23 +131,25 @@ def _products(a: Floats, b: Floats) -> Floats:
     return np.asarray(products.reshape(n_pairs, n, n), np.float32)
 
 
-def _consensus(
+def _find_consensus(
     from_: Floats, to: Floats, used: NDArray[np.bool_]
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Return the best map of each pair, (P, 2, 3), and its inliers, (P, 64)."""
-    linear = _guesses(from_, to)
+    linear = _guess_linear(from_, to)
     x, y = from_[..., :2], to[..., :2]
-    agree = _agreement(linear, x, y) & used[:, None] & used[:, :, None]
-    top = np.argsort(-agree.sum(axis=2, dtype=np.int32), axis=1, kind="stable")[:, :_GUESSES]
+    agree = _test_guesses(linear, x, y) & used[:, None] & used[:, :, None]
+    top = np.argsort(-agree.sum(axis=2, dtype=np.int32), axis=1, kind="stable")[
+        :, : ALIGNMENT_PARAMS.n_guesses
+    ]
     support = np.take_along_axis(agree, top[..., None], 1)
     guess = np.take_along_axis(linear, top[..., None, None], 1)
-    maps, support = _refined(guess, support, x, y, used)
+    maps, support = _refine_maps(guess, support, x, y, used)
     best = support.sum(axis=2, dtype=np.int32).argmax(axis=1)
     rows = np.arange(len(best))
     return maps[rows, best], support[rows, best]
 
 
-def _guesses(from_: Floats, to: Floats) -> Floats:
+def _guess_linear(from_: Floats, to: Floats) -> Floats:
     """Return the linear part that each match implies, (P, 64, 2, 2)."""
     size = to[..., 2] / np.maximum(from_[..., 2], 1e-3)
     turn = np.deg2rad(to[..., 3] - from_[..., 3])
@@ -122,20 +157,22 @@ def _guesses(from_: Floats, to: Floats) -> Floats:
     return np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
 
 
-def _agreement(linear: Floats, x: Floats, y: Floats) -> NDArray[np.bool_]:
-    """Return whether the map of match g takes match m about where it goes, (P, g, m)."""
+def _test_guesses(linear: Floats, x: Floats, y: Floats) -> NDArray[np.bool_]:
+    """Return whether the map of match g takes match m about where it lies, (P, g, m)."""
     cos, sin = linear[..., 0, 0, None], linear[..., 1, 0, None]
-    way_x = x[:, None, :, 0] - x[:, :, None, 0]
-    way_y = x[:, None, :, 1] - x[:, :, None, 1]
-    went_x = y[:, None, :, 0] - y[:, :, None, 0]
-    went_y = y[:, None, :, 1] - y[:, :, None, 1]
-    off_x = cos * way_x - sin * way_y - went_x
-    off_y = sin * way_x + cos * way_y - went_y
-    allowed = _TOLERANCES[0] + _SLACK * np.sqrt(went_x * went_x + went_y * went_y)
+    offset_x = x[:, None, :, 0] - x[:, :, None, 0]
+    offset_y = x[:, None, :, 1] - x[:, :, None, 1]
+    target_x = y[:, None, :, 0] - y[:, :, None, 0]
+    target_y = y[:, None, :, 1] - y[:, :, None, 1]
+    off_x = cos * offset_x - sin * offset_y - target_x
+    off_y = sin * offset_x + cos * offset_y - target_y
+    allowed = ALIGNMENT_PARAMS.tolerances[0] + ALIGNMENT_PARAMS.slack * np.sqrt(
+        target_x * target_x + target_y * target_y
+    )
     return np.asarray(off_x * off_x + off_y * off_y < allowed * allowed, np.bool_)
 
 
-def _refined(
+def _refine_maps(
     linear: Floats, support: NDArray[np.bool_], x: Floats, y: Floats, used: NDArray[np.bool_]
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Return affine maps fitted to their own inliers in a few rounds, and the last inliers.
@@ -144,8 +181,8 @@ def _refined(
     2 x 2, so P pairs are solved at once.
     """
     shift = np.zeros(linear.shape[:-1], np.float32)
-    ridge = np.eye(2, dtype=np.float32) * _STIFFNESS**2
-    for tolerance in _TOLERANCES[1:]:
+    ridge = np.eye(2, dtype=np.float32) * ALIGNMENT_PARAMS.stiffness**2
+    for tolerance in ALIGNMENT_PARAMS.tolerances[1:]:
         weight = support.astype(np.float32)
         mass = np.maximum(weight.sum(axis=2), 1e-6)[..., None]
         mean_x, mean_y = weight @ x / mass, weight @ y / mass
@@ -161,19 +198,22 @@ def _refined(
     return np.concatenate([linear, shift[..., None]], -1), support
 
 
-def _distinct(from_: Floats, to: Floats, inlying: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _count_distinct(from_: Floats, to: Floats, inlying: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Count inliers by place: SIFT may see one spot in several directions."""
-    cells = [np.floor(points[..., :2] / 4).astype(np.int64) + 1024 for points in (from_, to)]
+    cells = [
+        np.floor(places[..., :2] / ALIGNMENT_PARAMS.place).astype(np.int64) + 1024
+        for places in (from_, to)
+    ]
     counts = []
     for cell in cells:
         key = np.where(inlying, cell[..., 0] * 65536 + cell[..., 1], -1)
         key.sort(axis=1)
-        fresh = (key[:, 1:] != key[:, :-1]) & (key[:, 1:] >= 0)
-        counts.append(fresh.sum(axis=1) + (key[:, 0] >= 0))
+        is_new = (key[:, 1:] != key[:, :-1]) & (key[:, 1:] >= 0)
+        counts.append(is_new.sum(axis=1) + (key[:, 0] >= 0))
     return np.asarray(np.minimum(*counts), np.int32)
 
 
-def _unmirrored(maps: Floats, widths: NDArray[np.int32]) -> Floats:
+def _unmirror_maps(maps: Floats, widths: NDArray[np.int32]) -> Floats:
     """Turn maps from mirrored first images into maps from the images themselves."""
     out = maps.copy()
     out[..., 2] += maps[..., 0] * (widths[:, None] - 1)
@@ -181,10 +221,10 @@ def _unmirrored(maps: Floats, widths: NDArray[np.int32]) -> Floats:
     return out
 
 
-def frame_maps(
+def map_frames(
     shapes_a: NDArray[np.int32], shapes_b: NDArray[np.int32], orientation: NDArray[np.int64]
 ) -> Floats:
-    """Return the maps that lay the whole of each first image on the whole of the second.
+    """Return the maps that take the whole of each first image to the whole of the second.
 
     Args:
         shapes_a: (P, 2) int32, height and width of the first images.
@@ -212,34 +252,34 @@ def frame_maps(
     return maps.astype(np.float32)
 
 
-def support(
-    features: Features, a: NDArray[np.int64], b: NDArray[np.int64], maps: Floats
+def count_support(
+    keypoints: Keypoints, a: NDArray[np.int64], b: NDArray[np.int64], maps: Floats
 ) -> Alignment:
-    """Return given maps with the points that agree with them.
+    """Return given maps with the keypoints that agree with them.
 
     Args:
-        features: Tables of all images.
+        keypoints: Of all images.
         a: (P,) rows of the first images.
         b: (P,) rows of the second images.
         maps: (P, 2, 3) float32, working px of the first to working px of the second.
     """
-    places_a, described_a = features.tables(a)
-    places_b, described_b = features.tables(b)
+    places_a, described_a = keypoints.load(a)
+    places_b, described_b = keypoints.load(b)
     mirror = np.linalg.det(maps[:, :, :2]) < 0
     described_a[mirror] = described_a[mirror][..., MIRROR]
-    index_a, index_b, used = _matches(
-        as_floats(described_a),
-        as_floats(described_b),
-        features.counts[a],
-        features.counts[b],
+    index_a, index_b, used = _match_descriptors(
+        decode_descriptors(described_a),
+        decode_descriptors(described_b),
+        keypoints.counts[a],
+        keypoints.counts[b],
     )
     rows = np.arange(len(a))[:, None]
     from_, to = places_a[rows, index_a], places_b[rows, index_b]
     off = from_[..., :2] @ maps[..., :2].swapaxes(-1, -2) + maps[:, None, :, 2] - to[..., :2]
     distance = off[..., 0] * off[..., 0] + off[..., 1] * off[..., 1]
-    agreeing = (distance < _TOLERANCES[-1] ** 2) & used
+    agreeing = (distance < ALIGNMENT_PARAMS.tolerances[-1] ** 2) & used
     return Alignment(
         maps=maps,
-        inliers=_distinct(from_, to, agreeing),
+        inliers=_count_distinct(from_, to, agreeing),
         matches=used.sum(axis=1, dtype=np.int32),
     )

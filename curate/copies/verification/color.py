@@ -5,6 +5,8 @@ floor are moved by two. Chroma of the one image is predicted from the other by a
 holds everywhere, brightness likewise; where the rule fails, colours conflict.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +14,36 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 SHRINK = 4  # the colours of a working copy are held at a quarter of its size
-_SHADE_OFF = 30.0  # levels of 255
-_TRIMMED = 0.7  # share of the pixels, the best explained, that take part in the second fit
-_GREY = 3.0  # levels; chroma that varies less is no colour
-_CORRELATED = 0.7  # chroma of all but 2 % of copies correlates more
-_MIN_PIXELS = 24
 
 
-def colours_of(pixels: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColourParams:
+    """When colours conflict.
+
+    Quality is measured by ``tests/benchmarks/dedup_quality.py``; the classifier's weights belong to
+    these values. Who changes one raises ``CACHE_VERSION``.
+
+    Attributes:
+        shade_tolerance: Levels of 255 that brightness may be off the rule.
+        trimmed: Share of the pixels, the best explained, that take part in the second fit.
+        grey: Levels; chroma that varies less is no colour.
+        tint: Share of the chroma's power; less beside a fixed tint is no colour either.
+        correlated: Correlation of chroma; that of all but 2 % of copies is higher.
+        n_pixels: Fewer px in the overlap say nothing.
+    """
+
+    shade_tolerance: float = 30.0
+    trimmed: float = 0.7
+    grey: float = 3.0
+    tint: float = 0.05
+    correlated: float = 0.7
+    n_pixels: int = 24
+
+
+COLOUR_PARAMS = ColourParams()
+
+
+def shrink_colours(pixels: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the small colour image that belongs to a working copy, (h, w, 3) uint8, YCrCb.
 
     Args:
@@ -31,11 +55,13 @@ def colours_of(pixels: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb), np.uint8)
 
 
-def conflicts(a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats) -> tuple[float, float]:
+def measure_conflicts(
+    a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats
+) -> tuple[float, float]:
     """Return how far one global change of colour fails to explain the overlap.
 
     Args:
-        a: (h, w, 3) uint8, YCrCb, from `colours_of`.
+        a: (h, w, 3) uint8, YCrCb, from `shrink_colours`.
         b: (h, w, 3) uint8.
         a_to_b: (2, 3) float32, working px of the first to working px of the second.
 
@@ -48,18 +74,18 @@ def conflicts(a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats) -> tup
     small = np.concatenate([a_to_b[:, :2], shift[:, None]], axis=1).astype(np.float32)
     into = cv2.invertAffineTransform(small)
     size = (b.shape[1], b.shape[0])
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped = cv2.warpAffine(a, into, size, flags=how)
-    inside = cv2.warpAffine(np.full(a.shape[:2], 255, np.uint8), into, size, flags=how) == 255
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpAffine(a, into, size, flags=flags)
+    inside = cv2.warpAffine(np.full(a.shape[:2], 255, np.uint8), into, size, flags=flags) == 255
     x, y = warped[inside].astype(np.float32), b[inside].astype(np.float32)
-    if len(x) < _MIN_PIXELS:
+    if len(x) < COLOUR_PARAMS.n_pixels:
         return 0.0, 0.0
     x[:, 1:] -= 128
     y[:, 1:] -= 128
-    shade = _off(x[:, 0], y[:, 0])
+    shade = _measure_unexplained(x[:, 0], y[:, 0])
     if _is_tinted_grey(x) or _is_tinted_grey(y):
         return shade, 0.0
-    return shade, max(0.0, _CORRELATED - _chroma_correlation(x[:, 1:], y[:, 1:]))
+    return shade, max(0.0, COLOUR_PARAMS.correlated - _correlate_chroma(x[:, 1:], y[:, 1:]))
 
 
 def _is_tinted_grey(colours: Floats) -> bool:
@@ -67,10 +93,10 @@ def _is_tinted_grey(colours: Floats) -> bool:
     luma, chroma = colours[:, 0], colours[:, 1:]
     tint = luma @ chroma / (float(luma @ luma) + 1.0)
     rest = float(((chroma - luma[:, None] * tint) ** 2).mean())
-    return rest < max(_GREY**2, 0.05 * float((chroma**2).mean()))
+    return rest < max(COLOUR_PARAMS.grey**2, COLOUR_PARAMS.tint * float((chroma**2).mean()))
 
 
-def _chroma_correlation(x: Floats, y: Floats) -> float:
+def _correlate_chroma(x: Floats, y: Floats) -> float:
     """Return the correlation of both chroma channels, (n, 2), the livelier one counting more.
 
     Negative ones count as 0: no filter turns colours into their opposites and leaves brightness.
@@ -78,22 +104,22 @@ def _chroma_correlation(x: Floats, y: Floats) -> float:
     x, y = x - x.mean(axis=0), y - y.mean(axis=0)
     shared = np.maximum((x * y).mean(axis=0), 0).sum()
     spread = np.sqrt((x * x).mean(axis=0) * (y * y).mean(axis=0)).sum()
-    return float((shared + _GREY) / (spread + _GREY))
+    return float((shared + COLOUR_PARAMS.grey) / (spread + COLOUR_PARAMS.grey))
 
 
-def _off(x: Floats, y: Floats) -> float:
+def _measure_unexplained(x: Floats, y: Floats) -> float:
     """Return the share of ``y``, (n,), that is far off the best line through ``x``.
 
     The line may not fall. It is fitted twice, the second time without the worst explained.
     """
-    rest = _rest(x, y, slice(None))
-    place = int(_TRIMMED * (len(rest) - 1))
-    kept = rest <= np.partition(rest, place)[place]
-    return float((_rest(x, y, kept) > _SHADE_OFF).mean())
+    residuals = _measure_residuals(x, y, slice(None))
+    place = int(COLOUR_PARAMS.trimmed * (len(residuals) - 1))
+    kept = residuals <= np.partition(residuals, place)[place]
+    return float((_measure_residuals(x, y, kept) > COLOUR_PARAMS.shade_tolerance).mean())
 
 
-def _rest(x: Floats, y: Floats, kept: NDArray[np.bool_] | slice) -> Floats:
+def _measure_residuals(x: Floats, y: Floats, kept: NDArray[np.bool_] | slice) -> Floats:
     mean_x, mean_y = float(x[kept].mean()), float(y[kept].mean())
-    way = x[kept] - mean_x
-    gain = max(0.0, float(way @ (y[kept] - mean_y)) / (float(way @ way) + 1.0))
+    centred = x[kept] - mean_x
+    gain = max(0.0, float(centred @ (y[kept] - mean_y)) / (float(centred @ centred) + 1.0))
     return np.asarray(np.abs(y - mean_y - gain * (x - mean_x)), np.float32)

@@ -1,261 +1,215 @@
-"""Verification: candidate pairs in, evidence out, block by block on all processors."""
+"""The verifier: pairs of images in, findings out, block by block on all processors."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.probability.classifier import BUILT_IN, Judge
-from curate.copies.verification import alignment
-from curate.copies.verification.color import colours_of
-from curate.copies.verification.evidence import NAMES, Working, measure, refined
-from curate.copies.verification.keypoints import Features, working_copy
+from curate.copies.pair_tables import concat_pairs, take_pairs
+from curate.copies.verification.alignment import (
+    Alignment,
+    align_pairs,
+    count_support,
+    map_frames,
+)
+from curate.copies.verification.color import shrink_colours
+from curate.copies.verification.evidence import NAMES, WorkingCopy, measure_evidence
+from curate.copies.verification.findings import BY_FRAME, Classifier, Findings, is_mirrored
+from curate.copies.verification.keypoints import Keypoints, make_working_copy
+from curate.copies.verification.overlay import refine_map
 from curate.parallel import ordered_map
 
 Ints = NDArray[np.int64]
 ReadPixels = Callable[[Sequence[int]], list[NDArray[np.uint8]]]
 
-BY_POINTS, BY_MIRRORED_POINTS, BY_FRAME = 0, 1, 2
-"""Ways to lay one image over another; the frame may be turned in eight ways, so there are ten."""
-_BLOCK = 64  # pairs aligned at a time
-_MIN_INLIERS = 4  # an affine map always fits three
-_FEW_INLIERS = 5  # these must be some share of all matches: chance agrees on as many
-_LEAST_SHARE = 0.3
-_SURE = 0.99  # pairs more probable by their points are not laid frame on frame as well
-_DOUBT = (0.01, 0.99)  # pairs judged between these are aligned more finely and measured again
 _CORRELATION = NAMES.index("correlation")
-_AGREEMENT = NAMES.index("agreement")
-_CACHED = 4096  # working copies held, 22 kB each
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Findings:
-    """Evidence on P pairs.
+class VerifierParams:
+    """Which alignments are measured, and how finely.
+
+    Quality is measured by ``tests/benchmarks/dedup_quality.py``, time by ``dedup_scale.py`` there.
+    Who changes one of the first five raises ``CACHE_VERSION``.
 
     Attributes:
-        a: (P,) int64, first images.
-        b: (P,) int64, second images.
-        mirror: (P,) bool, first image mirrored.
-        maps: (P, 2, 3) float32, working px of ``a`` to working px of ``b``.
-        inliers: (P,) int32.
-        evidence: (P, 20) float32, NaN where the images cannot be laid over each other.
+        min_inliers: Fewer prove nothing: an affine map always fits three.
+        few_inliers: So many or fewer must be some share of all matches: chance agrees on as many.
+        least_share: That share.
+        doubt: Pairs of a probability between these are aligned more finely and measured again.
+        sure: Pairs more probable by their keypoints are not aligned frame on frame as well.
+        n_block: Pairs aligned at a time; more take memory.
+        n_cached: Working copies held, 22 kB each.
     """
 
-    a: Ints
-    b: Ints
-    mirror: NDArray[np.bool_]
-    maps: NDArray[np.float32]
-    inliers: NDArray[np.int32]
-    evidence: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.a)
-
-    @property
-    def agreement(self) -> NDArray[np.float32]:
-        """Return the share of textured tiles that agree, (P,) in [0, 1]."""
-        return np.nan_to_num(self.evidence[:, _AGREEMENT])
-
-    def measured(self) -> "Findings":
-        """Return the rows that have evidence."""
-        return self.take(np.asarray(np.isfinite(self.evidence).all(axis=1)))
-
-    def turned(self, which: NDArray[np.bool_]) -> "Findings":
-        """Return the same findings with first and second image exchanged in some rows."""
-        back = inverted(self.maps).astype(np.float32)
-        return replace(
-            self,
-            a=np.where(which, self.b, self.a),
-            b=np.where(which, self.a, self.b),
-            maps=np.where(which[:, None, None], back, self.maps),
-        )
-
-    def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> "Findings":
-        """Return some of the rows."""
-        return Findings(
-            a=self.a[rows],
-            b=self.b[rows],
-            mirror=self.mirror[rows],
-            maps=self.maps[rows],
-            inliers=self.inliers[rows],
-            evidence=self.evidence[rows],
-        )
+    min_inliers: int = 4
+    few_inliers: int = 5
+    least_share: float = 0.3
+    doubt: tuple[float, float] = (0.01, 0.99)
+    sure: float = 0.99
+    n_block: int = 64
+    n_cached: int = 4096
 
 
-def joined(parts: Sequence[Findings]) -> Findings:
-    """Return several findings as one; at least one."""
-    return Findings(
-        a=np.concatenate([part.a for part in parts]),
-        b=np.concatenate([part.b for part in parts]),
-        mirror=np.concatenate([part.mirror for part in parts]),
-        maps=np.concatenate([part.maps for part in parts]),
-        inliers=np.concatenate([part.inliers for part in parts]),
-        evidence=np.concatenate([part.evidence for part in parts]),
-    )
-
-
-def best_per_pair(findings: Findings, judge: Judge) -> tuple[Findings, NDArray[np.float64]]:
-    """Return the most probable finding on each pair, ordered by pair, and its probability."""
-    probability = judge.probability(findings.evidence)
-    order = np.lexsort((findings.mirror, -findings.inliers, -probability, findings.b, findings.a))
-    a, b = findings.a[order], findings.b[order]
-    fresh = np.ones(len(order), np.bool_)
-    fresh[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1])
-    rows = order[fresh]
-    return findings.take(rows), probability[rows]
-
-
-def without_sure(a: Ints, b: Ints, found: Findings) -> NDArray[np.bool_]:
-    """Return which of some pairs, (P,) each, are not beyond doubt by their points already."""
-    sure = found.take(BUILT_IN.probability(found.evidence) > _SURE)
-    n = 1 + max(int(part.max(initial=0)) for part in (b, sure.b))
-    return np.asarray(~np.isin(a * n + b, sure.a * n + sure.b), np.bool_)
+VERIFIER_PARAMS = VerifierParams()
 
 
 class Verifier:
-    """Lays images over each other and measures how well they agree."""
+    """Aligns the images of pairs and measures how well they agree."""
 
-    def __init__(self, features: Features, read: ReadPixels) -> None:
-        """Take the features of N images and a reader of their cached pixels by row."""
-        self._features = features
+    def __init__(self, keypoints: Keypoints, read: ReadPixels, classifier: Classifier) -> None:
+        """Verify pairs of N images.
+
+        Args:
+            keypoints: Of the images.
+            read: Gives their cached pixels by row.
+            classifier: Says which pairs are in doubt.
+        """
+        self._keypoints = keypoints
         self._read = read
-        self._cache: OrderedDict[int, Working] = OrderedDict()
+        self._classifier = classifier
+        self._cache: OrderedDict[int, WorkingCopy] = OrderedDict()
         self._lock = Lock()
 
-    def examined(
-        self, a: Ints, b: Ints, way: Ints, *, told: Callable[[int], None] | None = None
+    def verify(
+        self,
+        a: Ints,
+        b: Ints,
+        method: Ints,
+        *,
+        on_progress: Callable[[int], None] | None = None,
     ) -> Findings:
         """Return the findings on pairs, in order; evidence is NaN where no map is found.
 
         Args:
             a: (P,) first images.
             b: (P,) second images.
-            way: (P,) int, how the first is laid on the second: ``BY_POINTS``,
-                ``BY_MIRRORED_POINTS``, or ``BY_FRAME`` + k where version k of the first, of the
+            method: (P,) int, how the first is aligned with the second: ``BY_KEYPOINTS``,
+                ``BY_MIRRORED_KEYPOINTS``, or ``BY_FRAME`` + k where version k of the first, of the
                 eight in `curate.images.perceptual_hash.orientations`, looks like the second.
-            told: Hears how many pairs are done.
+            on_progress: Hears how many more pairs are done.
         """
-        order = np.argsort(way >= BY_FRAME, kind="stable")
-        n_by_points = int((way < BY_FRAME).sum())
+        order = np.argsort(method >= BY_FRAME, kind="stable")
+        n_by_keypoints = int((method < BY_FRAME).sum())
+        n_block = VERIFIER_PARAMS.n_block
         edges = [
-            *range(0, n_by_points, _BLOCK),
-            *range(n_by_points, len(order), _BLOCK),
+            *range(0, n_by_keypoints, n_block),
+            *range(n_by_keypoints, len(order), n_block),
             len(order),
         ]
         blocks = [order[start:stop] for start, stop in pairwise(edges)]
 
-        def examine(block: Ints) -> Findings:
-            look = self._by_frame if way[block[0]] >= BY_FRAME else self._by_points
-            return look(a[block], b[block], way[block])
+        def verify_block(block: Ints) -> Findings:
+            is_by_frame = method[block[0]] >= BY_FRAME
+            verify = self._verify_by_frame if is_by_frame else self._verify_by_keypoints
+            return verify(a[block], b[block], method[block])
 
-        parts = [_nothing()]
-        for block, part in zip(blocks, ordered_map(examine, blocks, ahead=16), strict=True):
+        parts = [Findings.none()]
+        for block, part in zip(blocks, ordered_map(verify_block, blocks, ahead=16), strict=True):
             parts.append(part)
-            if told is not None:
-                told(len(block))
-        return joined(parts).take(np.argsort(order))
+            if on_progress is not None:
+                on_progress(len(block))
+        return take_pairs(concat_pairs(parts), np.argsort(order))
 
-    def _by_frame(self, a: Ints, b: Ints, way: Ints) -> Findings:
-        shapes = self._features.shapes
-        maps = alignment.frame_maps(shapes[a], shapes[b], way - BY_FRAME)
-        found = alignment.support(self._features, a, b, maps)
-        return self._measured(a, b, is_mirrored(way), found)
+    def select_unsure(self, a: Ints, b: Ints, findings: Findings) -> NDArray[np.bool_]:
+        """Return which pairs are not beyond doubt already, (P,) bool.
 
-    def _by_points(self, a: Ints, b: Ints, way: Ints) -> Findings:
-        mirror = is_mirrored(way)
-        found = alignment.align(self._features, a, b, mirror)
-        few = (found.inliers <= _FEW_INLIERS) & (
-            found.inliers < _LEAST_SHARE * np.maximum(found.matches, 1)
+        Args:
+            a: (P,) first images.
+            b: (P,) second images.
+            findings: What their keypoints have shown.
+        """
+        probability = self._classifier.predict(findings.evidence)
+        sure = take_pairs(findings, probability > VERIFIER_PARAMS.sure)
+        n = 1 + max(int(part.max(initial=0)) for part in (b, sure.b))
+        return np.asarray(~np.isin(a * n + b, sure.a * n + sure.b), np.bool_)
+
+    def _verify_by_frame(self, a: Ints, b: Ints, method: Ints) -> Findings:
+        shapes = self._keypoints.shapes
+        maps = map_frames(shapes[a], shapes[b], method - BY_FRAME)
+        alignment = count_support(self._keypoints, a, b, maps)
+        return self._measure(a, b, is_mirrored(method), alignment)
+
+    def _verify_by_keypoints(self, a: Ints, b: Ints, method: Ints) -> Findings:
+        params = VERIFIER_PARAMS
+        mirror = is_mirrored(method)
+        alignment = align_pairs(self._keypoints, a, b, mirror)
+        is_chance = (alignment.inliers <= params.few_inliers) & (
+            alignment.inliers < params.least_share * np.maximum(alignment.matches, 1)
         )
-        kept = (found.inliers >= _MIN_INLIERS) & ~few
-        supported = alignment.Alignment(
-            maps=found.maps[kept], inliers=found.inliers[kept], matches=found.matches[kept]
-        )
-        measured = self._measured(a[kept], b[kept], mirror[kept], supported)
-        maps = found.maps.copy()
+        kept = (alignment.inliers >= params.min_inliers) & ~is_chance
+        measured = self._measure(a[kept], b[kept], mirror[kept], take_pairs(alignment, kept))
+        maps = alignment.maps.copy()
         evidence = np.full((len(a), len(NAMES)), np.nan, np.float32)
         maps[kept], evidence[kept] = measured.maps, measured.evidence
         return Findings(
-            a=a, b=b, mirror=mirror, maps=maps, inliers=found.inliers, evidence=evidence
+            a=a, b=b, mirror=mirror, maps=maps, inliers=alignment.inliers, evidence=evidence
         )
 
-    def _measured(
-        self, a: Ints, b: Ints, mirror: NDArray[np.bool_], found: alignment.Alignment
+    def _measure(
+        self, a: Ints, b: Ints, mirror: NDArray[np.bool_], alignment: Alignment
     ) -> Findings:
-        copies = self._working(np.unique(np.concatenate([a, b])).tolist())
+        copies = self._load_working_copies(np.unique(np.concatenate([a, b])).tolist())
         evidence = np.full((len(a), len(NAMES)), np.nan, np.float32)
-        maps = found.maps.copy()
+        maps = alignment.maps.copy()
         for row, (i, j) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
-            points = (int(found.inliers[row]), int(found.matches[row]))
-            first = measure(copies[i], copies[j], maps[row], points=points)
-            if first is None:
-                continue
-            evidence[row] = first
-            doubt = float(BUILT_IN.probability(first[None])[0])
-            if not _DOUBT[0] < doubt < _DOUBT[1]:
-                continue
-            finer = refined(copies[i].grey, copies[j].grey, maps[row])
-            again = measure(copies[i], copies[j], finer, points=points)
-            if again is not None and again[_CORRELATION] > first[_CORRELATION]:
-                evidence[row], maps[row] = again, finer
+            counts = (int(alignment.inliers[row]), int(alignment.matches[row]))
+            measured = self._measure_pair(copies[i], copies[j], maps[row], counts)
+            if measured is not None:
+                maps[row], evidence[row] = measured
         return Findings(
-            a=a, b=b, mirror=mirror, maps=maps, inliers=found.inliers, evidence=evidence
+            a=a, b=b, mirror=mirror, maps=maps, inliers=alignment.inliers, evidence=evidence
         )
 
-    def _working(self, rows: list[int]) -> dict[int, Working]:
+    def _measure_pair(
+        self,
+        a: WorkingCopy,
+        b: WorkingCopy,
+        a_to_b: NDArray[np.float32],
+        counts: tuple[int, int],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """Return the map, refined if in doubt, and the evidence; None where there is none."""
+        inliers, matches = counts
+        first = measure_evidence(a, b, a_to_b, inliers=inliers, matches=matches)
+        if first is None:
+            return None
+        least, most = VERIFIER_PARAMS.doubt
+        if not least < float(self._classifier.predict(first[None])[0]) < most:
+            return a_to_b, first
+        refined = refine_map(a.grey, b.grey, a_to_b)
+        again = measure_evidence(a, b, refined, inliers=inliers, matches=matches)
+        if again is not None and again[_CORRELATION] > first[_CORRELATION]:
+            return refined, again
+        return a_to_b, first
+
+    def _load_working_copies(self, rows: list[int]) -> dict[int, WorkingCopy]:
         """Return working copies by row; recent ones are held."""
         with self._lock:
-            found = {row: self._cache[row] for row in rows if row in self._cache}
-        missing = [row for row in rows if row not in found]
+            copies = {row: self._cache[row] for row in rows if row in self._cache}
+        missing = [row for row in rows if row not in copies]
         if missing:
-            fresh = {
-                row: working_of(pixels)
+            made = {
+                row: make_copy_with_colours(pixels)
                 for row, pixels in zip(missing, self._read(missing), strict=True)
             }
-            found |= fresh
+            copies |= made
             with self._lock:
-                self._cache.update(fresh)
-                while len(self._cache) > _CACHED:
+                self._cache.update(made)
+                while len(self._cache) > VERIFIER_PARAMS.n_cached:
                     self._cache.popitem(last=False)
-        return found
+        return copies
 
 
-def working_of(pixels: NDArray[np.uint8]) -> Working:
+def make_copy_with_colours(pixels: NDArray[np.uint8]) -> WorkingCopy:
     """Return the working copy of cached pixels, (H, W, 3) uint8, with its colours."""
-    grey = working_copy(pixels)
+    grey = make_working_copy(pixels)
     height, width = grey.shape
-    return Working(
+    return WorkingCopy(
         grey=grey,
-        colours=colours_of(pixels, (height, width)),
+        colours=shrink_colours(pixels, (height, width)),
         enlarged=max(1.0, height / int(pixels.shape[0])),
-    )
-
-
-def inverted(maps: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the maps from the second images to the first, (P, 2, 3) float64."""
-    inverse = np.linalg.inv(maps[:, :, :2].astype(np.float64))
-    shift = -np.einsum("pij,pj->pi", inverse, maps[:, :, 2].astype(np.float64))
-    return np.concatenate([inverse, shift[..., None]], axis=2)
-
-
-def is_mirrored(way: Ints) -> NDArray[np.bool_]:
-    """Return whether a way shows the first image mirrored, (P,) bool."""
-    turned = way - BY_FRAME
-    flips = (turned & 1) + (turned >> 1 & 1) + (turned >> 2 & 1)
-    is_odd = np.where(way >= BY_FRAME, flips % 2 == 1, way == BY_MIRRORED_POINTS)
-    return np.asarray(is_odd, np.bool_)
-
-
-def _nothing() -> Findings:
-    return Findings(
-        a=np.zeros(0, np.int64),
-        b=np.zeros(0, np.int64),
-        mirror=np.zeros(0, np.bool_),
-        maps=np.zeros((0, 2, 3), np.float32),
-        inliers=np.zeros(0, np.int32),
-        evidence=np.zeros((0, len(NAMES)), np.float32),
     )

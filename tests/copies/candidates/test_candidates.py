@@ -2,28 +2,40 @@ import cv2
 import numpy as np
 import pytest
 
-from curate.copies.candidates.from_hashes import from_hashes, of_further_hashes
-from curate.copies.candidates.from_keypoints import PointIndex, from_points, of_further_points
-from curate.copies.candidates.pairs import joined
-from curate.copies.verification.keypoints import Features, working_copy
-from curate.copies.verification.verifier import BY_FRAME, BY_MIRRORED_POINTS, BY_POINTS
+from curate.copies.candidates.from_embeddings import pair_by_embeddings
+from curate.copies.candidates.from_hashes import pair_by_hashes, pair_queries_by_hashes
+from curate.copies.candidates.from_keypoints import (
+    KeypointIndex,
+    pair_by_keypoints,
+    pair_queries_by_keypoints,
+)
+from curate.copies.candidates.pairs import order_pairs
+from curate.copies.pair_tables import concat_pairs
+from curate.copies.records import Vectors
+from curate.copies.verification.findings import BY_FRAME, BY_KEYPOINTS, BY_MIRRORED_KEYPOINTS
+from curate.copies.verification.keypoints import Keypoints, make_working_copy
 from curate.images.perceptual_hash import perceptual_hash
 
 
-def searched(*batches):
+def keypoints_of(pictures):
+    return Keypoints.of([make_working_copy(pixels) for pixels in pictures])
+
+
+def candidates_among(*batches):
     """Return the candidates among pictures that come batch after batch."""
-    features = Features.of([working_copy(pixels) for batch in batches for pixels in batch])
-    rows = np.split(np.arange(len(features.counts)), np.cumsum([len(batch) for batch in batches]))
-    index = PointIndex.trained(features, rows[0], seed=0)
-    found = []
+    keypoints = keypoints_of([pixels for batch in batches for pixels in batch])
+    rows = np.split(np.arange(len(keypoints.counts)), np.cumsum([len(batch) for batch in batches]))
+    index = KeypointIndex.train(keypoints, rows[0], seed=0)
+    parts = []
     for number in range(len(batches)):
         before = np.concatenate([np.zeros(0, np.int64), *rows[:number]])
-        found.append(from_points(features, index, before, rows[number]))
-    return joined(found).along(np.arange(len(features.counts)))
+        parts.append(pair_by_keypoints(keypoints, index, before, rows[number]))
+    return order_pairs(concat_pairs(parts), np.arange(len(keypoints.counts)))
 
 
-def pairs_of(found):
-    return set(zip(found.a.tolist(), found.b.tolist(), found.way.tolist(), strict=True))
+def pairs_of(candidates):
+    columns = (candidates.a, candidates.b, candidates.method)
+    return set(zip(*(column.tolist() for column in columns), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -35,33 +47,33 @@ def views(scene):
 
 
 def test_a_turned_piece_and_a_mirror_image_are_candidates(views):
-    assert {(3, 12, BY_POINTS), (5, 13, BY_MIRRORED_POINTS)} <= pairs_of(searched(views))
+    assert {(3, 12, BY_KEYPOINTS), (5, 13, BY_MIRRORED_KEYPOINTS)} <= pairs_of(
+        candidates_among(views)
+    )
 
 
 def test_images_that_come_later_are_paired_with_those_before(views):
-    found = pairs_of(searched(views[:8], views[8:13], views[13:]))
-    assert {(3, 12, BY_POINTS), (5, 13, BY_MIRRORED_POINTS)} <= found
+    found = pairs_of(candidates_among(views[:8], views[8:13], views[13:]))
+    assert {(3, 12, BY_KEYPOINTS), (5, 13, BY_MIRRORED_KEYPOINTS)} <= found
 
 
-def test_a_further_image_has_the_candidates_it_would_have_if_it_came_later(views):
-    features = Features.of([working_copy(pixels) for pixels in views])
+def test_a_query_has_the_candidates_it_would_have_if_it_came_later(views):
+    keypoints = keypoints_of(views)
     rows = np.arange(len(views))
     before, later = rows[:12], rows[12:]
-    index = PointIndex.trained(features, before, seed=0)
-    from_points(features, index, before[:0], before)
-    further = Features.of([working_copy(pixels) for pixels in views[12:]])
-    known = features.take(before)
-    found = of_further_points(further, known, index, before)
-    assert {(0, 3, BY_POINTS), (1, 5, BY_MIRRORED_POINTS)} <= pairs_of(found)
-    came = pairs_of(from_points(features, index, before, later))
-    of_before = {(a - 12, b, way) for a, b, way in came if a >= 12 > b}
-    assert of_before <= pairs_of(found)  # once it is in the index, its own points take up places
+    index = KeypointIndex.train(keypoints, before, seed=0)
+    pair_by_keypoints(keypoints, index, before[:0], before)
+    queries = keypoints_of(views[12:])
+    found = pair_queries_by_keypoints(queries, keypoints.take(before), index, before)
+    assert {(0, 3, BY_KEYPOINTS), (1, 5, BY_MIRRORED_KEYPOINTS)} <= pairs_of(found)
+    as_later = pairs_of(pair_by_keypoints(keypoints, index, before, later))
+    with_earlier = {(a - 12, b, method) for a, b, method in as_later if a >= 12 > b}
+    assert with_earlier <= pairs_of(found)  # once it is in the index, its own points take up places
 
 
-def test_no_points_make_no_index():
+def test_no_keypoints_make_no_index():
     blank = [np.full((64, 64, 3), value, np.uint8) for value in (0, 100, 200)]
-    features = Features.of([working_copy(pixels) for pixels in blank])
-    assert PointIndex.trained(features, np.arange(3), seed=0) is None
+    assert KeypointIndex.train(keypoints_of(blank), np.arange(3), seed=0) is None
 
 
 @pytest.mark.parametrize("version", range(8))
@@ -73,13 +85,21 @@ def test_turned_images_are_found_by_hash_whichever_comes_later(scene, version, i
     turned = turned[:, ::-1] if version & 1 else turned
     pictures = (scene(2), pixels, np.ascontiguousarray(turned))
     hashes = np.array([perceptual_hash(image) for image in pictures], np.uint64)
-    found = from_hashes(hashes, np.array(is_new)).along(np.arange(3))
+    found = order_pairs(pair_by_hashes(hashes, np.array(is_new)), np.arange(3))
     assert (1, 2, BY_FRAME + version) in pairs_of(found)
-    further = of_further_hashes(hashes[1:2], hashes[[2, 0]])
-    assert (0, 0, BY_FRAME + version) in pairs_of(further)
+    queried = pair_queries_by_hashes(hashes[1:2], hashes[[2, 0]])
+    assert (0, 0, BY_FRAME + version) in pairs_of(queried)
     assert set(found.a.tolist()) == {1}
 
 
 def test_many_equal_hashes_make_few_pairs():
-    found = from_hashes(np.full(3000, 12345, np.uint64), np.ones(3000, bool))
-    assert len(found.along(np.arange(3000))) <= 8 * 3000
+    found = pair_by_hashes(np.full(3000, 12345, np.uint64), np.ones(3000, bool))
+    assert len(order_pairs(found, np.arange(3000))) <= 8 * 3000
+
+
+def test_near_embeddings_are_candidates_across_the_borders_of_prototypes():
+    turn = np.deg2rad([0.0, 2, 90, 180])
+    embeddings = np.stack([np.cos(turn), np.sin(turn)], axis=1).astype(np.float32)
+    vectors = Vectors(embeddings=embeddings, prototype=np.array([0, 1, 1, 1]))
+    a, b = pair_by_embeddings(vectors, np.arange(4))
+    assert (a.tolist(), b.tolist()) == ([0], [1])

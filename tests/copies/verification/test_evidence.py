@@ -1,14 +1,16 @@
 import cv2
 import numpy as np
 
-from curate.copies.verification.evidence import NAMES, measure, refined
-from curate.copies.verification.verifier import working_of
+from curate.copies.verification.evidence import NAMES, measure_evidence
+from curate.copies.verification.overlay import refine_map
+from curate.copies.verification.verifier import make_copy_with_colours
 
 SAME = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
 
 
-def measured(first, second, a_to_b=SAME, points=(40, 50)):
-    found = measure(working_of(first), working_of(second), a_to_b, points=points)
+def measured(first, second, a_to_b=SAME):
+    copies = [make_copy_with_colours(pixels) for pixels in (first, second)]
+    found = measure_evidence(*copies, a_to_b, inliers=40, matches=50)
     return None if found is None else dict(zip(NAMES, found.tolist(), strict=True))
 
 
@@ -60,11 +62,11 @@ def test_a_map_that_makes_no_sense_gives_no_evidence(scene):
 
 
 def test_refining_mends_a_map_that_is_a_little_off(scene):
-    grey = working_of(scene(4)).grey
+    grey = make_copy_with_colours(scene(4)).grey
     off = np.array([[1, 0, 1.5], [0, 1, -1.0]], np.float32)
-    assert np.abs(refined(grey, grey, off) - SAME).max() < 0.3
+    assert np.abs(refine_map(grey, grey, off) - SAME).max() < 0.3
 
 
 def test_refining_gives_the_map_back_where_it_leads_nowhere():
     blank = np.full((128, 170), 9, np.uint8)
-    assert np.array_equal(refined(blank, blank, SAME), SAME)
+    assert np.array_equal(refine_map(blank, blank, SAME), SAME)

@@ -1,0 +1,283 @@
+"""The protocol of a rung, and what is known when its turn comes.
+
+A rung takes what the stronger ones have found and adds to it: among all images (`Rung.group`), and
+between these and query images (`Rung.open_query`). To add one: a file beside this one, its name in
+``LADDER`` of `curate.copies.find`, its value in `curate.choices.Level`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.choices import Level
+from curate.copies.config import DedupConfig
+from curate.copies.grouping import choose_best
+from curate.copies.keep_policy import Qualities, order_by_preference
+from curate.copies.placement import pair_whole_images
+from curate.copies.records import Images, Pairs, PixelReader, QueryImage, Vectors
+from curate.progress import Progress
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grouping:
+    """What one rung has found among N images.
+
+    Attributes:
+        level: Its place on the ladder.
+        label: (N,) int64, the same for all that belong together, at least those that did before.
+        similarity: (N,) float64, probability of being a copy of the kept image of the label, as far
+            as this rung is what ties them.
+        pairs: The evidence.
+        contained: (N,) float64, how much of the others lies in each, or None.
+        threshold: Least probability that counted.
+        notes: What the run should say.
+    """
+
+    level: Level
+    label: Ints
+    similarity: Floats
+    pairs: Pairs
+    contained: Floats | None = None
+    threshold: float = 1.0
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is known of N images when a rung's turn comes.
+
+    Attributes:
+        images: The images.
+        pixels: Where their pixels come from.
+        config: What to look for.
+        cache: Folder of what earlier runs found out; this run is its only writer.
+        vectors: What a trained model says of them, or None.
+        progress: Hears how it gets on.
+        is_protected: (N,) bool, must never be dropped.
+        centrality: (N,) float32, cosine to the middle of its prototype, or None.
+        groupings: What the stronger rungs have found, strongest first.
+    """
+
+    images: Images
+    pixels: PixelReader
+    config: DedupConfig
+    cache: Path
+    vectors: Vectors | None
+    progress: Progress
+    is_protected: NDArray[np.bool_]
+    centrality: NDArray[np.float32] | None
+    groupings: tuple[Grouping, ...] = ()
+
+    def add(self, grouping: Grouping) -> "Known":
+        """Return what is known after one more rung."""
+        label = name_by_first(grouping.label)
+        return replace(self, groupings=(*self.groupings, replace(grouping, label=label)))
+
+    @cached_property
+    def label(self) -> Ints:
+        """(N,) int64, the first image of all that belong together so far."""
+        return self.groupings[-1].label if self.groupings else np.arange(len(self.images))
+
+    @cached_property
+    def heads(self) -> Ints:
+        """(R,) int64, rising, the first image of each label."""
+        return np.unique(self.label)
+
+    @cached_property
+    def contained(self) -> Floats:
+        """(N,) float64, how much of the others lies in each."""
+        parts = [one.contained for one in self.groupings if one.contained is not None]
+        return parts[-1] if parts else np.zeros(len(self.images))
+
+    @cached_property
+    def rank(self) -> Ints:
+        """(N,) int64, place of each image in the order of preference."""
+        return self.rank_images(self.contained)
+
+    @cached_property
+    def kept(self) -> Ints:
+        """(N,) int64, the most preferred image of each one's label."""
+        return choose_best(self.label, self.rank)
+
+    def rank_images(self, contained: Floats) -> Ints:
+        """Return the place of each image in the order of preference, (N,) int64."""
+        order = order_by_preference(self.describe_qualities(contained), self.config.keep)
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        return rank
+
+    def describe_qualities(self, contained: Floats) -> Qualities:
+        """Return what the policy of what stays looks at."""
+        images = self.images
+        return Qualities(
+            path=images.path,
+            is_other=images.is_other,
+            width=images.width,
+            height=images.height,
+            bytes=images.bytes,
+            format=images.format,
+            sharpness=images.sharpness,
+            mtime_ns=images.mtime_ns,
+            contained=contained,
+            is_protected=self.is_protected,
+            centrality=self.centrality,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Searched:
+    """N images of different contents that the ladder has searched, to be compared with queries.
+
+    Attributes:
+        images: The images.
+        pixels: Where their pixels come from.
+        config: What to look for.
+        cache: Folder of what the run has left; nothing in it is changed.
+        labels: For each rung above ``near``: (N,) int64, the one image that stands for all that it
+            says are the same.
+        weights: (21,) float64, of the classifier fitted to the images.
+        probability: (P,) float64, of their likely candidates.
+    """
+
+    images: Images
+    pixels: PixelReader
+    config: DedupConfig
+    cache: Path
+    labels: dict[Level, Ints]
+    weights: Floats
+    probability: Floats
+
+
+class RungQuery(Protocol):
+    """Finds the copies of query images among those searched, as far as one rung sees them."""
+
+    @property
+    def threshold(self) -> float:
+        """Least probability that counts."""
+
+    def find_copies(self, queries: Sequence[QueryImage], known: Pairs) -> Pairs:
+        """Return pairs of a query and an image.
+
+        Args:
+            queries: Q images.
+            known: Pairs that the stronger rungs have found; they may be found again.
+        """
+
+
+class Rung(Protocol):
+    """One kind of evidence that images are copies."""
+
+    level: Level
+
+    def group(self, known: Known) -> Grouping:
+        """Return which images belong together."""
+
+    def open_query(self, searched: Searched) -> RungQuery:
+        """Return what finds the copies of query images.
+
+        Raises:
+            LookupError: Part of what the run has left is missing.
+        """
+
+
+class EqualKeys(ABC):
+    """Base of a rung by which images are copies if a key of them is equal."""
+
+    level: Level
+
+    @abstractmethod
+    def list_keys(self, images: Images) -> Sequence[Hashable]:
+        """Return a key for each image; equal contents have equal keys."""
+
+    @abstractmethod
+    def make_key(self, query: QueryImage) -> Hashable:
+        """Return the key of a query image."""
+
+    def group(self, known: Known) -> Grouping:
+        """Return the images of equal keys."""
+        keys, first = self.list_keys(known.images), dict[Hashable, int]()
+        label = np.array([first.setdefault(keys[row], row) for row in known.heads.tolist()])
+        return link_equal(known, label.astype(np.int64), self.level)
+
+    def open_query(self, searched: Searched) -> "EqualKeysQuery":
+        """Return what finds the images of a query's key."""
+        return EqualKeysQuery(self, searched.images)
+
+
+class EqualKeysQuery:
+    """Finds the images that have the key of a query.
+
+    Attributes:
+        threshold: 1: equal is equal.
+    """
+
+    threshold = 1.0
+
+    def __init__(self, rung: EqualKeys, images: Images) -> None:
+        """Sort the images by key.
+
+        Args:
+            rung: What makes keys.
+            images: Those searched.
+        """
+        self._rung = rung
+        self._rows: dict[Hashable, list[int]] = {}
+        for row, key in enumerate(rung.list_keys(images)):
+            self._rows.setdefault(key, []).append(row)
+
+    def find_copies(self, queries: Sequence[QueryImage], known: Pairs) -> Pairs:
+        """Return pairs of a query and an image of equal keys."""
+        rows = [self._rows.get(self._rung.make_key(query), []) for query in queries]
+        counts = np.array([len(one) for one in rows], np.int64)
+        a = np.repeat(np.arange(len(queries)), counts)
+        b = np.array([row for one in rows for row in one], np.int64)
+        return pair_whole_images(a, b, self._rung.level)
+
+
+def link_equal(known: Known, label_of_heads: Ints, level: Level) -> Grouping:
+    """Return what a rung has found that calls images equal.
+
+    Args:
+        known: What was known before.
+        label_of_heads: (R,) int64, for each of ``known.heads`` the first of them that is equal.
+        level: Of the rung.
+    """
+    heads = known.heads
+    copies = label_of_heads != heads
+    return Grouping(
+        level=level,
+        label=label_of_heads[np.searchsorted(heads, known.label)],
+        similarity=np.ones(len(known.images)),
+        pairs=pair_whole_images(label_of_heads[copies], heads[copies], level),
+    )
+
+
+def name_by_first(label: Ints) -> Ints:
+    """Return labels named by the first image that has them, (N,) int64."""
+    _, first, inverse = np.unique(label, return_index=True, return_inverse=True)
+    return first[inverse].astype(np.int64)
+
+
+def spread_over_label(numbers: Ints, heads: Ints, label: Ints) -> tuple[Ints, Ints]:
+    """Return pairs of a number and an image, for each image that a head stands for.
+
+    Args:
+        numbers: (P,) int64, of any kind.
+        heads: (P,) int64, the image that stands for its label.
+        label: (N,) int64, the image that stands for each.
+    """
+    by_label = np.argsort(label, kind="stable")
+    starts = np.searchsorted(label[by_label], heads)
+    counts = np.searchsorted(label[by_label], heads, side="right") - starts
+    before = np.repeat(np.cumsum(counts) - counts, counts)
+    rank = np.repeat(starts, counts) + np.arange(int(counts.sum())) - before
+    return np.repeat(numbers, counts), by_label[rank].astype(np.int64)

@@ -1,0 +1,136 @@
+"""Near copies of query images, by the keypoints and the classifier that the last run has left."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.copies.cache.keypoint_store import KeypointStore
+from curate.copies.candidates.from_hashes import pair_queries_by_hashes
+from curate.copies.candidates.from_keypoints import KeypointIndex, pair_queries_by_keypoints
+from curate.copies.candidates.incremental import read_index
+from curate.copies.candidates.pairs import Candidates, order_pairs
+from curate.copies.pair_tables import concat_pairs, take_pairs
+from curate.copies.placement import place_pairs
+from curate.copies.probability.classifier import BUILT_IN, find_threshold
+from curate.copies.records import Pairs, Pixels, QueryImage
+from curate.copies.rungs.base import Searched, spread_over_label
+from curate.copies.verification.findings import Findings, drop_unaligned, select_best
+from curate.copies.verification.keypoints import Keypoints, concat_keypoints, make_working_copy
+from curate.copies.verification.verifier import Verifier
+
+Ints = NDArray[np.int64]
+
+
+class NearQuery:
+    """Finds the near copies of queries among the images searched.
+
+    Attributes:
+        threshold: Least probability that counts.
+    """
+
+    def __init__(self, searched: Searched) -> None:
+        """Take the keypoints of the images, and the index unless no image has any.
+
+        Raises:
+            LookupError: Some are missing.
+        """
+        config = searched.config
+        self._images, self._pixels = searched.images, searched.pixels
+        self._label = list(searched.labels.values())[-1]
+        self._heads = np.unique(self._label)
+        self._classifier = replace(BUILT_IN, weights=searched.weights)
+        self.threshold = config.threshold or find_threshold(searched.probability, config.precision)
+        store = KeypointStore(searched.cache, is_writer=False)
+        self._keypoints = store.keypoints
+        self._slots = store.find_slots([self._images.content_hash[row] for row in self._heads])
+        self._index = self._take_index(read_index(searched.cache))
+        self._head_of_slot = np.full(len(store), -1, np.int64)
+        self._head_of_slot[self._slots] = self._heads
+
+    def _take_index(
+        self, index: tuple[Ints, KeypointIndex] | None
+    ) -> tuple[Ints, KeypointIndex] | None:
+        """Return the slots in the index and the index; None if no image has keypoints.
+
+        Raises:
+            LookupError: Some keypoints are missing.
+        """
+        has_keypoints = bool((self._slots >= 0).all() and self._keypoints.counts[self._slots].any())
+        if (self._slots < 0).any() or (has_keypoints and index is None):
+            raise LookupError("keypoints are missing")
+        if not has_keypoints or index is None:
+            return None
+        if not np.isin(self._slots, index[0]).all():
+            raise LookupError("images are missing from the index")
+        return index
+
+    def find_copies(self, queries: Sequence[QueryImage], known: Pairs) -> Pairs:
+        """Return pairs of a query and an image of other pixels that agree.
+
+        Args:
+            queries: Q images.
+            known: Pairs of equal bytes or pixels, which are not verified.
+        """
+        keypoints = Keypoints.of([make_working_copy(one.pixels) for one in queries])
+        candidates = self._find_candidates(queries, keypoints)
+        n_images, n_queries = len(self._images), len(queries)
+        is_known = np.isin(
+            candidates.a * n_images + candidates.b, known.a * n_images + self._label[known.b]
+        )
+        candidates = take_pairs(candidates, ~is_known)
+        findings, shapes, rows = self._verify(queries, keypoints, candidates)
+        links = select_best(findings, self._classifier)
+        links = take_pairs(links, links.probability >= self.threshold)
+        sizes = np.array([(one.height, one.width) for one in queries], np.int32).reshape(-1, 2)
+        image_sizes = np.stack([self._images.height[rows], self._images.width[rows]], axis=1)
+        numbers = np.concatenate([np.arange(n_queries), n_queries + rows])
+        near = place_pairs(links, shapes, np.concatenate([sizes, image_sizes]), numbers)
+        place, b = spread_over_label(np.arange(len(near)), near.b - n_queries, self._label)
+        return replace(take_pairs(near, place), b=b)
+
+    def _find_candidates(self, queries: Sequence[QueryImage], keypoints: Keypoints) -> Candidates:
+        """Return pairs to verify: a query, and an image that stands for its label."""
+        hashes = np.array([one.phash for one in queries], np.uint64)
+        alike = pair_queries_by_hashes(hashes, self._images.phash[self._heads])
+        parts = [replace(alike, b=self._heads[alike.b])]
+        if self._index is not None:
+            slots, index = self._index
+            pairs = pair_queries_by_keypoints(keypoints, self._keypoints, index, slots)
+            pairs = replace(pairs, b=self._head_of_slot[pairs.b])
+            parts.append(take_pairs(pairs, pairs.b >= 0))
+        return concat_pairs(parts)
+
+    def _verify(
+        self, queries: Sequence[QueryImage], keypoints: Keypoints, candidates: Candidates
+    ) -> tuple[Findings, NDArray[np.int32], Ints]:
+        """Return the evidence on pairs of a query and an image.
+
+        Returns:
+            Findings, the shapes of their working copies, and the images that are involved. The
+            rows of the findings are those of the queries, then those of the involved images.
+        """
+        rows, place = np.unique(candidates.b, return_inverse=True)
+        n_queries = len(queries)
+        slots = self._slots[np.searchsorted(self._heads, rows)]
+        both = concat_keypoints(keypoints, self._keypoints.take(slots))
+        names = [one.content_hash for one in queries]
+        names += [self._images.content_hash[row] for row in rows.tolist()]
+
+        def read(numbers: Sequence[int]) -> list[Pixels]:
+            searched = [number for number in numbers if number >= n_queries]
+            cached = iter(self._pixels.read([names[number] for number in searched]))
+            return [queries[n].pixels if n < n_queries else next(cached) for n in numbers]
+
+        # the image of the lower content hash comes first, as where a whole folder is searched
+        rank = np.argsort(np.argsort(np.array(names), kind="stable"), kind="stable")
+        pairs = replace(candidates, b=place.astype(np.int64) + n_queries)
+        ordered = order_pairs(pairs, rank)
+        verifier = Verifier(both, read, BUILT_IN)
+        first = ordered.by_keypoints
+        findings = drop_unaligned(verifier.verify(first.a, first.b, first.method))
+        rest = ordered.by_frame
+        rest = take_pairs(rest, verifier.select_unsure(rest.a, rest.b, findings))
+        more = drop_unaligned(verifier.verify(rest.a, rest.b, rest.method))
+        return concat_pairs([findings, more]), both.shapes, rows

@@ -1,0 +1,158 @@
+"""Near copies among a collection: its keypoints, candidates, their evidence and probability."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.copies.cache.evidence_store import EvidenceStore
+from curate.copies.cache.keypoint_store import ExtractedKeypoints, KeypointStore
+from curate.copies.candidates.incremental import CandidateSearch
+from curate.copies.candidates.pairs import Candidates, order_pairs
+from curate.copies.pair_tables import concat_pairs, take_pairs
+from curate.copies.probability.calibrate import CALIBRATION_PARAMS, calibrate, select_candidates
+from curate.copies.probability.classifier import BUILT_IN, CopyClassifier, find_threshold
+from curate.copies.probability.synthetic_pairs import load_synthetic_evidence
+from curate.copies.records import Pixels
+from curate.copies.rungs.base import Known
+from curate.copies.verification.findings import Findings, Links, select_best
+from curate.copies.verification.keypoints import extract_keypoints, make_working_copy
+from curate.copies.verification.verifier import Verifier
+from curate.parallel import ordered_map
+from curate.progress import task
+
+Ints = NDArray[np.int64]
+
+_BATCH = 32  # images read at a time
+_SHARD = 4096  # images whose keypoints are written at a time
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verified:
+    """What is known of the candidates among R images.
+
+    Attributes:
+        links: Each pair with its probability.
+        classifier: What the probabilities come from.
+        threshold: Least probability that counts.
+        notes: What the run should say.
+    """
+
+    links: Links
+    classifier: CopyClassifier
+    threshold: float
+    notes: list[str]
+
+
+class NearSearch:
+    """Finds and verifies candidates among images whose bytes and pixels all differ."""
+
+    def __init__(self, known: Known, rows: Ints) -> None:
+        """Extract the keypoints of images.
+
+        Args:
+            known: What is known of all images.
+            rows: (R,) int64, those to compare, in the order of their content hashes.
+        """
+        self._hashes = [known.images.content_hash[row] for row in rows.tolist()]
+        self._fingerprints = np.array([int(name[:16], 16) for name in self._hashes], np.uint64)
+        self._pixels, self._config, self._cache = known.pixels, known.config, known.cache
+        self._progress = known.progress
+        self._store = KeypointStore(self._cache)
+        self._evidence = EvidenceStore(self._cache)
+        self._extract_missing(known.images.phash[rows])
+        self._slots = self._store.find_slots(self._hashes)
+        self._keypoints = self._store.keypoints.take(self._slots)
+        self._verifier = Verifier(self._keypoints, self._read, BUILT_IN)
+        self._classifier = BUILT_IN
+
+    @property
+    def shapes(self) -> NDArray[np.int32]:
+        """Return height and width of the working copies, (R, 2) int32 px."""
+        return self._keypoints.shapes
+
+    def verify_candidates(self, extra: tuple[Ints, Ints] | None = None) -> Verified:
+        """Return all candidates with their probability to be copies.
+
+        Args:
+            extra: Pairs from another source (rows of R), such as near embeddings, or None.
+        """
+        config, progress = self._config, self._progress
+        search = CandidateSearch(self._cache, self._store, seed=config.seed)
+        with task(progress, "finding candidate pairs", None):
+            candidates = search.find_candidates(self._slots)
+        by_keypoints, by_hash = candidates.by_keypoints, candidates.by_frame
+        notes = [f"{len(by_keypoints)} pairs by keypoints, {len(by_hash)} by hash"]
+        with task(progress, "verifying pairs", len(candidates)):
+            parts = [self._verify(by_keypoints, is_shown=True)]
+            unsure = self._verifier.select_unsure(by_hash.a, by_hash.b, parts[0])
+            parts.append(self._verify(take_pairs(by_hash, unsure), is_shown=True))
+        if extra is not None and len(extra[0]):
+            parts.append(self._verify_by_keypoints(*extra))
+            notes.append(f"{len(extra[0])} pairs by embedding")
+        findings = concat_pairs(parts)
+        self._classifier = self._calibrate(findings)
+        links = select_best(findings, self._classifier)
+        threshold = config.threshold or find_threshold(links.probability, config.precision)
+        return Verified(links=links, classifier=self._classifier, threshold=threshold, notes=notes)
+
+    def verify_pairs(self, a: Ints, b: Ints) -> Links:
+        """Return those of given pairs that have evidence, with their probability.
+
+        Args:
+            a: (P,) int64, first images.
+            b: (P,) int64, second images.
+        """
+        return select_best(self._verify_by_keypoints(a, b), self._classifier)
+
+    def _extract_missing(self, phash: NDArray[np.uint64]) -> None:
+        """Extract the keypoints of the images whose keypoints are not known."""
+        missing = np.nonzero(self._store.find_slots(self._hashes) < 0)[0]
+        blocks = [missing[start : start + _BATCH] for start in range(0, len(missing), _BATCH)]
+
+        def extract_block(block: Ints) -> list[ExtractedKeypoints]:
+            greys = [make_working_copy(image) for image in self._read(block.tolist())]
+            return [
+                ExtractedKeypoints(shape=grey.shape, records=extract_keypoints(grey))
+                for grey in greys
+            ]
+
+        waiting: list[ExtractedKeypoints] = []
+        n_done = 0
+        with task(self._progress, "finding keypoints", len(missing)):
+            for extracted in ordered_map(extract_block, blocks, ahead=8):
+                waiting += extracted
+                self._progress.advance(len(extracted))
+                if len(waiting) >= _SHARD or n_done + len(waiting) == len(missing):
+                    rows = missing[n_done : n_done + len(waiting)]
+                    hashes = [self._hashes[row] for row in rows.tolist()]
+                    self._store.add(hashes, phash[rows], waiting)
+                    n_done, waiting = n_done + len(waiting), []
+
+    def _verify_by_keypoints(self, a: Ints, b: Ints) -> Findings:
+        """Return the findings on given pairs by keypoints, upright and mirrored."""
+        pairs = Candidates.by_either_keypoints(a, b)
+        return self._verify(order_pairs(pairs, np.arange(len(self._hashes))), is_shown=False)
+
+    def _verify(self, pairs: Candidates, *, is_shown: bool) -> Findings:
+        return self._evidence.verify(
+            self._verifier,
+            self._slots,
+            (pairs.a, pairs.b, pairs.method),
+            on_progress=self._progress.advance if is_shown else None,
+        )
+
+    def _calibrate(self, findings: Findings) -> CopyClassifier:
+        """Return the classifier fitted to these images."""
+        with task(self._progress, "calibrating on made copies", None):
+            synthetic = load_synthetic_evidence(
+                self._cache,
+                self._fingerprints[: CALIBRATION_PARAMS.n_synthetic],
+                self._read,
+                seed=self._config.seed,
+            )
+        return calibrate(synthetic, select_candidates(findings, self._fingerprints))
+
+    def _read(self, rows: Sequence[int]) -> list[Pixels]:
+        return self._pixels.read([self._hashes[row] for row in rows])

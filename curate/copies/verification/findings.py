@@ -1,0 +1,123 @@
+"""Findings: the evidence on pairs of images, and how the images are aligned."""
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.copies.pair_tables import take_pairs
+from curate.copies.verification.evidence import NAMES
+
+Ints = NDArray[np.int64]
+Probabilities = NDArray[np.float64]
+
+BY_KEYPOINTS, BY_MIRRORED_KEYPOINTS, BY_FRAME = 0, 1, 2
+"""Methods to align a pair; the frame may be turned in eight ways, so there are ten."""
+_AGREEMENT = NAMES.index("agreement")
+
+
+class Classifier(Protocol):
+    """What turns evidence into probabilities."""
+
+    def predict(self, evidence: NDArray[np.float32]) -> Probabilities:
+        """Return the probability of each row of evidence, (P, 20), to be a copy, in [0, 1]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """Evidence on P pairs.
+
+    Attributes:
+        a: (P,) int64, first images.
+        b: (P,) int64, second images.
+        mirror: (P,) bool, first image mirrored.
+        maps: (P, 2, 3) float32, working px of ``a`` to working px of ``b``.
+        inliers: (P,) int32.
+        evidence: (P, 20) float32, NaN where the images cannot be aligned.
+    """
+
+    a: Ints
+    b: Ints
+    mirror: NDArray[np.bool_]
+    maps: NDArray[np.float32]
+    inliers: NDArray[np.int32]
+    evidence: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+    @classmethod
+    def none(cls) -> "Findings":
+        """Return the findings on no pair."""
+        return cls(
+            a=np.zeros(0, np.int64),
+            b=np.zeros(0, np.int64),
+            mirror=np.zeros(0, np.bool_),
+            maps=np.zeros((0, 2, 3), np.float32),
+            inliers=np.zeros(0, np.int32),
+            evidence=np.zeros((0, len(NAMES)), np.float32),
+        )
+
+    @property
+    def agreement(self) -> NDArray[np.float32]:
+        """Return the share of textured tiles that agree, (P,) in [0, 1]."""
+        return np.nan_to_num(self.evidence[:, _AGREEMENT])
+
+    def reverse(self) -> "Findings":
+        """Return all pairs with first and second image exchanged."""
+        return replace(
+            self, a=self.b, b=self.a, maps=invert_maps(self.maps).astype(self.maps.dtype)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Links:
+    """Pairs that may be copies, each once, ordered by (a, b).
+
+    Attributes:
+        findings: Their evidence.
+        probability: (P,) float64, to be a copy.
+    """
+
+    findings: Findings
+    probability: Probabilities
+
+    def __len__(self) -> int:
+        return len(self.probability)
+
+
+def drop_unaligned(findings: Findings) -> Findings:
+    """Return the findings that have evidence."""
+    return take_pairs(findings, np.asarray(np.isfinite(findings.evidence).all(axis=1)))
+
+
+def select_best(findings: Findings, classifier: Classifier) -> Links:
+    """Return the most probable finding on each pair, and its probability.
+
+    Args:
+        findings: Of any order; several may be on one pair.
+        classifier: Gives their probabilities.
+    """
+    probability = classifier.predict(findings.evidence)
+    order = np.lexsort((findings.mirror, -findings.inliers, -probability, findings.b, findings.a))
+    a, b = findings.a[order], findings.b[order]
+    is_first = np.ones(len(order), np.bool_)
+    is_first[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1])
+    rows = order[is_first]
+    return take_pairs(Links(findings=findings, probability=probability), rows)
+
+
+def invert_maps(maps: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the maps from the second images to the first, (P, 2, 3) float64."""
+    inverse = np.linalg.inv(maps[:, :, :2].astype(np.float64))
+    shift = -np.einsum("pij,pj->pi", inverse, maps[:, :, 2].astype(np.float64))
+    return np.concatenate([inverse, shift[..., None]], axis=2)
+
+
+def is_mirrored(method: Ints) -> NDArray[np.bool_]:
+    """Return whether a method mirrors the first image, (P,) bool."""
+    orientation = method - BY_FRAME
+    flips = (orientation & 1) + (orientation >> 1 & 1) + (orientation >> 2 & 1)
+    is_odd = np.where(method >= BY_FRAME, flips % 2 == 1, method == BY_MIRRORED_KEYPOINTS)
+    return np.asarray(is_odd, np.bool_)
