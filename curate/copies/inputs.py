@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.copies.records import Images
@@ -18,7 +17,8 @@ from curate.manifest.manifest import Manifest
 from curate.manifest.selection import is_readable
 from curate.parallel import ordered_map
 from curate.progress import Progress
-from curate.sources.folder import file_of
+from curate.sources import open_source
+from curate.workspace.catalogue import Catalogue
 from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.scan import scan
 from curate.workspace.workspace import Workspace
@@ -94,7 +94,7 @@ def read_inputs(
     table = pa.concat_tables(parts)
     is_other = np.arange(len(table)) < len(table) - len(parts[-1])
     files = [
-        file_of(source, path)
+        open_source(source).local_file(path)
         for source, path in zip(table["source"].to_pylist(), table["path"].to_pylist(), strict=True)
     ]
     reader = ImageReader(PixelCache(workspace.pixels), files.__getitem__)
@@ -131,14 +131,14 @@ def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> 
 
 def _read_facts(usable: pa.Table, workspace: Workspace, source: str) -> pa.Table | None:
     """Return the catalogue's rows for those of a manifest, or None if it does not know them all."""
-    if not workspace.catalogue.is_file():
+    catalogue = Catalogue(workspace)
+    if not catalogue.is_there():
         return None
-    catalogue = pq.read_table(workspace.catalogue, columns=_FACTS)
-    catalogue = catalogue.filter(pc.equal(catalogue["source"], source))
-    rows = pc.index_in(usable["path"], value_set=catalogue["path"].combine_chunks())
+    known = catalogue.read(_FACTS, source=source)
+    rows = pc.index_in(usable["path"], value_set=known["path"].combine_chunks())
     if rows.null_count:
         return None
-    facts = catalogue.take(rows)
+    facts = known.take(rows)
     return facts if facts["hash"].equals(usable["hash"]) else None
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from curate.images.decode import Pixels
 
 
-def squashed(pixels: Pixels, side: int) -> Pixels:
+def squash_to_square(pixels: Pixels, side: int) -> Pixels:
     """Return pixels (h, w, 3) as a square (side, side, 3), whatever their aspect."""
     if pixels.shape[:2] == (side, side):
         return pixels

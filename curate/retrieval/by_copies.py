@@ -14,7 +14,7 @@ from curate.progress import Progress
 from curate.retrieval.catalogue_images import read_distinct_images
 from curate.retrieval.query_images import Query
 from curate.retrieval.results import Found, Hits, Placement
-from curate.sources.folder import file_of
+from curate.sources import open_source
 from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.workspace import Workspace
 
@@ -54,7 +54,7 @@ class ByCopies:
         self._images: Images = make_images(by_whole_path, np.zeros(len(table), np.bool_))
         self._reader = ImageReader(
             PixelCache(space.pixels),
-            lambda row: file_of(sources[row].as_py(), paths[row].as_py()),
+            lambda row: open_source(sources[row].as_py()).local_file(paths[row].as_py()),
         )
         cache = space.root / "copies"
         query = load_query(self._images, self._reader, config, cache=cache)

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from curate.algorithms.neighbors import search as nearest_rows
 from curate.images.decode import Pixels
-from curate.images.resize import squashed
+from curate.images.resize import squash_to_square
 from curate.progress import Progress
 from curate.retrieval.catalogue_images import read_distinct_images
 from curate.retrieval.query_images import Query
@@ -94,5 +94,7 @@ class ByFeatures:
         if not images:
             return np.empty((0, 0), np.float32)
         encoder = encoder_of(self._model, self._device)
-        squares = [squashed(pixels, encoder.image_size).transpose(2, 0, 1) for pixels in images]
+        squares = [
+            squash_to_square(pixels, encoder.image_size).transpose(2, 0, 1) for pixels in images
+        ]
         return np.asarray(encoder.encode(np.stack(squares)).embeddings, np.float32)

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from curate.choices import Status
 from curate.errors import InputError, UsageError
+from curate.workspace.catalogue import Catalogue
 from curate.workspace.workspace import Workspace
 
 
@@ -22,11 +21,8 @@ def read_distinct_images(space: Workspace, columns: Sequence[str]) -> pa.Table:
     Raises:
         InputError: There is no readable image.
     """
-    table = None
-    if space.catalogue.is_file():
-        table = pq.read_table(space.catalogue, columns=list(columns))
-        table = table.filter(pc.equal(table["status"], Status.OK.value))
-    if table is None or len(table) == 0:
+    table = Catalogue(space).read_readable(columns)
+    if len(table) == 0:
         raise InputError(
             f"{space.root} has no images", hint="start with `curate train` or `curate dedup IMAGES`"
         )
@@ -44,13 +40,10 @@ def find_contents(space: Workspace, paths: Sequence[str]) -> list[str]:
     Raises:
         UsageError: One is not there, or could not be read.
     """
-    if not paths or not space.catalogue.is_file():
+    if not paths:
         return []
-    table = pq.read_table(
-        space.catalogue,
-        columns=["source", "path", "hash"],
-        filters=[("path", "in", list(paths)), ("status", "=", Status.OK.value)],
-    )
+    table = Catalogue(space).read_readable(["source", "path", "hash"])
+    table = table.filter(pc.is_in(table["path"], value_set=pa.array(list(paths), pa.string())))
     sources = space.facts()["sources"]
     rows = sorted(table.to_pylist(), key=lambda row: sources.index(row["source"]))
     content_of = {row["path"]: row["hash"] for row in rows}

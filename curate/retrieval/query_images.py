@@ -10,7 +10,7 @@ from curate.errors import InputError
 from curate.images.decode import Decoded, Pixels, Unreadable, decode
 from curate.images.perceptual_hash import perceptual_hash
 from curate.parallel import ordered_map
-from curate.sources.folder import file_of, list_images
+from curate.sources import open_source
 from curate.workspace.pixel_cache import PixelCache
 
 
@@ -78,7 +78,8 @@ def list_queries(
         if not Path(file).is_dir():
             sources.append(QuerySource(name=str(file)))
             continue
-        inside = [str(file_of(file, one.path)) for one in list_images(Path(file))]
+        folder = open_source(file)
+        inside = [str(folder.local_file(one.path)) for one in folder.list_files()]
         sources += [QuerySource(name=name, is_named=False) for name in inside]
     return sources + [
         QuerySource(name=path, content_hash=content_hash)

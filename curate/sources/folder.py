@@ -106,13 +106,3 @@ def _source_file(path: bytes, facts: os.stat_result) -> SourceFile:
         device=facts.st_dev,
         inode=facts.st_ino,
     )
-
-
-def file_of(source: str | Path, path: str) -> Path:
-    """Return the file of a manifest's path."""
-    return FolderSource(Path(source)).local_file(path)
-
-
-def list_images(source: Path) -> list[SourceFile]:
-    """List."""
-    return FolderSource(source).list_files()

@@ -16,7 +16,7 @@ from curate.manifest.row_filter import matching
 from curate.manifest.rows import Rows, TakenRows
 from curate.manifest.selection import is_readable, is_selected
 from curate.progress import Progress, Silent, task
-from curate.sources.folder import file_of
+from curate.sources import open_source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,11 +139,12 @@ def _items(
     """
     columns = exporter_class.columns
     names = rows.schema.names if columns is None else ["path", *columns]
+    origin = open_source(source)
     needs_unique_stems = exporter_class.needs_unique_stems
     places = assign_places(rows, layout, needs_unique_stems=needs_unique_stems)
     for batch in rows.batches(names):
         for number, path in enumerate(batch.column("path").to_pylist()):
-            file = file_of(source, path)
+            file = origin.local_file(path)
             if not file.is_file():
                 raise InputError(
                     f"{file} is gone since the manifest was written",

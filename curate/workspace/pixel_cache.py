@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from curate.errors import InputError, first_line
 from curate.files import disk_errors, replacing
 from curate.images.decode import Pixels
-from curate.images.resize import squashed
+from curate.images.resize import squash_to_square
 from curate.parallel import n_workers
 
 FACTS = pa.schema(
@@ -193,7 +193,7 @@ class PixelCache:
         places = self._find(content_hashes)
 
         def fill(row: int) -> None:
-            out[row] = squashed(self._image(int(places[row])), side).transpose(2, 0, 1)
+            out[row] = squash_to_square(self._image(int(places[row])), side).transpose(2, 0, 1)
 
         with ThreadPoolExecutor(n_workers()) as pool:
             for _ in pool.map(fill, range(len(places)), chunksize=16):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from curate.errors import InputError
-from curate.images.resize import squashed
+from curate.images.resize import squash_to_square
 from curate.workspace.pixel_cache import FACTS, RAW_BYTES, PixelCache, ShardWriter, pack, read_facts
 from tests.conftest import picture
 
@@ -65,7 +65,7 @@ def test_squares_are_the_whole_image_squashed(tmp_path):
     out = np.empty((2, 3, 32, 32), np.uint8)
     cache.squares([digest(0), digest(1)], 32, out=out)
     assert np.array_equal(out[1].transpose(1, 2, 0), picture(1, width=32, height=32))
-    wanted = squashed(picture(0, width=96, height=48), 32)
+    wanted = squash_to_square(picture(0, width=96, height=48), 32)
     assert np.abs(out[0].transpose(1, 2, 0).astype(int) - wanted).mean() < 4
 
 
