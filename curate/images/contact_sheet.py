@@ -8,11 +8,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from curate.errors import UsageError
 from curate.files import replacing
 
 Pixels = NDArray[np.uint8]
+
+OWN_MARK = b"made by curate: contact sheet"
+"""Stands in every sheet, so that a later scan knows it and passes it over."""
 
 CELL = 168
 PADDING = 8
@@ -89,8 +93,11 @@ def write_sheet(path: Path, sheet: Pixels) -> None:
     kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}.get(path.suffix.lower())
     if kind is None:
         raise UsageError(f"{path} is no picture's name", hint="let it end in .jpg or .png")
+    note = PngInfo()
+    note.add_text("Comment", OWN_MARK.decode())
+    options = {"pnginfo": note} if kind == "PNG" else {"quality": 88, "comment": OWN_MARK}
     with replacing(path) as scratch:
-        Image.fromarray(sheet).save(scratch, kind, quality=88)
+        Image.fromarray(sheet).save(scratch, kind, **options)
 
 
 def fitted(text: str) -> str:
