@@ -249,6 +249,8 @@ def upright(pixels: NDArray[np.generic], orientation: int) -> NDArray[np.generic
             turned = turned[::-1]
         case 7:
             turned = turned[::-1, ::-1]
+        case _:
+            pass
     return np.ascontiguousarray(turned)
 
 

@@ -7,6 +7,7 @@ count.
 """
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,7 @@ def canonical_deep(values: Values) -> Values:
     return values.astype(np.uint16 if fits else np.int64)
 
 
-def _canonical_floats(values: Values) -> Values:
+def _canonical_floats(values: Any) -> Values:  # noqa: ANN401 - of either float type
     """Return floats with one NaN and one zero, as float32 where nothing is lost."""
     numbers = values + values.dtype.type(0)
     numbers[np.isnan(numbers)] = np.nan

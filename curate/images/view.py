@@ -8,6 +8,7 @@ as with white icons. The certain rung does not see this view: it compares what t
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -67,7 +68,7 @@ def view_frame(frame: Image.Image, size: tuple[int, int], *, container: str) -> 
         if frame.mode == "L" and 0 < int(grey.max(initial=0)) < PARAMS.mask_below:
             return view_values(grey, size)
         return np.repeat(_shrink(grey, size)[:, :, None], 3, axis=2)
-    return _shrink(np.asarray(frame.convert("RGB")), size)
+    return np.asarray(_shrink(np.asarray(frame.convert("RGB")), size), np.uint8)
 
 
 def view_values(values: Values, size: tuple[int, int]) -> Pixels:
@@ -116,10 +117,10 @@ def _shrinkable(values: Values, low: float) -> Values:
     return np.nan_to_num(numbers, copy=False, nan=low, posinf=low, neginf=low)
 
 
-def _shrink(pixels: Values, size: tuple[int, int]) -> Pixels:
+def _shrink(pixels: Any, size: tuple[int, int]) -> Any:  # noqa: ANN401 - of any depth, and as it was
     if (pixels.shape[1], pixels.shape[0]) == size:
-        return np.asarray(pixels)
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+        return pixels
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
 def _lay_over_ground(layer: Image.Image, size: tuple[int, int]) -> Pixels:
@@ -133,4 +134,5 @@ def _lay_over_ground(layer: Image.Image, size: tuple[int, int]) -> Pixels:
 
 def _compose(layer: Image.Image, ground: str, size: tuple[int, int]) -> Pixels:
     below = Image.new("RGBA", layer.size, ground)
-    return _shrink(np.asarray(Image.alpha_composite(below, layer).convert("RGB")), size)
+    pixels = np.asarray(Image.alpha_composite(below, layer).convert("RGB"))
+    return np.asarray(_shrink(pixels, size), np.uint8)

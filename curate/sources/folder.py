@@ -157,7 +157,9 @@ class _Walk:
                 try:
                     self._take_entry(entry, path, waiting, is_link=is_link)
                 except OSError as error:
-                    self.problems.append(f"{_shortened(path)} cannot be looked at: {error.strerror}")
+                    self.problems.append(
+                        f"{_shortened(path)} cannot be looked at: {error.strerror}"
+                    )
 
     def _take_entry(
         self,

@@ -175,7 +175,7 @@ def scan(
     known = _usable_hashes(facts, config)
     hashes = catalogue.recall_hashes(source.address, table)
     is_known = pc.fill_null(pc.is_in(hashes, value_set=known), fill_value=False)
-    unread = [listing.files[row] for row in np.flatnonzero(~is_known.to_numpy(False))]
+    unread = [listing.files[row] for row in np.flatnonzero(~is_known.to_numpy(False)).tolist()]
     start = time.perf_counter()
     reader = FileReader(
         source,
