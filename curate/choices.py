@@ -5,10 +5,11 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Whether an image can be used."""
+    """Whether an image can be used; ``own`` is what curate made itself, which no manifest lists."""
 
     OK = "ok"
     UNREADABLE = "unreadable"
+    OWN = "own"
 
 
 class Labels(StrEnum):

@@ -1,9 +1,13 @@
 import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from curate.errors import InputError, ResourceError
-from curate.files import replacing, write_json
+from curate.files import check_output, remove_scraps, replacing, replacing_folder, write_json
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
@@ -45,3 +49,54 @@ def test_arrows_full_disk_is_known_by_its_text(tmp_path):
 def test_other_failures_stay_what_they_are(tmp_path):
     with pytest.raises(TimeoutError), replacing(tmp_path / "a"):
         raise TimeoutError
+
+
+def test_two_writers_of_one_file_do_not_share_a_scratch(tmp_path):
+    with replacing(tmp_path / "a") as first, replacing(tmp_path / "a") as second:
+        assert first != second
+        first.write_text("first")
+        second.write_text("second")
+    assert (tmp_path / "a").read_text() == "first"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_names_of_255_bytes_can_be_written(tmp_path):
+    name = "é" * 127
+    write_json(tmp_path / name, 1)
+    with replacing_folder(tmp_path / ("f" * 255)) as scratch:
+        (scratch / "a").touch()
+    assert {path.name for path in tmp_path.iterdir()} == {name, "f" * 255}
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_running_one_writes_stays(tmp_path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; from curate.files import replacing\n"
+        "with replacing(Path(sys.argv[1]) / 'a'): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with replacing(tmp_path / "b") as scratch:
+        remove_scraps(tmp_path)
+        assert list(tmp_path.iterdir()) == [scratch]
+
+
+def test_a_link_stays_and_the_file_that_it_leads_to_is_replaced(tmp_path):
+    write_json(tmp_path / "real.json", 1)
+    (tmp_path / "link.json").symlink_to(tmp_path / "real.json")
+    write_json(tmp_path / "link.json", 2)
+    assert (tmp_path / "link.json").is_symlink()
+    assert (tmp_path / "real.json").read_text() == "2\n"
+
+
+def test_an_output_never_takes_the_place_of_what_is_not_ours(tmp_path):
+    photo, folder, pipe = tmp_path / "a.jpg", tmp_path / "folder", tmp_path / "pipe"
+    photo.write_bytes(b"a photo")
+    folder.mkdir()
+    os.mkfifo(pipe)
+    for path in (photo, folder, pipe, Path("/dev/null")):
+        with pytest.raises(InputError):
+            check_output(path, lambda _: False, what="a manifest")
+    check_output(photo, lambda _: True, what="a manifest")
+    check_output(tmp_path / "new" / "m.parquet", lambda _: False, what="a manifest")
+    assert (tmp_path / "new").is_dir()
+    assert photo.read_bytes() == b"a photo"

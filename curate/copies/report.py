@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.choices import Level
@@ -17,6 +18,7 @@ from curate.manifest.columns import DEDUP_COLUMNS
 
 GROUPS_A_SHEET = 36
 _TILES_A_GROUP = 16
+_PAIRS_KEY = b"curate.pairs"
 
 
 class ComparedImages(Protocol):
@@ -103,7 +105,15 @@ def make_pair_table(compared: ComparedImages, pairs: Pairs) -> pa.Table:
             "inliers": pairs.inliers,
             "tile_agreement": pairs.tile_agreement,
         }
-    )
+    ).replace_schema_metadata({_PAIRS_KEY: b"1"})
+
+
+def is_pair_table(path: Path) -> bool:
+    """Return whether a file is a table of evidence that curate wrote."""
+    try:
+        return _PAIRS_KEY in (pq.read_schema(path).metadata or {})
+    except (pa.ArrowException, OSError):
+        return False
 
 
 def count_rungs(

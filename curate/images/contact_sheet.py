@@ -8,11 +8,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from curate.errors import UsageError
-from curate.files import replacing
+from curate.files import check_output, replacing
 
 Pixels = NDArray[np.uint8]
+
+OWN_MARK = b"made by curate: contact sheet"
+"""Stands in every sheet, so that a later scan knows it and passes it over."""
+MARK_WITHIN = 4096
+"""Bytes at the start of a file in which the mark stands."""
 
 CELL = 168
 """Side of the square that an image is fitted into, px."""
@@ -101,8 +107,19 @@ def write_sheet(path: Path, sheet: Pixels) -> None:
     picture_format = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}.get(path.suffix.lower())
     if picture_format is None:
         raise UsageError(f"{path} is not the name of a picture", hint="name a .jpg or .png file")
+    note = PngInfo()
+    note.add_text("Comment", OWN_MARK.decode())
+    is_png = picture_format == "PNG"
+    options = {"pnginfo": note} if is_png else {"quality": 88, "comment": OWN_MARK}
+    check_output(path, is_own_sheet, what="a sheet")
     with replacing(path) as scratch:
-        Image.fromarray(sheet).save(scratch, picture_format, quality=88)
+        Image.fromarray(sheet).save(scratch, picture_format, **options)
+
+
+def is_own_sheet(path: Path) -> bool:
+    """Return whether a file is a sheet that curate drew."""
+    with path.open("rb") as file:
+        return OWN_MARK in file.read(MARK_WITHIN)
 
 
 def shorten_text(text: str) -> str:

@@ -46,6 +46,7 @@ class Issue(StrEnum):
     ODD_SIZE = "odd_size"
     ODD_ASPECT_RATIO = "odd_aspect_ratio"
     GRAYSCALE = "grayscale"
+    TRUNCATED = "truncated"
 
 
 def measure(pixels: NDArray[np.uint8]) -> Quality:

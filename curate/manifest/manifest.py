@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate.errors import InputError, UsageError
-from curate.files import writable
+from curate.files import check_output
 from curate.manifest.columns import KNOWN_TYPES
 from curate.manifest.csv import companion_path, is_csv, read_csv, write_csv
 from curate.manifest.joins import compare_column, find_partners
@@ -169,9 +169,7 @@ def check_overwritable(path: Path) -> None:
         InputError: It is a folder, or a file that is no manifest and would be lost.
         ResourceError: Its folder cannot be written.
     """
-    writable(path)
-    if path.is_file():
-        read_manifest(path)
+    check_output(path, lambda there: bool(read_manifest(there).source), what="a manifest")
 
 
 def carry_over(fresh: Manifest, old: Manifest) -> Manifest:

@@ -79,7 +79,7 @@ def list_queries(
             sources.append(QuerySource(name=str(file)))
             continue
         folder = open_source(file)
-        inside = [str(folder.local_file(one.path)) for one in folder.list_files()]
+        inside = [str(folder.local_file(one.path)) for one in folder.list_files().files]
         sources += [QuerySource(name=name, is_named=False) for name in inside]
     return sources + [
         QuerySource(name=path, content_hash=content_hash)

@@ -1,21 +1,36 @@
 """A folder of images, listed in an order that does not depend on the machine."""
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from curate.errors import InputError
-from curate.images.decode import EXTENSIONS, is_image_start
-from curate.sources.base import SourceFile
+from curate.images.formats import (
+    EXTENSIONS,
+    HEAD_BYTES,
+    OTHER_EXTENSIONS,
+    RAW_EXTENSIONS,
+    sniff,
+)
+from curate.sources.base import DEFAULT_EXCLUDES, Listing, SourceFile
 from curate.sources.names import escape, unescape
+
+_SHOWN = 300  # characters of a path in a message
+_Identity = tuple[int, int]
+_IMAGE_ENDINGS = EXTENSIONS | RAW_EXTENSIONS
 
 
 class FolderSource:
     """The image files below a folder.
 
-    Hidden files and folders are passed over. Links are followed; a link that leads back to a folder
-    it lies in is not. A file counts as an image by its name's ending, or, if it has none, by its
-    first bytes.
+    Names do not decide: a file whose ending is no image's and no well-known other one's is asked by its
+    first bytes. Hidden files and folders are passed over. Links are followed, but each folder is listed
+    once by its own name and once by a link at most, so that folders linked to each other take no longer
+    than their files. Of the names of one physical file, the real path is the file, the others are links
+    to it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -24,11 +39,14 @@ class FolderSource:
 
     @property
     def address(self) -> str:
-        """The folder's absolute path."""
-        return str(self._folder.absolute())
+        """The folder's absolute path; bytes that are not UTF-8 are escaped as in manifests."""
+        return escape_address(os.fsencode(self._folder.absolute()))
 
-    def list_files(self) -> list[SourceFile]:
-        """List the image files, sorted by path.
+    def list_files(self, exclude: Sequence[str] = DEFAULT_EXCLUDES) -> Listing:
+        """List the image files.
+
+        Args:
+            exclude: Patterns such as ``@eaDir``, ``*.tmp`` or ``old/*`` of what is passed over.
 
         Raises:
             InputError: The folder is missing, is no folder, cannot be listed or has no image file.
@@ -37,18 +55,23 @@ class FolderSource:
         if not folder.is_dir():
             problem = "is a file, not a folder" if folder.exists() else "does not exist"
             raise InputError(f"{folder} {problem}", hint="name a folder of images")
+        walk = _Walk(os.fsencode(folder), exclude)
         try:
-            files = list(_walk(os.fsencode(folder), b"", ()))
+            walk.run()
         except OSError as error:
             raise InputError(
                 f"{folder} cannot be listed: {error.strerror}", hint="check its permissions"
             ) from None
-        if not files:
+        if not walk.files:
             raise InputError(
-                f"{folder} holds no image files",
+                f"{folder} holds no image files{_list_counts(walk.passed_over)}",
                 hint="name a folder with .jpg, .png, .webp, … files, at any depth",
             )
-        return sorted(files, key=lambda file: file.path)
+        return Listing(
+            files=_name_links(walk.files),
+            passed_over=dict(sorted(walk.passed_over.items())),
+            problems=walk.problems,
+        )
 
     def read(self, path: str) -> bytes:
         """Return the bytes of one file.
@@ -63,38 +86,155 @@ class FolderSource:
         return Path(os.fsdecode(os.path.join(os.fsencode(self._folder), unescape(path))))  # noqa: PTH118
 
 
-def _walk(
-    folder: bytes, inside: bytes, ancestors: tuple[tuple[int, int], ...]
-) -> Iterator[SourceFile]:
-    here = os.stat(folder)  # noqa: PTH116 - bytes
-    identity = (here.st_dev, here.st_ino)
-    if identity in ancestors:
-        return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(b"."):
-                continue
-            path = inside + entry.name
-            try:
-                if entry.is_dir():
-                    yield from _walk(entry.path, path + b"/", (*ancestors, identity))
-                elif _may_be_image(entry):
-                    yield _source_file(path, entry.stat())
-            except FileNotFoundError:
-                continue  # a link to nowhere, or gone since it was listed
-
-
-def _may_be_image(entry: os.DirEntry[bytes]) -> bool:
-    if not entry.is_file():
-        return False
-    ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - bytes
-    if ending:
-        return ending.decode("ascii", "replace") in EXTENSIONS
+def escape_address(folder: bytes) -> str:
+    """Return the path of a folder as text; only bytes that are not UTF-8 are escaped."""
     try:
-        with open(entry.path, "rb") as file:  # noqa: PTH123 - bytes
-            return is_image_start(file.read(16))
-    except OSError:
+        return folder.decode()
+    except UnicodeDecodeError:
+        return escape(folder)
+
+
+def open_address(address: Path | str) -> Path:
+    """Return the folder that an address names: what ``escape_address`` wrote, or any path."""
+    folder = Path(address)
+    if "%" in str(address) and not folder.exists():
+        return Path(os.fsdecode(unescape(str(address))))
+    return folder
+
+
+class _Walk:
+    """One listing of a folder: its own folders first, then what links lead to."""
+
+    def __init__(self, root: bytes, exclude: Sequence[str]) -> None:
+        self._root = root
+        self._exclude = exclude
+        self._linked: set[_Identity] = set()
+        self._links: list[tuple[bytes, bytes]] = []
+        self.files: list[tuple[SourceFile, bool]] = []
+        self.passed_over: Counter[str] = Counter()
+        self.problems: list[str] = []
+
+    def run(self) -> None:
+        """List everything.
+
+        Raises:
+            OSError: The folder itself cannot be listed.
+        """
+        with os.scandir(self._root):
+            pass
+        self._list_below(self._root, b"", is_link=False)
+        while self._links:
+            links, self._links = sorted(self._links), []
+            for path, inside in links:
+                self._follow(path, inside)
+
+    def _follow(self, path: bytes, inside: bytes) -> None:
+        """List what a link to a folder leads to, unless it leads back or was listed by a link."""
+        here = os.stat(path)  # noqa: PTH116 - bytes
+        identity = (here.st_dev, here.st_ino)
+        name = _shortened(inside)
+        if _leads_back(path):
+            self.problems.append(f"{name} is a link that leads back to a folder it lies in")
+        elif identity in self._linked:
+            self.problems.append(f"{name} is one more link to a folder that is listed already")
+        else:
+            self._linked.add(identity)
+            self._list_below(path, inside + b"/", is_link=True)
+
+    def _list_below(self, folder: bytes, inside: bytes, *, is_link: bool) -> None:
+        """List a folder and all below it; links to folders wait."""
+        waiting = [(folder, inside)]
+        while waiting:
+            folder, inside = waiting.pop()
+            try:
+                with os.scandir(folder) as entries:
+                    found = sorted(entries, key=lambda entry: entry.name)
+            except OSError as error:
+                self.problems.append(f"{_shortened(inside)} cannot be listed: {error.strerror}")
+                continue
+            for entry in found:
+                path = inside + entry.name
+                try:
+                    self._take_entry(entry, path, waiting, is_link=is_link)
+                except OSError as error:
+                    self.problems.append(
+                        f"{_shortened(path)} cannot be looked at: {error.strerror}"
+                    )
+
+    def _take_entry(
+        self,
+        entry: "os.DirEntry[bytes]",
+        path: bytes,
+        waiting: list[tuple[bytes, bytes]],
+        *,
+        is_link: bool,
+    ) -> None:
+        if entry.name.startswith(b".") or self._is_excluded(path):
+            kind = "hidden" if entry.name.startswith(b".") else "excluded"
+            self.passed_over[f"{kind} folders" if entry.is_dir() else kind] += 1
+        elif entry.is_dir():
+            if entry.is_symlink():
+                self._links.append((entry.path, path))
+            elif not (is_link and self._was_linked(entry)):
+                waiting.append((entry.path, path + b"/"))
+        elif not entry.is_file():
+            is_dead = entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110 - bytes
+            self.passed_over["links to nothing" if is_dead else "no regular files"] += 1
+        elif _may_be_image(entry):
+            self.files.append((_source_file(path, entry.stat()), is_link or entry.is_symlink()))
+        else:
+            self.passed_over[_ending_of(entry.name) or "without an ending"] += 1
+
+    def _was_linked(self, entry: "os.DirEntry[bytes]") -> bool:
+        """Return whether a folder below a link was listed by a link, and note that it is now."""
+        here = entry.stat()
+        identity = (here.st_dev, here.st_ino)
+        was_linked = identity in self._linked
+        self._linked.add(identity)
+        return was_linked
+
+    def _is_excluded(self, path: bytes) -> bool:
+        text = os.fsdecode(path)
+        name = text.rpartition("/")[2]
+        return any(fnmatchcase(text if "/" in one else name, one) for one in self._exclude)
+
+
+def _shortened(path: bytes) -> str:
+    """Return a path for a message, the middle of a very long one left out."""
+    text = escape(path)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}…{text[-_SHOWN // 2 :]}"
+
+
+def _leads_back(link: bytes) -> bool:
+    """Return whether a link leads to a folder that the link itself lies in."""
+    target = os.path.realpath(link)
+    holder = os.path.realpath(os.path.dirname(link))  # noqa: PTH120 - bytes
+    return (holder + b"/").startswith(target.rstrip(b"/") + b"/")
+
+
+def _name_links(files: list[tuple[SourceFile, bool]]) -> list[SourceFile]:
+    """Return files sorted by path; of the names of one file, the others know whose they are."""
+    ranked = sorted(files, key=lambda one: (one[1], one[0].path))
+    first: dict[_Identity, str] = {}
+    named = []
+    for file, _ in ranked:
+        path = first.setdefault((file.device, file.inode), file.path)
+        named.append(file if path == file.path else replace(file, link_of=path))
+    return sorted(named, key=lambda file: file.path)
+
+
+def _ending_of(name: bytes) -> str:
+    return os.path.splitext(name)[1].lower().decode("ascii", "replace")  # noqa: PTH122 - bytes
+
+
+def _may_be_image(entry: "os.DirEntry[bytes]") -> bool:
+    ending = _ending_of(entry.name)
+    if ending in _IMAGE_ENDINGS:
+        return True
+    if ending in OTHER_EXTENSIONS:
         return False
+    with open(entry.path, "rb") as file:  # noqa: PTH123 - bytes
+        return sniff(file.read(HEAD_BYTES)) is not None
 
 
 def _source_file(path: bytes, facts: os.stat_result) -> SourceFile:
@@ -106,3 +246,16 @@ def _source_file(path: bytes, facts: os.stat_result) -> SourceFile:
         device=facts.st_dev,
         inode=facts.st_ino,
     )
+
+
+def _list_counts(passed_over: Counter[str]) -> str:
+    return f" ({describe_passed_over(passed_over)})" if passed_over else ""
+
+
+def describe_passed_over(passed_over: Mapping[str, int]) -> str:
+    """Return such as "15 files passed over: 12 .txt, 3 .mp4"."""
+    total = sum(passed_over.values())
+    ranked = sorted(passed_over.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{count:,} {name}" for name, count in ranked[:8])
+    more = f", and {len(ranked) - 8} other kinds" if len(ranked) > 8 else ""
+    return f"{total:,} files passed over: {shown}{more}"

@@ -16,11 +16,12 @@ from curate.copies.records import Copies, Vectors
 from curate.copies.report import (
     RungCount,
     count_rungs,
+    is_pair_table,
     make_columns,
     make_pair_table,
     write_sheets,
 )
-from curate.files import replacing, writable
+from curate.files import check_output, replacing
 from curate.manifest.manifest import (
     Manifest,
     carry_over,
@@ -112,7 +113,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     out = Path(out) if out is not None else Path("manifest.parquet") if _is_folder(path) else path
     check_overwritable(out)
     if pairs is not None:
-        writable(Path(pairs))
+        check_output(Path(pairs), is_pair_table, what="a table of pairs")
     with space.writing():
         manifest = _read_or_scan(path, out, space, progress)
         other = _read_other(Path(against), space, progress) if against is not None else None

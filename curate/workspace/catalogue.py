@@ -35,7 +35,8 @@ _JOURNAL = pa.schema([pa.field("source", pa.string()), *_IDENTITY, pa.field("has
 
 def file_table(files: Sequence[SourceFile]) -> pa.Table:
     """Return what the file system says of files, a row each: what the catalogue knows them by."""
-    return pa.Table.from_pylist([asdict(file) for file in files], schema=_IDENTITY)
+    schema = _IDENTITY.append(pa.field("link_of", pa.string()))
+    return pa.Table.from_pylist([asdict(file) for file in files], schema=schema)
 
 
 class Catalogue:
@@ -149,7 +150,8 @@ class Journal:
 
     def add(self, file: SourceFile, content_hash: str | None) -> None:
         """Note the hash of a file, or that it could not be read."""
-        self._rows.append({"source": self._source, **asdict(file), "hash": content_hash})
+        facts = {name: getattr(file, name) for name in _IDENTITY.names}
+        self._rows.append({"source": self._source, **facts, "hash": content_hash})
 
     def flush(self) -> None:
         """Write what was noted.

@@ -31,6 +31,10 @@ FACTS = pa.schema(
         pa.field("width", pa.int32()),
         pa.field("height", pa.int32()),
         pa.field("format", pa.string()),
+        pa.field("mode", pa.string()),
+        pa.field("frames", pa.int32()),
+        pa.field("is_truncated", pa.bool_()),
+        pa.field("needs", pa.string()),
         pa.field("sharpness", pa.float32()),
         pa.field("brightness", pa.float32()),
         pa.field("contrast", pa.float32()),
@@ -148,8 +152,8 @@ class ShardWriter:
 
 
 def read_facts(folder: Path) -> pa.Table:
-    """Return what is known of every content hash in a folder's shards, columns of ``FACTS``."""
-    tables = [_shard_table(path, FACTS.names) for path in _shard_paths(folder)]
+    """Return what is known of content hashes, the newest first, columns of ``FACTS``."""
+    tables = [_shard_table(path, FACTS.names) for path in reversed(_shard_paths(folder))]
     return pa.concat_tables(tables) if tables else FACTS.empty_table()
 
 
@@ -162,7 +166,7 @@ class PixelCache:
 
     def __init__(self, folder: Path) -> None:
         """Open every finished shard of ``folder``."""
-        shards = _shard_paths(folder)
+        shards = _shard_paths(folder)[::-1]  # of two entries of one content the newer one counts
         self._maps: list[mmap | None] = [_mapped(path.with_suffix(".bin")) for path in shards]
         names = ["hash", *_PLACE.names]
         tables = [_shard_table(path, names) for path in shards]

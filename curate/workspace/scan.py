@@ -5,11 +5,10 @@ whose bytes are known already, such as one that was renamed, is hashed but not d
 scan loses at most one unfinished shard.
 """
 
-import hashlib
 import time
-from collections.abc import Callable, Container, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -17,29 +16,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.choices import Labels, Status
-from curate.errors import InputError
-from curate.images.decode import Decoded, Unreadable, decode
-from curate.images.perceptual_hash import perceptual_hash
-from curate.images.quality import Measures, issues_of, measure
+from curate.errors import InputError, UsageError
+from curate.images.decode import MAX_PIXELS, decode, is_met
+from curate.images.quality import Issue, Measures, issues_of
 from curate.manifest.columns import SCAN_COLUMNS
 from curate.manifest.manifest import Manifest
 from curate.manifest.rows import HeldRows
-from curate.parallel import ordered_map
 from curate.progress import Progress, task
-from curate.sources import Source, SourceFile, open_source
+from curate.sources import DEFAULT_EXCLUDES, describe_passed_over, open_source
 from curate.workspace.catalogue import Catalogue, Journal, file_table
-from curate.workspace.pixel_cache import (
-    FACTS,
-    NOTHING,
-    SHARD_IMAGES,
-    Packed,
-    ShardWriter,
-    pack,
-    read_facts,
-)
+from curate.workspace.file_reader import Decoder, FileReader
+from curate.workspace.pixel_cache import FACTS, SHARD_IMAGES, ShardWriter, read_facts
 from curate.workspace.workspace import Workspace
 
-Decoder = Callable[[bytes], Decoded | Unreadable]
+_PROBLEMS_TOLD = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +42,8 @@ class Scan:
         n_read: Files that had to be read.
         n_decoded: Images that had to be decoded.
         seconds: Time the reading took.
+        passed_over: How many files were not looked at, by ending or by what they are.
+        problems: What could not be looked at, by name.
     """
 
     source: str
@@ -59,6 +51,15 @@ class Scan:
     n_read: int
     n_decoded: int
     seconds: float
+    passed_over: Mapping[str, int]
+    problems: Sequence[str]
+
+    @property
+    def unreadable(self) -> dict[str, int]:
+        """How many files cannot be used, by reason, the most frequent first."""
+        is_lost = pc.not_equal(self.table["status"], Status.OK.value)
+        reasons = Counter(self.table["reason"].filter(is_lost).to_pylist())
+        return {str(reason): count for reason, count in reasons.most_common()}
 
     @property
     def images_per_second(self) -> float:
@@ -114,20 +115,49 @@ class Scan:
         )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScanConfig:
+    """How a source is scanned.
+
+    Attributes:
+        exclude: Patterns of what is passed over, besides what always is (`curate.sources.base`); they
+            are stored, and hold for later scans of the source. None takes those stored.
+        max_pixels: Pixels of a picture at most; a larger one is a row with a reason.
+    """
+
+    exclude: tuple[str, ...] | None = None
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        """Check the range.
+
+        Raises:
+            UsageError: The limit is below 1.
+        """
+        if self.max_pixels < 1:
+            raise UsageError(
+                f"max-pixels must be at least 1, got {self.max_pixels}", hint="leave it out"
+            )
+
+
 def scan(
     address: Path | str,
     workspace: Workspace,
     progress: Progress,
     *,
+    config: ScanConfig | None = None,
     decode_image: Decoder = decode,
     shard_images: int = SHARD_IMAGES,
 ) -> Scan:
     """Bring the catalogue up to date with a source; the caller holds the workspace's lock.
 
+    What was not looked at, and why, is told to ``progress``.
+
     Args:
         address: Of the source, such as a folder's path.
         workspace: Gets the catalogue and the pixels.
         progress: Hears how it gets on.
+        config: What is passed over, and how large a picture may be.
         decode_image: Turns the bytes of a file into pixels.
         shard_images: Images of a shard of the pixel cache at most.
 
@@ -135,105 +165,68 @@ def scan(
         InputError: The source is missing or has no image files.
         ResourceError: The disk is full.
     """
+    config = config or ScanConfig()
     source = open_source(address)
-    files = source.list_files()
-    table = file_table(files)
+    exclude = workspace.excludes_of(source.address, config.exclude)
+    listing = source.list_files((*DEFAULT_EXCLUDES, *exclude))
+    table = file_table(listing.files)
     catalogue = Catalogue(workspace)
+    facts = read_facts(workspace.pixels)
+    known = _usable_hashes(facts, config)
     hashes = catalogue.recall_hashes(source.address, table)
-    unread = [files[row] for row in np.flatnonzero(hashes.is_null()).tolist()]
-    reading = _Reading(source, workspace, decode_image=decode_image, shard_images=shard_images)
+    is_known = pc.fill_null(pc.is_in(hashes, value_set=known), fill_value=False)
+    unread = [listing.files[row] for row in np.flatnonzero(~is_known.to_numpy(False)).tolist()]
     start = time.perf_counter()
+    reader = FileReader(
+        source,
+        writer=ShardWriter(workspace.pixels, most_images=shard_images),
+        journal=Journal(workspace, source.address),
+        decode_image=decode_image,
+        max_pixels=config.max_pixels,
+    )
     if unread:
         with task(progress, "scan", len(unread)):
-            reading.read_files(unread, progress)
+            reader.read_files(unread, known.to_pylist(), progress)
         hashes = catalogue.recall_hashes(source.address, table)
+        facts = read_facts(workspace.pixels)
     seconds = time.perf_counter() - start
-    errors = pa.array([reading.errors.get(file.path) for file in files], pa.string())
-    rows = _catalogue_rows(source.address, table, hashes, errors, read_facts(workspace.pixels))
+    errors = pa.array([reader.errors.get(path) for path in table["path"].to_pylist()], pa.string())
+    rows = _catalogue_rows(source.address, table, hashes, errors, facts)
     catalogue.replace_source(source.address, rows)
     workspace.remember(source=source.address)
+    is_own = pc.equal(rows["status"], Status.OWN.value)
+    n_own = int(pc.sum(is_own).as_py() or 0)
+    passed_over = dict(listing.passed_over) | ({"made by curate": n_own} if n_own else {})
+    _tell(progress, passed_over, listing.problems)
     return Scan(
         source=source.address,
-        table=rows.drop_columns(["source"]),
+        table=rows.drop_columns(["source"]).filter(pc.invert(is_own)),
         n_read=len(unread),
-        n_decoded=reading.n_decoded,
+        n_decoded=reader.n_decoded,
         seconds=seconds,
+        passed_over=passed_over,
+        problems=tuple(listing.problems),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Examined:
-    """What reading one file gave."""
+def _usable_hashes(facts: pa.Table, config: ScanConfig) -> pa.Array:
+    """Return the contents that need not be read again.
 
-    content_hash: str | None
-    error: str | None = None
-    facts: dict[str, object] | None = None
-    image: Packed = NOTHING
-
-
-class _Reading:
-    """The reading of files on all cores, into shards of pixels and a journal.
-
-    Attributes:
-        n_decoded: Images decoded.
-        errors: Why a file could not be read, by path.
+    A picture that was too large is, where more pixels are allowed now; one whose reader was missing
+    is, where it is there now.
     """
+    needs = facts["needs"].to_pylist()
+    is_open = np.array([is_met(need, config.max_pixels) for need in needs], np.bool_)
+    return facts["hash"].filter(pa.array(~is_open)).combine_chunks()
 
-    def __init__(
-        self, source: Source, workspace: Workspace, *, decode_image: Decoder, shard_images: int
-    ) -> None:
-        self._source = source
-        self._workspace = workspace
-        self._decode = decode_image
-        self._shard_images = shard_images
-        self.n_decoded = 0
-        self.errors: dict[str, str] = {}
 
-    def read_files(self, files: Sequence[SourceFile], progress: Progress) -> None:
-        """Read files; what was done is saved whatever happens."""
-        known = set(read_facts(self._workspace.pixels)["hash"].to_pylist())
-        with ExitStack() as stack:
-            writer = ShardWriter(self._workspace.pixels, most_images=self._shard_images)
-            journal = Journal(self._workspace, self._source.address)
-            stack.callback(journal.flush)
-            stack.callback(writer.flush)  # before the journal, which names what it holds
-            examined = ordered_map(lambda file: self._examine(file, known), files)
-            for file, result in zip(files, examined, strict=True):
-                if result.error is not None:
-                    self.errors[file.path] = result.error
-                elif result.facts is not None and result.content_hash not in known:
-                    known.add(result.content_hash)
-                    writer.add(result.facts, result.image)
-                    self.n_decoded += 1
-                journal.add(file, result.content_hash)
-                progress.advance()
-                if writer.is_full or journal.is_full:
-                    writer.flush()
-                    journal.flush()
-
-    def _examine(self, file: SourceFile, known: Container[str | None]) -> _Examined:
-        """Read one file; decode it only if its bytes are not known."""
-        try:
-            raw = self._source.read(file.path)
-        except OSError as error:
-            return _Examined(None, f"cannot be read: {error.strerror}")
-        content_hash = hashlib.sha256(raw).hexdigest()
-        if content_hash in known:
-            return _Examined(content_hash)
-        found = self._decode(raw) if raw else Unreadable("the file is empty")
-        facts: dict[str, object] = {"hash": content_hash}
-        if isinstance(found, Unreadable):
-            facts |= {"status": Status.UNREADABLE.value, "reason": found.reason}
-            return _Examined(content_hash, None, facts)
-        facts |= {
-            "status": Status.OK.value,
-            "width": found.width,
-            "height": found.height,
-            "format": found.format,
-            **asdict(measure(found.pixels)),
-            "phash": perceptual_hash(found.pixels),
-        }
-        return _Examined(content_hash, None, facts, pack(found.pixels))
+def _tell(progress: Progress, passed_over: Mapping[str, int], problems: Sequence[str]) -> None:
+    if passed_over:
+        progress.note(describe_passed_over(passed_over))
+    for problem in problems[:_PROBLEMS_TOLD]:
+        progress.note(problem)
+    if len(problems) > _PROBLEMS_TOLD:
+        progress.note(f"and {len(problems) - _PROBLEMS_TOLD:,} more such links and folders")
 
 
 def _catalogue_rows(
@@ -264,6 +257,8 @@ def _issues(table: pa.Table) -> pa.Array:
     for issue, has_it in found.items():
         for row in np.flatnonzero(has_it).tolist():
             rows[row] = [*(rows[row] or []), issue.value]
+    for row in np.flatnonzero(pc.fill_null(table["is_truncated"], fill_value=False)).tolist():
+        rows[row] = [*(rows[row] or []), Issue.TRUNCATED.value]
     for row in np.flatnonzero(np.isnan(columns["light"])).tolist():
         rows[row] = None
     return pa.array(rows, SCAN_COLUMNS.field("issues").type)

@@ -83,6 +83,20 @@ class Workspace:
                 facts[key] = [*kept, str(value)]
         write_json(self.root / "workspace.json", facts)
 
+    def excludes_of(self, source: str, given: tuple[str, ...] | None) -> tuple[str, ...]:
+        """Return the patterns of what is passed over in a source; those given are stored.
+
+        Args:
+            source: Its address.
+            given: None for those stored.
+        """
+        facts = self.facts()
+        stored = facts.setdefault("excludes", {})
+        if given is not None and tuple(stored.get(source, ())) != given:
+            stored[source] = list(given)
+            write_json(self.root / "workspace.json", facts)
+        return tuple(stored.get(source, ()))
+
     def newest_source(self) -> Path:
         """Return the source seen last.
 

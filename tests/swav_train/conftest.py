@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from swav_samples import photo_pieces
+
+from tests.swav_train.swav_samples import photo_pieces
 
 ORACLES = Path(__file__).parent / "oracles"
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from PIL import Image
-from swav_samples import noise_images
 
 from swav_train import __main__ as command
 from swav_train.networks.encoder import load_encoder
+from tests.swav_train.swav_samples import noise_images
 
 
 @pytest.fixture

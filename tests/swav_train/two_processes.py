@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from swav_samples import SHORT, noise_images
 from torch import nn
 
 from swav_train.distributed import process_group, rank, world_size
@@ -15,6 +14,7 @@ from swav_train.run.state import new_state
 from swav_train.run.step import train_step
 from swav_train.run.train import train
 from swav_train.sync_batch_norm import GlobalBatchNorm
+from tests.swav_train.swav_samples import SHORT, noise_images
 
 STEP = replace(
     SHORT,

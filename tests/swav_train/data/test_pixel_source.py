@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from swav_samples import noise_images
 
 from swav_train.data.pixel_source import PixelSource
+from tests.swav_train.swav_samples import noise_images
 
 IMAGES = noise_images(60)
 

@@ -184,5 +184,5 @@ def test_squash_keeps_the_mean():
     images = torch.randint(0, 256, (2, 3, 40, 64), dtype=torch.uint8, generator=generator())
     squashed = multicrop.squash(images, 16)
     assert squashed.shape == (2, 3, 16, 16)
-    assert squash_to_square.dtype == torch.uint8
-    assert math.isclose(squash_to_square.float().mean(), images.float().mean(), abs_tol=1.5)
+    assert squashed.dtype == torch.uint8
+    assert math.isclose(squashed.float().mean(), images.float().mean(), abs_tol=1.5)

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from swav_samples import TINY, noise_images
 
 from swav_train.networks.encoder import describe_images, load_encoder, save_encoder
 from swav_train.networks.swav_model import SwavModel
 from swav_train.networks.whitening import fit_whitening
+from tests.swav_train.swav_samples import TINY, noise_images
 
 
 @pytest.fixture

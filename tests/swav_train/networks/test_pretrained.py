@@ -1,7 +1,6 @@
 import pytest
 import torch
 from safetensors.torch import save_file
-from swav_samples import TINY
 
 from swav_train.errors import WeightsUnavailable
 from swav_train.networks.backbone import build_backbone
@@ -11,6 +10,7 @@ from swav_train.networks.pretrained import (
     read_backbone_weights,
     read_published_weights,
 )
+from tests.swav_train.swav_samples import TINY
 
 
 def test_the_wheel_carries_weights_that_fit():

@@ -1,10 +1,10 @@
 from dataclasses import replace
 
 import torch
-from swav_samples import TINY, noise_images
 
 from swav_train.method.multicrop import normalise
 from swav_train.networks.swav_model import SwavModel, calibrate_batch_norm, find_batch_norms
+from tests.swav_train.swav_samples import TINY, noise_images
 
 
 def test_projections_and_prototypes_are_on_the_unit_sphere():

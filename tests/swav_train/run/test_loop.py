@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from swav_samples import SHORT, noise_images
 
 from swav_train import load_encoder, train
 from swav_train.config import parse_crops
@@ -16,6 +15,7 @@ from swav_train.errors import TrainingDiverged
 from swav_train.networks.backbone import build_backbone
 from swav_train.run.attempt import RunParts
 from swav_train.run.checkpoint import CheckpointParams
+from tests.swav_train.swav_samples import SHORT, noise_images
 
 ROOT = Path(__file__).resolve().parents[3]
 IMAGES = noise_images(60)

@@ -1,10 +1,10 @@
 import pytest
 import torch
-from swav_samples import TINY
 
 from swav_train.config import Optimizer, TrainConfig
 from swav_train.networks.swav_model import SwavModel
 from swav_train.run.optim import Lars, build_optimizer, set_learning_rate
+from tests.swav_train.swav_samples import TINY
 
 
 @pytest.mark.parametrize("name", list(Optimizer))

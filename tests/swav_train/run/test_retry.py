@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from swav_samples import SHORT, TINY, noise_images
 
 from swav_train.config import Precision, parse_crops
 from swav_train.defaults import derive_config
@@ -20,6 +19,7 @@ from swav_train.run.retry import (
 )
 from swav_train.run.step import train_step
 from swav_train.run.train import train
+from tests.swav_train.swav_samples import SHORT, TINY, noise_images
 
 IMAGES = noise_images(60)
 

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from swav_samples import SHORT, TINY
 
 from swav_train.networks.backbone import build_backbone
 from swav_train.run.state import load_backbone_weights, new_state
+from tests.swav_train.swav_samples import SHORT, TINY
 
 CPU = torch.device("cpu")
 

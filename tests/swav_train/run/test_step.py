@@ -1,11 +1,11 @@
 from dataclasses import replace
 
 import torch
-from swav_samples import TINY
 
 from swav_train.method.sinkhorn import sinkhorn
 from swav_train.run.state import new_state
 from swav_train.run.step import assign_codes, train_step
+from tests.swav_train.swav_samples import TINY
 
 CPU = torch.device("cpu")
 CONFIG = replace(

@@ -1,10 +1,10 @@
 import pytest
 import torch
-from swav_samples import TINY, noise_images
 
 from swav_train.data.pixel_source import PixelSource
 from swav_train.networks.swav_model import SwavModel
 from swav_train.run.view_agreement import HeldOutViews, compute_view_agreement, split_held_out
+from tests.swav_train.swav_samples import TINY, noise_images
 
 
 @pytest.mark.parametrize("n_images", [400, 3000, 100_000])
