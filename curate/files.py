@@ -71,7 +71,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
 
 def scratch_beside(path: Path) -> Path:
-    """Return a path in the folder of ``path`` that no other process uses, whatever its name's length."""
+    """Return a path beside ``path`` that no other process uses, short whatever its name is."""
     return path.with_name(f"{_PREFIX}{_host()}-{os.getpid()}-{next(_numbers)}{_SUFFIX}")
 
 
@@ -99,12 +99,16 @@ def _is_running(pid: int) -> bool:
 
 
 def _flush(path: Path) -> None:
-    """Have a file or folder written to the disk."""
+    """Have a file or folder written to the disk.
+
+    Raises:
+        OSError: It cannot be; a file system that has no such thing is fine.
+    """
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that has no such thing
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
         os.close(handle)
@@ -118,8 +122,8 @@ def _followed(path: Path) -> Path:
 def check_output(path: Path, is_ours: Callable[[Path], bool], *, what: str) -> None:
     """Check that a file may be written to a place; its folder is made.
 
-    A file that is there already is replaced only if it is one that curate wrote, so that no image, no
-    device and nobody's work is ever lost.
+    A file that is there already is replaced only if it is one that curate wrote, so that no image,
+    no device and nobody's work is ever lost.
 
     Args:
         path: The place.

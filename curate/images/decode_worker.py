@@ -1,7 +1,7 @@
-"""The process in which risky and large pictures are decoded: ``python -m curate.images.decode_worker``.
+"""The process in which risky and large pictures are decoded.
 
-It reads questions from its standard input and writes answers to its standard output, until the input
-ends.
+``python -m curate.images.decode_worker`` reads questions from its standard input and writes answers
+to its standard output, until the input ends.
 """
 
 import importlib
@@ -13,8 +13,9 @@ from typing import Any
 
 from PIL import Image
 
-from curate.images.decode import Unreadable, Wish, decode_here, digest_here
+from curate.images.decode_here import decode_here, digest_here, hash_frames_here
 from curate.images.isolation import receive, send
+from curate.images.picture import Unreadable, Wish
 
 _MOST_WORDS = 200
 
@@ -36,23 +37,25 @@ class _StandardError:
 
 
 def answer(task: str, raw: bytes, wish: Wish) -> tuple[dict[str, Any], bytes]:
-    """Return facts and bytes: the pixels of an image, the digest of its picture, or the reason.
+    """Return facts and bytes: what was asked for, or the reason why there is none.
 
     Args:
-        task: ``decode`` or ``digest``.
+        task: ``decode``, ``digest`` or ``hash frames``.
         raw: The file's bytes.
         wish: How it is decoded.
     """
     if task == "digest":
         digest = digest_here(raw, wish)
         return (asdict(digest), b"") if isinstance(digest, Unreadable) else ({}, digest)
-    found = decode_here(raw, wish)
-    if isinstance(found, Unreadable):
-        return asdict(found), b""
-    pixels = found.pixels
-    facts = asdict(replace(found, pixels=pixels[:0]))
+    if task == "hash frames":
+        hashes = hash_frames_here(raw, wish)
+        return (asdict(hashes) if isinstance(hashes, Unreadable) else {"hashes": hashes}), b""
+    picture = decode_here(raw, wish)
+    if isinstance(picture, Unreadable):
+        return asdict(picture), b""
+    facts = asdict(replace(picture, pixels=picture.pixels[:0]))
     facts.pop("pixels")
-    return facts | {"shape": pixels.shape}, pixels.tobytes()
+    return facts | {"shape": picture.pixels.shape}, picture.pixels.tobytes()
 
 
 def register_readers() -> None:

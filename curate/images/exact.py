@@ -1,9 +1,9 @@
-"""The picture that a file holds, as a digest: two files have the same one if they are equal in full.
+"""The picture that a file holds, as a digest: two files have the same one if they are equal.
 
-Compared are all values at their full depth, alpha where it is not opaque everywhere, and all frames.
-The container does not matter: one picture as grey, RGB, palette, opaque RGBA, TIFF or PNG has one
-digest; so has one that is stored turned, with the note how to turn it. Times between frames do not
-count.
+Compared are all values at their full depth, alpha where it is not opaque everywhere, and all
+frames. The container does not matter: one picture as grey, RGB, palette, opaque RGBA, TIFF or PNG
+has one digest; so has one that is stored turned, with the note how to turn it. Times between frames
+do not count.
 """
 
 import hashlib
@@ -47,8 +47,8 @@ def canonical_values(frame: Image.Image) -> Values:
         frame: As Pillow read it.
 
     Returns:
-        (H, W, 3 or 4) uint8, RGB or RGBA; (H, W) for deep grey; (H, W, C) bands as they are for colour
-        spaces that 8-bit RGB cannot hold, such as CMYK.
+        (H, W, 3 or 4) uint8, RGB or RGBA; (H, W) for deep grey; (H, W, C) bands as they are for
+        colour spaces that 8-bit RGB cannot hold, such as CMYK.
     """
     if is_deep(frame.mode):
         return canonical_deep(np.asarray(frame))

@@ -4,6 +4,7 @@ Names do not decide: any file that is not named as a well-known other thing is a
 """
 
 from enum import StrEnum
+from importlib.util import find_spec
 
 HEAD_BYTES = 512
 """Bytes at the start of a file that tell its format."""
@@ -45,38 +46,42 @@ FORMATS = {
 }
 """The formats that curate reads, by Pillow's names: in this process, or in one that may die.
 
-Only these are ever opened: an EPS file would start Ghostscript, a WMF file another program. Those of
-the extra ``formats`` need the packages that it brings, and are read apart as well.
+Only these are ever opened: an EPS file would start Ghostscript, a WMF file another program. Those
+of the extra ``formats`` need the packages that it brings, and are read apart as well.
 """
 
+_PACKAGES = {"HEIF": "pillow_heif", "JXL": "pillow_jxl", "RAW": "rawpy", "AVIF": "PIL._avif"}
 PILLOW_FORMATS = tuple(name for name in FORMATS if name != "RAW")
 
 EXTENSIONS = frozenset(
     (
-        ".jpg .jpeg .jpe .jfif .jif .pjpeg .pjp .mpo .png .apng .webp .gif .bmp .dib .tif .tiff .ico "
-        ".icns .ppm .pgm .pbm .pnm .pfm .tga .jp2 .j2k .j2c .jpc .jpx .avif .avifs .psd .qoi .dds .pcx "
-        ".sgi .rgb .xbm .xpm .heic .heif .hif .jxl"
+        ".jpg .jpeg .jpe .jfif .jif .pjpeg .pjp .mpo .png .apng .webp .gif .bmp .dib .tif .tiff "
+        ".ico .icns .ppm .pgm .pbm .pnm .pfm .tga .jp2 .j2k .j2c .jpc .jpx .avif .avifs .psd "
+        ".qoi .dds .pcx .sgi .rgb .xbm .xpm .heic .heif .hif .jxl"
     ).split()
 )
 """Endings of image files; a file that has one is a row, whatever is in it."""
 
 RAW_EXTENSIONS = frozenset(
-    ".dng .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .orf .rw2 .raf .pef .srw .x3f .3fr .iiq .erf .mrw "
-    ".kdc .dcr .mef .mos".split()
+    (
+        ".dng .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .orf .rw2 .raf .pef .srw .x3f .3fr .iiq "
+        ".erf .mrw .kdc .dcr .mef .mos"
+    ).split()
 )
 """Endings of files that cameras write before they make a picture."""
 
 OTHER_EXTENSIONS = frozenset(
     (
-        ".txt .md .rst .log .csv .tsv .json .jsonl .ndjson .geojson .xml .html .htm .xhtml .css .js .ts "
-        ".mjs .py .ipynb .pyc .c .h .cpp .hpp .java .go .rs .sh .bat .ps1 .yaml .yml .toml .ini .cfg "
-        ".conf .lock .sql .db .sqlite .sqlite3 .parquet .arrow .feather .npy .npz .mat .h5 .hdf5 .pt .pth "
-        ".onnx .safetensors .pkl .pickle .pb .tfrecord .zip .tar .gz .tgz .bz2 .xz .zst .7z .rar .jar "
-        ".whl .iso .dmg .exe .dll .so .dylib .o .a .bin .dat .mp4 .m4v .mov .avi .mkv .webm .wmv .flv .mpg "
-        ".mpeg .3gp .mts .m2ts .mp3 .m4a .wav .flac .ogg .opus .aac .mid .pdf .ps .eps .ai .svg .svgz "
-        ".wmf .emf .doc .docx .xls .xlsx .ppt .pptx .odt .ods .odp .rtf .epub .mobi .ttf .otf .woff "
-        ".woff2 .srt .vtt .xmp .thm .aae .lrv .gpx .kml .ics .vcf .eml .url .lnk .torrent .part .tmp "
-        ".blend .obj .stl .ply .glb .gltf .fbx .fits .fit .nii .dcm .las .laz .shp .dbf .shx .prj"
+        ".txt .md .rst .log .csv .tsv .json .jsonl .ndjson .geojson .xml .html .htm .xhtml .css "
+        ".js .ts .mjs .py .ipynb .pyc .c .h .cpp .hpp .java .go .rs .sh .bat .ps1 .yaml .yml "
+        ".toml .ini .cfg .conf .lock .sql .db .sqlite .sqlite3 .parquet .arrow .feather .npy "
+        ".npz .mat .h5 .hdf5 .pt .pth .onnx .safetensors .pkl .pickle .pb .tfrecord .zip .tar "
+        ".gz .tgz .bz2 .xz .zst .7z .rar .jar .whl .iso .dmg .exe .dll .so .dylib .o .a "
+        ".mp4 .m4v .mov .avi .mkv .webm .wmv .flv .mpg .mpeg .3gp .mts .m2ts .mp3 .m4a "
+        ".wav .flac .ogg .opus .aac .mid .pdf .ps .eps .ai .svg .svgz .wmf .emf .doc .docx .xls "
+        ".xlsx .ppt .pptx .odt .ods .odp .rtf .epub .mobi .ttf .otf .woff .woff2 .srt .vtt .xmp "
+        ".thm .aae .lrv .gpx .kml .ics .vcf .eml .url .lnk .torrent .blend .obj .stl "
+        ".ply .glb .gltf .fbx .fits .fit .nii .dcm .las .laz .shp .dbf .shx .prj"
     ).split()
 )
 """Endings of well-known other files, which are passed over unread and counted."""
@@ -164,6 +169,18 @@ def _sniff_iso(head: bytes) -> str | None:
     return "RAW" if b"crx " in brands else None
 
 
+def explain_missing_reader(kind: str | None) -> str | None:
+    """Return what to install to read a format, or None if its reader is there.
+
+    Args:
+        kind: The format, as in ``FORMATS``.
+    """
+    package = _PACKAGES.get(kind or "")
+    if package is None or find_spec(package) is not None:
+        return None
+    return f"{kind} needs a further package: pip install 'curate-images[formats]'"
+
+
 def describe_other(raw: bytes) -> str:
     """Return what a file is that is no image, in words for the column ``reason``.
 
@@ -172,20 +189,28 @@ def describe_other(raw: bytes) -> str:
     """
     if not raw:
         return "the file is empty"
-    head = raw[:HEAD_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not raw.strip(b"\x00"):
         return "only zero bytes"
+    return _describe_text(raw) or _describe_binary(raw) or "no image format that is known"
+
+
+def _describe_text(raw: bytes) -> str | None:
+    head = raw[:HEAD_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith(b"version https://git-lfs"):
         return "a pointer of git-lfs, not the image: fetch it with `git lfs pull`"
-    if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in head:
+    if b"<html" in head or head.startswith((b"<!doctype html", b"<head", b"<body")):
         return "an HTML page, not an image"
     if head.startswith((b"<svg", b"<?xml")) and b"<svg" in raw[:4096].lower():
         return "an SVG drawing, which curate does not read"
+    return None
+
+
+def _describe_binary(raw: bytes) -> str | None:
     if raw[4:8] == b"ftyp":
         return "a video (MP4 or QuickTime), not an image"
+    if raw[:4] == b"RIFF" and raw[8:12] == b"AVI ":
+        return "a video (AVI), not an image"
     for magic, name in _OTHER_MAGIC:
         if raw.startswith(magic):
             return f"{name}, not an image that curate reads"
-    if raw[:4] == b"RIFF" and raw[8:12] == b"AVI ":
-        return "a video (AVI), not an image"
-    return "no image format that is known"
+    return None

@@ -1,7 +1,7 @@
 """The frames of a file, opened by Pillow: animations, multi-page scans, and files of one picture.
 
-The frame that stands for a file is the first; where that is of one colour, as a black first frame of
-an animation or a blank cover, it is the liveliest of up to eight at even steps.
+The frame that stands for a file is the first; where that is of one colour, as a black first frame
+of an animation or a blank cover, it is the liveliest of up to eight at even steps.
 """
 
 import io

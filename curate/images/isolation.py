@@ -1,8 +1,8 @@
 """Decoding in a process of its own: a reader that dies or hangs costs one file, not the run.
 
-Each worker is this program's Python with `curate.images.decode_worker`; bytes and pixels go through
-pipes, with a line of JSON before them. What a reader writes to its standard error becomes part of the
-reason. Workers begin when they are first needed and end with the program.
+Each worker is this program's Python with `curate.images.decode_worker`; bytes and pixels go
+through pipes, with a line of JSON before them. What a reader writes to its standard error becomes
+part of the reason. Workers begin when they are first needed and end with the program.
 """
 
 import atexit
@@ -18,51 +18,41 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from signal import Signals
 from threading import Event, Timer
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from curate.images.decode import Decoded, Unreadable, Wish
+from curate.images.picture import Decoded, Unreadable, Wish
 
 TIMEOUT_SECONDS = 60.0
-"""Time for one file; the slowest of the shapes that are read, 170 megapixels of JPEG 2000, takes 25."""
+"""Time for one file; 170 megapixels of JPEG 2000, the slowest of those allowed, take 25."""
 COMMAND = (sys.executable, "-m", "curate.images.decode_worker")
-_EXTRAS = {"HEIF": "pillow_heif", "JXL": "pillow_jxl", "RAW": "rawpy", "AVIF": "PIL._avif"}
 _LENGTHS = struct.Struct("<QQ")
 
 
-def decode_apart(raw: bytes, wish: "Wish") -> "Decoded | Unreadable":
+def decode_apart(raw: bytes, wish: Wish) -> Decoded | Unreadable:
     """Decode in another process; see `curate.images.decode.decode`."""
-    from curate.images.decode import Decoded, Unreadable
-
     facts, blob = _ask("decode", raw, wish)
     if "reason" in facts:
-        return Unreadable(facts["reason"], facts.get("needs"))
+        return _explain(facts)
     shape = facts.pop("shape")
     return Decoded(pixels=np.frombuffer(blob, np.uint8).reshape(shape), **facts)
 
 
-def digest_apart(raw: bytes, wish: "Wish") -> "bytes | Unreadable":
+def digest_apart(raw: bytes, wish: Wish) -> bytes | Unreadable:
     """Digest in another process; see `curate.images.decode.digest_picture`."""
-    from curate.images.decode import Unreadable
-
     facts, blob = _ask("digest", raw, wish)
-    return Unreadable(facts["reason"], facts.get("needs")) if "reason" in facts else blob
+    return _explain(facts) if "reason" in facts else blob
 
 
-def explain_missing_reader(kind: str | None) -> str | None:
-    """Return what to install to read a format, or None if its reader is there.
+def hash_frames_apart(raw: bytes, wish: Wish) -> list[int] | Unreadable:
+    """Hash frames in another process; see `curate.images.decode.hash_frames`."""
+    facts, _ = _ask("hash frames", raw, wish)
+    return _explain(facts) if "reason" in facts else list(facts["hashes"])
 
-    Args:
-        kind: The format, as in `curate.images.formats.FORMATS`.
-    """
-    from importlib.util import find_spec
 
-    package = _EXTRAS.get(kind or "")
-    if package is None or find_spec(package) is not None:
-        return None
-    return f"{kind} needs a further package: pip install 'curate-images[formats]'"
+def _explain(facts: dict[str, Any]) -> Unreadable:
+    return Unreadable(facts["reason"], facts.get("needs"))
 
 
 def send(pipe: IO[bytes], facts: dict[str, Any], blob: bytes | memoryview) -> None:
@@ -181,5 +171,5 @@ _pool = DecoderPool()
 atexit.register(_pool.stop)
 
 
-def _ask(task: str, raw: bytes, wish: "Wish") -> tuple[dict[str, Any], bytes]:
+def _ask(task: str, raw: bytes, wish: Wish) -> tuple[dict[str, Any], bytes]:
     return _pool.ask({"task": task, **asdict(wish)}, raw)

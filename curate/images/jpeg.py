@@ -1,7 +1,7 @@
 """JPEGs, the fast way, and those whose end is missing.
 
-libjpeg-turbo decodes at a reduced DCT scale (simplejpeg: 1.2 times the speed of Pillow's ``draft``, 5
-times that of a full decode at 1600x1200).
+libjpeg-turbo decodes at a reduced DCT scale (simplejpeg: 1.2 times the speed of Pillow's ``draft``,
+5 times that of a full decode at 1600x1200).
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ LEAST_ROWS = 0.95
 
 
 def decode_jpeg(raw: bytes, image: Image.Image, size: tuple[int, int] | None) -> Pixels | None:
-    """Return the pixels of a whole JPEG, (h, w, 3) uint8 RGB as stored, or None where Pillow must try.
+    """Return the pixels of a whole JPEG, (h, w, 3) uint8 RGB as stored; None where Pillow must try.
 
     Args:
         raw: The file's bytes.
@@ -37,11 +37,11 @@ def decode_jpeg(raw: bytes, image: Image.Image, size: tuple[int, int] | None) ->
 
 
 def decode_truncated(raw: bytes) -> Pixels | None:
-    """Return the pixels of a JPEG whose end is missing, (H, W, 3) uint8 RGB, or None if too much is.
+    """Return the pixels of a JPEG whose end is missing, (H, W, 3) uint8; None if too much is.
 
-    A JPEG that lacks only its end marker is whole. Of others the rows count that decode; a progressive
-    one has none before its last byte. Missing rows are grey. Opens images in a way that is not safe
-    beside other threads: to be called in a process that does one thing at a time.
+    A JPEG that lacks only its end marker is whole. Of others the rows count that decode; a
+    progressive one has none before its last byte. Missing rows are grey. Opens images in a way that
+    is not safe beside other threads: to be called in a process that does one thing at a time.
 
     Args:
         raw: The file's bytes.
@@ -54,7 +54,7 @@ def decode_truncated(raw: bytes) -> Pixels | None:
 
 
 def _share_of_rows(raw: bytes) -> float:
-    """Return which share of the rows decodes, in [0, 1]; black ones at the end are taken for missing."""
+    """Return which share of the rows decodes, in [0, 1]; black ones at the end count as missing."""
     with open_image(raw) as image:
         try:
             image.load()

@@ -36,7 +36,7 @@ def is_raw_photo(raw: bytes) -> bool:
 
 
 def develop(raw: bytes) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Return a picture made of a camera's file, (h, w, 3) uint8 upright RGB at half size, and its size.
+    """Return a picture of a camera's file, (h, w, 3) uint8 upright RGB at half size, and its size.
 
     Raises:
         ReaderMissing: rawpy is not installed.

@@ -9,8 +9,7 @@ DEFAULT_EXCLUDES = (
     "@eaDir", "#recycle", "@Recycle", "@tmp", ".thumbnails", ".Trash*", "$RECYCLE.BIN",
     "System Volume Information", "__MACOSX", "lost+found", "Thumbs.db",
 )  # fmt: skip
-"""Names that are passed over unless something else is asked for: what a NAS, a desktop or an archiver
-adds to a folder of images."""
+"""Names that are always passed over: what a NAS, a desktop or an archiver adds to a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,8 @@ class SourceFile:
         ctime_ns: Time of the last change of the file, its name included, in ns.
         device: Number of the disk.
         inode: Number of the file on its disk.
-        link_of: Path of the file of which this is another name: a link to it, or the same folder reached
+        link_of: Path of the file of which this is another name: a link to it, or the same folder
+        reached
             twice; None for the file itself.
     """
 

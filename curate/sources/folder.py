@@ -26,11 +26,11 @@ _IMAGE_ENDINGS = EXTENSIONS | RAW_EXTENSIONS
 class FolderSource:
     """The image files below a folder.
 
-    Names do not decide: a file whose ending is no image's and no well-known other one's is asked by its
-    first bytes. Hidden files and folders are passed over. Links are followed, but each folder is listed
-    once by its own name and once by a link at most, so that folders linked to each other take no longer
-    than their files. Of the names of one physical file, the real path is the file, the others are links
-    to it.
+    Names do not decide: a file whose ending is no image's and no well-known other one's is asked by
+    its first bytes. Hidden files and folders are passed over. Links are followed, but each folder
+    is listed once by its own name and once by a link at most, so that folders linked to each other
+    take no longer than their files. Of the names of one physical file, the real path is the file,
+    the others are links to it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -83,7 +83,7 @@ class FolderSource:
 
     def local_file(self, path: str) -> Path:
         """Return where a file lies on this machine."""
-        return Path(os.fsdecode(os.path.join(os.fsencode(self._folder), unescape(path))))  # noqa: PTH118
+        return self._folder / os.fsdecode(unescape(path))
 
 
 def escape_address(folder: bytes) -> str:

@@ -99,9 +99,11 @@ class Catalogue:
         files += [self._workspace.catalogue] if self.is_there() else []
         names = _JOURNAL.names
         parts = [_JOURNAL.empty_table()]
-        for file in files:
-            if set(names) <= set(pq.read_schema(file).names):
-                parts.append(pq.read_table(file, columns=names, filters=[("source", "=", source)]))
+        parts += [
+            pq.read_table(file, columns=names, filters=[("source", "=", source)])
+            for file in files
+            if set(names) <= set(pq.read_schema(file).names)
+        ]
         return pa.concat_tables(parts)
 
     def replace_source(self, source: str, table: pa.Table) -> None:

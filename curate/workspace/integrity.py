@@ -1,7 +1,7 @@
 """Checksums of what the workspace stores, so that damage is noticed and never read as other values.
 
-A Parquet file carries the CRC-32 of all its bytes in its footer, taken with zeros in the place of the
-checksum; a JSON file carries that of its other content under the key ``checksum``.
+A Parquet file carries the CRC-32 of all its bytes in its footer, taken with zeros in the place of
+the checksum; a JSON file carries that of its other content under the key ``checksum``.
 """
 
 import json
@@ -178,7 +178,7 @@ def _sum_file(path: Path, place: int) -> int:
                 part = bytearray(chunk)
                 for offset in range(max(low, 0), min(high, len(chunk))):
                     part[offset] = _BLANK[0]
-                chunk = bytes(part)  # noqa: PLW2901 - the same bytes, the checksum left out
+                chunk = bytes(part)
             total = crc32(chunk, total)
             at += len(chunk)
     return total

@@ -120,7 +120,8 @@ class ScanConfig:
     """How a source is scanned.
 
     Attributes:
-        exclude: Patterns of what is passed over, besides what always is (`curate.sources.base`); they
+        exclude: Patterns of what is passed over, besides what always is (`curate.sources.base`);
+        they
             are stored, and hold for later scans of the source. None takes those stored.
         max_pixels: Pixels of a picture at most; a larger one is a row with a reason.
     """
@@ -175,7 +176,10 @@ def scan(
     known = _usable_hashes(facts, config)
     hashes = catalogue.recall_hashes(source.address, table)
     is_known = pc.fill_null(pc.is_in(hashes, value_set=known), fill_value=False)
-    unread = [listing.files[row] for row in np.flatnonzero(~is_known.to_numpy(False)).tolist()]
+    unread = [
+        listing.files[row]
+        for row in np.flatnonzero(~is_known.to_numpy(zero_copy_only=False)).tolist()
+    ]
     start = time.perf_counter()
     reader = FileReader(
         source,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curate.images.decode import Decoded, Unreadable, decode, digest_picture, upright
+from curate.images.decode import Decoded, Unreadable, decode, digest_picture, hash_frames
+from curate.images.decode_here import upright
 from tests.conftest import picture
 
 
@@ -259,8 +260,8 @@ def test_one_picture_in_several_containers_has_one_digest():
     grey = image.convert("L")
     deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
     assert len(digests(
-        encoded(grey, "PNG"), encoded(grey.convert("RGB"), "PNG"), encoded(grey.convert("P"), "PNG"),
-        encoded(grey, "TIFF"), encoded(deep, "PNG"),
+        encoded(grey, "PNG"), encoded(grey.convert("RGB"), "PNG"),
+        encoded(grey.convert("P"), "PNG"), encoded(grey, "TIFF"), encoded(deep, "PNG"),
     )) == 1  # fmt: skip
 
 
@@ -324,3 +325,16 @@ def test_a_picture_stored_turned_is_the_same_picture():
     image = Image.fromarray(picture(1))
     turned = image.transpose(Image.Transpose.ROTATE_90)
     assert len(digests(encoded(image, "PNG"), encoded(turned, "PNG", exif=exif))) == 1
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_frames_are_told_apart_by_how_they_look(kind):
+    first, second, third = (Image.fromarray(picture(seed)) for seed in (1, 2, 3))
+    options = {"lossless": True} if kind == "WEBP" else {}
+    one, other = (
+        hash_frames(encoded(first, kind, save_all=True, append_images=[last], **options))
+        for last in (second, third)
+    )
+    assert len(one) == len(other) == 8
+    assert one[0] == other[0]
+    assert (one[7] ^ other[7]).bit_count() > 10
