@@ -29,6 +29,7 @@ class Assign(StrEnum):
 class Level(StrEnum):
     """How far down the ladder of evidence to go; each rung includes those above it."""
 
+    FILE = "file"
     BYTES = "bytes"
     PIXELS = "pixels"
     NEAR = "near"

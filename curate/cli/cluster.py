@@ -54,6 +54,8 @@ def cluster(
     labels: options.LabelsFrom = Labels.NONE,
     model: options.Model = None,
     device: options.Device = "auto",
+    exclude: options.Exclude = None,
+    max_pixels: options.MaxPixels = 178_956_970,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -78,7 +80,14 @@ def cluster(
         device=device,
     )
     run_stage(
-        lambda progress: run(images, config, out=out, workspace=workspace, progress=progress),
+        lambda progress: run(
+            images,
+            config,
+            out=out,
+            scan_config=options.make_scan_config(exclude, max_pixels),
+            workspace=workspace,
+            progress=progress,
+        ),
         _describe,
         as_json=as_json,
         is_quiet=quiet,
@@ -91,5 +100,6 @@ def _describe(result: "ClusterResult") -> "Iterator[str]":
         f"{result.n_images:,} images{unreadable}, in {result.n_clusters:,} clusters "
         f"of {result.smallest:,} to {result.largest:,}"
     )
+    yield from options.describe_unreadable(result.unreadable)
     yield f"manifest: {result.manifest}"
     yield "next: curate dedup"

@@ -84,6 +84,8 @@ def dedup(
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 10 if copies are found.")
     ] = False,
+    exclude: options.Exclude = None,
+    max_pixels: options.MaxPixels = 178_956_970,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -117,6 +119,7 @@ def dedup(
             pairs=pairs,
             sheets=sheet,
             most_groups=sheet_groups,
+            scan_config=options.make_scan_config(exclude, max_pixels),
             workspace=workspace,
             progress=progress,
         ),
@@ -137,11 +140,14 @@ def _describe(result: "DedupResult") -> "Iterator[str]":
     if result.n_duplicates:
         yield f"  {'evidence':10} {'groups':>8} {'images':>8} {'size':>10}"
     for rung in result.rungs:
-        if rung.n_images:
+        if rung.n_images and rung.match != "file":
             yield (
                 f"  {rung.match:10} {rung.n_groups:8,} {rung.n_images:8,} "
                 f"{options.format_bytes(rung.bytes):>10}"
             )
+    if result.n_links:
+        yield f"{result.n_links:,} links are other names of files that are here, no copies"
+    yield from options.describe_unreadable(result.unreadable)
     yield f"manifest: {result.manifest}"
     if result.pairs:
         yield f"evidence: {result.pairs}"

@@ -15,6 +15,8 @@ def embed(
     images: options.ImagesArgument = None,
     model: options.Model = None,
     device: options.Device = "auto",
+    exclude: options.Exclude = None,
+    max_pixels: options.MaxPixels = 178_956_970,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -31,7 +33,13 @@ def embed(
 
     config = EmbedConfig(model=model, device=device)
     run_stage(
-        lambda progress: run(images, config, workspace=workspace, progress=progress),
+        lambda progress: run(
+            images,
+            config,
+            scan_config=options.make_scan_config(exclude, max_pixels),
+            workspace=workspace,
+            progress=progress,
+        ),
         _describe,
         as_json=as_json,
         is_quiet=quiet,
@@ -46,4 +54,5 @@ def _describe(result: "EmbedResult") -> "Iterator[str]":
         if result.n_embedded < result.n_images
         else f"embedded {result.n_embedded:,} images{rate}"
     )
+    yield from options.describe_unreadable(result.unreadable)
     yield "next: curate cluster --out manifest.parquet"

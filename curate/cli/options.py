@@ -1,13 +1,17 @@
 """Arguments and options that several commands share; texts and numbers as people write them."""
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curate.choices import Labels
 from curate.errors import UsageError
+
+if TYPE_CHECKING:
+    from curate.workspace.scan import ScanConfig
 
 Workspace = Annotated[
     Path | None,
@@ -30,6 +34,18 @@ Model = Annotated[
         help="Use the model of this name.", show_default="the one named default, or the only one"
     ),
 ]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Pass over files and folders of this pattern, such as thumb_* or old/*; may be given "
+        "several times, and holds for later scans of the folder.",
+        show_default="@eaDir, __MACOSX and the like",
+    ),
+]
+MaxPixels = Annotated[
+    int,
+    typer.Option(min=1, help="Leave pictures of more pixels unread, with a reason in their row."),
+]
 LabelsFrom = Annotated[
     Labels, typer.Option(help="Take labels from the names of the folders, or none.")
 ]
@@ -48,6 +64,7 @@ ManifestArgument = Annotated[
     ),
 ]
 
+REASONS_SHOWN = 5
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
@@ -77,6 +94,30 @@ def parse_numbers(text: str) -> tuple[int, ...]:
         raise UsageError(
             f"{text!r} is not a list of whole numbers", hint="write 1000,100,10"
         ) from None
+
+
+def make_scan_config(exclude: list[str] | None, max_pixels: int) -> "ScanConfig":
+    """Return how a command scans, as its options say.
+
+    Args:
+        exclude: Patterns; None for those stored.
+        max_pixels: Pixels of a picture at most.
+    """
+    from curate.workspace.scan import ScanConfig
+
+    return ScanConfig(exclude=tuple(exclude) if exclude else None, max_pixels=max_pixels)
+
+
+def describe_unreadable(reasons: Mapping[str, int]) -> Iterator[str]:
+    """Yield lines that say how many files cannot be read, and why."""
+    if not reasons:
+        return
+    n_files = sum(reasons.values())
+    yield f"{n_files:,} {'file' if n_files == 1 else 'files'} cannot be read:"
+    for reason, count in list(reasons.items())[:REASONS_SHOWN]:
+        yield f"  {count:6,}  {reason}"
+    if len(reasons) > REASONS_SHOWN:
+        yield f"  and {len(reasons) - REASONS_SHOWN:,} more reasons (all in the manifest)"
 
 
 def format_duration(seconds: float) -> str:

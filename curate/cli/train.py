@@ -82,6 +82,8 @@ def train(
         bool, typer.Option("--pretrained", help="Start from published weights of the backbone.")
     ] = False,
     name: Annotated[str, typer.Option(help="Store the model under this name.")] = "default",
+    exclude: options.Exclude = None,
+    max_pixels: options.MaxPixels = 178_956_970,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -116,7 +118,13 @@ def train(
         seed=seed,
     )
     run_stage(
-        lambda progress: run(images, config, workspace=workspace, progress=progress),
+        lambda progress: run(
+            images,
+            config,
+            scan_config=options.make_scan_config(exclude, max_pixels),
+            workspace=workspace,
+            progress=progress,
+        ),
         _describe,
         as_json=as_json,
         is_quiet=quiet,
@@ -142,8 +150,7 @@ def _describe(result: "TrainResult") -> "Iterator[str]":
         )
     yield f"  started from     {result.started_from}"
     yield f"  model            {result.model}"
-    if result.n_unreadable:
-        yield f"  unreadable       {result.n_unreadable:,} files; the manifest says why"
+    yield from options.describe_unreadable(result.unreadable)
     if result.mended:
         yield f"  mended           {result.mended}"
     if result.warning:

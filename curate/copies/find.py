@@ -90,7 +90,7 @@ def _choose_what_stays(known: Known) -> Copies:
     qualities = known.describe_qualities(known.contained)
     complaints = explain_drops(qualities, known.config.keep, dropped, kept[dropped])
     for row, complaint in zip(dropped.tolist(), complaints, strict=True):
-        reason[row] = complaint
+        reason[row] = _name_frames(complaint, known.images, row, int(kept[row]))
     # the strongest rung that ties each image to its kept one
     rung = np.argmax([one.label == one.label[kept] for one in groupings], axis=0)
     similarity = np.choose(rung, [one.similarity for one in groupings])
@@ -108,6 +108,15 @@ def _choose_what_stays(known: Known) -> Copies:
         threshold=min(one.threshold for one in groupings),
         notes=[note for one in groupings for note in one.notes],
     )
+
+
+def _name_frames(complaint: str, images: Images, row: int, kept: int) -> str:
+    """Return why an image is dropped; of files with several frames, which were compared."""
+    frames = sorted((int(images.frames[row]), int(images.frames[kept])))
+    if frames[1] == 1:
+        return complaint
+    compared = f"one frame of {frames[1]} compared" if frames[0] == 1 else "some frames compared"
+    return f"{complaint}; {compared}"
 
 
 def _order_by_images(pairs: Pairs) -> Pairs:

@@ -1,5 +1,7 @@
 """Inputs: the images that are compared for copies, those of one manifest or of two."""
 
+import hashlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from curate.copies.records import Images
 from curate.errors import InputError
-from curate.images.decode import Pixels, Unreadable, decode_file
+from curate.images.decode import Pixels, Unreadable, digest_picture, hash_frames
 from curate.manifest.manifest import Manifest
 from curate.manifest.selection import is_readable
 from curate.parallel import ordered_map
@@ -24,7 +26,7 @@ from curate.workspace.scan import scan
 from curate.workspace.workspace import Workspace
 
 _HINT = "scan again: `curate dedup IMAGES`"
-_FACTS = ["source", "path", "hash", "phash", "mtime_ns"]
+_FACTS = ["source", "path", "hash", "phash", "mtime_ns", "frames", "link_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,14 @@ class Inputs:
         images: What is known of them; those of the second manifest come first.
         files: Their files.
         reader: Where their pixels come from.
+        links: Paths of the first manifest that are other names of one of its files, and that
+            file's path; they are not compared.
     """
 
     images: Images
     files: list[Path]
     reader: "ImageReader"
+    links: dict[str, str]
 
     def shown_path(self, row: int) -> str:
         """Return the path that people see: of the second manifest, the whole path of the file."""
@@ -47,30 +52,67 @@ class Inputs:
 
 
 class ImageReader:
-    """Cached pixels by content hash; exact ones from the source files."""
+    """Cached pixels by content hash; whole pictures from the source files."""
 
-    def __init__(self, cache: PixelCache, file_of: Callable[[int], Path]) -> None:
+    def __init__(self, cache: PixelCache, read_file: Callable[[int], bytes]) -> None:
         """Read from a cache, and from files.
 
         Args:
             cache: Of pixels.
-            file_of: Gives the file of an image by row.
+            read_file: Gives the bytes of the file of an image, by row.
         """
         self._cache = cache
-        self._file_of = file_of
+        self._read_file = read_file
 
     def read(self, content_hashes: Sequence[str]) -> list[Pixels]:
         """Return cached pixels, (h, w, 3) uint8 each."""
         return self._cache.read(content_hashes)
 
-    def read_exact(self, rows: Sequence[int]) -> list[Pixels]:
-        """Return every pixel of the files of images, (H, W, 3) uint8 each, upright.
+    def digest(self, rows: Sequence[int]) -> list[bytes]:
+        """Return the digests of the whole pictures in the files of images, 32 bytes each.
 
         Raises:
             InputError: A file is gone or has changed.
         """
-        files = map(self._file_of, rows)
-        return list(ordered_map(lambda file: decode_exact(file, hint=_HINT), files, ahead=8))
+        return list(ordered_map(lambda row: digest_file(self._read_file(row)), rows, ahead=8))
+
+    def hash_frames(self, row: int) -> list[int]:
+        """Return the perceptual hashes of eight frames of an image's file.
+
+        Raises:
+            InputError: It is gone or has changed.
+        """
+        hashes = hash_frames(self._read_file(row), max_pixels=sys.maxsize)
+        return [] if isinstance(hashes, Unreadable) else hashes
+
+
+def read_unchanged(file: Path, content_hash: str) -> bytes:
+    """Return the bytes of a file, which must be those that were scanned.
+
+    Args:
+        file: The file.
+        content_hash: SHA-256 of the bytes that were scanned, hex.
+
+    Raises:
+        InputError: The file is gone or has changed.
+    """
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file} cannot be read any more: {error.strerror}", hint=_HINT) from None
+    if hashlib.sha256(raw).hexdigest() != content_hash:
+        raise InputError(f"{file} has changed since it was scanned", hint=_HINT)
+    return raw
+
+
+def digest_file(raw: bytes) -> bytes:
+    """Return the digest of the whole picture in a file that could be read before, 32 bytes.
+
+    A picture that only its view can be made of, such as one whose last rows are missing beyond
+    doubt, is its bytes.
+    """
+    digest = digest_picture(raw, max_pixels=sys.maxsize)
+    return hashlib.sha256(raw).digest() if isinstance(digest, Unreadable) else digest
 
 
 def read_inputs(
@@ -93,12 +135,20 @@ def read_inputs(
     parts.append(_read_part(manifest, workspace, progress))
     table = pa.concat_tables(parts)
     is_other = np.arange(len(table)) < len(table) - len(parts[-1])
+    own = table.filter(pa.array(~is_other)).select(["path", "link_of"])
+    own = own.filter(own["link_of"].is_valid())
+    links = dict(zip(own["path"].to_pylist(), own["link_of"].to_pylist(), strict=True))
+    is_file = table["link_of"].is_null()
+    table, is_other = table.filter(is_file), is_other[is_file.to_numpy()]
+    hashes = table["hash"].to_pylist()
     files = [
         open_source(source).local_file(path)
         for source, path in zip(table["source"].to_pylist(), table["path"].to_pylist(), strict=True)
     ]
-    reader = ImageReader(PixelCache(workspace.pixels), files.__getitem__)
-    return Inputs(make_images(table, is_other), files, reader)
+    reader = ImageReader(
+        PixelCache(workspace.pixels), lambda row: read_unchanged(files[row], hashes[row])
+    )
+    return Inputs(make_images(table, is_other), files, reader, links)
 
 
 def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> pa.Table:
@@ -123,8 +173,9 @@ def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> 
             "images of the manifest have changed or gone since it was written",
             hint="write it again with `curate cluster` or `curate dedup IMAGES`",
         )
-    for name in ("source", "phash", "mtime_ns"):
+    for name in ("source", "phash", "mtime_ns", "frames"):
         usable = usable.append_column(name, facts[name])
+    usable = usable.append_column("link_of", _list_links(facts))
     order = np.argsort(np.array(usable["path"].to_pylist(), object), kind="stable")
     return usable.take(pa.array(order))
 
@@ -140,6 +191,16 @@ def _read_facts(usable: pa.Table, workspace: Workspace, source: str) -> pa.Table
         return None
     facts = known.take(rows)
     return facts if facts["hash"].equals(usable["hash"]) else None
+
+
+def _list_links(facts: pa.Table) -> pa.Array:
+    """Return the file of which each row is another name, null for the file itself.
+
+    A link whose file is not among the rows stands for it.
+    """
+    link_of = facts["link_of"]
+    is_here = pc.is_in(link_of, value_set=facts["path"].combine_chunks())
+    return pc.if_else(is_here, link_of, pa.scalar(None, pa.string()))
 
 
 def make_images(table: pa.Table, is_other: NDArray[np.bool_]) -> Images:
@@ -164,20 +225,5 @@ def make_images(table: pa.Table, is_other: NDArray[np.bool_]) -> Images:
         phash=numbers("phash", np.uint64),
         sharpness=numbers("sharpness", np.float32),
         mtime_ns=numbers("mtime_ns", np.int64),
+        frames=numbers("frames", np.int32),
     )
-
-
-def decode_exact(file: Path, *, hint: str) -> Pixels:
-    """Return every pixel of a file, (H, W, 3) uint8, upright.
-
-    Args:
-        file: Of an image that could be read before.
-        hint: What to do if it cannot be read any more.
-
-    Raises:
-        InputError: It is gone or has changed.
-    """
-    decoded = decode_file(file, short_side=None)
-    if isinstance(decoded, Unreadable):
-        raise InputError(f"{file} cannot be read any more: {decoded.reason}", hint=hint)
-    return decoded.pixels

@@ -24,6 +24,7 @@ class Images:
         width: (N,) int32, px, upright.
         height: (N,) int32, px, upright.
         format: Format names, as Pillow has them.
+        frames: (N,) int32, frames of each file, >= 1.
         phash: (N,) uint64, from `curate.images.perceptual_hash.perceptual_hash`.
         sharpness: (N,) float32, larger is sharper.
         mtime_ns: (N,) int64, ns.
@@ -36,6 +37,7 @@ class Images:
     width: NDArray[np.int32]
     height: NDArray[np.int32]
     format: Sequence[str]
+    frames: NDArray[np.int32]
     phash: NDArray[np.uint64]
     sharpness: NDArray[np.float32]
     mtime_ns: NDArray[np.int64]
@@ -43,7 +45,7 @@ class Images:
     def __post_init__(self) -> None:
         columns = (
             self.is_other, self.content_hash, self.bytes, self.width, self.height, self.format,
-            self.phash, self.sharpness, self.mtime_ns,
+            self.frames, self.phash, self.sharpness, self.mtime_ns,
         )  # fmt: skip
         if any(len(column) != len(self.path) for column in columns):
             raise ValueError("all columns must have one entry per path")
@@ -65,7 +67,9 @@ class QueryImage:
         width: px, upright.
         height: px, upright.
         phash: From `curate.images.perceptual_hash.perceptual_hash`, in [0, 2**64).
-        read_exact: Gives every pixel of the image's file, (H, W, 3) uint8 RGB, upright.
+        digest: Gives the digest of the whole picture in the file, 32 bytes.
+        frames: Frames of the file, >= 1.
+        hash_frames: Gives the perceptual hashes of eight of them.
     """
 
     content_hash: str
@@ -73,7 +77,9 @@ class QueryImage:
     width: int
     height: int
     phash: int
-    read_exact: Callable[[], Pixels]
+    digest: Callable[[], bytes]
+    frames: int = 1
+    hash_frames: Callable[[], Sequence[int]] = list
 
 
 class PixelReader(Protocol):
@@ -82,8 +88,11 @@ class PixelReader(Protocol):
     def read(self, content_hashes: Sequence[str]) -> list[Pixels]:
         """Return cached pixels: (h, w, 3) uint8 RGB, upright, short side at most 256 px."""
 
-    def read_exact(self, rows: Sequence[int]) -> list[Pixels]:
-        """Return every pixel of the files of images, (H, W, 3) uint8 RGB, upright."""
+    def digest(self, rows: Sequence[int]) -> list[bytes]:
+        """Return the digests of the whole pictures in the files of images, 32 bytes each."""
+
+    def hash_frames(self, row: int) -> Sequence[int]:
+        """Return the perceptual hashes of eight frames of an image's file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

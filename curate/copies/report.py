@@ -1,6 +1,6 @@
 """The report: copies as columns of the manifest, as a table of evidence and as pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +18,7 @@ from curate.manifest.columns import DEDUP_COLUMNS
 
 GROUPS_A_SHEET = 36
 _TILES_A_GROUP = 16
+_LINK_REASON = "another name of the same file"
 _PAIRS_KEY = b"curate.pairs"
 
 
@@ -31,6 +32,10 @@ class ComparedImages(Protocol):
     @property
     def reader(self) -> PixelReader:
         """Where their pixels come from."""
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        """Paths that are other names of one of the files, and that file's path."""
 
     def shown_path(self, row: int) -> str:
         """Return the path that people see."""
@@ -65,7 +70,7 @@ def make_columns(
     Args:
         compared: The images that were compared.
         copies: What was found.
-        paths: Paths of the manifest's rows; one that was not compared stands alone and goes.
+        paths: Paths of the manifest's rows; one that was not compared is not judged.
         is_counted: (N,) images whose match is reported; the others stand alone and stay.
     """
     images = compared.images
@@ -85,8 +90,45 @@ def make_columns(
     for name in ("match", "keep_reason"):
         columns[name] = pc.if_else(pa.array(is_counted), columns[name], None)
     by_path = {name: column.take(rows) for name, column in columns.items()}
-    by_path["keep"] = pc.fill_null(by_path["keep"], fill_value=False)
-    return pa.table([by_path[name] for name in DEDUP_COLUMNS.names], schema=DEDUP_COLUMNS)
+    table = pa.table([by_path[name] for name in DEDUP_COLUMNS.names], schema=DEDUP_COLUMNS)
+    return _fill_links(table, paths, compared.links) if compared.links else table
+
+
+def _fill_links(table: pa.Table, paths: pa.ChunkedArray, links: Mapping[str, str]) -> pa.Table:
+    """Return duplicate columns in which the other names of a file stand behind it.
+
+    Args:
+        table: The duplicate columns.
+        paths: Paths of the rows.
+        links: Paths that are other names, and the file's path.
+    """
+    names = pa.array(list(links), pa.string())
+    targets = pa.array(list(links.values()), pa.string())
+    which = pc.index_in(paths, value_set=names)
+    is_link = which.is_valid()
+    target = targets.take(which)
+    group = _number_linked(table["group"], paths, targets)
+    group_of_target = group.take(pc.index_in(target, value_set=paths.combine_chunks()))
+    filled = {
+        "group": pc.if_else(is_link, group_of_target, group),
+        "match": pc.if_else(is_link, Level.FILE.value, table["match"]),
+        "duplicate_of": pc.if_else(is_link, target, table["duplicate_of"]),
+        "similarity": pc.if_else(is_link, pa.scalar(1.0, pa.float32()), table["similarity"]),
+        "keep": pc.if_else(is_link, pa.scalar(value=False), table["keep"]),
+        "keep_reason": pc.if_else(is_link, _LINK_REASON, table["keep_reason"]),
+    }
+    return pa.table([filled[name] for name in table.schema.names], schema=table.schema)
+
+
+def _number_linked(
+    group: pa.ChunkedArray, paths: pa.ChunkedArray, targets: pa.Array
+) -> pa.ChunkedArray:
+    """Return groups in which files that stood alone but have other names are groups, too."""
+    is_target = pc.is_in(paths, value_set=targets)
+    is_new = pc.and_(is_target, group.is_null()).to_numpy()
+    first = (pc.max(group).as_py() if group.null_count < len(group) else -1) + 1
+    numbers = pa.array(first + np.cumsum(is_new) - 1, pa.int32(), mask=~is_new)
+    return pc.coalesce(group, pa.chunked_array([numbers]))
 
 
 def make_pair_table(compared: ComparedImages, pairs: Pairs) -> pa.Table:
@@ -117,7 +159,7 @@ def is_pair_table(path: Path) -> bool:
 
 
 def count_rungs(
-    images: Images, copies: Copies, *, is_dropped: NDArray[np.bool_]
+    images: Images, copies: Copies, *, is_dropped: NDArray[np.bool_], n_links: int = 0
 ) -> list[RungCount]:
     """Return what is dropped, by the evidence that ties it to the image that stays.
 
@@ -125,10 +167,11 @@ def count_rungs(
         images: Those compared.
         copies: What was found.
         is_dropped: (N,) bool, those to count.
+        n_links: Other names of files, which take no bytes.
     """
     match = np.array([name or "" for name in copies.match])
-    rungs = []
-    for level in Level:
+    rungs = [RungCount(match=Level.FILE.value, n_groups=n_links, n_images=n_links, bytes=0)]
+    for level in (level for level in Level if level is not Level.FILE):
         tied = (match == level.value) & is_dropped
         rungs.append(
             RungCount(

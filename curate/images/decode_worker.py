@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import asdict, replace
 from typing import Any
 
+import cv2
 from PIL import Image
 
 from curate.images.decode_here import decode_here, digest_here, hash_frames_here
@@ -73,6 +74,7 @@ def main() -> None:
     """Answer until the input ends."""
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked
     register_readers()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     said = _StandardError()
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is not an answer

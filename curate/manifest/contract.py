@@ -47,7 +47,25 @@ COLUMNS = (
     Column(name="bytes", type="int64", filled_by="scan", meaning="size of the file, in bytes"),
     Column(name="width", type="int32", filled_by="scan", meaning="px, of the upright image"),
     Column(name="height", type="int32", filled_by="scan", meaning="px, of the upright image"),
-    Column(name="format", type="string", filled_by="scan", meaning="`JPEG`, `PNG`, …"),
+    Column(
+        name="format",
+        type="string",
+        filled_by="scan",
+        meaning="`JPEG`, `PNG`, …; `RAW` of a camera's file",
+    ),
+    Column(
+        name="mode",
+        type="string",
+        filled_by="scan",
+        meaning="what a pixel is, as Pillow has it: `RGB`, `L`, `RGBA`, `I;16`, `F`, …; `RGB;16` "
+        "of deep colour",
+    ),
+    Column(
+        name="frames",
+        type="int32",
+        filled_by="scan",
+        meaning="frames of an animation, pages of a scan; 1 for a single picture",
+    ),
     Column(
         name="status",
         type="string",
@@ -96,7 +114,7 @@ COLUMNS = (
         type="list of string",
         filled_by="scan",
         meaning="`dark`, `bright`, `blurry`, `low_information`, `odd_size`, `odd_aspect_ratio`, "
-        "`grayscale`; null for unreadable files",
+        "`grayscale`, `truncated`; null for unreadable files",
     ),
     Column(name="cluster", type="int32", filled_by="cluster", meaning="number, 0 to N−1"),
     Column(
@@ -157,14 +175,14 @@ COLUMNS = (
         name="match",
         type="string",
         filled_by="dedup",
-        meaning="strongest evidence that ties the image to the kept one: `bytes`, `pixels`, "
-        "`near`, `semantic`",
+        meaning="strongest evidence that ties the image to the kept one: `file` (another name "
+        "of it: a link), `bytes`, `pixels`, `near`, `semantic`",
     ),
     Column(
         name="duplicate_of",
         type="string",
         filled_by="dedup",
-        meaning="path of the kept image; null if this one stays",
+        meaning="path of the kept image, of a link the path of its file; null if this one stays",
     ),
     Column(
         name="similarity",
@@ -176,8 +194,8 @@ COLUMNS = (
         name="keep",
         type="bool",
         filled_by="dedup",
-        meaning="true if the image stays; false for unreadable files; null, as after a merge, if "
-        "nothing was decided: it stays",
+        meaning="true if the image stays, false if it need not be kept; null if it was not judged, "
+        "as unreadable files never are: it stays",
     ),
     Column(
         name="keep_reason",

@@ -3,6 +3,8 @@
 Each is part of the one before: a selected row is readable, and so is a kept one.
 """
 
+from collections import Counter
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +17,14 @@ from curate.manifest.rows import Rows
 def is_readable(rows: Rows) -> NDArray[np.bool_]:
     """Return which rows have an image that can be used, (N,): their ``status`` is ok."""
     return _has_ok_status(rows.read(["status"]))
+
+
+def count_reasons(rows: Rows) -> dict[str, int]:
+    """Return how many rows cannot be used, by reason, the most frequent first."""
+    table = rows.read(["status", "reason"])
+    is_lost = pc.not_equal(table["status"], Status.OK.value)
+    reasons = Counter(table["reason"].filter(is_lost).to_pylist())
+    return {str(reason): count for reason, count in reasons.most_common()}
 
 
 def is_kept(rows: Rows) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
-from curate.copies.inputs import ImageReader, make_images
+from curate.copies.inputs import ImageReader, make_images, read_unchanged
 from curate.copies.query import load_query
 from curate.copies.records import Images, Pairs, QueryImage
 from curate.progress import Progress
@@ -20,7 +20,7 @@ from curate.workspace.workspace import Workspace
 
 _FACTS = [
     "source", "path", "hash", "status", "bytes", "width", "height", "format", "phash", "sharpness",
-    "mtime_ns",
+    "mtime_ns", "frames",
 ]  # fmt: skip
 
 
@@ -48,13 +48,16 @@ class ByCopies:
         table = read_distinct_images(space, _FACTS)
         whole = pc.binary_join_element_wise(table["source"], table["path"], "/")
         table = table.append_column("whole", whole).sort_by("whole")
-        sources, paths = table["source"], table["path"]
+        sources, paths, hashes = table["source"], table["path"], table["hash"]
         column = table.schema.get_field_index("path")
         by_whole_path = table.set_column(column, "path", table["whole"])
         self._images: Images = make_images(by_whole_path, np.zeros(len(table), np.bool_))
         self._reader = ImageReader(
             PixelCache(space.pixels),
-            lambda row: open_source(sources[row].as_py()).local_file(paths[row].as_py()),
+            lambda row: read_unchanged(
+                open_source(sources[row].as_py()).local_file(paths[row].as_py()),
+                hashes[row].as_py(),
+            ),
         )
         cache = space.root / "copies"
         query = load_query(self._images, self._reader, config, cache=cache)
@@ -106,7 +109,9 @@ class ByCopies:
                 width=query.width,
                 height=query.height,
                 phash=query.phash,
-                read_exact=query.read_exact,
+                digest=query.digest,
+                frames=query.frames,
+                hash_frames=query.hash_frames,
             )
         (pixels,) = self._reader.read([query.content_hash])
         return QueryImage(
@@ -115,7 +120,9 @@ class ByCopies:
             width=int(self._images.width[row]),
             height=int(self._images.height[row]),
             phash=int(self._images.phash[row]),
-            read_exact=lambda: self._reader.read_exact([row])[0],
+            digest=lambda: self._reader.digest([row])[0],
+            frames=int(self._images.frames[row]),
+            hash_frames=lambda: self._reader.hash_frames(row),
         )
 
     def _describe(self, pairs: Pairs, row: int) -> Found:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.copies.inputs import decode_exact
+from curate.copies.inputs import digest_file, read_unchanged
 from curate.errors import InputError
-from curate.images.decode import Decoded, Pixels, Unreadable, decode
+from curate.images.decode import Decoded, Pixels, Unreadable, decode, hash_frames
 from curate.images.perceptual_hash import perceptual_hash
 from curate.parallel import ordered_map
 from curate.sources import open_source
@@ -41,6 +41,7 @@ class Query:
         width: px, upright; as of ``pixels`` for an image of the workspace.
         height: px, upright.
         phash: From `curate.images.perceptual_hash.perceptual_hash`.
+        frames: Frames of the file.
     """
 
     name: str
@@ -50,14 +51,27 @@ class Query:
     width: int
     height: int
     phash: int
+    frames: int
 
-    def read_exact(self) -> Pixels:
-        """Return every pixel of the file, (H, W, 3) uint8, upright RGB.
+    def digest(self) -> bytes:
+        """Return the digest of the whole picture in the file, 32 bytes.
 
         Raises:
             InputError: It is gone or has changed.
         """
-        return decode_exact(Path(self.name), hint="search again")
+        return digest_file(self._read())
+
+    def hash_frames(self) -> list[int]:
+        """Return the perceptual hashes of eight frames of the file.
+
+        Raises:
+            InputError: It is gone or has changed.
+        """
+        hashes = hash_frames(self._read())
+        return [] if isinstance(hashes, Unreadable) else hashes
+
+    def _read(self) -> bytes:
+        return read_unchanged(Path(self.name), self.content_hash)
 
 
 def list_queries(
@@ -139,4 +153,5 @@ def _make_query(source: QuerySource, content_hash: str, decoded: Decoded) -> Que
         width=decoded.width,
         height=decoded.height,
         phash=perceptual_hash(decoded.pixels),
+        frames=decoded.frames,
     )

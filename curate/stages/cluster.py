@@ -32,7 +32,7 @@ from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
 from curate.workspace.embedding_store import Embedded
 from curate.workspace.models import find_model, prototypes_of
-from curate.workspace.scan import Scan, scan
+from curate.workspace.scan import Scan, ScanConfig, scan
 from curate.workspace.workspace import find_workspace
 
 
@@ -97,6 +97,9 @@ class ClusterResult:
         n_clusters: Number of clusters, empty ones included.
         smallest: Images in the smallest cluster, empty ones included.
         largest: Images in the largest cluster.
+        unreadable: How many files cannot be used, by reason.
+        passed_over: How many files were not looked at, by ending or by what they are.
+        problems: Folders and links that could not be looked at, a sentence each.
     """
 
     manifest: str
@@ -108,6 +111,9 @@ class ClusterResult:
     n_clusters: int
     smallest: int
     largest: int
+    unreadable: dict[str, int]
+    passed_over: dict[str, int]
+    problems: list[str]
 
 
 def cluster(
@@ -115,6 +121,7 @@ def cluster(
     config: ClusterConfig | None = None,
     *,
     out: Path | str = "manifest.parquet",
+    scan_config: ScanConfig | None = None,
     workspace: Path | None = None,
     progress: Progress | None = None,
 ) -> ClusterResult:
@@ -124,6 +131,7 @@ def cluster(
         images: Folder; None takes the one scanned last.
         config: The stage's settings.
         out: The manifest; columns that other stages or people added to an older one are kept.
+        scan_config: What a scan passes over, and how large a picture may be.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Is told how far the work is.
 
@@ -141,7 +149,7 @@ def cluster(
     out = Path(out)
     check_overwritable(out)
     with space.writing():
-        catalogue = scan(source, space, progress)
+        catalogue = scan(source, space, progress, config=scan_config)
         readable = catalogue.readable()
         hashes = readable["hash"].to_pylist()
         embedded = embed_missing(space, model, hashes, device=config.device, progress=progress)
@@ -169,6 +177,9 @@ def cluster(
         n_clusters=n_clusters,
         smallest=int(sizes.min()),
         largest=int(sizes.max()),
+        unreadable=catalogue.unreadable,
+        passed_over=dict(catalogue.passed_over),
+        problems=list(catalogue.problems),
     )
 
 

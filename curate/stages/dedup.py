@@ -30,10 +30,11 @@ from curate.manifest.manifest import (
     write_manifest,
 )
 from curate.manifest.rows import HeldRows, Rows
+from curate.manifest.selection import count_reasons
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
 from curate.workspace.models import find_model, prototypes_of
-from curate.workspace.scan import scan
+from curate.workspace.scan import Scan, ScanConfig, scan
 from curate.workspace.workspace import Workspace, find_workspace
 
 __all__ = ["DedupConfig", "DedupResult", "RungCount", "dedup"]
@@ -51,7 +52,8 @@ class DedupResult:
         n_unreadable: Rows that cannot be used.
         n_groups: Duplicate groups.
         n_duplicates: Images that need not be kept; with ``against``, copies of images there.
-        duplicate_bytes: Their size.
+        n_links: Other names of files: links, which are no copies and take no bytes.
+        duplicate_bytes: Size of the duplicates.
         threshold: Least probability of being a copy that counted.
         rungs: The same by evidence, strongest first.
         pairs: The file of evidence, or None.
@@ -66,12 +68,16 @@ class DedupResult:
     n_unreadable: int
     n_groups: int
     n_duplicates: int
+    n_links: int
     duplicate_bytes: int
     threshold: float
     rungs: list[RungCount]
     pairs: str | None
     sheets: str | None
     n_drawn: int
+    unreadable: dict[str, int]
+    passed_over: dict[str, int]
+    problems: list[str]
 
 
 def dedup(  # noqa: PLR0913 - one question, several places for the answer
@@ -83,6 +89,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     pairs: Path | str | None = None,
     sheets: Path | str | None = None,
     most_groups: int = 240,
+    scan_config: ScanConfig | None = None,
     workspace: Path | None = None,
     progress: Progress | None = None,
 ) -> DedupResult:
@@ -99,6 +106,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         pairs: Where to write the evidence of every accepted pair, a Parquet file.
         sheets: A folder to draw the duplicate groups in.
         most_groups: Duplicate groups drawn at most.
+        scan_config: What a scan passes over, and how large a picture may be.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Hears how it gets on.
 
@@ -115,7 +123,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     if pairs is not None:
         check_output(Path(pairs), is_pair_table, what="a table of pairs")
     with space.writing():
-        manifest = _read_or_scan(path, out, space, progress)
+        manifest, found = _read_or_scan(path, out, space, progress, scan_config)
         other = _read_other(Path(against), space, progress) if against is not None else None
         inputs = read_inputs(manifest, other, space, progress)
         copies = find_copies(
@@ -133,6 +141,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         columns = _make_columns(manifest, inputs, copies, is_counted)
         write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
         is_dropped = is_counted & ~copies.keep
+        n_links = len(inputs.links) if other is None else 0
         n_drawn = 0
         if pairs is not None:
             with replacing(Path(pairs)) as scratch:
@@ -148,13 +157,17 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         manifest=str(out),
         source=manifest.source,
         against=other.source if other is not None else None,
-        n_images=int((~is_other).sum()),
+        n_images=int((~is_other).sum()) + len(inputs.links),
         n_unreadable=manifest.n_unreadable,
+        unreadable=count_reasons(manifest.rows),
+        passed_over=dict(found.passed_over) if found is not None else {},
+        problems=list(found.problems) if found is not None else [],
         n_groups=len(np.unique(copies.group[is_dropped])),
         n_duplicates=int(is_dropped.sum()),
+        n_links=n_links,
         duplicate_bytes=int(inputs.images.bytes[is_dropped].sum()),
         threshold=copies.threshold,
-        rungs=count_rungs(inputs.images, copies, is_dropped=is_dropped),
+        rungs=count_rungs(inputs.images, copies, is_dropped=is_dropped, n_links=n_links),
         pairs=str(pairs) if pairs is not None else None,
         sheets=str(sheets) if sheets is not None else None,
         n_drawn=n_drawn,
@@ -165,14 +178,16 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() or (path.suffix != ".parquet" and not path.is_file())
 
 
-def _read_or_scan(path: Path, out: Path, space: Workspace, progress: Progress) -> Manifest:
+def _read_or_scan(
+    path: Path, out: Path, space: Workspace, progress: Progress, config: ScanConfig | None
+) -> tuple[Manifest, Scan | None]:
     """Return the manifest named, or that of a folder with the other columns of ``out``."""
     if not _is_folder(path):
-        return read_manifest(path)
-    found = scan(path, space, progress)
+        return read_manifest(path), None
+    found = scan(path, space, progress, config=config)
     found.readable()
     manifest = found.manifest(Labels.NONE)
-    return carry_over(manifest, read_manifest(out)) if out.is_file() else manifest
+    return (carry_over(manifest, read_manifest(out)) if out.is_file() else manifest), found
 
 
 def _read_other(path: Path, space: Workspace, progress: Progress) -> Manifest:

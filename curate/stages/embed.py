@@ -6,7 +6,7 @@ from pathlib import Path
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
 from curate.workspace.models import find_model
-from curate.workspace.scan import scan
+from curate.workspace.scan import ScanConfig, scan
 from curate.workspace.workspace import find_workspace
 
 
@@ -33,6 +33,9 @@ class EmbedResult:
         n_images: Images that can be used.
         n_embedded: Images that had no vector before.
         images_per_second: Rate of embedding, decoding from the cache included; 0 for none.
+        unreadable: How many files cannot be used, by reason.
+        passed_over: How many files were not looked at, by ending or by what they are.
+        problems: Folders and links that could not be looked at, a sentence each.
     """
 
     source: str
@@ -40,12 +43,16 @@ class EmbedResult:
     n_images: int
     n_embedded: int
     images_per_second: float
+    unreadable: dict[str, int]
+    passed_over: dict[str, int]
+    problems: list[str]
 
 
 def embed(
     images: Path | str | None = None,
     config: EmbedConfig | None = None,
     *,
+    scan_config: ScanConfig | None = None,
     workspace: Path | None = None,
     progress: Progress | None = None,
 ) -> EmbedResult:
@@ -54,6 +61,7 @@ def embed(
     Args:
         images: Folder; None takes the one scanned last.
         config: The stage's settings.
+        scan_config: What a scan passes over, and how large a picture may be.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Hears how it gets on.
 
@@ -66,7 +74,7 @@ def embed(
     source = Path(images) if images is not None else space.newest_source()
     model = find_model(space, config.model)
     with space.writing():
-        found = scan(source, space, progress)
+        found = scan(source, space, progress, config=scan_config)
         hashes = found.readable()["hash"].to_pylist()
         done = embed_missing(space, model, hashes, device=config.device, progress=progress)
     return EmbedResult(
@@ -75,4 +83,7 @@ def embed(
         n_images=len(hashes),
         n_embedded=done.n_embedded,
         images_per_second=done.images_per_second,
+        unreadable=found.unreadable,
+        passed_over=dict(found.passed_over),
+        problems=list(found.problems),
     )

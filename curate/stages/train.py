@@ -14,7 +14,7 @@ from curate.errors import InputError, UsageError
 from curate.parallel import n_workers
 from curate.progress import Progress, Silent
 from curate.workspace.models import require_device
-from curate.workspace.scan import scan
+from curate.workspace.scan import ScanConfig, scan
 from curate.workspace.training import SwavRun
 from curate.workspace.workspace import find_workspace
 
@@ -134,6 +134,9 @@ class TrainResult:
         seconds: Time of training.
         warning: What to do if little was learned; None if all is well.
         mended: What went wrong first and with what settings it began again; None if nothing did.
+        unreadable: How many files cannot be used, by reason.
+        passed_over: How many files were not looked at, by ending or by what they are.
+        problems: Folders and links that could not be looked at, a sentence each.
         was_trained: False where the same training had been finished before.
     """
 
@@ -155,12 +158,16 @@ class TrainResult:
     warning: str | None
     mended: str | None
     was_trained: bool
+    unreadable: dict[str, int]
+    passed_over: dict[str, int]
+    problems: list[str]
 
 
 def train(
     images: Path | str,
     config: TrainConfig | None = None,
     *,
+    scan_config: ScanConfig | None = None,
     workspace: Path | None = None,
     progress: Progress | None = None,
 ) -> TrainResult:
@@ -169,6 +176,7 @@ def train(
     Args:
         images: The folder.
         config: The stage's settings.
+        scan_config: What a scan passes over, and how large a picture may be.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Hears how it gets on.
 
@@ -184,7 +192,7 @@ def train(
     began = time.monotonic()
     with space.writing():
         _check_early(config)
-        found = scan(Path(images), space, progress)
+        found = scan(Path(images), space, progress, config=scan_config)
         table = _distinct(found.readable())
         if len(table) < FEWEST_IMAGES:
             raise InputError(
@@ -209,6 +217,9 @@ def train(
         source=str(found.source),
         n_images=len(table),
         n_unreadable=found.n_unreadable,
+        unreadable=found.unreadable,
+        passed_over=dict(found.passed_over),
+        problems=list(found.problems),
         scan_images_per_second=found.images_per_second,
         **result,
     )

@@ -29,7 +29,8 @@ def scene(seed, width=320, height=240):
 class Folder:
     """Images in memory, as the scan and the pixel cache would present them."""
 
-    def __init__(self, pictures, *, raw=None, mtimes=None, others=()):
+    def __init__(self, pictures, *, raw=None, mtimes=None, others=(), frames=None):
+        self.frames = frames or {}
         self._paths = [*sorted(others), *sorted(set(pictures) - set(others))]
         self._exact = [pictures[path] for path in self._paths]
         raw = raw or {}
@@ -47,6 +48,7 @@ class Folder:
             width=np.array([image.shape[1] for image in self._exact], np.int32),
             height=np.array([image.shape[0] for image in self._exact], np.int32),
             format=["PNG"] * len(names),
+            frames=np.array([len(self.frames.get(path, [0])) for path in self._paths], np.int32),
             phash=np.array([perceptual_hash(self._cached[name]) for name in names], np.uint64),
             sharpness=np.ones(len(names), np.float32),
             mtime_ns=np.array([(mtimes or {}).get(path, 0) for path in self._paths], np.int64),
@@ -55,8 +57,16 @@ class Folder:
     def read(self, content_hashes):
         return [self._cached[name] for name in content_hashes]
 
-    def read_exact(self, rows):
-        return [self._exact[row] for row in rows]
+    def digest(self, rows):
+        return [
+            hashlib.sha256(
+                repr(self._exact[row].shape).encode() + self._exact[row].tobytes()
+            ).digest()
+            for row in rows
+        ]
+
+    def hash_frames(self, row):
+        return self.frames.get(self._paths[row], [])
 
 
 def cached(pixels):

@@ -56,12 +56,12 @@ def test_each_copy_is_tied_to_the_kept_image_by_its_strongest_evidence(copies, t
     assert all(rows[f"{seed}.png"]["group"] is None for seed in range(1, 10))
 
 
-def test_columns_have_the_promised_types_and_unreadable_files_do_not_stay(copies, tmp_path):
+def test_columns_have_the_promised_types_and_unreadable_files_are_not_judged(copies, tmp_path):
     (copies / "broken.jpg").write_bytes(b"no image")
     result, rows = found_in(copies, tmp_path / "m.parquet")
     schema = pq.read_schema(tmp_path / "m.parquet")
     assert all(schema.field(field.name).type == field.type for field in DEDUP_COLUMNS)
-    assert rows["broken.jpg"]["keep"] is False
+    assert rows["broken.jpg"]["keep"] is None
     assert rows["broken.jpg"]["duplicate_of"] is None
     assert (result.n_images, result.n_unreadable) == (15, 1)
 
@@ -238,3 +238,26 @@ def test_columns_of_the_user_and_of_other_stages_survive(copies, tmp_path):
     dedup(tmp_path / "m.parquet", workspace=tmp_path / ".curate")
     dedup(copies, out=tmp_path / "m.parquet", workspace=tmp_path / ".curate")
     assert pq.read_table(tmp_path / "m.parquet")["mine"].to_pylist() == list(range(15))
+
+
+@pytest.mark.parametrize("keep", ["best", "shortest-path", "first", "largest", "oldest"])
+def test_a_link_is_another_name_and_is_never_kept_in_place_of_its_file(copies, tmp_path, keep):
+    (copies / "0").symlink_to(copies / "5.png")
+    (copies / "hard.png").hardlink_to(copies / "5.png")
+    (copies / "again").symlink_to(copies / "0.png")
+    result, rows = found_in(copies, tmp_path / "m.parquet", keep=KeepPolicy(keep))
+    for name, file in (("0", "5.png"), ("hard.png", "5.png"), ("again", "0.png")):
+        row = rows[name]
+        assert (row["match"], row["duplicate_of"], row["keep"]) == ("file", file, False)
+        assert row["group"] == rows[file]["group"] is not None
+    assert rows["5.png"]["keep"]
+    (links,) = (count for count in result.rungs if count.match == "file")
+    assert (links.n_images, links.bytes) == (3, 0)
+    assert (result.n_images, result.n_duplicates, result.n_links) == (18, 5, 3)
+
+
+def test_a_link_whose_file_lies_elsewhere_is_judged_like_a_file(copies, tmp_path):
+    save(tmp_path / "else" / "x.png", detailed(50))
+    (copies / "link.png").symlink_to(tmp_path / "else" / "x.png")
+    _, rows = found_in(copies, tmp_path / "m.parquet")
+    assert (rows["link.png"]["match"], rows["link.png"]["keep"]) == (None, True)

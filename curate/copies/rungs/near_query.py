@@ -17,6 +17,7 @@ from curate.copies.probability.classifier import BUILT_IN, find_threshold
 from curate.copies.records import Pairs, Pixels, QueryImage
 from curate.copies.rungs.base import Searched, spread_over_label
 from curate.copies.verification.findings import Findings, drop_unaligned, select_best
+from curate.copies.verification.frames import drop_other_frames
 from curate.copies.verification.keypoints import Keypoints, concat_keypoints, make_working_copy
 from curate.copies.verification.verifier import Verifier
 
@@ -83,6 +84,16 @@ class NearQuery:
         findings, shapes, rows = self._verify(queries, keypoints, candidates)
         links = select_best(findings, self._classifier)
         links = take_pairs(links, links.probability >= self.threshold)
+        frames = np.array([one.frames for one in queries], np.int32)
+        links = drop_other_frames(
+            links,
+            np.concatenate([frames, self._images.frames[rows]]),
+            lambda number: (
+                queries[number].hash_frames()
+                if number < n_queries
+                else self._pixels.hash_frames(int(rows[number - n_queries]))
+            ),
+        )
         sizes = np.array([(one.height, one.width) for one in queries], np.int32).reshape(-1, 2)
         image_sizes = np.stack([self._images.height[rows], self._images.width[rows]], axis=1)
         numbers = np.concatenate([np.arange(n_queries), n_queries + rows])

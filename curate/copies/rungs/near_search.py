@@ -12,11 +12,17 @@ from curate.copies.candidates.incremental import CandidateSearch
 from curate.copies.candidates.pairs import Candidates, order_pairs
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.probability.calibrate import CALIBRATION_PARAMS, calibrate, select_candidates
-from curate.copies.probability.classifier import BUILT_IN, CopyClassifier, find_threshold
+from curate.copies.probability.classifier import (
+    BUILT_IN,
+    THRESHOLD_PARAMS,
+    CopyClassifier,
+    find_threshold,
+)
 from curate.copies.probability.synthetic_pairs import load_synthetic_evidence
 from curate.copies.records import Pixels
 from curate.copies.rungs.base import Known
 from curate.copies.verification.findings import Findings, Links, select_best
+from curate.copies.verification.frames import drop_other_frames
 from curate.copies.verification.keypoints import extract_keypoints, make_working_copy
 from curate.copies.verification.verifier import Verifier
 from curate.parallel import ordered_map
@@ -56,6 +62,7 @@ class NearSearch:
             rows: (R,) int64, those to compare, in the order of their content hashes.
         """
         self._hashes = [known.images.content_hash[row] for row in rows.tolist()]
+        self._rows, self._frames = rows, known.images.frames[rows]
         self._fingerprints = np.array([int(name[:16], 16) for name in self._hashes], np.uint64)
         self._pixels, self._config, self._cache = known.pixels, known.config, known.cache
         self._progress = known.progress
@@ -93,7 +100,7 @@ class NearSearch:
             notes.append(f"{len(extra[0])} pairs by embedding")
         findings = concat_pairs(parts)
         self._classifier = self._calibrate(findings)
-        links = select_best(findings, self._classifier)
+        links = self._drop_other_frames(select_best(findings, self._classifier))
         threshold = config.threshold or find_threshold(links.probability, config.precision)
         return Verified(links=links, classifier=self._classifier, threshold=threshold, notes=notes)
 
@@ -104,7 +111,21 @@ class NearSearch:
             a: (P,) int64, first images.
             b: (P,) int64, second images.
         """
-        return select_best(self._verify_by_keypoints(a, b), self._classifier)
+        return self._drop_other_frames(
+            select_best(self._verify_by_keypoints(a, b), self._classifier)
+        )
+
+    def _drop_other_frames(self, links: Links) -> Links:
+        likely = links.probability >= THRESHOLD_PARAMS.least
+        return concat_pairs(
+            [
+                take_pairs(links, ~likely),
+                drop_other_frames(take_pairs(links, likely), self._frames, self._hash_frames),
+            ]
+        )
+
+    def _hash_frames(self, row: int) -> Sequence[int]:
+        return self._pixels.hash_frames(int(self._rows[row]))
 
     def _extract_missing(self, phash: NDArray[np.uint64]) -> None:
         """Extract the keypoints of the images whose keypoints are not known."""

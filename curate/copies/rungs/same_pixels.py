@@ -1,9 +1,9 @@
-"""The rung ``pixels``: files of other bytes that decode to the same pixels.
+"""The rung ``pixels``: files of other bytes that hold the same picture.
 
-Only images of the same size, alike in hash and mean colour, are decoded in full.
+Compared is all that the file holds: full depth, alpha, every frame (`curate.images.exact`). Only
+images of the same size and number of frames, alike in hash and mean colour, are decoded in full.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from curate.choices import Level
 from curate.copies.cache.pixel_digests import PixelDigests
 from curate.copies.candidates.ann_index import find_near_hashes
 from curate.copies.placement import pair_whole_images
-from curate.copies.records import Images, Pairs, PixelReader, Pixels, QueryImage
+from curate.copies.records import Images, Pairs, PixelReader, QueryImage
 from curate.copies.rungs.base import (
     Grouping,
     Known,
@@ -111,8 +111,8 @@ def find_same_pixels(
     unread = [row for row in suspects if known.digest_of(images.content_hash[row]) is None]
     for start in range(0, len(unread), SUSPECT_PARAMS.n_batch):
         batch = unread[start : start + SUSPECT_PARAMS.n_batch]
-        for row, exact in zip(batch, pixels.read_exact(batch), strict=True):
-            known.set_digest(images.content_hash[row], _digest(exact))
+        for row, digest in zip(batch, pixels.digest(batch), strict=True):
+            known.set_digest(images.content_hash[row], digest)
     known.save()
     first: dict[bytes | None, int] = {}
     label = dict(zip(rows.tolist(), rows.tolist(), strict=True))
@@ -150,6 +150,7 @@ def pair_queries_of_same_pixels(
         near = [by_hash[starts[o] : starts[o + 1]] for o in other[query == number].tolist()]
         alike = rows[np.concatenate([by_hash[:0], *near])]
         fits = (images.width[alike] == one.width) & (images.height[alike] == one.height)
+        fits &= images.frames[alike] == one.frames
         equal = _select_equal(one, images, pixels, alike[fits], digests)
         pairs += [(number, row) for row in equal]
     return pairs
@@ -166,20 +167,13 @@ def _select_equal(
     suspects = rows[near].tolist()
     if not suspects:
         return
-    wanted = _digest(query.read_exact())
+    wanted = query.digest()
     for row in suspects:
         name = images.content_hash[row]
         if digests.digest_of(name) is None:
-            digests.set_digest(name, _digest(pixels.read_exact([row])[0]))
+            digests.set_digest(name, pixels.digest([row])[0])
         if digests.digest_of(name) == wanted:
             yield row
-
-
-def _digest(pixels: Pixels) -> bytes:
-    """Return a digest of every pixel and the shape, 32 bytes."""
-    digest = hashlib.sha256(np.ascontiguousarray(pixels).tobytes())
-    digest.update(repr(pixels.shape).encode())
-    return digest.digest()
 
 
 def _find_suspects(

@@ -31,9 +31,12 @@ class Counted:
         self.asked += content_hashes
         return self.made.read(content_hashes)
 
-    def read_exact(self, rows):
+    def digest(self, rows):
         self.asked += [self.made.images.content_hash[row] for row in rows]
-        return self.made.read_exact(rows)
+        return self.made.digest(rows)
+
+    def hash_frames(self, row):
+        return self.made.hash_frames(row)
 
 
 def search(made, cache, progress=None):

@@ -83,7 +83,7 @@ def test_a_query_finds_the_images_of_its_key(folder, scene, tmp_path):
             width=width,
             height=9,
             phash=0,
-            read_exact=lambda: scene(9),
+            digest=lambda: bytes(32),
         )
         for width in (5, 320)
     ]
