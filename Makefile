@@ -13,7 +13,7 @@ demo: $(READY)
 	$(VENV)/bin/python examples/demo.py $(if $(IMAGES),"$(IMAGES)")
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest $(ARGS)
 
 check: $(READY)
 	$(VENV)/bin/ruff format --check .

@@ -81,8 +81,9 @@ def canonical_deep(values: Values) -> Values:
 
 def _canonical_floats(values: Any) -> Values:  # noqa: ANN401 - of either float type
     """Return floats with one NaN and one zero, as float32 where nothing is lost."""
-    numbers = values + values.dtype.type(0)
-    numbers[np.isnan(numbers)] = np.nan
-    small = numbers.astype(np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):  # of signalling NaNs
+        numbers = values + values.dtype.type(0)
+        numbers[np.isnan(numbers)] = np.nan
+        small = numbers.astype(np.float32)
     is_lossless = np.array_equal(small.astype(numbers.dtype), numbers, equal_nan=True)
     return np.asarray(small if is_lossless else numbers)

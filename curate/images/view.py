@@ -29,6 +29,8 @@ class ViewParams:
         n_sampled: Values that the percentiles are taken of, at even steps.
         mask_below: 8-bit grey pictures whose largest value is less are scaled too: a person sees
             31 of 255 as black.
+        large_pixels: Pixels from which a frame is shrunk in two steps, the first one by whole
+            numbers: less exact by a grey level, but with a third of the memory.
         hidden: Over white a picture must keep this share of the contrast that it has over black.
     """
 
@@ -36,10 +38,12 @@ class ViewParams:
     high: float = 99.5
     n_sampled: int = 1 << 20
     mask_below: int = 32
+    large_pixels: int = 40_000_000
     hidden: float = 0.5
 
 
 PARAMS = ViewParams()
+_REDUCIBLE = frozenset({"L", "LA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
 _LOSSY = frozenset({"JPEG", "MPO", "WEBP", "AVIF", "HEIF", "JXL", "JPEG2000"})
 
 
@@ -61,6 +65,7 @@ def view_frame(frame: Image.Image, size: tuple[int, int], *, container: str) -> 
     """
     if is_deep(frame.mode):
         return view_values(np.asarray(frame), size)
+    frame = _halve_large(frame, size)
     if frame.has_transparency_data:
         return _lay_over_ground(frame.convert("RGBA"), size)
     if frame.mode in ("L", "1") and container not in _LOSSY:
@@ -69,6 +74,15 @@ def view_frame(frame: Image.Image, size: tuple[int, int], *, container: str) -> 
             return view_values(grey, size)
         return np.repeat(_shrink(grey, size)[:, :, None], 3, axis=2)
     return np.asarray(_shrink(np.asarray(frame.convert("RGB")), size), np.uint8)
+
+
+def _halve_large(frame: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return a large frame shrunk to twice the size or more, so that few copies of it exist."""
+    times = min(frame.width // (2 * size[0]), frame.height // (2 * size[1]))
+    is_large = frame.width * frame.height > PARAMS.large_pixels
+    if not is_large or times < 2 or frame.mode not in _REDUCIBLE:
+        return frame
+    return frame.reduce(times)
 
 
 def view_values(values: Values, size: tuple[int, int]) -> Pixels:
@@ -86,7 +100,8 @@ def view_values(values: Values, size: tuple[int, int]) -> Pixels:
         small = _shrink(eight_bit, size)
         return small if small.ndim == 3 else np.repeat(small[:, :, None], 3, axis=2)
     step = max(1, values.size // PARAMS.n_sampled)
-    sample = values.reshape(-1)[::step].astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of signalling NaNs
+        sample = values.reshape(-1)[::step].astype(np.float64)
     sample = sample[np.isfinite(sample)]
     low, high = np.percentile(sample, (PARAMS.low, PARAMS.high)) if sample.size else (0.0, 0.0)
     if high <= low and sample.size:
@@ -113,7 +128,8 @@ def _shrinkable(values: Values, low: float) -> Values:
     """Return values of a type that OpenCV shrinks; what is not finite becomes the lowest."""
     if values.dtype in (np.uint8, np.uint16):
         return values
-    numbers = values.astype(np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):
+        numbers = values.astype(np.float32)
     return np.nan_to_num(numbers, copy=False, nan=low, posinf=low, neginf=low)
 
 
