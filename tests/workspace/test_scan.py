@@ -5,13 +5,15 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from curate.choices import Labels
 from curate.errors import InputError
+from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
 from curate.images.decode import decode
 from curate.progress import Silent
 from curate.workspace.pixel_cache import PixelCache
-from curate.workspace.scan import scan
+from curate.workspace.scan import ScanConfig, scan
 from tests.conftest import picture, save
 
 
@@ -170,3 +172,69 @@ def test_labels_are_folder_names_where_asked_for(images, workspace):
     assert labels["red/000.png"] == "red"
     assert labels["broken.jpg"] is None
     assert found.manifest(Labels.NONE).rows.read()["label"].null_count == 28
+
+
+class Notes(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def test_what_is_not_looked_at_is_told_and_counted(images, workspace):
+    for name in ("a.txt", "b.txt", "c.mp4"):
+        (images / name).write_text("no image")
+    (images / "loop").symlink_to(images)
+    progress = Notes()
+    with workspace.writing():
+        found = scan(images, workspace, progress)
+    assert found.passed_over == {".mp4": 1, ".txt": 2}
+    assert progress.notes[0] == "3 files passed over: 2 .txt, 1 .mp4"
+    assert progress.notes[1:] == list(found.problems) != []
+    assert sum(found.unreadable.values()) == found.n_unreadable == 2
+
+
+def test_patterns_of_what_is_passed_over_hold_for_later_scans(images, workspace):
+    assert "red/000.png" in rows_of(scanned(images, workspace))
+    patterns = ScanConfig(exclude=("red",))
+    assert "red/000.png" not in rows_of(scanned(images, workspace, config=patterns))
+    assert "red/000.png" not in rows_of(scanned(images, workspace))
+    everything = ScanConfig(exclude=())
+    assert "red/000.png" in rows_of(scanned(images, workspace, config=everything))
+
+
+def test_a_picture_that_was_too_large_is_read_when_more_pixels_are_allowed(images, workspace):
+    save(images / "large.png", picture(70, width=300, height=200))
+    row = rows_of(scanned(images, workspace, config=ScanConfig(max_pixels=50_000)))["large.png"]
+    assert (row["status"], "--max-pixels" in row["reason"]) == ("unreadable", True)
+    again = scanned(images, workspace, config=ScanConfig(max_pixels=50_000))
+    assert again.n_read == 0
+    found = scanned(images, workspace)
+    assert found.n_decoded == 1
+    assert rows_of(found)["large.png"]["status"] == "ok"
+    assert PixelCache(workspace.pixels).read([rows_of(found)["large.png"]["hash"]])
+
+
+@pytest.mark.parametrize("name", ["sheet.jpg", "sheet.png"])
+def test_the_sheets_that_curate_draws_are_passed_over(images, workspace, name):
+    before = set(rows_of(scanned(images, workspace)))
+    write_sheet(images / name, draw_sheet([[Tile(picture(0), ("a",))]]))
+    found = scanned(images, workspace)
+    assert set(rows_of(found)) == before
+    assert found.passed_over == {"made by curate": 1}
+    assert scanned(images, workspace).n_read == 0
+
+
+def test_frames_modes_and_truncated_files_are_facts(images, workspace):
+    frames = [Image.fromarray(picture(seed)) for seed in (1, 2)]
+    frames[0].save(images / "film.gif", save_all=True, append_images=frames[1:])
+    Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20)).save(images / "deep.png")
+    save(images / "cut.jpg", picture(5))
+    (images / "cut.jpg").write_bytes((images / "cut.jpg").read_bytes()[:-2])
+    found = scanned(images, workspace)
+    rows = {row["path"]: row for row in found.manifest(Labels.NONE).rows.read().to_pylist()}
+    assert (rows["film.gif"]["frames"], rows["film.gif"]["mode"]) == (2, "P")
+    assert (rows["deep.png"]["frames"], rows["deep.png"]["mode"]) == (1, "I;16")
+    assert (rows["cut.jpg"]["status"], "truncated" in rows["cut.jpg"]["issues"]) == ("ok", True)
+    assert rows["broken.jpg"]["frames"] is None
