@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
+from weakref import finalize
 from zlib import crc32
 
 from curate.errors import CurateError, InputError, ResourceError
@@ -117,6 +119,35 @@ def _flush(path: Path) -> None:
 def _followed(path: Path) -> Path:
     """Return where a link leads: the file there is replaced, the link stays."""
     return path.resolve() if path.is_symlink() else path
+
+
+class ArrowName:
+    """A name of a file that Arrow and DuckDB take: they know UTF-8 only.
+
+    A file whose path is not UTF-8 is reached through a link in a folder for scratch files, as long
+    as this object lives.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Name a file, which need not be there yet."""
+        self._name = str(path)
+        if not _is_utf8(self._name):
+            folder = mkdtemp(prefix="curate-")
+            finalize(self, shutil.rmtree, folder)
+            link = Path(folder) / f"file{path.suffix if _is_utf8(path.suffix) else ''}"
+            link.symlink_to(path.absolute())
+            self._name = str(link)
+
+    def __str__(self) -> str:
+        return self._name
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_output(path: Path, is_ours: Callable[[Path], bool], *, what: str) -> None:

@@ -50,7 +50,9 @@ def say(line: str) -> None:
 
 def print_json(content: dict[str, Any]) -> None:
     """Write one JSON object to stdout."""
-    print(json.dumps(content, ensure_ascii=False, default=str))  # noqa: T201 - the place that prints
+    text = json.dumps(content, ensure_ascii=False, default=str)
+    # bytes of a name that are no UTF-8 stay what they are: JSON's escapes of lone surrogates
+    print(text.encode("utf-8", "backslashreplace").decode())  # noqa: T201 - the place that prints
 
 
 @contextmanager

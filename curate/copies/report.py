@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from curate.choices import Level
 from curate.copies.records import Copies, Images, Pairs, PixelReader
+from curate.files import ArrowName, replacing
 from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
 from curate.manifest.columns import DEDUP_COLUMNS
 
@@ -150,10 +151,27 @@ def make_pair_table(compared: ComparedImages, pairs: Pairs) -> pa.Table:
     ).replace_schema_metadata({_PAIRS_KEY: b"1"})
 
 
+def write_pair_table(path: Path, compared: ComparedImages, pairs: Pairs) -> None:
+    """Write the evidence of accepted pairs, a Parquet file.
+
+    Args:
+        path: The file.
+        compared: The images that were compared.
+        pairs: What was found.
+
+    Raises:
+        ResourceError: The file cannot be written.
+    """
+    with replacing(path) as scratch:
+        name = ArrowName(scratch)
+        pq.write_table(make_pair_table(compared, pairs), str(name), compression="zstd")
+
+
 def is_pair_table(path: Path) -> bool:
     """Return whether a file is a table of evidence that curate wrote."""
+    name = ArrowName(path)
     try:
-        return _PAIRS_KEY in (pq.read_schema(path).metadata or {})
+        return _PAIRS_KEY in (pq.read_schema(str(name)).metadata or {})
     except (pa.ArrowException, OSError):
         return False
 

@@ -11,7 +11,7 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from curate.errors import InputError, first_line
-from curate.files import replacing
+from curate.files import ArrowName, replacing
 from curate.manifest.rows import READ_PARAMS, ReadParams, Rows
 
 _BUFFER_BYTES = 1 << 20
@@ -54,8 +54,9 @@ class ParquetRows(Rows):
             InputError: It is no Parquet file.
         """
         self._path, self._problem, self._hint, self._params = path, problem, hint, params
+        self._name = ArrowName(path)
         with self._reading():
-            self._file = pq.ParquetFile(path, buffer_size=_BUFFER_BYTES)
+            self._file = pq.ParquetFile(str(self._name), buffer_size=_BUFFER_BYTES)
             footer = self._file.metadata
             sizes = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
         self._bounds = np.cumsum([0, *sizes])
@@ -91,7 +92,7 @@ class ParquetRows(Rows):
 
     def dataset(self) -> pa.dataset.Dataset:
         """Return the file as what other tools scan column by column."""
-        return pa.dataset.dataset(self._path, format="parquet", partitioning=None)
+        return pa.dataset.dataset(str(self._name), format="parquet", partitioning=None)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -129,12 +130,11 @@ def write_parquet(
         ResourceError: The disk is full or the place cannot be written.
     """
     schema = rows.schema.with_metadata(metadata)
-    with (
-        replacing(path) as scratch,
-        pq.ParquetWriter(scratch, schema, compression="zstd") as writer,
-    ):
-        for group in _cut_row_groups(rows, params):
-            writer.write_table(group.combine_chunks(), row_group_size=params.group_rows)
+    with replacing(path) as scratch:
+        name = ArrowName(scratch)
+        with pq.ParquetWriter(str(name), schema, compression="zstd") as writer:
+            for group in _cut_row_groups(rows, params):
+                writer.write_table(group.combine_chunks(), row_group_size=params.group_rows)
 
 
 def _cut_row_groups(rows: Rows, params: WriteParams) -> Iterator[pa.Table]:

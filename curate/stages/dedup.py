@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.algorithms.neighbors import nearest_prototype
@@ -18,10 +17,10 @@ from curate.copies.report import (
     count_rungs,
     is_pair_table,
     make_columns,
-    make_pair_table,
+    write_pair_table,
     write_sheets,
 )
-from curate.files import check_output, replacing
+from curate.files import check_output
 from curate.manifest.manifest import (
     Manifest,
     carry_over,
@@ -144,8 +143,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         n_links = len(inputs.links) if other is None else 0
         n_drawn = 0
         if pairs is not None:
-            with replacing(Path(pairs)) as scratch:
-                pq.write_table(make_pair_table(inputs, copies.pairs), scratch, compression="zstd")
+            write_pair_table(Path(pairs), inputs, copies.pairs)
         if sheets is not None:
             n_drawn = write_sheets(
                 Path(sheets), inputs, copies, is_dropped=is_dropped, most_groups=most_groups
