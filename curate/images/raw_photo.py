@@ -42,9 +42,8 @@ def develop(raw: bytes) -> tuple[NDArray[np.uint8], tuple[int, int]]:
         ReaderMissing: rawpy is not installed.
     """
     with _open(raw) as photo:
+        width, height = photo.sizes.width, photo.sizes.height
         pixels = photo.postprocess(half_size=True, use_camera_wb=True)
-        sizes = photo.sizes
-        width, height = sizes.width, sizes.height
         if (pixels.shape[1] > pixels.shape[0]) != (width > height):
             width, height = height, width
     return np.asarray(pixels, np.uint8), (width, height)

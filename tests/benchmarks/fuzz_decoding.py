@@ -44,7 +44,7 @@ def samples(name: str) -> Iterator[bytes]:
             buffer = io.BytesIO()
             try:
                 picture.save(buffer, name, **options)
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):
                 continue
             yield buffer.getvalue()
 
