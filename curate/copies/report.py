@@ -109,7 +109,9 @@ def make_pair_table(compared: ComparedImages, pairs: Pairs) -> pa.Table:
 
 
 def is_pair_table(path: Path) -> bool:
-    """Return whether a file is a table of evidence that curate wrote."""
+    """Return whether a file is a table of evidence that curate wrote, or an empty .parquet file."""
+    if path.stat().st_size == 0:
+        return path.suffix.lower() == ".parquet"
     try:
         return _PAIRS_KEY in (pq.read_schema(path).metadata or {})
     except (pa.ArrowException, OSError):

@@ -15,8 +15,7 @@ import pyarrow as pa
 
 from curate.errors import InputError, UsageError
 from curate.files import check_output
-from curate.manifest.columns import KNOWN_TYPES
-from curate.manifest.csv import companion_path, is_csv, read_csv, write_csv
+from curate.manifest.csv import companion_path, is_companion, is_csv, read_csv, write_csv
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.parquet import ParquetRows, write_parquet
 from curate.manifest.rows import FilledRows, Rows, TakenRows
@@ -131,7 +130,7 @@ def read_manifest(path: Path) -> Manifest:
         raise InputError(
             f"no manifest at {path}", hint="write one with `curate cluster --out M.parquet`"
         )
-    rows, footer = read_csv(path, KNOWN_TYPES) if is_csv(path) else _read_parquet(path)
+    rows, footer = read_csv(path) if is_csv(path) else _read_parquet(path)
     missing = [name for name in ("path", "hash", "status") if name not in rows.schema.names]
     if missing:
         raise InputError(f"{path} is not a manifest: it lacks {', '.join(missing)}", hint=_HINT)
@@ -169,7 +168,20 @@ def check_overwritable(path: Path) -> None:
         InputError: It is a folder, or a file that is no manifest and would be lost.
         ResourceError: Its folder cannot be written.
     """
-    check_output(path, lambda there: bool(read_manifest(there).source), what="a manifest")
+    check_output(path, _is_own, what="a manifest")
+    if is_csv(path):
+        check_output(companion_path(path), is_companion, what="the facts of a manifest")
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether a file is a manifest, or an empty file named like one."""
+    if path.stat().st_size == 0:
+        return path.suffix.lower() in (".parquet", ".csv")
+    try:
+        read_manifest(path)
+    except InputError:
+        return False
+    return True
 
 
 def carry_over(fresh: Manifest, old: Manifest) -> Manifest:

@@ -21,7 +21,9 @@ from curate.copies.report import (
     make_pair_table,
     write_sheets,
 )
-from curate.files import check_output, replacing
+from curate.errors import UsageError
+from curate.files import check_output, check_output_folder, replacing, replacing_own_folder
+from curate.images.contact_sheet import is_own_sheet
 from curate.manifest.manifest import (
     Manifest,
     carry_over,
@@ -104,6 +106,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
 
     Raises:
         InputError: The folder, the manifest, the workspace or an output cannot be used.
+        UsageError: Two outputs have one name.
         ResourceError: The lock is held or the disk is full.
     """
     config = config or DedupConfig()
@@ -114,6 +117,9 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     check_overwritable(out)
     if pairs is not None:
         check_output(Path(pairs), is_pair_table, what="a table of pairs")
+    if sheets is not None:
+        check_output_folder(Path(sheets), is_own_sheet, what="the sheets")
+    _check_distinct(out, pairs, sheets)
     with space.writing():
         manifest = _read_or_scan(path, out, space, progress)
         other = _read_other(Path(against), space, progress) if against is not None else None
@@ -138,9 +144,10 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
             with replacing(Path(pairs)) as scratch:
                 pq.write_table(make_pair_table(inputs, copies.pairs), scratch, compression="zstd")
         if sheets is not None:
-            n_drawn = write_sheets(
-                Path(sheets), inputs, copies, is_dropped=is_dropped, most_groups=most_groups
-            )
+            with replacing_own_folder(Path(sheets), is_own_sheet) as folder:
+                n_drawn = write_sheets(
+                    folder, inputs, copies, is_dropped=is_dropped, most_groups=most_groups
+                )
         space.remember(manifest=out.absolute())
     for note in copies.notes:
         progress.note(note)
@@ -159,6 +166,17 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         sheets=str(sheets) if sheets is not None else None,
         n_drawn=n_drawn,
     )
+
+
+def _check_distinct(*outputs: Path | str | None) -> None:
+    """Check that no two outputs are one place.
+
+    Raises:
+        UsageError: They are.
+    """
+    places = [Path(output).resolve() for output in outputs if output is not None]
+    if len(set(places)) < len(places):
+        raise UsageError("two outputs have one name", hint="name each of them differently")
 
 
 def _is_folder(path: Path) -> bool:

@@ -14,7 +14,12 @@ from curate.choices import Within
 from curate.errors import UsageError
 from curate.manifest.columns import SAMPLE_COLUMNS
 from curate.manifest.csv import SEPARATOR
-from curate.manifest.manifest import Manifest, read_manifest, write_manifest
+from curate.manifest.manifest import (
+    Manifest,
+    check_overwritable,
+    read_manifest,
+    write_manifest,
+)
 from curate.manifest.row_filter import matching
 from curate.manifest.rows import HeldRows
 from curate.manifest.selection import is_kept
@@ -102,10 +107,12 @@ def sample(
         progress: Is told how far the work is.
 
     Raises:
-        InputError: The manifest cannot be used.
+        InputError: The manifest or the output cannot be used.
         UsageError: The column or the size cannot be used.
     """
     source = read_manifest(Path(manifest))
+    out = Path(out)
+    check_overwritable(out)
     available = np.flatnonzero(_is_available(source, config))
     if config.size > len(available):
         raise UsageError(
@@ -123,7 +130,6 @@ def sample(
     weight = np.zeros(len(source.rows), np.float32)
     weight[available[is_taken]] = nested.weights()[group[is_taken]]
     columns = HeldRows(pa.table([pa.array(selected), pa.array(weight)], schema=SAMPLE_COLUMNS))
-    out = Path(out)
     write_manifest(source.with_columns(columns, stage="sample", config=asdict(config)), out)
     return SampleResult(
         manifest=str(out),

@@ -8,7 +8,7 @@ from typing import Literal
 from curate.choices import SearchBy, closest
 from curate.copies.config import DedupConfig
 from curate.errors import InputError, UsageError
-from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
+from curate.images.contact_sheet import Tile, check_sheet, draw_sheet, write_sheet
 from curate.progress import Progress, Silent, task
 from curate.retrieval.by_copies import ByCopies
 from curate.retrieval.by_features import ByFeatures
@@ -118,8 +118,8 @@ def search(  # noqa: PLR0913 - one question, several places for the answer
         progress: Hears how it gets on.
 
     Raises:
-        InputError: A picture cannot be read, a folder has none, the workspace has no images, or,
-            by features, no model.
+        InputError: A picture cannot be read, a folder has none, the sheet cannot be written, the
+            workspace has no images, or, by features, no model.
         UsageError: No picture is named, the workspace has no image of that path, or ``by`` is
             none of the two.
         ResourceError: The workspace is to be written, and the lock is held or the disk is full.
@@ -131,6 +131,8 @@ def search(  # noqa: PLR0913 - one question, several places for the answer
         raise UsageError(
             "no picture is named", hint="name image files or a folder, or a path with --like"
         )
+    if sheet is not None:
+        check_sheet(Path(sheet))
     space = find_workspace(workspace)
     sources = list_queries(queries, like, find_contents(space, like))
     index = _open_index(space, method, config, progress)

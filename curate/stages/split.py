@@ -21,7 +21,12 @@ from curate.algorithms.group_split import (
 from curate.errors import UsageError
 from curate.manifest.columns import SPLIT_COLUMNS
 from curate.manifest.joins import find_possible_twins
-from curate.manifest.manifest import Manifest, read_manifest, write_manifest
+from curate.manifest.manifest import (
+    Manifest,
+    check_overwritable,
+    read_manifest,
+    write_manifest,
+)
 from curate.manifest.rows import HeldRows, Rows, TakenRows
 from curate.manifest.selection import is_readable
 
@@ -92,11 +97,13 @@ def split(
         out: The manifest to write; None writes the one that was read.
 
     Raises:
-        InputError: The manifest cannot be used.
+        InputError: The manifest or the output cannot be used.
         UsageError: There is no such column.
     """
     config = config or SplitConfig()
     read = read_manifest(Path(manifest))
+    out = Path(out) if out is not None else Path(manifest)
+    check_overwritable(out)
     images = _Images(read, np.flatnonzero(is_readable(read.rows)))
     coded = images.read_codes(config.by) if config.by is not None else None
     units = _find_units(images, coded)
@@ -106,7 +113,6 @@ def split(
     if config.stable and "split" in read.rows.schema.names:
         earlier = _read_earlier_splits(images, names)
         number, n_straddling = keep_earlier_splits(earlier, number, units.unit_of)
-    out = Path(out) if out is not None else Path(manifest)
     columns = _build_column(names, number, images)
     write_manifest(read.with_columns(columns, stage="split", config=asdict(config)), out)
     counts = np.bincount(number, minlength=len(names))
