@@ -19,10 +19,10 @@ import pyarrow.csv
 
 from curate.errors import InputError, UsageError, first_line
 from curate.files import replacing_together
+from curate.manifest.column_text import SEPARATOR
 from curate.manifest.columns import STRING_LIST, known_type
 from curate.manifest.rows import HeldRows, Rows
 
-SEPARATOR = ";"
 _LIST = "list"
 _LIST_OF = "list of "
 _REQUIRED = " not null"

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from curate.algorithms.group_ranks import rank_farthest_first, rank_in_groups
 from curate.algorithms.quotas import NestedQuotas, nested_quotas
-from curate.choices import Within
+from curate.choices import Within, take_choice
 from curate.errors import UsageError
 from curate.manifest.columns import SAMPLE_COLUMNS
-from curate.manifest.csv import SEPARATOR
+from curate.manifest.column_text import as_text
 from curate.manifest.manifest import (
     Manifest,
     check_overwritable,
@@ -55,11 +55,12 @@ class SampleConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the range.
+        """Take the choice by its name and check the range.
 
         Raises:
-            UsageError: ``size`` is below 1, or there is no column.
+            UsageError: There is no such choice, ``size`` is below 1, or there is no column.
         """
+        take_choice(self, "within", Within)
         if not self.by:
             raise UsageError("a sample needs a column to balance", hint="use --by cluster")
         if self.size < 1:
@@ -156,10 +157,10 @@ def _read_codes(
 ) -> NDArray[np.int64]:
     """Return the values of a column at some rows as numbers."""
     hint = f"cluster first: `curate cluster --out M.parquet`, or choose a column with {option}"
-    values = manifest.column(column, hint=hint).take(pa.array(rows)).combine_chunks()
-    if pa.types.is_list(values.type):
-        values = pc.binary_join(values, SEPARATOR)
-    coded = pc.dictionary_encode(values, null_encoding="encode")
+    values = manifest.column(column, hint=hint).take(pa.array(rows))
+    if pa.types.is_nested(values.type) or pa.types.is_dictionary(values.type):
+        values = as_text(values, column)
+    coded = pc.dictionary_encode(values.combine_chunks(), null_encoding="encode")
     return np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
 
 
