@@ -1,7 +1,13 @@
 """The closed choices, which every floor speaks."""
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import TypeVar
+
+from curate.errors import UsageError
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class Status(StrEnum):
@@ -24,6 +30,20 @@ class Assign(StrEnum):
 
     NEAREST = "nearest"
     BALANCED = "balanced"
+
+
+class Recipe(StrEnum):
+    """Settings of a training that others published."""
+
+    PAPER = "paper"
+
+
+class Precision(StrEnum):
+    """What the network computes in."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
 
 
 class Level(StrEnum):
@@ -82,12 +102,74 @@ class ExportAs(StrEnum):
     FIFTYONE = "fiftyone"
 
 
+class Changed(StrEnum):
+    """What becomes of a file that is not what the manifest says any more."""
+
+    SKIP = "skip"
+    FAIL = "fail"
+    TAKE = "take"
+
+
 class Layout(StrEnum):
     """Where exported images go below the folder."""
 
     TREE = "tree"
     FLAT = "flat"
     SPLIT_LABEL = "split/label"
+
+
+def take_choice(owner: object, field: str, choices: type[StrEnum]) -> None:
+    """Let a field of a frozen dataclass that was given the name of a choice hold the choice.
+
+    Args:
+        owner: The dataclass.
+        field: Its field.
+        choices: What it may be.
+
+    Raises:
+        UsageError: There is no such choice.
+    """
+    object.__setattr__(owner, field, find_choice(getattr(owner, field), choices, name=field))
+
+
+def find_choice(value: object, choices: type[Choice], *, name: str) -> Choice:
+    """Return the choice that a value is or names.
+
+    >>> find_choice("near", Level, name="level")
+    <Level.NEAR: 'near'>
+
+    Args:
+        value: A choice or its name.
+        choices: What it may be.
+        name: Of what is chosen, such as ``level``.
+
+    Raises:
+        UsageError: There is no such choice.
+    """
+    names = [choice.value for choice in choices]
+    if not isinstance(value, str) or value not in names:
+        raise UsageError(
+            f"{name} cannot be {value!r}{closest(str(value), names)}",
+            hint=f"choose one of: {', '.join(names)}",
+        )
+    return choices(value)
+
+
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,4})?")
+
+
+def check_device(name: object) -> None:
+    """Check that a device may have a name; whether it is there is found before the work.
+
+    Raises:
+        UsageError: It is not ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    """
+    if not isinstance(name, str) or _DEVICE.fullmatch(name) is None:
+        names = ("auto", "cpu", "cuda")
+        raise UsageError(
+            f"device cannot be {name!r}{closest(str(name), names)}",
+            hint="use auto, cpu, cuda, or cuda:1 for one of several",
+        )
 
 
 def closest(name: str, choices: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and what to tell when the disk says no."""
 
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -32,19 +33,41 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         CurateError: The disk is full, or the place cannot be written.
     """
-    path = _followed(path)
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_scraps(path.parent)
-        scratch = scratch_beside(path)
+    with replacing_together(path) as (scratch,):
+        yield scratch
+
+
+@contextmanager
+def replacing_together(*paths: Path) -> Iterator[list[Path]]:
+    """Give a scratch path for each of some files of one folder, which belong together.
+
+    All are moved if the block succeeds, so that of two commands with the same outputs the later one
+    wins with all of its files.
+
+    Args:
+        paths: The files.
+
+    Raises:
+        CurateError: The disk is full, or the place cannot be written.
+    """
+    with disk_errors(paths[0]):
+        paths = tuple(map(_followed, paths))
+        scratches = [scratch_beside(path) for path in paths]
         try:
-            scratch.touch(exist_ok=False)
-            yield scratch
-            _flush(scratch)
-            scratch.replace(path)
-            _flush(path.parent)
+            for path, scratch in zip(paths, scratches, strict=True):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                remove_scraps(path.parent)
+                scratch.touch(exist_ok=False)
+            yield scratches
+            for scratch in scratches:
+                _flush(scratch)
+            with _folder_lock(paths[0].parent):
+                for path, scratch in zip(paths, scratches, strict=True):
+                    scratch.replace(path)
+            _flush(paths[0].parent)
         finally:
-            remove(scratch)
+            for scratch in scratches:
+                remove(scratch)
 
 
 @contextmanager
@@ -55,8 +78,38 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         folder: Must be empty or not there.
 
     Raises:
-        CurateError: The disk is full, or the place cannot be written.
+        CurateError: The disk is full, the place cannot be written, or something lies in it when the
+            block ends.
     """
+    folder = folder.resolve()
+    with _scratch_folder(folder) as scratch:
+        yield scratch
+        _settle_folder(scratch, folder)
+
+
+@contextmanager
+def replacing_own_folder(folder: Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
+    """Give an empty scratch folder that takes the place of a folder of which all is ours.
+
+    Args:
+        folder: From `check_output_folder`, with the same ``is_ours``.
+        is_ours: Whether something in it was made by curate.
+
+    Raises:
+        CurateError: The disk is full, the place cannot be written, or something that is not ours
+            came into the folder meanwhile.
+    """
+    folder = folder.resolve()
+    with _scratch_folder(folder) as scratch:
+        yield scratch
+        with _folder_lock(folder.parent), _scratch_folder(folder) as old:
+            if folder.exists() and all(map(is_ours, folder.iterdir())):
+                folder.replace(old)
+            _settle_folder(scratch, folder)
+
+
+@contextmanager
+def _scratch_folder(folder: Path) -> Iterator[Path]:
     with disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         remove_scraps(folder.parent)
@@ -64,12 +117,37 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         try:
             scratch.mkdir()
             yield scratch
-            if folder.exists():
-                folder.rmdir()
-            scratch.rename(folder)
-            _flush(folder.parent)
         finally:
             remove(scratch)
+
+
+def _settle_folder(scratch: Path, folder: Path) -> None:
+    """Move a folder onto one that is empty or not there.
+
+    Raises:
+        InputError: Something lies in it.
+    """
+    try:
+        scratch.rename(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        raise InputError(
+            f"{folder} was filled by something else meanwhile", hint="name another folder"
+        ) from None
+    _flush(folder.parent)
+
+
+@contextmanager
+def _folder_lock(folder: Path) -> Iterator[None]:
+    """Let one process at a time move files into a folder, where its file system knows of locks."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def scratch_beside(path: Path) -> Path:
@@ -154,7 +232,7 @@ def check_output(path: Path, is_ours: Callable[[Path], bool], *, what: str) -> N
     """Check that a file may be written to a place; its folder is made.
 
     A file that is there already is replaced only if it is one that curate wrote, so that no image,
-    no device and nobody's work is ever lost.
+    no device and nobody's work is ever lost. A link is followed: what counts is the file there.
 
     Args:
         path: The place.
@@ -165,23 +243,55 @@ def check_output(path: Path, is_ours: Callable[[Path], bool], *, what: str) -> N
         InputError: It is a folder, a device, or a file that curate did not write.
         ResourceError: Its folder cannot be written.
     """
-    path = _followed(path)
     with disk_errors(path):
+        path = _followed(path)
         kind = path.stat().st_mode if path.exists() else None
         if kind is not None and stat.S_ISDIR(kind):
             raise InputError(f"{path} is a folder", hint="name a file in it")
         if kind is not None and not stat.S_ISREG(kind):
             raise InputError(f"{path} is no regular file", hint="name another file")
-        if kind is not None and path.stat().st_size and not is_ours(path):
+        if kind is not None and not is_ours(path):
             raise InputError(
                 f"{path} is there and is not {what} that curate wrote, so it is not replaced",
                 hint="name another file, or remove this one",
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_scraps(path.parent)
-        probe = scratch_beside(path)
-        probe.touch(exist_ok=False)
-        probe.unlink()
+        _check_place(path)
+
+
+def check_output_folder(folder: Path, is_ours: Callable[[Path], bool], *, what: str) -> None:
+    """Check that a folder may be written: it is new, empty, or holds only what curate made.
+
+    Args:
+        folder: The place.
+        is_ours: Whether something in it was made by curate.
+        what: What is to be written, such as "sheets".
+
+    Raises:
+        InputError: It is a file, or holds something that curate did not make.
+        ResourceError: It cannot be written.
+    """
+    with disk_errors(folder):
+        folder = folder.resolve()
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file, not a folder", hint="name a new folder")
+        inside = sorted(folder.iterdir()) if folder.exists() else []
+        foreign = next((path for path in inside if not is_ours(path)), None)
+        if foreign is not None:
+            raise InputError(
+                f"{folder} holds {foreign.name}, which is not one of {what} that curate made, so the "
+                "folder is not replaced",
+                hint="name a new folder",
+            )
+        _check_place(folder)
+
+
+def _check_place(path: Path) -> None:
+    """Write a scratch file beside a path, whose folder is made, and remove it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_scraps(path.parent)
+    probe = scratch_beside(path)
+    probe.touch(exist_ok=False)
+    probe.unlink()
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("swav-model"), help="Folder of the model.")
     parser.add_argument("--budget", type=float, help="Time for the training, seconds.")
     parser.add_argument("--init", type=Path, help="Safetensors file to start the backbone from.")
-    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="Any setting; repeatable."
     )
@@ -128,7 +128,7 @@ def run(options: argparse.Namespace) -> TrainResult:
     config = derive_config(
         n_images=max(2, len(paths)),
         side_px=side,
-        device=resolve_device(options.device).type,
+        device=str(resolve_device(options.device)),
         n_cores=os.cpu_count() or 1,
         budget_seconds=options.budget,
         overrides=dict(parse_setting(text) for text in options.set),

@@ -29,14 +29,6 @@ class Precision(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
-class Device(StrEnum):
-    """Where the network computes."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
 class Stem(StrEnum):
     """The first layers of a convolutional backbone."""
 
@@ -67,6 +59,19 @@ class CropSpec:
             raise ValueError(
                 f"crops need 0 < min_area <= max_area <= 1, got {self.min_area}-{self.max_area}"
             )
+
+
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,4})?")
+
+
+def check_device(name: str) -> None:
+    """Check that a device may have a name; whether it is there is another question.
+
+    Raises:
+        ValueError: It is not ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    """
+    if _DEVICE.fullmatch(name) is None:
+        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {name!r}")
 
 
 _CROP = re.compile(r"(\d+)x(\d+)(?:@(\d*\.?\d+)-(\d*\.?\d+))?")
@@ -144,7 +149,7 @@ class TrainConfig:
         average_decay: Of the moving average of the weights that becomes the model; 0: the last
             weights.
         precision: See :class:`Precision`.
-        device: See :class:`Device`.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         seed: Of everything random, >= 0.
 
     Closed choices may be given by their names.
@@ -185,7 +190,7 @@ class TrainConfig:
     flip: bool = True
     average_decay: float = 0.0
     precision: Precision = Precision.AUTO
-    device: Device = Device.AUTO
+    device: str = "auto"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -195,6 +200,7 @@ class TrainConfig:
             value = getattr(self, name)
             if not low <= value <= high or not math.isfinite(value):
                 raise ValueError(f"{name} must be in [{low:g}, {high:g}], got {value!r}")
+        check_device(self.device)
         if not self.backbone:
             raise ValueError("backbone must be a name, got an empty one")
         if not self.crops or self.crops[0].count < 2:
@@ -255,7 +261,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("average_decay", 0, 1 - _TINY),
     ("seed", 0, 2**62),
 )
-_CHOICES = {"stem": Stem, "optimizer": Optimizer, "precision": Precision, "device": Device}
+_CHOICES = {"stem": Stem, "optimizer": Optimizer, "precision": Precision}
 
 
 def convert_settings(values: Mapping[str, object]) -> dict[str, Any]:

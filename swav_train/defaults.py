@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swav_train.config import FULL_AREA, CropSpec, Device, Stem, TrainConfig, convert_settings
+from swav_train.config import FULL_AREA, CropSpec, Stem, TrainConfig, convert_settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,7 +209,7 @@ def derive_config(
     if budget_seconds is not None and budget_seconds <= 0:
         raise ValueError(f"budget_seconds must be positive, got {budget_seconds}")
     given = convert_settings(overrides)
-    is_gpu = device == Device.CUDA
+    is_gpu = device.startswith("cuda")
     is_pretrained = bool(given.get("pretrained"))
     seconds = budget_seconds or default_budget_seconds(n_images)
     core_seconds = (
@@ -227,9 +227,7 @@ def derive_config(
     others = _derive_others(start, batch_size=counts["batch_size"], is_gpu=is_gpu)
     is_large = sizes["crops"][0].size > CROPS.most_for_small_stem
     stem = Stem.STANDARD if is_pretrained or is_large else Stem.SMALL
-    return TrainConfig(
-        **(sizes | counts | others | {"stem": stem, "device": Device(device)} | given)
-    )
+    return TrainConfig(**(sizes | counts | others | {"stem": stem, "device": device} | given))
 
 
 def _derive_sizes(

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import torch
 
-from swav_train.config import Precision
+from swav_train.config import Precision, check_device
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the device that ``auto``, ``cpu`` or ``cuda`` stands for.
+    """Return the device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` stands for.
 
     Raises:
-        ValueError: CUDA is asked for and absent.
+        ValueError: It has another name, or is asked for and absent.
     """
+    check_device(name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device cuda is not available on this machine")
-    return torch.device(name, torch.cuda.current_device()) if name == "cuda" else torch.device(name)
+    if name == "cpu":
+        return torch.device(name)
+    kind, _, number = name.partition(":")
+    if not torch.cuda.is_available() or int(number or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {name} is not available on this machine")
+    return torch.device(kind, int(number) if number else torch.cuda.current_device())
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype:

@@ -36,21 +36,32 @@ class LinearProbeParams:
 _LINEAR = LinearProbeParams()
 
 
-def stratified_split(classes: Classes, held_out: float, *, seed: int) -> NDArray[np.bool_]:
+def stratified_split(
+    classes: Classes, held_out: float, *, seed: int, unit_of: Classes | None = None
+) -> NDArray[np.bool_]:
     """Return which rows are held out: the same share of every class, at least one where two exist.
 
     Args:
         classes: (N,) int64.
         held_out: Share, in (0, 1).
         seed: Of the choice.
+        unit_of: (N,) int64 unit of each row, in [0, U), whose rows are not divided; such a unit counts
+            in the class of its first row. None for units of one row.
     """
+    if unit_of is None:
+        unit_of = np.arange(len(classes))
+    sizes = np.bincount(unit_of)
+    _, first = np.unique(unit_of, return_index=True)
+    class_of_unit = classes[first]
     rng = np.random.default_rng(seed)
-    is_held_out = np.zeros(len(classes), bool)
-    for value in np.unique(classes):
-        members = np.flatnonzero(classes == value)
-        n_held_out = min(max(1, round(held_out * len(members))), len(members) - 1)
-        is_held_out[rng.permutation(members)[:n_held_out]] = True
-    return is_held_out
+    is_held_out = np.zeros(len(first), bool)
+    for value in np.unique(class_of_unit):
+        units = rng.permutation(np.flatnonzero(class_of_unit == value))
+        n_rows = np.cumsum(sizes[units])
+        n_wanted = round(held_out * int(n_rows[-1]))
+        n_held_out = int(np.searchsorted(n_rows, n_wanted, side="right"))
+        is_held_out[units[: min(max(1, n_held_out), len(units) - 1)]] = True
+    return is_held_out[unit_of]
 
 
 def weighted_knn_vote(similarity: Vectors, neighbor_classes: Classes, n_classes: int) -> Classes:

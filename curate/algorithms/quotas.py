@@ -45,15 +45,18 @@ def even_quotas(available: Ints, size: int) -> Ints:
     return quotas
 
 
-def proportional_quotas(available: Ints, size: int) -> Ints:
-    """Share ``size`` draws over groups in proportion to their sizes.
+def proportional_quotas(available: Ints, size: int, rng: np.random.Generator) -> Ints:
+    """Share ``size`` draws over groups in proportion to their sizes, rounded at random.
 
-    What rounding down leaves goes to the largest remainders (Hamilton's method), ties to the
-    first.
+    A group whose share is no whole number gets the whole number below it or that above it, so that
+    its mean over many draws is the share: small groups have their chance, and none is always rounded
+    down. The roundings are drawn together, by systematic sampling in random order (Madow 1949), so
+    that the quotas add up.
 
     Args:
         available: (G,) int64, images in each group, >= 0, not all 0.
         size: Draws in all, 0 to the sum of ``available``.
+        rng: Of the roundings.
 
     Returns:
         (G,) int64 quotas that add up to ``size``, none above ``available``.
@@ -61,12 +64,15 @@ def proportional_quotas(available: Ints, size: int) -> Ints:
     Raises:
         ValueError: ``size`` is out of range.
 
-    >>> proportional_quotas(np.array([1, 5, 10]), 8).tolist()
+    >>> proportional_quotas(np.array([2, 4, 10]), 8, np.random.default_rng(0)).tolist()
     [1, 2, 5]
     """
     _check_size(available, size)
-    quotas, remainders = np.divmod(available * size, int(available.sum()))
-    quotas[np.argsort(-remainders, kind="stable")[: size - int(quotas.sum())]] += 1
+    n_images = int(available.sum())
+    quotas, remainders = np.divmod(available * size, n_images)
+    order = rng.permutation(len(available))
+    marks = (np.cumsum(remainders[order]) + rng.integers(n_images)) // n_images
+    quotas[order] += np.diff(marks, prepend=0)
     return np.asarray(quotas, np.int64)
 
 
@@ -79,7 +85,7 @@ class NestedQuotas:
         quotas: (G,) int64, images that each group gives.
         odds: (G,) float64, how many groups each one stands for, >= 1: where there are more groups
             than draws, those that give one are chosen at random, lest the others could never be
-            drawn.
+            drawn; and so is a stratum whose share is less than one draw.
     """
 
     group: Ints
@@ -94,7 +100,7 @@ class NestedQuotas:
 def nested_quotas(
     size: int, levels: Sequence[Ints], *, strata: Ints | None = None, seed: int = 0
 ) -> NestedQuotas:
-    """Share draws over strata in proportion, then evenly over the first level's groups, and so on.
+    """Share draws over strata in proportion, rounded at random, then evenly over the first level's groups, and so on.
 
     The levels of Vo et al. 2024 (arXiv:2405.15613): each group's quota is shared out evenly over
     the groups of the next level within it.
@@ -103,7 +109,7 @@ def nested_quotas(
         size: Draws in all, 0 to N.
         levels: (N,) int64 group of each row, coarsest level first.
         strata: (N,) int64 stratum of each row; None for one of all rows.
-        seed: Of the choice of groups where there are more groups than draws.
+        seed: Of the roundings, and of the choice of groups where there are more groups than draws.
 
     Raises:
         ValueError: ``size`` is out of range.
@@ -111,7 +117,9 @@ def nested_quotas(
     if strata is None:
         strata = np.zeros(len(levels[0]), np.int64)
     available = np.bincount(strata)
-    nested = NestedQuotas(strata, proportional_quotas(available, size), np.ones(len(available)))
+    quotas = proportional_quotas(available, size, np.random.default_rng([seed, 2]))
+    shares = available * size / len(strata)
+    nested = NestedQuotas(strata, quotas, 1 / np.where(shares > 0, np.minimum(shares, 1), 1))
     rng = np.random.default_rng([seed, 1])
     for codes in levels:
         nested = _divide_quotas(nested, codes, rng)

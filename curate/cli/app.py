@@ -22,7 +22,7 @@ from curate.cli.search import search
 from curate.cli.sheet import sheet
 from curate.cli.split import split
 from curate.cli.train import train
-from curate.errors import CurateError
+from curate.errors import CurateError, UsageError
 from curate.files import disk_error
 from curate.manifest.contract import fills_line
 from curate.version import __version__
@@ -91,6 +91,7 @@ def main(arguments: Sequence[str] | None = None, *, program: typer.Typer = app) 
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     as_json = "--json" in words
     try:
+        _refuse_zero_bytes(words)
         code = program(words, standalone_mode=False)
     except CurateError as error:
         if os.environ.get("CURATE_DEBUG"):
@@ -112,6 +113,17 @@ def main(arguments: Sequence[str] | None = None, *, program: typer.Typer = app) 
         hint = "what was done is saved; the same command goes on"
         code = _print_error("interrupted", hint, EXIT_INTERRUPTED, as_json=as_json)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_zero_bytes(words: Sequence[str]) -> None:
+    """Check that no argument has a zero byte in it, which no name of a file can have.
+
+    Raises:
+        UsageError: One has.
+    """
+    for word in words:
+        if "\0" in word:
+            raise UsageError(f"{word!r} has a zero byte in it", hint="leave the zero byte out")
 
 
 def _print_error(message: str, hint: str, exit_code: int, *, as_json: bool) -> int:

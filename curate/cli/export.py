@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.choices import ExportAs, Layout
+from curate.choices import Changed, ExportAs, Layout
 from curate.cli import options
 from curate.cli.screen import run_stage
 
@@ -40,6 +40,19 @@ def export(
             show_default="selected, else kept",
         ),
     ] = None,
+    changed: Annotated[
+        Changed,
+        typer.Option(
+            help="Skip files that are not what the manifest says any more, fail at the first, or "
+            "take them as they are."
+        ),
+    ] = Changed.SKIP,
+    null: Annotated[
+        bool,
+        typer.Option(
+            "--null", help="End each path of a list with a zero byte, as xargs -0 reads it."
+        ),
+    ] = False,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -47,17 +60,18 @@ def export(
 ) -> None:
     """Write the selected images to a folder; if none, the kept ones.
 
-    The folder appears whole or not at all, and nothing outside it is written. Nothing in this
-    command is random.
+    The folder appears whole or not at all, and nothing outside it is written. A file whose size,
+    time or bytes are not those of the manifest is told and left out; bytes are compared where they
+    are read anyway, or where the time is another. Nothing in this command is random.
 
     Example: curate export subset.parquet --to subset --as symlink
     """
     from curate.stages.export import ExportConfig
     from curate.stages.export import export as run
 
-    config = ExportConfig(form=form, layout=layout, where=where)
+    config = ExportConfig(form=form, layout=layout, where=where, changed=changed, null=null)
     run_stage(
-        lambda progress: run(manifest, to, config, progress=progress),
+        lambda progress: run(manifest, to, config, workspace=workspace, progress=progress),
         _describe,
         as_json=as_json,
         is_quiet=quiet,
@@ -66,3 +80,5 @@ def export(
 
 def _describe(result: "ExportResult") -> "Iterator[str]":
     yield f"{result.n_images:,} images as {result.form} in {result.folder}"
+    if result.n_changed:
+        yield f"{result.n_changed:,} files have changed since the manifest was written"

@@ -27,7 +27,7 @@ AsJson = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")]
 Seed = Annotated[int, typer.Option(min=0, help="Draw all random numbers from this seed.")]
-Device = Annotated[str, typer.Option(help="Compute on this device: auto, cpu or cuda.")]
+Device = Annotated[str, typer.Option(help="Compute on this device: auto, cpu, cuda or cuda:1.")]
 Model = Annotated[
     str | None,
     typer.Option(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.cli import options
-from curate.cli.screen import run_stage
+from curate.cli.screen import make_visible, run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,14 @@ def probe(
         typer.Option(help="Test on the images of this manifest.", show_default="a held-out share"),
     ] = None,
     by: Annotated[str, typer.Option(help="Read the labels from this column.")] = "label",
+    together: Annotated[
+        str | None,
+        typer.Option(
+            help="Do not divide images with equal values of this column, such as a patient or a video, "
+            "into those learned from and those tested; --by names the labels.",
+            show_default="copies only",
+        ),
+    ] = None,
     neighbors: Annotated[
         int, typer.Option(min=1, help="Let this many neighbors vote in the k-NN classifier.")
     ] = 20,
@@ -34,14 +42,22 @@ def probe(
     """Measure how well the features separate labels.
 
     Training never saw the labels. They come from `curate cluster --labels folder`, or from a column
-    of your own.
+    of your own. Images that `curate dedup` drops as copies are left out; run it first. Copies that
+    are kept lie on one side of the split.
 
     Example: curate probe manifest.parquet
     """
     from curate.stages.probe import ProbeConfig
     from curate.stages.probe import probe as run
 
-    config = ProbeConfig(by=by, neighbors=neighbors, held_out=held_out, device=device, seed=seed)
+    config = ProbeConfig(
+        by=by,
+        together=together,
+        neighbors=neighbors,
+        held_out=held_out,
+        device=device,
+        seed=seed,
+    )
     run_stage(
         lambda progress: run(manifest, config, test=test, workspace=workspace, progress=progress),
         _describe,
@@ -52,10 +68,13 @@ def probe(
 
 def _describe(result: "ProbeResult") -> "Iterator[str]":
     yield f"{result.n_train:,} images learned from, {result.n_test:,} tested, {result.model}"
+    if result.n_duplicates:
+        yield f"  {result.n_duplicates:,} copies left out"
+    yield f"  split by {result.n_units:,} images or groups that stay together"
     yield f"  {'label':24} {'learned':>8} {'tested':>8} {'k-NN':>7} {'linear':>7}"
     for row in result.classes:
         yield (
-            f"  {row.label[:24]:24} {row.n_train:8,} {row.n_test:8,} "
+            f"  {make_visible(row.label)[:24]:24} {row.n_train:8,} {row.n_test:8,} "
             f"{row.knn:7.3f} {row.linear:7.3f}"
         )
     yield (

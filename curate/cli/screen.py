@@ -44,15 +44,38 @@ def run_stage(
 
 
 def say(line: str) -> None:
-    """Write a line to stderr."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the place that prints
+    """Write a line to stderr; what in a name would steer the terminal is escaped."""
+    print(make_visible(line), file=sys.stderr, flush=True)  # noqa: T201 - the place that prints
+
+
+def make_visible(text: str) -> str:
+    """Return a text of one line in which all that a terminal would obey, not show, is escaped.
+
+    Names of files and labels may hold line breaks, escape sequences that move the cursor or rename the
+    window, marks that turn the order of the letters around, and bytes that are no text.
+
+    >>> make_visible("a\\x1b[2J\\n.jpg")
+    'a\\\\x1b[2J\\\\n.jpg'
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else _escape(one) for one in text)
+
+
+def _escape(one: str) -> str:
+    return one.encode("unicode_escape").decode("ascii")
 
 
 def print_json(content: dict[str, Any]) -> None:
-    """Write one JSON object to stdout."""
+    """Write one JSON object to stdout.
+
+    It is ASCII where a name in it has bytes that are no text, or marks that a terminal would obey:
+    the same object, in escapes.
+    """
     text = json.dumps(content, ensure_ascii=False, default=str)
-    # bytes of a name that are no UTF-8 stay what they are: JSON's escapes of lone surrogates
-    print(text.encode("utf-8", "backslashreplace").decode())  # noqa: T201 - the place that prints
+    if not text.isprintable():
+        text = json.dumps(content, default=str)
+    print(text)  # noqa: T201 - the place that prints
 
 
 @contextmanager
@@ -134,7 +157,7 @@ class BarProgress:
 
     def note(self, text: str) -> None:
         """Print one fact above the bars."""
-        self._bars.console.print(text, highlight=False, markup=False)
+        self._bars.console.print(make_visible(text), highlight=False, markup=False)
 
     def status(self, text: str) -> None:
         """Show a text in place of the rate."""

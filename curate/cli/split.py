@@ -31,7 +31,11 @@ def split(
         str | None, typer.Option(help="Keep images with equal values of this column in one split.")
     ] = None,
     stable: Annotated[
-        bool, typer.Option("--stable", help="Never move an image that has a split already.")
+        bool,
+        typer.Option(
+            "--stable",
+            help="Never move an image that has a split already, even one that --ratios does not name.",
+        ),
     ] = False,
     out: Annotated[
         Path | None,
@@ -54,7 +58,12 @@ def split(
     config = SplitConfig(
         ratios=_parse_ratios(ratios), stratify=stratify, by=by, stable=stable, seed=seed
     )
-    run_stage(lambda _: run(manifest, config, out=out), _describe, as_json=as_json, is_quiet=quiet)
+    run_stage(
+        lambda progress: run(manifest, config, out=out, progress=progress),
+        _describe,
+        as_json=as_json,
+        is_quiet=quiet,
+    )
 
 
 def _parse_ratios(text: str) -> tuple[tuple[str, float], ...]:

@@ -143,11 +143,11 @@ def _describe(result: "TrainResult") -> "Iterator[str]":
         f"  prototype usage  {result.usage_entropy:.3f}  "
         f"(1: all {settings['n_prototypes']} used alike)"
     )
-    if result.view_agreement is not None:
-        yield (
-            f"  view agreement   {result.view_agreement:.3f}  (of images held out: how often the "
-            "nearest view is of the same image)"
-        )
+    of_what = f"{result.n_held_out:,} images held out" if result.n_held_out else "training images"
+    yield (
+        f"  view agreement   {result.view_agreement:.3f}  (of {of_what}: how often the "
+        "nearest view is of the same image)"
+    )
     yield f"  started from     {result.started_from}"
     yield f"  model            {result.model}"
     yield from options.describe_unreadable(result.unreadable)

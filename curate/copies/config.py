@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from curate.choices import KeepPolicy, Level
+from curate.choices import KeepPolicy, Level, take_choice
 from curate.errors import UsageError
 
 
@@ -34,11 +34,13 @@ class DedupConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the ranges.
+        """Take the choices by their names and check the ranges.
 
         Raises:
-            UsageError: One is out of range.
+            UsageError: There is no such choice, or a number is out of range.
         """
+        take_choice(self, "level", Level)
+        take_choice(self, "keep", KeepPolicy)
         shares = {"precision": self.precision, "semantic_similarity": self.semantic_similarity}
         if self.threshold is not None:
             shares["threshold"] = self.threshold

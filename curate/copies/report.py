@@ -168,7 +168,9 @@ def write_pair_table(path: Path, compared: ComparedImages, pairs: Pairs) -> None
 
 
 def is_pair_table(path: Path) -> bool:
-    """Return whether a file is a table of evidence that curate wrote."""
+    """Return whether a file is a table of evidence that curate wrote, or an empty .parquet file."""
+    if path.stat().st_size == 0:
+        return path.suffix.lower() == ".parquet"
     name = ArrowName(path)
     try:
         return _PAIRS_KEY in (pq.read_schema(str(name)).metadata or {})

@@ -26,20 +26,38 @@ class Item:
     """One image to export.
 
     Attributes:
-        file: The source file; it is not open, and only formats that need its bytes read them.
+        file: The source file; it is not open.
         place: Where the image goes, relative to the folder of images.
         row: Its row of the manifest, of length 1, with the columns that the exporter reads.
+        content: The bytes of the file, for formats that write them; else None.
     """
 
     file: Path
     place: Path
     row: pa.RecordBatch
+    content: bytes | None = None
+
+    @property
+    def payload(self) -> bytes:
+        """The content, which formats that write it are given.
+
+        Raises:
+            ValueError: There is none.
+        """
+        if self.content is None:
+            raise ValueError(f"the item of {self.file} was given without its content")
+        return self.content
 
     @property
     def label(self) -> str | None:
         """The label, or None for an image without one."""
         label: str | None = self._value("label")
         return label
+
+    @property
+    def format(self) -> str | None:
+        """The format of the file, or None where the manifest does not say it."""
+        return self._value("format") if "format" in self.row.schema.names else None
 
     @property
     def width(self) -> int:
@@ -63,9 +81,11 @@ class Exporter(ABC):
     Attributes:
         columns: Columns of the manifest that ``add`` reads; None for all of them.
         needs_unique_stems: Whether two images may not differ in the ending of their place only.
+        writes_content: Whether ``add`` writes the bytes of the file, which the item then holds.
     """
 
     columns: ClassVar[tuple[str, ...] | None] = ()
+    writes_content: ClassVar[bool] = False
     needs_unique_stems: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, form: ExportAs | None = None) -> None:
@@ -86,13 +106,17 @@ class Exporter(ABC):
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path) -> Iterator[Self]:
+    def open(cls, folder: Path, **settings: Any) -> Iterator[Self]:  # noqa: ANN401 - the format's
         """Give an exporter that writes below an empty folder; it is closed if the block succeeds.
 
         After a failure its files are closed as they are, without what ``close`` would write.
+
+        Args:
+            folder: An empty folder.
+            settings: Further arguments of the class.
         """
         with ExitStack() as resources:
-            exporter = cls(folder, resources)
+            exporter = cls(folder, resources, **settings)
             yield exporter
             exporter.close()
 

@@ -54,21 +54,42 @@ class HardlinkExporter(Exporter, form=ExportAs.HARDLINK):
 class CopyExporter(Exporter, form=ExportAs.COPY):
     """Copies of the source files, with their times."""
 
+    writes_content = True
+
     def add(self, item: Item) -> None:
         """Copy one image."""
         target = self.folder / item.place
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(item.file, target)
+        target.write_bytes(item.payload)
+        shutil.copystat(item.file, target)
 
 
 class ListExporter(Exporter, form=ExportAs.LIST):
     """A text file with the path of each source file on a line."""
 
-    def __init__(self, folder: Path, resources: ExitStack) -> None:
-        """Open the list."""
+    def __init__(self, folder: Path, resources: ExitStack, *, has_null_ends: bool = False) -> None:
+        """Open the list.
+
+        Args:
+            folder: Where it goes.
+            resources: Closes it.
+            has_null_ends: Whether a zero byte ends each path, as ``xargs -0`` reads it, so that it may
+                hold a line break.
+        """
         super().__init__(folder, resources)
+        self._end = b"\0" if has_null_ends else b"\n"
         self._list = resources.enter_context((folder / LIST).open("wb"))
 
     def add(self, item: Item) -> None:
-        """List one image; its name may be no UTF-8."""
-        self._list.write(os.fsencode(item.file) + b"\n")
+        """List one image; its name may be no UTF-8.
+
+        Raises:
+            UsageError: There is a line break in it, and lines end the paths.
+        """
+        name = os.fsencode(item.file)
+        if self._end in name:
+            raise UsageError(
+                f"{item.file} has a line break in its name, so a list of lines cannot hold it",
+                hint="add --null, which ends each path with a zero byte, as `xargs -0` reads it",
+            )
+        self._list.write(name + self._end)

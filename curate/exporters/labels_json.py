@@ -41,5 +41,17 @@ class LabelsJson:
 
 
 def to_json(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
-    """Return a value as JSON on one line, in characters beyond ASCII too."""
-    return json.dumps(value, ensure_ascii=False)
+    """Return a value as JSON on one line, in characters beyond ASCII too.
+
+    Bytes of a name that are not UTF-8 become escapes, which Python reads as the name that it was.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return text if _is_utf8(text) else json.dumps(value)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,5 +1,6 @@
 """Parquet with the bytes of the images, in shards, as the ``datasets`` library reads it."""
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 from curate.choices import ExportAs
 from curate.exporters.base import Exporter, Item
 from curate.exporters.shards import DEFAULT_SHARDS, ShardParams, Shards
+from curate.sources.names import escape
 
 IMAGE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 """What the ``datasets`` library takes for an image."""
@@ -18,6 +20,7 @@ class ParquetExporter(Exporter, form=ExportAs.PARQUET):
     """Rows of the manifest, each with a column ``image`` of the file's bytes and path."""
 
     columns = None
+    writes_content = True
 
     def __init__(
         self, folder: Path, resources: ExitStack, params: ShardParams = DEFAULT_SHARDS
@@ -39,10 +42,10 @@ class ParquetExporter(Exporter, form=ExportAs.PARQUET):
 
     def add(self, item: Item) -> None:
         """Add a row with its image to the row group, and write the group once it is full."""
-        content = item.file.read_bytes()
         self._rows.append(item.row)
-        self._images.append({"bytes": content, "path": item.place.as_posix()})
-        self._shards.count(len(content))
+        place = escape(os.fsencode(item.place))
+        self._images.append({"bytes": item.payload, "path": place})
+        self._shards.count(len(item.payload))
         if len(self._images) >= self._images_per_row_group:
             self._write_row_group()
 

@@ -13,8 +13,10 @@ from curate.errors import InputError, UsageError
 from curate.manifest.rows import Rows
 from curate.sources.names import unescape
 
+NAME_BYTES = 255
+"""Bytes of a file's name at most, on the usual file systems."""
 _FOLDER_COLUMNS = ("split", "label")
-_MAY_LEAVE = r"^/|(^|/)\.\.(/|$)|%"
+_MAY_LEAVE = r"^/|(^|/)\.\.(/|$)|%|\x00"
 
 
 def check_layout(rows: Rows, layout: Layout) -> None:
@@ -93,20 +95,39 @@ def _number_repeats(paths: Iterable[Path], *, is_ending_ignored: bool = False) -
         candidate, number = path, last_number.get(str(path), 1)
         while (key := str(candidate.with_suffix("") if is_ending_ignored else candidate)) in used:
             number += 1
-            candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+            ending = f"-{number}{path.suffix}"
+            candidate = path.with_name(f"{shorten_name(path.stem, ending=ending)}{ending}")
         if number > 1:
             last_number[str(path)] = number
         used.add(key)
         yield candidate
 
 
+def shorten_name(stem: str, *, ending: str) -> str:
+    """Return the start of a name that with an ending fits into `NAME_BYTES`; whole characters only.
+
+    Args:
+        stem: The name.
+        ending: What follows.
+    """
+    room = NAME_BYTES - len(os.fsencode(ending))
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return stem
+
+
 def _path_inside(path: str) -> Path:
     """Return a manifest's path as one that stays in the folder it is joined to.
 
     Raises:
-        InputError: It would leave it.
+        InputError: It would leave it, or no file can have that name.
     """
     name = os.fsdecode(unescape(path))
+    if "\0" in name:
+        raise InputError(
+            f"the manifest's path {path!r} has a zero byte in it",
+            hint="a manifest that curate wrote has none such; check where this one comes from",
+        )
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise InputError(
             f"the manifest's path {path!r} leads out of the folder",

@@ -7,13 +7,18 @@ from pathlib import Path
 
 from curate.choices import ExportAs
 from curate.exporters.base import Exporter, Item
+from curate.exporters.paths import shorten_name
 from curate.exporters.shards import DEFAULT_SHARDS, ShardParams, Shards
+from curate.images.formats import EXTENSIONS, RAW_EXTENSIONS, ending_of
+
+_LABEL = ".cls.txt"
 
 
 class WebDatasetExporter(Exporter, form=ExportAs.TAR):
     """Tar shards whose members of one key, image and label, are one sample."""
 
     columns = ("label",)
+    writes_content = True
 
     def __init__(
         self, folder: Path, resources: ExitStack, params: ShardParams = DEFAULT_SHARDS
@@ -33,11 +38,11 @@ class WebDatasetExporter(Exporter, form=ExportAs.TAR):
 
     def add(self, item: Item) -> None:
         """Add a sample; its key has no dot, since WebDataset takes what follows for the ending."""
-        image, label = item.file.read_bytes(), item.label
-        key = f"{self._n_samples:08d}-{item.place.stem.replace('.', '_')}"
-        members = {f"{key}{item.place.suffix.lower()}": image}
-        if label is not None:
-            members[f"{key}.cls.txt"] = label.encode()
+        stem, ending = _split_name(item)
+        key = shorten_name(f"{self._n_samples:08d}-{stem.replace('.', '_')}", ending=_LABEL)
+        members = {f"{key}{ending}": item.payload}
+        if item.label is not None:
+            members[f"{key}{_LABEL}"] = item.label.encode()
         archive = self._shards.writer(_create_tar)
         for name, content in members.items():
             header = tarfile.TarInfo(name)
@@ -45,6 +50,17 @@ class WebDatasetExporter(Exporter, form=ExportAs.TAR):
             archive.addfile(header, io.BytesIO(content))
             self._shards.count(len(content))
         self._n_samples += 1
+
+
+def _split_name(item: Item) -> tuple[str, str]:
+    """Return the name of an image without its ending, and the ending, by which loaders decode.
+
+    An ending that no image has is part of the name, and the format says which one there is.
+    """
+    ending = item.place.suffix.lower()
+    if ending in EXTENSIONS | RAW_EXTENSIONS or item.format is None:
+        return item.place.stem, ending
+    return item.place.name, ending_of(item.format)
 
 
 def _create_tar(path: Path) -> tarfile.TarFile:

@@ -19,6 +19,7 @@ OWN_MARK = b"made by curate: contact sheet"
 """Stands in every sheet, so that a later scan knows it and passes it over."""
 MARK_WITHIN = 4096
 """Bytes at the start of a file in which the mark stands."""
+_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
 
 CELL = 168
 """Side of the square that an image is fitted into, px."""
@@ -93,31 +94,42 @@ def _pack_rows(groups: Sequence[Sequence[Tile]], columns: int) -> list[list[Tile
     return [row for row in rows if row]
 
 
+def check_sheet(path: Path) -> None:
+    """Check that a sheet may be written to a place, before the work.
+
+    Raises:
+        UsageError: The path has another ending than ``.jpg``, ``.jpeg`` or ``.png``.
+        InputError: It is a folder, a device, or a file that is no sheet of curate's.
+        ResourceError: Its folder cannot be written.
+    """
+    if path.suffix.lower() not in _FORMATS:
+        raise UsageError(f"{path} is not the name of a picture", hint="name a .jpg or .png file")
+    check_output(path, is_own_sheet, what="a sheet")
+
+
 def write_sheet(path: Path, sheet: Pixels) -> None:
     """Write a sheet in the format of the path's ending; the file appears whole or not at all.
 
     Args:
-        path: The file, named ``.jpg``, ``.jpeg`` or ``.png``.
+        path: From `check_sheet`.
         sheet: (H, W, 3) uint8.
 
     Raises:
-        UsageError: The path has another ending.
         ResourceError: The file cannot be written.
     """
-    picture_format = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}.get(path.suffix.lower())
-    if picture_format is None:
-        raise UsageError(f"{path} is not the name of a picture", hint="name a .jpg or .png file")
+    picture_format = _FORMATS[path.suffix.lower()]
     note = PngInfo()
     note.add_text("Comment", OWN_MARK.decode())
     is_png = picture_format == "PNG"
     options = {"pnginfo": note} if is_png else {"quality": 88, "comment": OWN_MARK}
-    check_output(path, is_own_sheet, what="a sheet")
     with replacing(path) as scratch:
         Image.fromarray(sheet).save(scratch, picture_format, **options)
 
 
 def is_own_sheet(path: Path) -> bool:
-    """Return whether a file is a sheet that curate drew."""
+    """Return whether something is a sheet that curate drew."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
         return OWN_MARK in file.read(MARK_WITHIN)
 

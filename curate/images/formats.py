@@ -62,6 +62,26 @@ EXTENSIONS = frozenset(
 )
 """Endings of image files; a file that has one is a row, whatever is in it."""
 
+ENDINGS = {
+    "JPEG": ".jpg",
+    "MPO": ".jpg",
+    "JPEG2000": ".jp2",
+    "TIFF": ".tif",
+    "HEIF": ".heic",
+    "RAW": ".dng",
+}
+"""Ending of the files of a format, where it is not the format's name."""
+
+
+def ending_of(image_format: str) -> str:
+    """Return the ending that files of a format have, such as ``.png``.
+
+    Args:
+        image_format: As in ``FORMATS``.
+    """
+    return ENDINGS.get(image_format, f".{image_format.lower()}")
+
+
 RAW_EXTENSIONS = frozenset(
     (
         ".dng .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .orf .rw2 .raf .pef .srw .x3f .3fr .iiq "

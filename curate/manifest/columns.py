@@ -1,8 +1,10 @@
 """The columns of the manifest as Arrow schemas, by the stage that fills them."""
 
+import re
+
 import pyarrow as pa
 
-from curate.manifest.contract import Column, filled_by
+from curate.manifest.contract import COLUMNS, Column, filled_by
 
 STRING_LIST = pa.list_(pa.field("element", pa.string()))
 """A list of strings, with the name that Parquet gives its elements."""
@@ -28,9 +30,11 @@ DEDUP_COLUMNS = _schema("dedup")
 SAMPLE_COLUMNS = _schema("sample")
 SPLIT_COLUMNS = _schema("split")
 
-KNOWN_TYPES = {
-    field.name: field.type
-    for schema in (SCAN_COLUMNS, CLUSTER_COLUMNS, DEDUP_COLUMNS, SAMPLE_COLUMNS, SPLIT_COLUMNS)
-    for field in schema
-}
-"""Type of every column that a stage always fills, by name."""
+_TYPES = {column.name: arrow_type(column) for column in COLUMNS}
+_NUMBERED = re.compile(r"(\w+)_\d+")
+
+
+def known_type(name: str) -> pa.DataType | None:
+    """Return the type of a column of the contract, ``cluster_12`` among them; None for any other."""
+    numbered = _NUMBERED.fullmatch(name)
+    return _TYPES.get(f"{numbered[1]}_N" if numbered else name)

@@ -1,26 +1,34 @@
 """Read and write tables as CSV files, with the types of their columns in a JSON file beside.
 
-CSV knows no types and no lists. So lists are joined by ``;``, and the types lie, with whatever else
-belongs to the table, in a companion: a file of the same name and ``.json``. Empty text is quoted,
-null is not.
+CSV knows no types and no lists. So the values of a list are joined by ``;``, and the types lie, with
+whatever else belongs to the table, in a companion: a file of the same name and ``.json``. Empty text
+is quoted, null is not. In a list a backslash stands before ``;`` and before a backslash; ``\\N`` is
+null, and ``\\E`` empty text, so that a list of one empty text is not a list of nothing.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
 from curate.errors import InputError, UsageError, first_line
-from curate.files import replacing
-from curate.manifest.columns import STRING_LIST
+from curate.files import replacing_together
+from curate.manifest.column_text import SEPARATOR
+from curate.manifest.columns import STRING_LIST, known_type
 from curate.manifest.rows import HeldRows, Rows
 
-SEPARATOR = ";"
 _LIST = "list"
+_LIST_OF = "list of "
+_REQUIRED = " not null"
+_ITEM = re.compile(r"((?:[^\\;]|\\.|\\$)*)(;|$)", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_HINT = "name a CSV file with a line of column names, and its .json if it has one"
 
 
 def is_csv(path: Path) -> bool:
@@ -33,11 +41,19 @@ def companion_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
+def is_companion(path: Path) -> bool:
+    """Return whether a file is the companion of a CSV file that curate wrote."""
+    try:
+        return "columns" in _read_facts(path)
+    except ValueError:
+        return False
+
+
 def write_csv(rows: Rows, path: Path, facts: Mapping[str, Any]) -> None:
-    """Write rows batch by batch, and the companion, each whole or not at all.
+    """Write rows batch by batch, and the companion, both whole or not at all.
 
     Args:
-        rows: Columns of numbers, text, times, booleans and lists of text.
+        rows: Columns of numbers, text, times and booleans, and of lists of these.
         path: The CSV file.
         facts: What the companion holds besides the types.
 
@@ -47,7 +63,7 @@ def write_csv(rows: Rows, path: Path, facts: Mapping[str, Any]) -> None:
     """
     content = {**facts, "columns": {field.name: _type_name(field) for field in rows.schema}}
     flat = pa.schema((field.name, _flat_type(field.type)) for field in rows.schema)
-    with replacing(companion_path(path)) as companion, replacing(path) as scratch:
+    with replacing_together(companion_path(path), path) as (companion, scratch):
         companion.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
         with pyarrow.csv.CSVWriter(scratch, flat) as writer:
             for batch in rows.batches(flat.names):
@@ -55,33 +71,63 @@ def write_csv(rows: Rows, path: Path, facts: Mapping[str, Any]) -> None:
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=flat))
 
 
-def read_csv(path: Path, types: Mapping[str, pa.DataType]) -> tuple[Rows, dict[str, Any]]:
+def read_csv(path: Path) -> tuple[Rows, dict[str, Any]]:
     """Return a CSV file's rows, held in memory, and the facts of its companion, if there is one.
+
+    Types of columns that the companion does not name are those of the manifest's columns, and are
+    guessed for others.
 
     Args:
         path: The CSV file.
-        types: Types of columns that the companion does not name; of others they are guessed.
 
     Raises:
         InputError: A file cannot be read.
     """
     companion = companion_path(path)
     try:
-        facts = dict(json.loads(companion.read_text())) if companion.is_file() else {}
-        named = {name: _parse_type(text) for name, text in facts.pop("columns", {}).items()}
-        known = {**types, **named}
+        is_own = companion.is_file()
+        facts = _read_facts(companion) if is_own else {}
+        fields = _list_fields(path, facts.pop("columns", {}))
         options = pyarrow.csv.ConvertOptions(
-            column_types={name: _flat_type(kind) for name, kind in known.items()},
+            column_types={name: _flat_type(field.type) for name, field in fields.items()},
+            null_values=[""] if is_own else None,
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         )
-        table = pyarrow.csv.read_csv(path, convert_options=options)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read: {first_line(error)}",
-            hint="name a CSV file with a line of column names, and its .json if it has one",
-        ) from None
-    return HeldRows(_split_lists(table, known)), facts
+        table = pyarrow.csv.read_csv(path, parse_options=_PARSE, convert_options=options)
+        return HeldRows(_restore_fields(table, fields)), facts
+    except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} cannot be read: {first_line(error)}", hint=_HINT) from None
+
+
+_PARSE = pyarrow.csv.ParseOptions(newlines_in_values=True)
+
+
+def _read_facts(companion: Path) -> dict[str, Any]:
+    """Return what a companion holds.
+
+    Raises:
+        ValueError: It is no object of JSON.
+    """
+    facts = json.loads(companion.read_text(encoding="utf-8"))
+    if not isinstance(facts, dict):
+        raise ValueError(f"{companion.name} holds no object")  # noqa: TRY004 - of the file, not a call
+    return facts
+
+
+def _list_fields(path: Path, type_names: Mapping[str, str]) -> dict[str, pa.Field]:
+    """Return the columns of a CSV file whose types are known, by name."""
+    with pyarrow.csv.open_csv(path, parse_options=_PARSE) as reader:
+        names = reader.schema.names
+    fields = {}
+    for name in names:
+        if name in type_names:
+            text = type_names[name]
+            kind = _parse_type(text.removesuffix(_REQUIRED))
+            fields[name] = pa.field(name, kind, nullable=not text.endswith(_REQUIRED))
+        elif (known := known_type(name)) is not None:
+            fields[name] = pa.field(name, known)
+    return fields
 
 
 def _flat_type(kind: pa.DataType) -> pa.DataType:
@@ -90,18 +136,57 @@ def _flat_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _join_lists(column: pa.Array) -> pa.Array:
-    return pc.binary_join(column, SEPARATOR) if pa.types.is_list(column.type) else column
+    """Return a column of lists as texts, any other as it is."""
+    if not pa.types.is_list(column.type):
+        return column
+    items = pc.cast(column.flatten(), pa.string())
+    escaped = pc.replace_substring(items, "\\", "\\\\")
+    escaped = pc.replace_substring(escaped, SEPARATOR, f"\\{SEPARATOR}")
+    escaped = pc.if_else(pc.equal(items, ""), "\\E", escaped).fill_null("\\N")
+    lengths = pc.fill_null(pc.list_value_length(column), 0)
+    ends = np.concatenate([[0], np.cumsum(lengths.to_numpy(zero_copy_only=False))])
+    lists = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), escaped)
+    return pc.if_else(column.is_valid(), pc.binary_join(lists, SEPARATOR), None)
 
 
-def _split_lists(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
-    """Return the table with its joined lists as lists."""
+def _split_list(text: str | None) -> list[str | None] | None:
+    """Return the items that a text of `_join_lists` stands for.
+
+    >>> _split_list(r"a\\;b;\\N;\\E")
+    ['a;b', None, '']
+    """
+    if text is None or text == "":
+        return None if text is None else []
+    if "\\" not in text:
+        return list(text.split(SEPARATOR))
+    items = []
+    for match in _ITEM.finditer(text):
+        items.append(_unescape(match[1]))
+        if not match[2]:
+            break
+    return items
+
+
+def _unescape(item: str) -> str | None:
+    if item == "\\N":
+        return None
+    return "" if item == "\\E" else _ESCAPED.sub(r"\1", item)
+
+
+def _restore_fields(table: pa.Table, fields: Mapping[str, pa.Field]) -> pa.Table:
+    """Return the table with its joined lists as lists, and nulls only where they may be."""
     for index, name in enumerate(table.column_names):
-        kind = types.get(name, pa.null())
-        if pa.types.is_list(kind):
-            lists = pc.split_pattern(table[name], SEPARATOR)
-            empty = pa.scalar([], lists.type)
-            lists = pc.cast(pc.if_else(pc.equal(table[name], ""), empty, lists), kind)
-            table = table.set_column(index, pa.field(name, kind), lists)
+        field = fields.get(name)
+        if field is None:
+            continue
+        column = table[name]
+        if pa.types.is_list(field.type):
+            texts = pc.dictionary_encode(column).combine_chunks()
+            lists = [_split_list(text) for text in texts.dictionary.to_pylist()]
+            column = pc.cast(pa.array(lists, STRING_LIST), field.type).take(texts.indices)
+        if not field.nullable and column.null_count:
+            raise ValueError(f"the column {name!r} has no value in {column.null_count} rows")
+        table = table.set_column(index, field, column)
     return table
 
 
@@ -111,18 +196,30 @@ def _type_name(field: pa.Field) -> str:
     Raises:
         UsageError: It has no form in CSV.
     """
+    required = "" if field.nullable else _REQUIRED
     kind = field.type
-    if pa.types.is_list(kind) and pa.types.is_string(kind.value_type):
-        return _LIST
     try:
-        pa.type_for_alias(str(kind))
+        if pa.types.is_list(kind) and pa.types.is_string(kind.value_type):
+            return f"{_LIST}{required}"
+        name = f"{_LIST_OF}{kind.value_type}" if pa.types.is_list(kind) else str(kind)
+        _parse_type(name)
     except ValueError:
         raise UsageError(
             f"the column {field.name!r} of type {kind} cannot be written as CSV",
             hint="write a .parquet file, or drop the column",
         ) from None
-    return str(kind)
+    return f"{name}{required}"
 
 
 def _parse_type(name: str) -> pa.DataType:
-    return STRING_LIST if name == _LIST else pa.type_for_alias(name)
+    """Return the type of a name.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    if name == _LIST:
+        return STRING_LIST
+    if name.startswith(_LIST_OF):
+        kind = pa.type_for_alias(name.removeprefix(_LIST_OF))
+        return pa.list_(pa.field("element", kind))
+    return pa.type_for_alias(name)

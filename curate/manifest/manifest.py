@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from curate.errors import InputError, UsageError
 from curate.files import check_output
-from curate.manifest.columns import KNOWN_TYPES
-from curate.manifest.csv import companion_path, is_csv, read_csv, write_csv
+from curate.manifest.conformed_rows import ConformedRows
+from curate.manifest.csv import companion_path, is_companion, is_csv, read_csv, write_csv
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.parquet import ParquetRows, write_parquet
 from curate.manifest.rows import FilledRows, Rows, TakenRows
@@ -131,7 +131,8 @@ def read_manifest(path: Path) -> Manifest:
         raise InputError(
             f"no manifest at {path}", hint="write one with `curate cluster --out M.parquet`"
         )
-    rows, footer = read_csv(path, KNOWN_TYPES) if is_csv(path) else _read_parquet(path)
+    rows, footer = read_csv(path) if is_csv(path) else _read_parquet(path)
+    rows = ConformedRows(rows, str(path))
     missing = [name for name in ("path", "hash", "status") if name not in rows.schema.names]
     if missing:
         raise InputError(f"{path} is not a manifest: it lacks {', '.join(missing)}", hint=_HINT)
@@ -143,6 +144,7 @@ def read_manifest(path: Path) -> Manifest:
         )
     if "source" not in footer:
         raise InputError(f"{path} is not a manifest: its footer does not name curate", hint=_HINT)
+    _check_footer(footer, path)
     return Manifest(
         rows=rows,
         source=footer["source"],
@@ -151,15 +153,39 @@ def read_manifest(path: Path) -> Manifest:
     )
 
 
+def _check_footer(footer: Mapping[str, Any], path: Path) -> None:
+    """Check the types of what a manifest's footer says.
+
+    Raises:
+        InputError: One is another.
+    """
+    source, model, stages = footer["source"], footer.get("model"), footer.get("stages", {})
+    is_sound = (
+        isinstance(source, str)
+        and source not in ("", ".")
+        and "\0" not in source
+        and (model is None or (isinstance(model, str) and model != ""))
+        and isinstance(stages, dict)
+    )
+    if not is_sound:
+        raise InputError(f"{path} is not a manifest: its footer is damaged", hint=_HINT)
+
+
 def _read_parquet(path: Path) -> tuple[Rows, dict[str, Any]]:
     """Return the rows of a Parquet file and our part of its footer, empty if it has none.
 
     Raises:
-        InputError: It is no Parquet file.
+        InputError: It is no Parquet file, or our part of its footer is no JSON.
     """
     rows = ParquetRows(path, problem="is not a manifest", hint=_HINT)
     footer = (rows.schema.metadata or {}).get(FOOTER_KEY)
-    return rows, dict(json.loads(footer)) if footer is not None else {}
+    try:
+        facts = json.loads(footer) if footer is not None else {}
+    except (ValueError, RecursionError):
+        facts = None
+    if not isinstance(facts, dict):
+        raise InputError(f"{path} is not a manifest: its footer is damaged", hint=_HINT)
+    return rows, facts
 
 
 def check_overwritable(path: Path) -> None:
@@ -169,7 +195,20 @@ def check_overwritable(path: Path) -> None:
         InputError: It is a folder, or a file that is no manifest and would be lost.
         ResourceError: Its folder cannot be written.
     """
-    check_output(path, lambda there: bool(read_manifest(there).source), what="a manifest")
+    check_output(path, _is_own, what="a manifest")
+    if is_csv(path):
+        check_output(companion_path(path), is_companion, what="the facts of a manifest")
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether a file is a manifest, or an empty file named like one."""
+    if path.stat().st_size == 0:
+        return path.suffix.lower() in (".parquet", ".csv")
+    try:
+        read_manifest(path)
+    except InputError:
+        return False
+    return True
 
 
 def carry_over(fresh: Manifest, old: Manifest) -> Manifest:

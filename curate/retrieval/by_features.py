@@ -35,7 +35,7 @@ class ByFeatures:
         Args:
             space: The workspace.
             model: Its name; None takes ``default`` or the only one.
-            device: ``auto``, ``cpu`` or ``cuda``.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
             progress: Hears how it gets on.
 
         Raises:

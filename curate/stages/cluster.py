@@ -16,7 +16,7 @@ from curate.algorithms.prototype_clusters import (
     PrototypeClusters,
     cluster_by_prototypes,
 )
-from curate.choices import Assign, Labels
+from curate.choices import Assign, Labels, check_device, take_choice
 from curate.errors import UsageError
 from curate.manifest.columns import CLUSTER_COLUMNS
 from curate.manifest.manifest import (
@@ -31,7 +31,7 @@ from curate.manifest.selection import is_readable
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
 from curate.workspace.embedding_store import Embedded
-from curate.workspace.models import find_model, prototypes_of
+from curate.workspace.models import find_model, prototypes_of, require_device
 from curate.workspace.scan import Scan, ScanConfig, scan
 from curate.workspace.workspace import find_workspace
 
@@ -48,7 +48,7 @@ class ClusterConfig:
         neighbors: How many nearest images `isolation` and `label_suspect` look at, >= 1.
         labels: Whether the folder's name is the label.
         model: Name of the model; None takes ``default`` or the only one.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     """
 
     clusters: int | None = None
@@ -60,11 +60,14 @@ class ClusterConfig:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        """Check the ranges.
+        """Take the choices by their names and check the ranges.
 
         Raises:
-            UsageError: One is out of range.
+            UsageError: There is no such choice, or a number is out of range.
         """
+        take_choice(self, "assign", Assign)
+        take_choice(self, "labels", Labels)
+        check_device(self.device)
         for number in (*self.levels, *([self.clusters] if self.clusters is not None else [])):
             if number < 1:
                 raise UsageError(
@@ -138,6 +141,7 @@ def cluster(
     Raises:
         InputError: The folder, the workspace or the output cannot be used.
         UsageError: The model or the number of clusters cannot be used.
+        ResourceError: The device is not there, the lock is held or the disk is full.
     """
     config = config or ClusterConfig()
     progress = progress or Silent()
@@ -148,6 +152,7 @@ def cluster(
     _check_n_clusters(config, len(prototypes))
     out = Path(out)
     check_overwritable(out)
+    require_device(config.device)
     with space.writing():
         catalogue = scan(source, space, progress, config=scan_config)
         readable = catalogue.readable()

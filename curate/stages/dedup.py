@@ -20,7 +20,9 @@ from curate.copies.report import (
     write_pair_table,
     write_sheets,
 )
-from curate.files import check_output
+from curate.errors import UsageError
+from curate.files import check_output, check_output_folder, replacing_own_folder
+from curate.images.contact_sheet import is_own_sheet
 from curate.manifest.manifest import (
     Manifest,
     carry_over,
@@ -111,6 +113,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
 
     Raises:
         InputError: The folder, the manifest, the workspace or an output cannot be used.
+        UsageError: Two outputs have one name.
         ResourceError: The lock is held or the disk is full.
     """
     config = config or DedupConfig()
@@ -121,6 +124,9 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     check_overwritable(out)
     if pairs is not None:
         check_output(Path(pairs), is_pair_table, what="a table of pairs")
+    if sheets is not None:
+        check_output_folder(Path(sheets), is_own_sheet, what="the sheets")
+    _check_distinct(out, pairs, sheets)
     with space.writing():
         manifest, found = _read_or_scan(path, out, space, progress, scan_config)
         other = _read_other(Path(against), space, progress) if against is not None else None
@@ -145,9 +151,10 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         if pairs is not None:
             write_pair_table(Path(pairs), inputs, copies.pairs)
         if sheets is not None:
-            n_drawn = write_sheets(
-                Path(sheets), inputs, copies, is_dropped=is_dropped, most_groups=most_groups
-            )
+            with replacing_own_folder(Path(sheets), is_own_sheet) as folder:
+                n_drawn = write_sheets(
+                    folder, inputs, copies, is_dropped=is_dropped, most_groups=most_groups
+                )
         space.remember(manifest=out.absolute())
     for note in copies.notes:
         progress.note(note)
@@ -170,6 +177,17 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         sheets=str(sheets) if sheets is not None else None,
         n_drawn=n_drawn,
     )
+
+
+def _check_distinct(*outputs: Path | str | None) -> None:
+    """Check that no two outputs are one place.
+
+    Raises:
+        UsageError: They are.
+    """
+    places = [Path(output).resolve() for output in outputs if output is not None]
+    if len(set(places)) < len(places):
+        raise UsageError("two outputs have one name", hint="name each of them differently")
 
 
 def _is_folder(path: Path) -> bool:

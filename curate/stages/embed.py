@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.choices import check_device
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
-from curate.workspace.models import find_model
+from curate.workspace.models import find_model, require_device
 from curate.workspace.scan import ScanConfig, scan
 from curate.workspace.workspace import find_workspace
 
@@ -16,11 +17,19 @@ class EmbedConfig:
 
     Attributes:
         model: Name of the model; None takes ``default`` or the only one.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     """
 
     model: str | None = None
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Check the device's name.
+
+        Raises:
+            UsageError: No device has it.
+        """
+        check_device(self.device)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +82,7 @@ def embed(
     space = find_workspace(workspace)
     source = Path(images) if images is not None else space.newest_source()
     model = find_model(space, config.model)
+    require_device(config.device)
     with space.writing():
         found = scan(source, space, progress, config=scan_config)
         hashes = found.readable()["hash"].to_pylist()

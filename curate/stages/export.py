@@ -2,21 +2,35 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from curate.choices import ExportAs, Layout
+from curate.choices import Changed, ExportAs, Layout, take_choice
 from curate.errors import InputError, UsageError
 from curate.exporters.base import Exporter, Item, find_exporter
 from curate.exporters.paths import assign_places, check_layout
-from curate.files import disk_errors, remove
+from curate.files import replacing_folder
+from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
-from curate.manifest.rows import Rows, TakenRows
+from curate.manifest.rows import HeldRows, Rows, TakenRows
 from curate.manifest.selection import is_readable, is_selected
 from curate.progress import Progress, Silent, task
 from curate.sources import open_source
+from curate.sources.changes import Recorded, has_changed
+from curate.workspace.catalogue import Catalogue
+from curate.workspace.workspace import Workspace, find_workspace
+
+_UNKNOWN = np.iinfo(np.int64).min
+_NEVER = _UNKNOWN + 1
+"""A time that no file has: where the catalogue knows other bytes than the manifest, so that the file
+is read."""
+_TOLD = 5
+_HINT = "write the manifest again with `curate cluster` or `curate dedup`"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,11 +43,28 @@ class ExportConfig:
         layout: Paths in the folder: as in the source, all in one folder, or by split and label.
         where: Rows to export, an expression of DuckDB; None exports the selected images, or the
             images that are kept if none were selected.
+        changed: What becomes of a file that is not the one that the manifest was written of:
+            ``skip`` tells and leaves it out, ``fail`` ends the export, ``take`` takes it as it is.
+        null: Whether a list ends each path with a zero byte, not a line break.
     """
 
     form: ExportAs = ExportAs.SYMLINK
     layout: Layout = Layout.TREE
     where: str | None = None
+    changed: Changed = Changed.SKIP
+    null: bool = False
+
+    def __post_init__(self) -> None:
+        """Take the choices by their names, and check that they go together.
+
+        Raises:
+            UsageError: There is no such choice, or they do not.
+        """
+        take_choice(self, "form", ExportAs)
+        take_choice(self, "layout", Layout)
+        take_choice(self, "changed", Changed)
+        if self.null and self.form is not ExportAs.LIST:
+            raise UsageError("--null is for lists", hint="add --as list, or leave it out")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,11 +75,13 @@ class ExportResult:
         folder: Where the images are.
         form: The format.
         n_images: Images exported.
+        n_changed: Files that are not what the manifest says; of these, none or all were exported.
     """
 
     folder: str
     form: str
     n_images: int
+    n_changed: int
 
 
 def export(
@@ -56,16 +89,20 @@ def export(
     to: Path | str,
     config: ExportConfig | None = None,
     *,
+    workspace: Path | None = None,
     progress: Progress | None = None,
 ) -> ExportResult:
     """Export the selected images of a manifest; if none were selected, the images that are kept.
 
-    The folder appears whole or not at all, and nothing outside it is written.
+    The folder appears whole or not at all, and nothing outside it is written. Each file is compared
+    with the manifest: by its size, by its hash where its bytes are exported, and by its time where
+    the workspace knows it.
 
     Args:
         manifest: The manifest.
         to: The folder, which must be empty or not exist.
         config: The stage's settings.
+        workspace: Knows the times of the files; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Shows how far the stage is.
 
     Raises:
@@ -83,24 +120,83 @@ def export(
         opened.check(name, hint=f"--as {config.form} needs it; `curate cluster` writes it")
     rows = _chosen_rows(opened, config.where)
     check_layout(rows, config.layout)
-    scratch = folder.with_name(f".{folder.name}.partial")
-    with disk_errors(folder):
+    times = _read_times(rows, opened.source, find_workspace(workspace))
+    settings = {"has_null_ends": True} if config.null else {}
+    watch = _Watch(config.changed, progress)
+    with (
+        replacing_folder(folder) as scratch,
+        task(progress, "export", len(rows)),
+        exporter_class.open(scratch, **settings) as exporter,
+    ):
+        for item, recorded in _items(opened.source, rows, times, exporter_class, config.layout):
+            if watch.passes(item, recorded):
+                exporter.add(item)
+            progress.advance()
+    watch.tell()
+    n_skipped = watch.n_changed if config.changed is Changed.SKIP else 0
+    return ExportResult(
+        folder=str(to),
+        form=config.form.value,
+        n_images=len(rows) - n_skipped,
+        n_changed=watch.n_changed,
+    )
+
+
+class _Watch:
+    """Looks for files that have changed, and tells of them."""
+
+    def __init__(self, what_then: Changed, progress: Progress) -> None:
+        self._what_then, self._progress = what_then, progress
+        self.n_changed = 0
+
+    def passes(self, item: Item, recorded: Recorded) -> bool:
+        """Return whether an image is exported.
+
+        Raises:
+            InputError: Its file has changed, and that is not to be; or it cannot be read.
+        """
         try:
-            remove(scratch)
-            scratch.mkdir(parents=True)
-            with (
-                task(progress, "export", len(rows)),
-                exporter_class.open(scratch) as exporter,
-            ):
-                for item in _items(opened.source, rows, exporter_class, config.layout):
-                    exporter.add(item)
-                    progress.advance()
-            if folder.exists():
-                folder.rmdir()
-            scratch.rename(folder)
-        finally:
-            remove(scratch)
-    return ExportResult(folder=str(to), form=config.form.value, n_images=len(rows))
+            is_changed = has_changed(item.file, recorded, item.content)
+        except OSError as error:
+            raise _unreadable(item.file, error) from None
+        if not is_changed:
+            return True
+        if self._what_then is Changed.FAIL:
+            raise InputError(f"{item.file} has changed since the manifest was written", hint=_HINT)
+        self.n_changed += 1
+        if self.n_changed <= _TOLD:
+            done = "taken as it is" if self._what_then is Changed.TAKE else "left out"
+            self._progress.note(f"{item.file} has changed since the manifest was written: {done}")
+        return self._what_then is Changed.TAKE
+
+    def tell(self) -> None:
+        """Tell how many more there were than were named."""
+        if self.n_changed > _TOLD:
+            self._progress.note(f"and {self.n_changed - _TOLD:,} more files that have changed")
+
+
+def _unreadable(file: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{file} cannot be read: {error.strerror}",
+        hint="mend it, or leave it out with --where",
+    )
+
+
+def _read_times(rows: Rows, source: str, space: Workspace) -> NDArray[np.int64] | None:
+    """Return the time of each file as the catalogue has it, (N,) int64 ns; None if it has none.
+
+    Where it does not know a file, that file's time is the smallest number.
+    """
+    catalogue = Catalogue(space)
+    if not catalogue.is_there():
+        return None
+    table = catalogue.read(["path", "hash", "mtime_ns"], source=source)
+    partners = find_partners(rows, HeldRows(table), on="path")
+    hashes = TakenRows(HeldRows(table), [table.schema.field("hash")], partners)
+    is_other = compare_column(rows, hashes, "hash")
+    times = table["mtime_ns"].take(pa.array(partners, mask=partners < 0)).fill_null(_UNKNOWN)
+    known = np.asarray(times.to_numpy(), np.int64)
+    return np.where((partners >= 0) & is_other, _NEVER, known)
 
 
 def _chosen_rows(manifest: Manifest, where: str | None) -> Rows:
@@ -130,24 +226,57 @@ def _check_folder(folder: Path, source: Path) -> None:
 
 
 def _items(
-    source: str, rows: Rows, exporter_class: type[Exporter], layout: Layout
-) -> Iterator[Item]:
+    source: str,
+    rows: Rows,
+    times: NDArray[np.int64] | None,
+    exporter_class: type[Exporter],
+    layout: Layout,
+) -> Iterator[tuple[Item, Recorded]]:
     """Yield the images to export, in the order of the manifest; a batch of rows is in memory.
 
     Raises:
-        InputError: A source file is gone.
+        InputError: A source file is gone or cannot be read.
     """
-    columns = exporter_class.columns
-    names = rows.schema.names if columns is None else ["path", *columns]
+    names = _columns_to_read(rows, exporter_class)
     origin = open_source(source)
     needs_unique_stems = exporter_class.needs_unique_stems
     places = assign_places(rows, layout, needs_unique_stems=needs_unique_stems)
+    times_left = iter(times.tolist() if times is not None else repeat(_UNKNOWN))
     for batch in rows.batches(names):
-        for number, path in enumerate(batch.column("path").to_pylist()):
-            file = origin.local_file(path)
+        for number, facts in enumerate(batch.select(_facts_in(batch.schema)).to_pylist()):
+            file = origin.local_file(facts["path"])
             if not file.is_file():
-                raise InputError(
-                    f"{file} is gone since the manifest was written",
-                    hint="write the manifest again with `curate cluster` or `curate dedup`",
-                )
-            yield Item(file=file, place=next(places), row=batch.slice(number, 1))
+                raise InputError(f"{file} is gone since the manifest was written", hint=_HINT)
+            time = next(times_left)
+            recorded = Recorded(
+                bytes=facts.get("bytes"),
+                hash=facts.get("hash"),
+                mtime_ns=None if time == _UNKNOWN else time,
+            )
+            content = _read(file) if exporter_class.writes_content else None
+            row = batch.slice(number, 1)
+            yield Item(file=file, place=next(places), row=row, content=content), recorded
+
+
+def _columns_to_read(rows: Rows, exporter_class: type[Exporter]) -> list[str]:
+    """Return the columns that an export needs, and those that help it."""
+    if exporter_class.columns is None:
+        return list(rows.schema.names)
+    wanted = ("path", *exporter_class.columns, *_facts_in(rows.schema), "format")
+    return [name for name in dict.fromkeys(wanted) if name in rows.schema.names]
+
+
+def _facts_in(schema: pa.Schema) -> list[str]:
+    return [name for name in ("path", "bytes", "hash") if name in schema.names]
+
+
+def _read(file: Path) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise _unreadable(file, error) from None

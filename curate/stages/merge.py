@@ -8,10 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.errors import InputError, UsageError
-from curate.manifest.columns import KNOWN_TYPES
 from curate.manifest.csv import is_csv, read_csv
 from curate.manifest.joins import find_partners, find_possible_twins
-from curate.manifest.manifest import read_manifest, write_manifest
+from curate.manifest.manifest import check_overwritable, read_manifest, write_manifest
 from curate.manifest.parquet import ParquetRows
 from curate.manifest.rows import Rows, TakenRows
 
@@ -56,10 +55,11 @@ def merge(
         columns: Those to take; none takes all but facts of the file, such as its hash.
 
     Raises:
-        InputError: A file cannot be used, or ``on`` is ambiguous in ``other``.
+        InputError: A file or the output cannot be used, or ``on`` is ambiguous in ``other``.
         UsageError: A column is not there.
     """
     left, right = read_manifest(Path(manifest)), _read_table(Path(other))
+    check_overwritable(Path(out))
     left.check(on, hint="choose a column of both with --on")
     names = right.schema.names
     for name in (on, *columns):
@@ -102,6 +102,6 @@ def _read_table(path: Path) -> Rows:
     if not path.is_file():
         raise InputError(f"no file at {path}", hint="name a manifest, a Parquet or a CSV file")
     if is_csv(path):
-        return read_csv(path, KNOWN_TYPES)[0]
+        return read_csv(path)[0]
     hint = "name a manifest, a Parquet or a CSV file"
     return ParquetRows(path, problem="cannot be read", hint=hint)

@@ -5,17 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.algorithms.classifiers import stratified_split
 from curate.algorithms.probe_accuracy import evaluate_classifiers
+from curate.choices import check_device
 from curate.errors import InputError, UsageError
+from curate.manifest.column_text import as_text
 from curate.manifest.manifest import Manifest, read_manifest
-from curate.manifest.selection import is_readable
+from curate.manifest.selection import is_kept, is_readable
+from curate.manifest.units import ChosenImages
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
-from curate.workspace.models import model_of
+from curate.workspace.models import model_of, require_device
 from curate.workspace.scan import scan
 from curate.workspace.workspace import Workspace, find_workspace
 
@@ -26,24 +28,29 @@ class ProbeConfig:
 
     Attributes:
         by: Column with the labels; rows where it is null are left out.
+        together: Column of which images with equal values, such as those of a patient or a video, are
+            learned from together or tested together; None for none. Images of one content or of one
+            group of copies are never divided.
         neighbors: k of the k-NN classifier, >= 1.
         held_out: Share of each class that is tested, in (0, 1), where no test manifest is named.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         seed: Of the held-out choice.
     """
 
     by: str = "label"
+    together: str | None = None
     neighbors: int = 20
     held_out: float = 0.3
     device: str = "auto"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the ranges.
+        """Check the ranges and the device's name.
 
         Raises:
-            UsageError: One is out of range.
+            UsageError: A number is out of range, or no device has the name.
         """
+        check_device(self.device)
         if self.neighbors < 1:
             raise UsageError(f"neighbors must be 1 or more, got {self.neighbors}", hint="use 20")
         if not 0 < self.held_out < 1:
@@ -79,6 +86,8 @@ class ProbeResult:
         model: Name and weights of the model.
         n_train: Images learned from.
         n_test: Images tested.
+        n_duplicates: Labelled images that were left out as copies of others.
+        n_units: Sets of images, single ones included, that were learned from or tested as a whole.
         majority: Accuracy of always naming the largest class.
         knn: Accuracy of the weighted k-NN classifier.
         linear: Accuracy of the linear classifier.
@@ -88,6 +97,8 @@ class ProbeResult:
     model: str
     n_train: int
     n_test: int
+    n_duplicates: int
+    n_units: int
     majority: float
     knn: float
     linear: float
@@ -104,6 +115,9 @@ def probe(
 ) -> ProbeResult:
     """Measure a model's features by a weighted k-NN and a linear classifier.
 
+    Images that `curate.dedup` drops as copies are left out. Copies of one image, as far as several
+    are kept, are learned from or tested together.
+
     Args:
         manifest: Manifest with labels, written by `curate cluster`.
         config: The stage's settings.
@@ -114,39 +128,55 @@ def probe(
     Raises:
         InputError: A manifest cannot be used, has fewer than two classes, or none to test on.
         UsageError: There is no column of that name.
+        ResourceError: The device is not there, the lock is held or the disk is full.
     """
     config = config or ProbeConfig()
     space = find_workspace(workspace)
     learned = read_manifest(Path(manifest))
     model = model_of(space, learned.model)
+    require_device(config.device)
     progress = progress or Silent()
     labelled = _load_labelled(space, learned, config, progress)
     _check_classes(np.unique(labelled.labels))
     if test is None:
         _, classes = np.unique(labelled.labels, return_inverse=True)
-        is_test = stratified_split(classes, config.held_out, seed=config.seed)
-        train_images, test_images = labelled.take(~is_test), labelled.take(is_test)
+        is_test = stratified_split(
+            classes, config.held_out, seed=config.seed, unit_of=labelled.unit_of
+        )
+        train_images, test_images = (
+            labelled.take(~is_test),
+            replace(labelled.take(is_test), n_duplicates=0),
+        )
     else:
         other = replace(read_manifest(Path(test)), model=learned.model)
         train_images, test_images = labelled, _load_labelled(space, other, config, progress)
     return _evaluate(train_images, test_images, config, model.identity)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Labelled:
     """Images that have a label.
 
     Attributes:
         labels: (N,) str.
         vectors: (N, D) float32, unit rows.
+        unit_of: (N,) int64, set of images that is not divided.
+        n_duplicates: Labelled images that were left out as copies.
     """
 
     labels: NDArray[np.str_]
     vectors: NDArray[np.float32]
+    unit_of: NDArray[np.int64]
+    n_duplicates: int
 
     def take(self, is_taken: NDArray[np.bool_]) -> "_Labelled":
         """Return some of the images."""
-        return _Labelled(self.labels[is_taken], self.vectors[is_taken])
+        return replace(
+            self,
+            labels=self.labels[is_taken],
+            vectors=self.vectors[is_taken],
+            unit_of=self.unit_of[is_taken],
+        )
 
 
 def _check_classes(names: NDArray[np.str_]) -> None:
@@ -165,31 +195,39 @@ def _check_classes(names: NDArray[np.str_]) -> None:
 def _load_labelled(
     space: Workspace, manifest: Manifest, config: ProbeConfig, progress: Progress
 ) -> _Labelled:
-    """Return labels and embeddings of the readable images that have a label."""
+    """Return labels and embeddings of the images that are kept and have a label."""
     hint = "choose a column of the manifest with --by"
     values = manifest.column(config.by, hint=hint)
-    known = np.flatnonzero(is_readable(manifest.rows) & values.is_valid().to_numpy())
+    has_label = values.is_valid().to_numpy()
+    known = np.flatnonzero(is_kept(manifest.rows) & has_label)
+    images = ChosenImages(manifest, known)
+    together = images.read_codes(config.together) if config.together is not None else None
     hashes = manifest.rows.take(["hash"], known)["hash"].to_pylist()
     model = model_of(space, manifest.model)
     with space.writing():
         scan(Path(manifest.source), space, progress)
         embedded = embed_missing(space, model, hashes, device=config.device, progress=progress)
-    texts = pc.cast(values.take(pa.array(known)), "string")
-    labels = np.array(texts.to_pylist(), dtype=np.str_)
-    return _Labelled(labels, embedded.store.load(hashes).embeddings)
+    texts = as_text(values.take(pa.array(known)), config.by)
+    return _Labelled(
+        labels=np.array(texts.to_pylist(), dtype=np.str_),
+        vectors=embedded.store.load(hashes).embeddings,
+        unit_of=images.find_units(together).unit_of,
+        n_duplicates=int((is_readable(manifest.rows) & has_label).sum()) - len(known),
+    )
 
 
 def _evaluate(train: _Labelled, test: _Labelled, config: ProbeConfig, model: str) -> ProbeResult:
     """Return how well the classifiers do on the test images.
 
     Raises:
-        InputError: There are no test images.
+        InputError: There are no test images, or those to learn from have fewer than two classes.
     """
     if len(test.labels) == 0:
         raise InputError(
             "no labelled image is left to test on",
             hint="a probe needs two images of a class, or a test manifest with labels",
         )
+    _check_classes(np.unique(train.labels))
     is_right = evaluate_classifiers(
         (train.vectors, train.labels),
         (test.vectors, test.labels),
@@ -200,6 +238,8 @@ def _evaluate(train: _Labelled, test: _Labelled, config: ProbeConfig, model: str
         model=model,
         n_train=len(train.labels),
         n_test=len(test.labels),
+        n_duplicates=train.n_duplicates + test.n_duplicates,
+        n_units=len(np.unique(train.unit_of)) + len(np.unique(test.unit_of)),
         majority=float(is_right.majority.mean()),
         knn=float(is_right.knn.mean()),
         linear=float(is_right.linear.mean()),

@@ -10,11 +10,16 @@ from numpy.typing import NDArray
 
 from curate.algorithms.group_ranks import rank_farthest_first, rank_in_groups
 from curate.algorithms.quotas import NestedQuotas, nested_quotas
-from curate.choices import Within
+from curate.choices import Within, take_choice
 from curate.errors import UsageError
+from curate.manifest.column_text import as_text
 from curate.manifest.columns import SAMPLE_COLUMNS
-from curate.manifest.csv import SEPARATOR
-from curate.manifest.manifest import Manifest, read_manifest, write_manifest
+from curate.manifest.manifest import (
+    Manifest,
+    check_overwritable,
+    read_manifest,
+    write_manifest,
+)
 from curate.manifest.row_filter import matching
 from curate.manifest.rows import HeldRows
 from curate.manifest.selection import is_kept
@@ -50,11 +55,12 @@ class SampleConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the range.
+        """Take the choice by its name and check the range.
 
         Raises:
-            UsageError: ``size`` is below 1, or there is no column.
+            UsageError: There is no such choice, ``size`` is below 1, or there is no column.
         """
+        take_choice(self, "within", Within)
         if not self.by:
             raise UsageError("a sample needs a column to balance", hint="use --by cluster")
         if self.size < 1:
@@ -102,10 +108,12 @@ def sample(
         progress: Is told how far the work is.
 
     Raises:
-        InputError: The manifest cannot be used.
+        InputError: The manifest or the output cannot be used.
         UsageError: The column or the size cannot be used.
     """
     source = read_manifest(Path(manifest))
+    out = Path(out)
+    check_overwritable(out)
     available = np.flatnonzero(_is_available(source, config))
     if config.size > len(available):
         raise UsageError(
@@ -123,7 +131,6 @@ def sample(
     weight = np.zeros(len(source.rows), np.float32)
     weight[available[is_taken]] = nested.weights()[group[is_taken]]
     columns = HeldRows(pa.table([pa.array(selected), pa.array(weight)], schema=SAMPLE_COLUMNS))
-    out = Path(out)
     write_manifest(source.with_columns(columns, stage="sample", config=asdict(config)), out)
     return SampleResult(
         manifest=str(out),
@@ -150,10 +157,10 @@ def _read_codes(
 ) -> NDArray[np.int64]:
     """Return the values of a column at some rows as numbers."""
     hint = f"cluster first: `curate cluster --out M.parquet`, or choose a column with {option}"
-    values = manifest.column(column, hint=hint).take(pa.array(rows)).combine_chunks()
-    if pa.types.is_list(values.type):
-        values = pc.binary_join(values, SEPARATOR)
-    coded = pc.dictionary_encode(values, null_encoding="encode")
+    values = manifest.column(column, hint=hint).take(pa.array(rows))
+    if pa.types.is_nested(values.type) or pa.types.is_dictionary(values.type):
+        values = as_text(values, column)
+    coded = pc.dictionary_encode(values.combine_chunks(), null_encoding="encode")
     return np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
 
 

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from curate.choices import SearchBy, closest
+from curate.choices import SearchBy, check_device, find_choice
 from curate.copies.config import DedupConfig
 from curate.errors import InputError, UsageError
-from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
+from curate.images.contact_sheet import Tile, check_sheet, draw_sheet, write_sheet
 from curate.progress import Progress, Silent, task
 from curate.retrieval.by_copies import ByCopies
 from curate.retrieval.by_features import ByFeatures
 from curate.retrieval.catalogue_images import find_contents
 from curate.retrieval.query_images import Query, list_queries, read_queries
 from curate.retrieval.results import Found, Hits, Placement
+from curate.workspace.models import require_device
 from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.workspace import Workspace, find_workspace
 
@@ -33,7 +34,7 @@ class SearchConfig:
     Attributes:
         k: Images found for each query image at most, >= 1.
         model: By features: name of the model; None takes ``default`` or the only one.
-        device: By features: ``auto``, ``cpu`` or ``cuda``.
+        device: By features: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         seed: By copies: as for `curate.dedup`, whose work is used if it had the same seed.
     """
 
@@ -43,11 +44,12 @@ class SearchConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the range.
+        """Check the range and the device's name.
 
         Raises:
-            UsageError: ``k`` is below 1.
+            UsageError: ``k`` is below 1, or no device has the name.
         """
+        check_device(self.device)
         if self.k < 1:
             raise UsageError(f"k must be at least 1, got {self.k}", hint="use -k 20")
 
@@ -118,19 +120,21 @@ def search(  # noqa: PLR0913 - one question, several places for the answer
         progress: Hears how it gets on.
 
     Raises:
-        InputError: A picture cannot be read, a folder has none, the workspace has no images, or,
-            by features, no model.
+        InputError: A picture cannot be read, a folder has none, the sheet cannot be written, the
+            workspace has no images, or, by features, no model.
         UsageError: No picture is named, the workspace has no image of that path, or ``by`` is
             none of the two.
         ResourceError: The workspace is to be written, and the lock is held or the disk is full.
     """
     config = config or SearchConfig()
     progress = progress or Silent()
-    method = _parse_method(by)
+    method = find_choice(by, SearchBy, name="by")
     if not queries and not like:
         raise UsageError(
             "no picture is named", hint="name image files or a folder, or a path with --like"
         )
+    if sheet is not None:
+        check_sheet(Path(sheet))
     space = find_workspace(workspace)
     sources = list_queries(queries, like, find_contents(space, like))
     index = _open_index(space, method, config, progress)
@@ -162,21 +166,6 @@ def search(  # noqa: PLR0913 - one question, several places for the answer
     )
 
 
-def _parse_method(by: str) -> SearchBy:
-    """Return what is searched by.
-
-    Raises:
-        UsageError: There is no such method.
-    """
-    methods = [method.value for method in SearchBy]
-    if by not in methods:
-        raise UsageError(
-            f"cannot search by {by!r}{closest(by, methods)}",
-            hint=f"search by {' or '.join(methods)}",
-        )
-    return SearchBy(by)
-
-
 def _open_index(
     space: Workspace, method: SearchBy, config: SearchConfig, progress: Progress
 ) -> ByFeatures | ByCopies:
@@ -184,6 +173,7 @@ def _open_index(
 
     Raises:
         InputError: The workspace has no images, or there is no model.
+        ResourceError: The device is not there.
     """
     if method is SearchBy.COPIES:
         return ByCopies(space, DedupConfig(seed=config.seed), progress)
@@ -192,6 +182,7 @@ def _open_index(
             f"{space.root} has no trained model",
             hint="train one with `curate train IMAGES`; copies need none: add --by copies",
         )
+    require_device(config.device)
     return ByFeatures(space, model=config.model, device=config.device, progress=progress)
 
 

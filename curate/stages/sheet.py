@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.errors import InputError, UsageError
-from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
+from curate.images.contact_sheet import Tile, check_sheet, draw_sheet, write_sheet
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
 from curate.manifest.selection import is_readable
@@ -74,11 +74,12 @@ def sheet(
         workspace: Folder of the workspace; None takes ``CURATE_WORKSPACE`` or ``.curate``.
 
     Raises:
-        InputError: The manifest cannot be used, or no image is chosen.
-        UsageError: The expression or the column cannot be used.
+        InputError: The manifest or the output cannot be used, or no image is chosen.
+        UsageError: The expression or the column cannot be used, or ``out`` names no picture.
         ResourceError: The picture cannot be written.
     """
     config = config or SheetConfig()
+    check_sheet(Path(out))
     opened = read_manifest(Path(manifest))
     rows = _chosen_rows(opened, config)
     if len(rows) == 0:

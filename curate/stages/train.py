@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.choices import Precision, Recipe, check_device, take_choice
 from curate.errors import InputError, UsageError
 from curate.parallel import n_workers
 from curate.progress import Progress, Silent
@@ -45,7 +46,7 @@ class TrainConfig:
         crops: Such as ``2x96+4x48``: full-resolution crops first.
         queue: Past embeddings that help to balance the codes; 0 for none.
         precision: ``auto``, ``float32`` or ``bfloat16``.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         init: Weights of the backbone to start from, a safetensors file.
         pretrained: Start from published weights of the backbone; without a backbone named,
             ``efficientnet_lite0``, whose weights the extra ``pretrained`` brings along.
@@ -54,7 +55,7 @@ class TrainConfig:
         seed: Of everything random.
     """
 
-    recipe: str | None = None
+    recipe: Recipe | str | None = None
     backbone: str | None = None
     prototypes: int | None = None
     epochs: int | None = None
@@ -63,7 +64,7 @@ class TrainConfig:
     image_size: int | None = None
     crops: str | None = None
     queue: int | None = None
-    precision: str = "auto"
+    precision: Precision | str = Precision.AUTO
     device: str = "auto"
     init: Path | None = None
     pretrained: bool = False
@@ -72,11 +73,15 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check what swav_train does not.
+        """Take the choices by their names and check what swav_train does not.
 
         Raises:
-            UsageError: An option is out of range.
+            UsageError: There is no such choice, or an option is out of range.
         """
+        take_choice(self, "precision", Precision)
+        if self.recipe is not None:
+            take_choice(self, "recipe", Recipe)
+        check_device(self.device)
         if self.init is not None and self.pretrained:
             raise UsageError("--init and --pretrained exclude each other", hint="give one of them")
         if self.epochs is not None and self.budget_seconds is not None:
@@ -104,10 +109,10 @@ class TrainConfig:
             "image_size": self.image_size,
             "crops": self.crops,
             "queue_size": self.queue,
-            "precision": self.precision,
+            "precision": str(self.precision),
             "seed": self.seed,
         }
-        published = find_preset(self.recipe) if self.recipe is not None else {}
+        published = find_preset(str(self.recipe)) if self.recipe is not None else {}
         return published | {name: value for name, value in given.items() if value is not None}
 
 
@@ -128,8 +133,9 @@ class TrainResult:
         loss: Of the last epoch.
         loss_ratio: Loss over log K; 1 means nothing was learned.
         usage_entropy: Entropy of the prototypes' usage over log K; 1 means all used alike.
-        view_agreement: How often, among images held out of training, the nearest neighbour of one
-            view of an image is the other view of it; None where too few were held out.
+        view_agreement: How often the nearest neighbour of one view of an image is the other view of
+            it, among the images held out of training; of a small folder, among those trained on.
+        n_held_out: How many were held out: a twentieth of 400 images or more, at most 256; else 0.
         images_per_second: Rate of training.
         seconds: Time of training.
         warning: What to do if little was learned; None if all is well.
@@ -152,7 +158,8 @@ class TrainResult:
     loss: float
     loss_ratio: float
     usage_entropy: float
-    view_agreement: float | None
+    view_agreement: float
+    n_held_out: int
     images_per_second: float
     seconds: float
     warning: str | None
@@ -186,6 +193,8 @@ def train(
         ResourceError: The device is not there, the lock is held or the disk is full.
         TrainingError: Training diverged or collapsed.
     """
+    from swav_train.run.view_agreement import count_held_out
+
     config = config or TrainConfig()
     progress = progress or Silent()
     space = find_workspace(workspace)
@@ -220,6 +229,7 @@ def train(
         unreadable=found.unreadable,
         passed_over=dict(found.passed_over),
         problems=list(found.problems),
+        n_held_out=count_held_out(len(table)),
         scan_images_per_second=found.images_per_second,
         **result,
     )

@@ -107,15 +107,20 @@ def encoder_of(model: Model, device: str) -> Any:  # noqa: ANN401 - torch is imp
 
 
 def require_device(device: str) -> None:
-    """Check that a device asked for by name is there.
+    """Check that a device asked for by name is there, before the work.
 
     Raises:
         ResourceError: It is not.
     """
+    if not device.startswith("cuda"):
+        return
     import torch
 
-    if device.startswith("cuda") and not torch.cuda.is_available():
+    n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(device.partition(":")[2] or 0) >= n_devices:
         raise ResourceError(
-            "no CUDA device was found",
+            f"{device} is not there: {n_devices} CUDA devices were found"
+            if n_devices
+            else "no CUDA device was found",
             hint="use --device cpu, or --device auto to take what is there",
         )

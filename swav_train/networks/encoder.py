@@ -155,7 +155,7 @@ def load_encoder(folder: Path, *, device: str = "auto") -> Encoder:
 
     Args:
         folder: Holds ``weights.safetensors`` and ``model.json``.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         FileNotFoundError: ``folder`` holds no whole model.

@@ -32,6 +32,18 @@ class HeldOutParams:
 HELD_OUT = HeldOutParams()
 
 
+def count_held_out(n_images: int, params: HeldOutParams = HELD_OUT) -> int:
+    """Return how many images are held out of training; 0 where there are none to spare.
+
+    Args:
+        n_images: N, >= 1.
+        params: How many.
+    """
+    if n_images < params.fewest_to_spare:
+        return 0
+    return min(params.most, round(params.share * n_images))
+
+
 def split_held_out(
     n_images: int, *, seed: int, params: HeldOutParams = HELD_OUT
 ) -> tuple[Tensor, Tensor]:
@@ -48,9 +60,9 @@ def split_held_out(
         Indices to train on, (T,) int64, ascending, and indices to measure on, (H,) int64.
     """
     order = torch.randperm(n_images, generator=make_generator(seed, "held out"))
-    if n_images < params.fewest_to_spare:
+    n_held = count_held_out(n_images, params)
+    if n_held == 0:
         return torch.arange(n_images), order[: params.most]
-    n_held = min(params.most, round(params.share * n_images))
     return order[n_held:].sort().values, order[:n_held]
 
 

@@ -8,18 +8,30 @@ from curate.algorithms.quotas import even_quotas, nested_quotas, proportional_qu
     ("available", "size", "quotas"),
     [
         ([50, 30, 20], 10, [5, 3, 2]),
-        ([1, 5, 10], 8, [1, 2, 5]),
-        ([3, 0, 3], 3, [2, 0, 1]),
+        ([2, 4, 10], 8, [1, 2, 5]),
+        ([3, 0, 3], 2, [1, 0, 1]),
         ([4, 9, 2], 15, [4, 9, 2]),
     ],
 )
 def test_proportional_shares_by_hand(available, size, quotas):
-    assert proportional_quotas(np.array(available), size).tolist() == quotas
+    rng = np.random.default_rng(0)
+    assert proportional_quotas(np.array(available), size, rng).tolist() == quotas
+
+
+def test_shares_that_are_no_whole_numbers_are_rounded_at_random_and_right_on_average():
+    available = np.array([1, 5, 10, 0, 40, 3])
+    share = available * 7 / available.sum()
+    draws = np.array(
+        [proportional_quotas(available, 7, np.random.default_rng(seed)) for seed in range(4000)]
+    )
+    assert (draws.sum(axis=1) == 7).all()
+    assert ((draws >= np.floor(share)) & (draws <= np.ceil(share))).all()
+    np.testing.assert_allclose(draws.mean(axis=0), share, atol=0.03)  # 4 standard errors
 
 
 def test_more_than_there_is_cannot_be_shared_out():
     with pytest.raises(ValueError, match="cannot draw"):
-        proportional_quotas(np.array([1, 2]), 4)
+        proportional_quotas(np.array([1, 2]), 4, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

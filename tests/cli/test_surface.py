@@ -18,13 +18,13 @@ PROMISED = {
         "--out --level --precision --threshold --keep --protect --against --pairs --sheet --check"
     ),
     "sample": "--size --out --by --stratify --within --include --exclude",
-    "export": "--to --as --layout --where",
+    "export": "--to --as --layout --where --changed --null",
     "split": "--ratios --stratify --by --stable --out",
     "diff": "",
     "merge": "--out --on --columns",
     "sheet": "--where --by --limit --out",
     "search": "--by -k --like --sheet",
-    "probe": "--test --by --neighbors --held-out",
+    "probe": "--test --by --together --neighbors --held-out",
     "info": "--clusters",
 }
 EVERYWHERE = "--workspace -w --json --quiet -q --seed --help"

@@ -23,7 +23,8 @@ def make_items(folder, paths=None):
         }
         place = (folder / path).relative_to(folder)
         row = pa.RecordBatch.from_pydict(columns)
-        items.append(Item(file=folder / path, place=place, row=row))
+        content = (folder / path).read_bytes()
+        items.append(Item(file=folder / path, place=place, row=row, content=content))
     return items
 
 

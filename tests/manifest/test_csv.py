@@ -1,10 +1,12 @@
 import json
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from curate.errors import InputError, UsageError
-from curate.manifest.columns import STRING_LIST
+from curate.manifest.columns import STRING_LIST, arrow_type
+from curate.manifest.contract import COLUMNS
 from curate.manifest.csv import companion_path, read_csv, write_csv
 from curate.manifest.rows import HeldRows, ReadParams
 
@@ -18,6 +20,8 @@ def odd_table():
             "share": pa.array([0.1, 1 / 3, None, 1e-9], pa.float32()),
             "truth": pa.array([True, None, False, True]),
             "issues": pa.array([["dark", "blurry"], [], None, ["bright"]], STRING_LIST),
+            "tags": pa.array([["a;b", None, ""], [""], ["\\", "\\N", "x\ny"], []], STRING_LIST),
+            "sizes": pa.array([[1, -2], None, [], [3]], pa.list_(pa.field("element", pa.int64()))),
             "when": pa.array([0, 1, None, 3], pa.timestamp("us")),
         }
     )
@@ -25,7 +29,7 @@ def odd_table():
 
 def test_a_table_comes_back_as_it_was(tmp_path):
     write_csv(HeldRows(odd_table()), tmp_path / "t.csv", {"source": "/images"})
-    rows, facts = read_csv(tmp_path / "t.csv", {})
+    rows, facts = read_csv(tmp_path / "t.csv")
     back = rows.read()
     assert back.schema.equals(odd_table().schema)
     assert back.to_pylist() == odd_table().to_pylist()
@@ -49,10 +53,41 @@ def test_lists_are_joined_so_that_others_can_read_them(tmp_path):
 def test_without_a_companion_known_columns_have_their_types_and_others_are_guessed(tmp_path):
     write_csv(HeldRows(odd_table()), tmp_path / "t.csv", {})
     companion_path(tmp_path / "t.csv").unlink()
-    rows, facts = read_csv(tmp_path / "t.csv", {"issues": STRING_LIST, "share": pa.float32()})
+    rows, facts = read_csv(tmp_path / "t.csv")
     back = rows.read()
     assert back["issues"].to_pylist() == odd_table()["issues"].to_pylist()
-    assert (back["share"].type, back["number"].type, facts) == (pa.float32(), pa.int64(), {})
+    assert (back["share"].type, back["number"].type, facts) == (pa.float64(), pa.int64(), {})
+
+
+def test_without_a_companion_all_columns_of_the_contract_have_their_types(tmp_path):
+    nobody = {column.name.replace("_N", "_7"): arrow_type(column) for column in COLUMNS}
+    table = pa.table({name: pa.nulls(2, kind) for name, kind in nobody.items()})
+    write_csv(HeldRows(table), tmp_path / "t.csv", {})
+    companion_path(tmp_path / "t.csv").unlink()
+    assert read_csv(tmp_path / "t.csv")[0].schema.equals(table.schema)
+
+
+@pytest.mark.parametrize("kind", [pa.float32(), pa.float64(), pa.int64(), pa.uint64(), pa.bool_()])
+def test_numbers_come_back_to_the_bit(tmp_path, kind):
+    rng = np.random.default_rng(0)
+    raw = rng.integers(0, 256, 8 * 1000, np.uint8).tobytes()
+    values = pa.array(np.frombuffer(raw, kind.to_pandas_dtype() if kind != pa.bool_() else "?"))
+    table = pa.table({"value": values})
+    write_csv(HeldRows(table), tmp_path / "t.csv", {})
+    back = read_csv(tmp_path / "t.csv")[0].read()["value"]
+    assert repr(back.to_pylist()) == repr(table["value"].to_pylist())  # nan is nan, -0.0 is -0.0
+
+
+def test_a_table_of_many_blocks_with_line_breaks_comes_back(tmp_path):
+    table = pa.table({"path": [f"{'x' * (n % 7)}\n{n}\r\n" for n in range(200_000)]})
+    write_csv(HeldRows(table), tmp_path / "t.csv", {})
+    assert read_csv(tmp_path / "t.csv")[0].read().equals(table)
+
+
+def test_columns_without_nulls_stay_so(tmp_path):
+    schema = pa.schema([pa.field("path", pa.string(), nullable=False)])
+    write_csv(HeldRows(pa.table([["a"]], schema=schema)), tmp_path / "t.csv", {})
+    assert read_csv(tmp_path / "t.csv")[0].schema.equals(schema)
 
 
 def test_files_that_cannot_be_read_or_written_say_why(tmp_path):
@@ -62,4 +97,4 @@ def test_files_that_cannot_be_read_or_written_say_why(tmp_path):
     (tmp_path / "t.csv").write_text("number\nfour\n")
     companion_path(tmp_path / "t.csv").write_text(json.dumps({"columns": {"number": "int32"}}))
     with pytest.raises(InputError, match="cannot be read"):
-        read_csv(tmp_path / "t.csv", {})
+        read_csv(tmp_path / "t.csv")
