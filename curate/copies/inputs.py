@@ -20,6 +20,7 @@ from curate.progress import Progress
 from curate.sources import open_source
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_mending import open_pixels
 from curate.workspace.scan import scan
 from curate.workspace.workspace import Workspace
 
@@ -97,7 +98,7 @@ def read_inputs(
         open_source(source).local_file(path)
         for source, path in zip(table["source"].to_pylist(), table["path"].to_pylist(), strict=True)
     ]
-    reader = ImageReader(PixelCache(workspace.pixels), files.__getitem__)
+    reader = ImageReader(open_pixels(workspace, progress), files.__getitem__)
     return Inputs(make_images(table, is_other), files, reader)
 
 

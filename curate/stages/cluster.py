@@ -140,7 +140,7 @@ def cluster(
     _check_n_clusters(config, len(prototypes))
     out = Path(out)
     check_overwritable(out)
-    with space.writing():
+    with space.writing(progress):
         catalogue = scan(source, space, progress)
         readable = catalogue.readable()
         hashes = readable["hash"].to_pylist()

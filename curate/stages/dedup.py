@@ -114,7 +114,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     check_overwritable(out)
     if pairs is not None:
         check_output(Path(pairs), is_pair_table, what="a table of pairs")
-    with space.writing():
+    with space.writing(progress):
         manifest = _read_or_scan(path, out, space, progress)
         other = _read_other(Path(against), space, progress) if against is not None else None
         inputs = read_inputs(manifest, other, space, progress)
@@ -177,7 +177,7 @@ def _read_or_scan(path: Path, out: Path, space: Workspace, progress: Progress) -
 
 def _read_other(path: Path, space: Workspace, progress: Progress) -> Manifest:
     """Return the manifest of what the images are compared with."""
-    if (path / "workspace.json").is_file():
+    if Workspace(path).is_there():
         path = Workspace(path).newest_source()
     if not _is_folder(path):
         return read_manifest(path)

@@ -65,7 +65,7 @@ def embed(
     space = find_workspace(workspace)
     source = Path(images) if images is not None else space.newest_source()
     model = find_model(space, config.model)
-    with space.writing():
+    with space.writing(progress):
         found = scan(source, space, progress)
         hashes = found.readable()["hash"].to_pylist()
         done = embed_missing(space, model, hashes, device=config.device, progress=progress)

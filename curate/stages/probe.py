@@ -171,7 +171,7 @@ def _load_labelled(
     known = np.flatnonzero(is_readable(manifest.rows) & values.is_valid().to_numpy())
     hashes = manifest.rows.take(["hash"], known)["hash"].to_pylist()
     model = model_of(space, manifest.model)
-    with space.writing():
+    with space.writing(progress):
         scan(Path(manifest.source), space, progress)
         embedded = embed_missing(space, model, hashes, device=config.device, progress=progress)
     texts = pc.cast(values.take(pa.array(known)), "string")
