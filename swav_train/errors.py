@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class TrainingError(RuntimeError):
     """What a person should be told.
@@ -27,6 +29,18 @@ class TrainingDiverged(TrainingError):
     def __init__(self, reason: str, *, advice: str, is_finite: bool = True) -> None:
         super().__init__(reason, advice=advice)
         self.is_finite = is_finite
+
+
+class DamagedFile(TrainingError, ValueError):
+    """A file that a training wrote is not what was written.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} is damaged: {reason}", advice="train again")
+        self.path = path
 
 
 class WeightsUnavailable(TrainingError):

@@ -1,15 +1,23 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and are noticed when they were changed since."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
+import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+
+from swav_train.errors import DamagedFile
+
+_CHECKSUM = "checksum"
 
 
 @contextmanager
@@ -39,7 +47,7 @@ def remove_partials(folder: Path) -> None:
 def write_tensors(
     path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors, and text beside them, as one safetensors file.
+    """Write tensors, and text beside them with a checksum of all, as one safetensors file.
 
     Args:
         path: The file, replaced if it is there.
@@ -47,19 +55,92 @@ def write_tensors(
         metadata: Text by name, for the file's header.
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    texts = dict(metadata or {})
+    texts[_CHECKSUM] = _sum_tensors(plain, texts)
     with replace_file(path) as scratch:
-        scratch.write_bytes(save(plain, metadata=dict(metadata or {})))
+        scratch.write_bytes(save(plain, metadata=texts))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and texts that :func:`write_tensors` wrote.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DamagedFile: It is not what was written.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            texts = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DamagedFile(path, str(error)) from None
+    if texts.pop(_CHECKSUM, None) != _sum_tensors(tensors, texts):
+        raise DamagedFile(path, "its checksum does not fit")
+    return tensors, texts
+
+
+def _sum_tensors(tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> str:
+    total = crc32(json.dumps(texts, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        total = crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), total)
+        total = crc32(tensor.reshape(-1).view(torch.uint8).numpy(), total)
+    return f"{total:08x}"
+
+
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 of a file, hex.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DamagedFile: It is lost, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DamagedFile(path, str(error.strerror)) from None
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write an object as indented JSON.
+    """Write an object as indented JSON, with a checksum of it and of the file's name.
 
     Args:
         path: The file, replaced if it is there.
         values: JSON values by name.
     """
+    text = json.dumps({**values, _CHECKSUM: _sum_json(values, path)}, indent=2)
     with replace_file(path) as scratch:
-        scratch.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        scratch.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object that :func:`write_json` wrote, without the checksum.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DamagedFile: It is not what was written.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedFile(path, str(error)) from None
+    if not isinstance(values, dict) or _CHECKSUM not in values:
+        raise DamagedFile(path, "it has no checksum: another program or version wrote it")
+    if values.pop(_CHECKSUM) != _sum_json(values, path):
+        raise DamagedFile(path, "its checksum does not fit")
+    return values
+
+
+def _sum_json(values: Mapping[str, Any], path: Path) -> str:
+    text = json.dumps(values, sort_keys=True)
+    return f"{crc32(text.encode(), crc32(path.name.encode())):08x}"
 
 
 def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:

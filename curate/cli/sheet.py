@@ -47,7 +47,7 @@ def sheet(
 
     config = SheetConfig(where=where, by=by, limit=limit, columns=columns)
     run_stage(
-        lambda _: run(manifest, config, out=out, workspace=workspace),
+        lambda progress: run(manifest, config, out=out, workspace=workspace, progress=progress),
         _describe,
         as_json=as_json,
         is_quiet=quiet,

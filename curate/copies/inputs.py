@@ -22,6 +22,7 @@ from curate.progress import Progress
 from curate.sources import open_source
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_mending import open_pixels
 from curate.workspace.scan import scan
 from curate.workspace.workspace import Workspace
 
@@ -146,7 +147,7 @@ def read_inputs(
         for source, path in zip(table["source"].to_pylist(), table["path"].to_pylist(), strict=True)
     ]
     reader = ImageReader(
-        PixelCache(workspace.pixels), lambda row: read_unchanged(files[row], hashes[row])
+        open_pixels(workspace, progress), lambda row: read_unchanged(files[row], hashes[row])
     )
     return Inputs(make_images(table, is_other), files, reader, links)
 

@@ -15,7 +15,7 @@ from curate.retrieval.catalogue_images import read_distinct_images
 from curate.retrieval.query_images import Query
 from curate.retrieval.results import Found, Hits, Placement
 from curate.sources import open_source
-from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_mending import open_pixels
 from curate.workspace.workspace import Workspace
 
 _FACTS = [
@@ -53,7 +53,7 @@ class ByCopies:
         by_whole_path = table.set_column(column, "path", table["whole"])
         self._images: Images = make_images(by_whole_path, np.zeros(len(table), np.bool_))
         self._reader = ImageReader(
-            PixelCache(space.pixels),
+            open_pixels(space, progress),
             lambda row: read_unchanged(
                 open_source(sources[row].as_py()).local_file(paths[row].as_py()),
                 hashes[row].as_py(),
@@ -62,7 +62,7 @@ class ByCopies:
         cache = space.root / "copies"
         query = load_query(self._images, self._reader, config, cache=cache)
         if query is None:
-            with space.writing():
+            with space.writing(progress):
                 find_copies(self._images, self._reader, config, cache=cache, on_progress=progress)
                 query = load_query(self._images, self._reader, config, cache=cache)
         assert query is not None, "what a run has left can be loaded"

@@ -12,7 +12,7 @@ from curate.progress import Progress
 from curate.retrieval.catalogue_images import read_distinct_images
 from curate.retrieval.query_images import Query
 from curate.retrieval.results import Found, Hits
-from curate.workspace.embedding import embed_missing
+from curate.workspace.embedding import embed_missing, open_store
 from curate.workspace.embedding_store import Vectors
 from curate.workspace.models import Model, encoder_of, find_model
 from curate.workspace.workspace import Workspace
@@ -30,7 +30,7 @@ class ByFeatures:
     def __init__(
         self, space: Workspace, *, model: str | None, device: str, progress: Progress
     ) -> None:
-        """Load the vectors of all images of a workspace; those that lack are made.
+        """Load the vectors of all images of a workspace; those that lack are made, under the lock.
 
         Args:
             space: The workspace.
@@ -41,15 +41,17 @@ class ByFeatures:
         Raises:
             InputError: The workspace has no images or no model.
             UsageError: There are several models and none is named, or none of this name.
-            ResourceError: The lock is held, or the device is not there.
+            ResourceError: Vectors lack and the lock is held, or the device is not there.
         """
         self._model: Model = find_model(space, model)
         self._device = device
         table = read_distinct_images(space, ["source", "path", "hash", "status"])
         hashes = table["hash"].to_pylist()
-        with space.writing():
-            done = embed_missing(space, self._model, hashes, device=device, progress=progress)
-        self._vectors = done.store.load(hashes).embeddings
+        store = open_store(space, self._model)
+        if store.missing(hashes):
+            with space.writing(progress):
+                embed_missing(space, self._model, hashes, device=device, progress=progress)
+        self._vectors = store.load(hashes).embeddings
         self._places = table.select(["source", "path", "hash"])
         self._row_of = {name: row for row, name in enumerate(hashes)}
         self.model: str | None = self._model.identity

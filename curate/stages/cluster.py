@@ -153,7 +153,7 @@ def cluster(
     out = Path(out)
     check_overwritable(out)
     require_device(config.device)
-    with space.writing():
+    with space.writing(progress):
         catalogue = scan(source, space, progress, config=scan_config)
         readable = catalogue.readable()
         hashes = readable["hash"].to_pylist()

@@ -127,7 +127,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     if sheets is not None:
         check_output_folder(Path(sheets), is_own_sheet, what="the sheets")
     _check_distinct(out, pairs, sheets)
-    with space.writing():
+    with space.writing(progress):
         manifest, found = _read_or_scan(path, out, space, progress, scan_config)
         other = _read_other(Path(against), space, progress) if against is not None else None
         inputs = read_inputs(manifest, other, space, progress)
@@ -208,7 +208,7 @@ def _read_or_scan(
 
 def _read_other(path: Path, space: Workspace, progress: Progress) -> Manifest:
     """Return the manifest of what the images are compared with."""
-    if (path / "workspace.json").is_file():
+    if Workspace(path).is_there():
         path = Workspace(path).newest_source()
     if not _is_folder(path):
         return read_manifest(path)

@@ -83,7 +83,7 @@ def embed(
     source = Path(images) if images is not None else space.newest_source()
     model = find_model(space, config.model)
     require_device(config.device)
-    with space.writing():
+    with space.writing(progress):
         found = scan(source, space, progress, config=scan_config)
         hashes = found.readable()["hash"].to_pylist()
         done = embed_missing(space, model, hashes, device=config.device, progress=progress)

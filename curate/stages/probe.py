@@ -204,7 +204,7 @@ def _load_labelled(
     together = images.read_codes(config.together) if config.together is not None else None
     hashes = manifest.rows.take(["hash"], known)["hash"].to_pylist()
     model = model_of(space, manifest.model)
-    with space.writing():
+    with space.writing(progress):
         scan(Path(manifest.source), space, progress)
         embedded = embed_missing(space, model, hashes, device=config.device, progress=progress)
     texts = as_text(values.take(pa.array(known)), config.by)

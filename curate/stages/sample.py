@@ -210,5 +210,6 @@ def _load_vectors(manifest: Manifest, rows: NDArray[np.int64], workspace: Path) 
             "--within diverse needs embeddings, the manifest names no model",
             hint="cluster first, or use --within random",
         )
-    store = EmbeddingStore(workspace / "embeddings" / manifest.model.partition("@")[0])
+    name, _, weights = manifest.model.partition("@")
+    store = EmbeddingStore(workspace / "embeddings" / name, weights)
     return store.load(manifest.rows.take(["hash"], rows)["hash"].to_pylist()).embeddings

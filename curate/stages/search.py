@@ -17,6 +17,8 @@ from curate.retrieval.query_images import Query, list_queries, read_queries
 from curate.retrieval.results import Found, Hits, Placement
 from curate.workspace.models import require_device
 from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_mending import open_pixels
+from curate.workspace.scan import mend_catalogue
 from curate.workspace.workspace import Workspace, find_workspace
 
 __all__ = ["Answer", "Found", "Placement", "SearchConfig", "SearchResult", "search"]
@@ -136,9 +138,10 @@ def search(  # noqa: PLR0913 - one question, several places for the answer
     if sheet is not None:
         check_sheet(Path(sheet))
     space = find_workspace(workspace)
+    mend_catalogue(space, progress)
     sources = list_queries(queries, like, find_contents(space, like))
     index = _open_index(space, method, config, progress)
-    cache = PixelCache(space.pixels)
+    cache = open_pixels(space, progress)
     answers: list[Answer] = []
     unreadable: dict[str, str] = {}
     drawing = _Drawing(cache) if sheet is not None else None

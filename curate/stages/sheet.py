@@ -13,8 +13,10 @@ from curate.images.contact_sheet import Tile, check_sheet, draw_sheet, write_she
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
 from curate.manifest.selection import is_readable
+from curate.progress import Progress, Silent
 from curate.workspace.pixel_cache import PixelCache
-from curate.workspace.workspace import Workspace, find_workspace
+from curate.workspace.pixel_mending import open_pixels
+from curate.workspace.workspace import find_workspace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +66,7 @@ def sheet(
     *,
     out: Path | str = "sheet.jpg",
     workspace: Path | None = None,
+    progress: Progress | None = None,
 ) -> SheetResult:
     """Draw small images of a manifest with their paths below.
 
@@ -72,6 +75,7 @@ def sheet(
         config: The stage's settings.
         out: The picture to write, a .jpg or .png file.
         workspace: Folder of the workspace; None takes ``CURATE_WORKSPACE`` or ``.curate``.
+        progress: Hears of damage that is mended.
 
     Raises:
         InputError: The manifest or the output cannot be used, or no image is chosen.
@@ -86,7 +90,9 @@ def sheet(
         raise InputError("no readable image is chosen", hint="choose others with --where")
     n_drawn = min(config.limit, len(rows))
     drawn = rows[np.linspace(0, len(rows) - 1, n_drawn).round().astype(np.int64)]
-    tiles = _make_tiles(opened, drawn, config.by, find_workspace(workspace))
+    tiles = _make_tiles(
+        opened, drawn, config.by, open_pixels(find_workspace(workspace), progress or Silent())
+    )
     rows_of_tiles = [tiles[i : i + config.columns] for i in range(0, n_drawn, config.columns)]
     write_sheet(Path(out), draw_sheet(rows_of_tiles, columns=config.columns))
     return SheetResult(sheet=str(out), n_drawn=n_drawn, n_chosen=len(rows))
@@ -111,7 +117,7 @@ def _chosen_rows(manifest: Manifest, config: SheetConfig) -> NDArray[np.int64]:
 
 
 def _make_tiles(
-    manifest: Manifest, rows: NDArray[np.int64], by: str | None, workspace: Workspace
+    manifest: Manifest, rows: NDArray[np.int64], by: str | None, cache: PixelCache
 ) -> list[Tile]:
     """Return a tile for each row: its pixels, its path and the value that it is ordered by.
 
@@ -120,7 +126,7 @@ def _make_tiles(
     """
     names = ["hash", "path"] if by is None else list(dict.fromkeys(("hash", "path", by)))
     table = manifest.rows.take(names, rows)
-    images = PixelCache(workspace.pixels).read(table["hash"].to_pylist())
+    images = cache.read(table["hash"].to_pylist())
     captions = [[path] for path in table["path"].to_pylist()]
     if by is not None:
         for caption, value in zip(captions, table[by].to_pylist(), strict=True):

@@ -199,7 +199,7 @@ def train(
     progress = progress or Silent()
     space = find_workspace(workspace)
     began = time.monotonic()
-    with space.writing():
+    with space.writing(progress):
         _check_early(config)
         found = scan(Path(images), space, progress, config=scan_config)
         table = _distinct(found.readable())
@@ -219,7 +219,7 @@ def train(
             budget_seconds=_budget_seconds(config, len(table)),
             resumes=config.resume,
         )
-        result = run.finished() or run.train(progress, began=began)
+        result = run.finished(progress) or run.train(progress, began=began)
     return TrainResult(
         model=str(space.model(config.name)),
         name=config.name,

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from curate.choices import Status
 from curate.errors import InputError
-from curate.files import remove, replacing
+from curate.files import remove
+from curate.progress import Progress
 from curate.sources import SourceFile
+from curate.workspace.integrity import Damaged, check_table, read_table, write_table
 from curate.workspace.workspace import Workspace
 
 JOURNAL_ROWS = 16_384
@@ -47,8 +48,41 @@ class Catalogue:
         self._workspace = workspace
 
     def is_there(self) -> bool:
-        """Return whether anything was ever scanned."""
-        return self._workspace.catalogue.is_file()
+        """Return whether anything was ever scanned, and what was found is whole."""
+        return self._workspace.catalogue.exists() and not self.find_damage()
+
+    def find_damage(self) -> list[Damaged]:
+        """Return what is wrong with the catalogue and the journal; a lost catalogue is, too."""
+        found = []
+        files = list(self._workspace.root.glob(_PENDING))
+        if self._workspace.catalogue.exists() or self._workspace.facts()["sources"]:
+            files.append(self._workspace.catalogue)
+        for file in sorted(files):
+            try:
+                check_table(file)
+            except Damaged as error:
+                found.append(error)
+        return found
+
+    def drop_damaged(self, progress: Progress) -> None:
+        """Remove what is damaged, with a line each; the caller holds the workspace's lock."""
+        for damage in self.find_damage():
+            is_journal = damage.path != self._workspace.catalogue
+            progress.note(f"{damage}; {'its files are read' if is_journal else 'it is made'} again")
+            remove(damage.path)
+
+    def lost_sources(self) -> list[str]:
+        """Return the sources of the workspace that the catalogue has no rows of.
+
+        Raises:
+            Damaged: The catalogue is.
+        """
+        sources: list[str] = self._workspace.facts()["sources"]
+        path = self._workspace.catalogue
+        if not sources or not path.exists():
+            return sources
+        known = set(pc.unique(read_table(path, ["source"])["source"]).to_pylist())
+        return [source for source in sources if source not in known]
 
     def read(self, columns: Sequence[str], *, source: str | None = None) -> pa.Table:
         """Return columns of all files, or of those of one source.
@@ -59,14 +93,16 @@ class Catalogue:
 
         Raises:
             InputError: Nothing was ever scanned.
+            Damaged: The catalogue is.
         """
-        if not self.is_there():
+        path = self._workspace.catalogue
+        if not path.exists() and not self._workspace.facts()["sources"]:
             raise InputError(
                 f"{self._workspace.root} has no images",
                 hint="start with `curate train IMAGES` or `curate dedup IMAGES`",
             )
         rows = [("source", "=", source)] if source is not None else None
-        return pq.read_table(self._workspace.catalogue, columns=list(columns), filters=rows)
+        return read_table(path, columns, filters=rows)
 
     def read_readable(self, columns: Sequence[str]) -> pa.Table:
         """Return columns of all files that can be used, ``status`` among them.
@@ -96,15 +132,10 @@ class Catalogue:
     def _read_known(self, source: str) -> pa.Table:
         """Return the rows of a source, what a killed scan left behind first: it is newer."""
         files = [*sorted(self._workspace.root.glob(_PENDING), reverse=True)]
-        files += [self._workspace.catalogue] if self.is_there() else []
-        names = _JOURNAL.names
-        parts = [_JOURNAL.empty_table()]
-        parts += [
-            pq.read_table(file, columns=names, filters=[("source", "=", source)])
-            for file in files
-            if set(names) <= set(pq.read_schema(file).names)
-        ]
-        return pa.concat_tables(parts)
+        files += [self._workspace.catalogue] if self._workspace.catalogue.exists() else []
+        rows = [("source", "=", source)]
+        parts = [read_table(file, _JOURNAL.names, filters=rows) for file in files]
+        return pa.concat_tables([_JOURNAL.empty_table(), *parts])
 
     def replace_source(self, source: str, table: pa.Table) -> None:
         """Put rows in the place of those of a source, if they differ; end the journal.
@@ -117,14 +148,12 @@ class Catalogue:
             ResourceError: The disk is full or cannot be written.
         """
         path = self._workspace.catalogue
-        old = pq.read_table(path) if path.is_file() else table.slice(0, 0)
+        old = read_table(path) if path.exists() else table.slice(0, 0)
         if old.schema != table.schema:
             old = table.slice(0, 0)  # of an older version: its sources are scanned again
         is_ours = pc.equal(old["source"], source)
-        if not path.is_file() or not old.filter(is_ours).equals(table):
-            with replacing(path) as scratch:
-                merged = pa.concat_tables([old.filter(pc.invert(is_ours)), table])
-                pq.write_table(merged, scratch, compression="zstd")
+        if not path.exists() or not old.filter(is_ours).equals(table):
+            write_table(pa.concat_tables([old.filter(pc.invert(is_ours)), table]), path)
         for pending in self._workspace.root.glob(_PENDING):
             remove(pending)
 
@@ -165,8 +194,7 @@ class Journal:
             return
         numbers = [int(path.stem.partition("-")[2]) for path in self._files()]
         path = self._workspace.root / f"pending-{1 + max(numbers, default=0):06d}.parquet"
-        with replacing(path) as scratch:
-            pq.write_table(pa.Table.from_pylist(self._rows, schema=_JOURNAL), scratch)
+        write_table(pa.Table.from_pylist(self._rows, schema=_JOURNAL), path)
         self._rows = []
 
     def _files(self) -> list[Path]:

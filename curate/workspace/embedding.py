@@ -11,6 +11,7 @@ from curate.progress import Progress, task
 from curate.workspace.embedding_store import Embedded, EmbeddingStore, Vectors
 from curate.workspace.models import Model, encoder_of
 from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_mending import open_pixels
 from curate.workspace.workspace import Workspace
 
 SHARD_ROWS = 16_384
@@ -47,24 +48,29 @@ def embed_missing(
     device: str,
     progress: Progress,
 ) -> Embedding:
-    """Embed the images that the model has no vectors of; the caller holds the workspace's lock.
+    """Embed the images that the model has no whole vectors of; the caller holds the workspace's lock.
 
     Raises:
         ResourceError: The device is not there, or the disk is full.
     """
-    store = EmbeddingStore(workspace.embeddings(model.name))
-    store.begin(model.weights)
+    store = open_store(workspace, model)
+    store.begin(progress)
     missing = store.missing(content_hashes)
     start = time.perf_counter()
     if missing:
         encoder = encoder_of(model, device)
-        cache = PixelCache(workspace.pixels)
+        cache = open_pixels(workspace, progress)
         with task(progress, "embed", len(missing)):
             for first in range(0, len(missing), SHARD_ROWS):
                 shard = missing[first : first + SHARD_ROWS]
                 store.append(shard, _encode(encoder, cache, shard, progress))
     seconds = time.perf_counter() - start
     return Embedding(model=model, store=store, n_embedded=len(missing), seconds=seconds)
+
+
+def open_store(workspace: Workspace, model: Model) -> EmbeddingStore:
+    """Return where the vectors of a model are."""
+    return EmbeddingStore(workspace.embeddings(model.name), model.weights)
 
 
 def _encode(

@@ -1,21 +1,30 @@
 """Embeddings on disk: Parquet shards of content hash and vectors, one folder per model.
 
-The folder names the weights that made it; embeddings of other weights are never mixed in.
+The folder names the weights that made it, and so does the checksum of each shard; embeddings of other
+weights are never mixed in.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.errors import InputError
-from curate.files import remove, replacing, write_json
+from curate.files import remove
+from curate.progress import Progress, Silent
+from curate.workspace.integrity import (
+    Damaged,
+    check_table,
+    read_checked_json,
+    read_table,
+    write_checked_json,
+    write_table,
+)
 
+_OWNER = "weights.json"
 Vectors = NDArray[np.float32]
 
 
@@ -35,23 +44,73 @@ class Embedded:
 class EmbeddingStore:
     """The embeddings of one model."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open a folder of embeddings, which need not exist yet."""
-        self._folder = folder
+    def __init__(self, folder: Path, weights: str) -> None:
+        """Open a folder of embeddings, which need not exist yet.
 
-    def begin(self, weights: str) -> None:
-        """Prepare the folder for vectors of these weights; those of others are dropped."""
-        owner = self._folder / "weights.json"
-        if not owner.is_file() or json.loads(owner.read_text()) != {"weights": weights}:
-            remove(self._folder)
-            write_json(owner, {"weights": weights})
+        Args:
+            folder: Of the model's embeddings.
+            weights: Of the model; vectors of others do not count.
+        """
+        self._folder, self._weights = folder, weights
+
+    def begin(self, progress: Progress | None = None) -> None:
+        """Prepare the folder for vectors of these weights; those of others and damaged ones are dropped.
+
+        Args:
+            progress: Hears of damage.
+        """
+        progress = progress or Silent()
+        owner = self._folder / _OWNER
+        try:
+            if read_checked_json(owner) != {"weights": self._weights}:
+                remove(self._folder)
+        except FileNotFoundError:
+            pass
+        except Damaged as damage:
+            progress.note(f"{damage}; written again")
+            remove(owner)
+        for damage in self._find_damaged_shards():
+            progress.note(f"{damage}; its images are embedded again")
+            remove(damage.path)
+        if not owner.exists():
+            write_checked_json(owner, {"weights": self._weights})
+
+    def find_damage(self) -> list[Damaged]:
+        """Return what is wrong with the folder; nothing where it has vectors of other weights."""
+        owner = self._folder / _OWNER
+        try:
+            if read_checked_json(owner) != {"weights": self._weights}:
+                return []
+        except FileNotFoundError:
+            lost = Damaged(owner, "it is lost")
+            return [lost, *self._find_damaged_shards()] if self._shards() else []
+        except Damaged as damage:
+            return [damage, *self._find_damaged_shards()]
+        return self._find_damaged_shards()
+
+    def _find_damaged_shards(self) -> list[Damaged]:
+        found = []
+        for shard in self._shards():
+            try:
+                check_table(shard, owner=self._weights)
+            except Damaged as damage:
+                found.append(damage)
+        return found
 
     def missing(self, content_hashes: Iterable[str]) -> list[str]:
-        """Return those without a vector, each once, in the order given."""
-        known: set[str] = set()
-        for shard in self._shards():
-            known.update(pq.read_table(shard, columns=["hash"])["hash"].to_pylist())
+        """Return those without a whole vector of these weights, each once, in the order given."""
+        known = self._read_hashes()
         return [item for item in dict.fromkeys(content_hashes) if item not in known]
+
+    def __len__(self) -> int:
+        return len(self._read_hashes())
+
+    def _read_hashes(self) -> set[str]:
+        known: set[str] = set()
+        for shard in self._whole_shards():
+            table = read_table(shard, ["hash"], owner=self._weights)
+            known.update(table["hash"].to_pylist())
+        return known
 
     def append(self, content_hashes: Sequence[str], vectors: Embedded) -> None:
         """Write one shard.
@@ -67,8 +126,8 @@ class EmbeddingStore:
                 "projection": _as_lists(vectors.projections),
             }
         )
-        with replacing(self._folder / f"{number:06d}.parquet") as scratch:
-            pq.write_table(table, scratch, compression="none")
+        path = self._folder / f"{number:06d}.parquet"
+        write_table(table, path, compression="none", owner=self._weights)
 
     def load(self, content_hashes: Sequence[str]) -> Embedded:
         """Return the vectors of images, in the order given.
@@ -80,9 +139,9 @@ class EmbeddingStore:
         for row, item in enumerate(content_hashes):
             rows_of.setdefault(item, []).append(row)
         found: Embedded | None = None
-        n_missing = len(rows_of)
-        for shard in self._shards():
-            table = pq.read_table(shard)
+        n_missing = len(rows_of)  # of contents
+        for shard in self._whole_shards():
+            table = read_table(shard, owner=self._weights)
             if found is None:
                 found = _room(len(content_hashes), table)
             picked = [
@@ -101,6 +160,10 @@ class EmbeddingStore:
                 hint="make them with `curate embed`",
             )
         return found
+
+    def _whole_shards(self) -> list[Path]:
+        damaged = {damage.path for damage in self._find_damaged_shards()}
+        return [shard for shard in self._shards() if shard not in damaged]
 
     def _shards(self) -> list[Path]:
         return sorted(self._folder.glob("[0-9]*.parquet"))

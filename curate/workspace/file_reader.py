@@ -113,25 +113,34 @@ class FileReader:
         content_hash = hashlib.sha256(raw).hexdigest()
         if content_hash in known:
             return Examined(content_hash)
-        facts, image = self.make_facts(raw)
+        facts, image = describe_image(raw, self._decode, max_pixels=self._max_pixels)
         return Examined(content_hash, None, {"hash": content_hash, **facts}, image)
 
-    def make_facts(self, raw: bytes) -> tuple[dict[str, object], Packed]:
-        """Return what the bytes of a file tell, as columns of ``FACTS``, and its pixels."""
-        if OWN_MARK in raw[:MARK_WITHIN]:
-            return {"status": Status.OWN.value, "reason": "made by curate"}, NOTHING
-        found = self._decode(raw, max_pixels=self._max_pixels)
-        if isinstance(found, Unreadable):
-            facts = {"status": Status.UNREADABLE.value, "reason": found.reason}
-            return facts | {"needs": found.needs}, NOTHING
-        return {
-            "status": Status.OK.value,
-            "width": found.width,
-            "height": found.height,
-            "format": found.format,
-            "mode": found.mode,
-            "frames": found.frames,
-            "is_truncated": found.is_truncated,
-            **asdict(measure(found.pixels)),
-            "phash": perceptual_hash(found.pixels),
-        }, pack(found.pixels)
+
+def describe_image(
+    raw: bytes, decode_image: Decoder, *, max_pixels: int
+) -> tuple[dict[str, object], Packed]:
+    """Return what the bytes of a file tell, as columns of ``FACTS`` but ``hash``, and its pixels.
+
+    Args:
+        raw: The bytes.
+        decode_image: Turns them into pixels.
+        max_pixels: Pixels of a picture at most.
+    """
+    if OWN_MARK in raw[:MARK_WITHIN]:
+        return {"status": Status.OWN.value, "reason": "made by curate"}, NOTHING
+    found = decode_image(raw, max_pixels=max_pixels)
+    if isinstance(found, Unreadable):
+        facts = {"status": Status.UNREADABLE.value, "reason": found.reason}
+        return facts | {"needs": found.needs}, NOTHING
+    return {
+        "status": Status.OK.value,
+        "width": found.width,
+        "height": found.height,
+        "format": found.format,
+        "mode": found.mode,
+        "frames": found.frames,
+        "is_truncated": found.is_truncated,
+        **asdict(measure(found.pixels)),
+        "phash": perceptual_hash(found.pixels),
+    }, pack(found.pixels)

@@ -1,11 +1,13 @@
 """Checksums of what the workspace stores, so that damage is noticed and never read as other values.
 
 A Parquet file carries the CRC-32 of all its bytes in its footer, taken with zeros in the place of
-the checksum; a JSON file carries that of its other content under the key ``checksum``.
+the checksum; a JSON file carries that of its other content under the key ``checksum``. The name of
+the file counts too, so that another whole file in its place is noticed.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -13,7 +15,7 @@ from zlib import crc32
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.errors import first_line
+from curate.errors import InputError, ResourceError, first_line
 from curate.files import replacing
 
 _KEY = b"curate.crc32"
@@ -21,30 +23,55 @@ _BLANK = b"00000000"
 _CHUNK = 1 << 22
 _FOOTER_END = 8  # bytes: the footer's length, and the format's name
 _JSON_KEY = "checksum"
-_whole: set[tuple[str, int, int]] = set()
-"""Files that were found whole: path, size and time of the last change."""
+_Identity = tuple[str, str, int, int, int, int]
+_whole: set[_Identity] = set()
+"""Files that were found whole: path, owner, inode, size, times of the last change of content and file."""
+REPAIR_HINT = "see all damage with `curate info --verify`, mend it with `curate info --repair`"
 
 
-class Damaged(Exception):
+class Damaged(InputError):
     """A stored file is not what was written.
 
     Attributes:
         path: The file.
+        reason: What is wrong with it.
     """
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path, reason: str, *, hint: str = REPAIR_HINT) -> None:
         """Name the file and what is wrong with it."""
-        super().__init__(f"{path} is damaged: {reason}")
+        super().__init__(f"{path} is damaged: {reason}", hint=hint)
         self.path = path
+        self.reason = reason
 
 
-def write_table(table: pa.Table, path: Path, *, compression: str = "zstd") -> None:
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what the operating system and Arrow say of a stored file into what it means.
+
+    Raises:
+        Damaged: The file is lost, or cannot be read.
+        ResourceError: It may not be read.
+    """
+    try:
+        yield
+    except PermissionError as error:
+        raise ResourceError(
+            f"{path} cannot be read: {error.strerror}", hint="give yourself the right to read it"
+        ) from None
+    except FileNotFoundError:
+        raise Damaged(path, "it is lost") from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise Damaged(path, getattr(error, "strerror", None) or first_line(error)) from None
+
+
+def write_table(table: pa.Table, path: Path, *, compression: str = "zstd", owner: str = "") -> None:
     """Write a Parquet file with its checksum, whole or not at all.
 
     Args:
         table: Its content.
         path: Where it goes.
         compression: ``zstd`` or ``none``.
+        owner: What it belongs to, besides its name: only who names the same can read it.
 
     Raises:
         ResourceError: The disk is full or cannot be written.
@@ -56,7 +83,7 @@ def write_table(table: pa.Table, path: Path, *, compression: str = "zstd") -> No
             writer.write_table(table)
             writer.add_key_value_metadata({_KEY.decode(): _BLANK.decode()})
         place = _find_checksum(scratch)
-        checksum = f"{_sum_file(scratch, place):08x}".encode()
+        checksum = f"{_sum_file(scratch, place, start=_sum_name(path, owner)):08x}".encode()
         with scratch.open("r+b") as file:
             file.seek(place)
             file.write(checksum)
@@ -67,6 +94,7 @@ def read_table(
     columns: Sequence[str] | None = None,
     *,
     filters: Any = None,  # noqa: ANN401
+    owner: str = "",
 ) -> pa.Table:
     """Return a Parquet file that `write_table` wrote.
 
@@ -74,41 +102,46 @@ def read_table(
         path: The file.
         columns: Those wanted; None for all.
         filters: As for ``pyarrow.parquet.read_table``.
+        owner: As it was written.
 
     Raises:
-        Damaged: It is not what was written, or lacks a column.
+        Damaged: It is lost, is not what was written, or lacks a column.
+        ResourceError: It may not be read.
     """
-    check_table(path)
-    try:
+    check_table(path, owner=owner)
+    with reading(path):
         return pq.read_table(
             path,
             columns=list(columns) if columns is not None else None,
             filters=filters,
             page_checksum_verification=True,
         )
-    except (pa.ArrowException, OSError) as error:
-        raise Damaged(path, first_line(error)) from None
 
 
-def check_table(path: Path) -> None:
+def check_table(path: Path, *, owner: str = "") -> None:
     """Check a Parquet file against its checksum; one that was found whole before is not read again.
 
+    Args:
+        path: The file.
+        owner: As it was written.
+
     Raises:
-        Damaged: It is not what was written.
+        Damaged: It is lost, or is not what was written.
+        ResourceError: It may not be read.
     """
-    try:
+    with reading(path):
         facts = path.stat()
-        identity = (str(path), facts.st_size, facts.st_mtime_ns)
+        times = (facts.st_mtime_ns, facts.st_ctime_ns)
+        identity = (str(path), owner, facts.st_ino, facts.st_size, *times)
         if identity in _whole:
             return
         place = _find_checksum(path)
         with path.open("rb") as file:
             file.seek(place)
             stored = file.read(len(_BLANK))
-        if stored != f"{_sum_file(path, place):08x}".encode():
+        summed = _sum_file(path, place, start=_sum_name(path, owner))
+        if stored != f"{summed:08x}".encode():
             raise Damaged(path, "its checksum does not fit")
-    except OSError as error:
-        raise Damaged(path, error.strerror or first_line(error)) from None
     _whole.add(identity)
 
 
@@ -118,7 +151,7 @@ def write_checked_json(path: Path, content: Mapping[str, Any]) -> None:
     Raises:
         ResourceError: The disk is full or cannot be written.
     """
-    text = json.dumps({**content, _JSON_KEY: _sum_json(content)}, indent=2, sort_keys=True)
+    text = json.dumps({**content, _JSON_KEY: sum_json(content, path)}, indent=2, sort_keys=True)
     with replacing(path) as scratch:
         scratch.write_text(text + "\n", encoding="utf-8")
 
@@ -129,23 +162,27 @@ def read_checked_json(path: Path) -> dict[str, Any]:
     Raises:
         FileNotFoundError: It is not there.
         Damaged: It is not what was written.
+        ResourceError: It may not be read.
     """
-    try:
+    if not path.exists():
+        raise FileNotFoundError(path)
+    with reading(path):
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError) as error:
-        raise Damaged(path, first_line(error)) from None
     if not isinstance(content, dict):
         raise Damaged(path, "it holds no object")
-    stored = content.pop(_JSON_KEY, None)
-    if stored != _sum_json(content):
+    if content.pop(_JSON_KEY, None) != sum_json(content, path):
         raise Damaged(path, "its checksum does not fit")
     return content
 
 
-def _sum_json(content: Mapping[str, Any]) -> str:
-    return f"{crc32(json.dumps(content, sort_keys=True).encode()):08x}"
+def sum_json(content: Mapping[str, Any], path: Path) -> str:
+    """Return the checksum of a JSON object in a file of this name; `swav_train` has the same."""
+    text = json.dumps(content, sort_keys=True)
+    return f"{crc32(text.encode(), _sum_name(path)):08x}"
+
+
+def _sum_name(path: Path, owner: str = "") -> int:
+    return crc32(owner.encode(), crc32(path.name.encode()))
 
 
 def _find_checksum(path: Path) -> int:
@@ -168,9 +205,9 @@ def _find_checksum(path: Path) -> int:
     return start + place
 
 
-def _sum_file(path: Path, place: int) -> int:
+def _sum_file(path: Path, place: int, *, start: int) -> int:
     """Return the CRC-32 of a file with zeros in the place of its checksum."""
-    total = at = 0
+    total, at = start, 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             low, high = place - at, place - at + len(_BLANK)

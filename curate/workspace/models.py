@@ -1,7 +1,6 @@
 """The trained models of a workspace."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,11 @@ import numpy as np
 from curate.choices import closest
 from curate.errors import InputError, ResourceError, UsageError
 from curate.workspace.embedding_store import Vectors
+from curate.workspace.integrity import Damaged, read_checked_json, reading
 from curate.workspace.workspace import Workspace
+
+WEIGHTS = "weights.safetensors"
+INPUTS = "inputs.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +36,12 @@ class Model:
         """Name and weights, as the manifest's footer has them."""
         return f"{self.name}@{self.weights}"
 
-    def facts(self) -> dict[str, Any]:
-        """Return what ``model.json`` holds."""
-        return dict(json.loads((self.folder / "model.json").read_text()))
-
 
 def find_model(workspace: Workspace, name: str | None) -> Model:
     """Return the model named; without a name ``default``, or the only one there is.
 
     Raises:
-        InputError: There is no trained model.
+        InputError: There is no trained model, or it is damaged.
         UsageError: The name is unknown, or none is named and there are several.
     """
     names = workspace.models()
@@ -60,10 +59,80 @@ def find_model(workspace: Workspace, name: str | None) -> Model:
             f"no model {chosen!r}{closest(chosen, names)}",
             hint=f"the workspace has: {', '.join(names)}",
         )
-    folder = workspace.model(chosen)
-    with (folder / "weights.safetensors").open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Model(chosen, folder, digest[:16])
+    return open_model(workspace, chosen)
+
+
+def open_model(workspace: Workspace, name: str) -> Model:
+    """Return a model that is whole.
+
+    Raises:
+        Damaged: Its weights, or what is known of them, are lost or damaged.
+    """
+    folder = workspace.model(name)
+    digest = read_model_facts(folder)["digests"][WEIGHTS]
+    _check_digest(folder / WEIGHTS, digest)
+    return Model(name, folder, digest[:16])
+
+
+def find_model_damage(folder: Path) -> list[Damaged]:
+    """Return what is wrong with the files of a model."""
+    found = []
+    try:
+        digests = read_model_facts(folder)["digests"]
+    except Damaged as damage:
+        found.append(damage)
+        digests = {}
+    for name, digest in digests.items():
+        try:
+            _check_digest(folder / name, digest)
+        except Damaged as damage:
+            found.append(damage)
+    try:
+        read_checked_json(folder / INPUTS)
+    except FileNotFoundError:
+        found.append(Damaged(folder / INPUTS, "it is lost", hint=_hint_of(folder)))
+    except Damaged as damage:
+        found.append(damage)
+    return found
+
+
+def read_model_facts(folder: Path) -> dict[str, Any]:
+    """Return what ``model.json`` says of a model, with the digests of the files beside it.
+
+    Raises:
+        Damaged: It is lost, or not what was written.
+    """
+    path, hint = folder / "model.json", _hint_of(folder)
+    try:
+        return read_checked_json(path)
+    except FileNotFoundError:
+        raise Damaged(path, "it is lost", hint=hint) from None
+    except Damaged as damage:
+        raise Damaged(path, damage.reason, hint=hint) from None
+
+
+def _check_digest(path: Path, digest: str) -> None:
+    """Check a file of a model against its SHA-256, hex.
+
+    Raises:
+        Damaged: It is lost, or not what was written.
+    """
+    hint = _hint_of(path.parent)
+    try:
+        with reading(path), path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except Damaged as damage:
+        raise Damaged(path, damage.reason, hint=hint) from None
+    if found != digest:
+        what = "the weights" if path.name == WEIGHTS else "the measures"
+        raise Damaged(
+            path, f"{what} of model {path.parent.name!r} are not those written", hint=hint
+        )
+
+
+def _hint_of(folder: Path) -> str:
+    name = "" if folder.name == "default" else f" --name {folder.name}"
+    return f"train it again: `curate train IMAGES{name}`"
 
 
 def model_of(workspace: Workspace, identity: str | None) -> Model:
@@ -90,7 +159,7 @@ def prototypes_of(model: Model) -> Vectors:
     """Return the model's prototypes, (K, P) float32 unit rows."""
     from safetensors.numpy import load_file
 
-    tensors = load_file(model.folder / "weights.safetensors")
+    tensors = load_file(model.folder / WEIGHTS)
     return np.asarray(tensors["prototypes"], np.float32)
 
 
@@ -98,12 +167,17 @@ def encoder_of(model: Model, device: str) -> Any:  # noqa: ANN401 - torch is imp
     """Return a model's encoder.
 
     Raises:
+        Damaged: The model is.
         ResourceError: The device is not there.
     """
     from swav_train import load_encoder
+    from swav_train.errors import DamagedFile
 
     require_device(device)
-    return load_encoder(model.folder, device=device)
+    try:
+        return load_encoder(model.folder, device=device)
+    except DamagedFile as error:
+        raise Damaged(error.path, error.reason, hint=_hint_of(model.folder)) from None
 
 
 def require_device(device: str) -> None:

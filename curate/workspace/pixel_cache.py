@@ -1,27 +1,29 @@
 """The pixel cache: every image once, shrunk, upright, RGB, in shards keyed by content hash.
 
 A shard is two files: ``NNNNNN.bin`` holds the images one after the other, raw while they are small,
-else as JPEG; ``NNNNNN.parquet`` holds, per content hash, where its image lies and what is known of
-it. A shard without its Parquet file was never finished and is written again.
+else as JPEG; ``NNNNNN.parquet`` holds, per content hash, where its image lies, its checksum and what
+is known of it. A shard without its Parquet file was never finished and is written again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import Protocol
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import simplejpeg
 from numpy.typing import NDArray
 
-from curate.errors import InputError, first_line
-from curate.files import disk_errors, replacing
+from curate.errors import InputError
+from curate.files import remove, replacing
 from curate.images.decode import Pixels
 from curate.images.resize import squash_to_square
 from curate.parallel import n_workers
+from curate.workspace.integrity import Damaged, read_table, reading, write_table
 
 FACTS = pa.schema(
     [
@@ -55,6 +57,7 @@ _PLACE = pa.schema(
         pa.field("rows", pa.int32()),
         pa.field("columns", pa.int32()),
         pa.field("is_raw", pa.bool_()),
+        pa.field("crc32", pa.uint32()),
     ]
 )
 RAW_BYTES = 3 * 64 * 64
@@ -92,6 +95,14 @@ def pack(pixels: Pixels) -> Packed:
     return Packed(blob, rows, columns, is_raw=False)
 
 
+def unpack(image: Packed) -> Pixels:
+    """Return pixels, (h, w, 3) uint8, from how the cache has them."""
+    if image.is_raw:
+        return np.frombuffer(image.blob, np.uint8).reshape(image.rows, image.columns, 3)
+    pixels: Pixels = simplejpeg.decode_jpeg(image.blob)
+    return pixels
+
+
 class ShardWriter:
     """Collect images and write them out, a shard at a time."""
 
@@ -104,7 +115,7 @@ class ShardWriter:
         """
         self._folder = folder
         self._most_images = most_images
-        self._next = 1 + max((int(path.stem) for path in _shard_paths(folder)), default=0)
+        self._next = 1 + max((int(path.stem) for path in list_shards(folder)), default=0)
         self._facts: list[dict[str, object]] = []
         self._images: list[Packed] = []
         self._bytes = 0
@@ -140,67 +151,179 @@ class ShardWriter:
                 "rows": [image.rows for image in self._images],
                 "columns": [image.columns for image in self._images],
                 "is_raw": [image.is_raw for image in self._images],
+                "crc32": [crc32(image.blob) for image in self._images],
             }
         ).cast(_PLACE)
         table = pa.Table.from_pylist(self._facts, schema=FACTS)
         for field in _PLACE:
             table = table.append_column(field, place[field.name])
-        with replacing(stem.with_suffix(".parquet")) as scratch:
-            pq.write_table(table, scratch, compression="zstd")
+        write_table(table, stem.with_suffix(".parquet"))
         self._next += 1
         self._facts, self._images, self._bytes = [], [], 0
 
 
 def read_facts(folder: Path) -> pa.Table:
-    """Return what is known of content hashes, the newest first, columns of ``FACTS``."""
-    tables = [_shard_table(path, FACTS.names) for path in reversed(_shard_paths(folder))]
+    """Return what is known of content hashes, the newest first, columns of ``FACTS``.
+
+    Raises:
+        Damaged: A shard's table is.
+    """
+    tables = [read_table(path, FACTS.names) for path in reversed(list_shards(folder))]
     return pa.concat_tables(tables) if tables else FACTS.empty_table()
+
+
+def list_shards(folder: Path) -> list[Path]:
+    """Return the Parquet files of the finished shards, in order."""
+    return sorted(folder.glob("[0-9]*.parquet"))
+
+
+def find_lost_rows(shard: Path, *, is_thorough: bool) -> NDArray[np.bool_]:
+    """Return which images of a shard are not what was written, (N,) bool.
+
+    Args:
+        shard: Its Parquet file.
+        is_thorough: Whether every image is read; else only the size of the file counts.
+
+    Raises:
+        Damaged: The Parquet file is.
+    """
+    table = read_table(shard, _PLACE.names)
+    start, length = _numbers(table["offset"]), _numbers(table["length"])
+    file = _map(shard.with_suffix(".bin"))
+    is_lost = start + length > (len(file) if file is not None else 0)
+    if is_thorough and file is not None:
+        stored = _numbers(table["crc32"])
+        for row in np.flatnonzero(~is_lost).tolist():
+            is_lost[row] = crc32(file[start[row] : start[row] + length[row]]) != stored[row]
+    return np.asarray(is_lost)
+
+
+def drop_rows(shard: Path, is_dropped: NDArray[np.bool_]) -> None:
+    """Forget images of a shard, so that they count as unread; without any it is removed.
+
+    Raises:
+        ResourceError: The disk is full or cannot be written.
+    """
+    table = read_table(shard).filter(pa.array(~is_dropped))
+    if len(table):
+        write_table(table, shard)
+    else:
+        remove_shard(shard)
+
+
+def remove_shard(shard: Path) -> None:
+    """Remove both files of a shard."""
+    remove(shard)
+    remove(shard.with_suffix(".bin"))
+
+
+class Mender(Protocol):
+    """Makes images of the cache again."""
+
+    def make_again(self, content_hash: str, shard: Path | None) -> Packed:
+        """Return an image that the cache lacks, from a file of this content.
+
+        Args:
+            content_hash: Of its file.
+            shard: Where it is damaged; None where no shard names it.
+
+        Raises:
+            InputError: There is no such file any more.
+        """
+
+    def hear(self, damage: Damaged) -> None:
+        """Take note that a shard's table is damaged."""
+
+
+class _Index:
+    """Where the images lie in the finished shards."""
+
+    def __init__(self, folder: Path, mender: Mender | None) -> None:
+        names = ["hash", *_PLACE.names]
+        tables, self.shards = [], []
+        for path in reversed(list_shards(folder)):  # of two entries of one content the newer counts
+            try:
+                tables.append(read_table(path, names))
+            except Damaged as damage:
+                if mender is None:
+                    raise
+                mender.hear(damage)
+            else:
+                self.shards.append(path)
+        self._maps = [_map(path.with_suffix(".bin")) for path in self.shards]
+        index = pa.concat_tables(tables) if tables else pa.table({name: [] for name in names})
+        keys = _keys(index["hash"].to_pylist())
+        order = np.argsort(keys, kind="stable")
+        self._keys = keys[order]
+        shard = np.repeat(np.arange(len(tables), dtype=np.int32), [len(t) for t in tables])
+        self.shard = shard[order]
+        self._offset = _numbers(index["offset"])[order]
+        self._length = _numbers(index["length"])[order]
+        self.rows = _numbers(index["rows"])[order]
+        self._columns = _numbers(index["columns"])[order]
+        self._is_raw = _numbers(index["is_raw"])[order].astype(bool)
+        self._crc32 = _numbers(index["crc32"])[order]
+
+    def find(self, content_hashes: Sequence[str]) -> NDArray[np.int64]:
+        """Return the place of each image, -1 where it has none."""
+        keys = _keys(content_hashes)
+        if len(self._keys) == 0:
+            return np.full(len(keys), -1, np.int64)
+        places = np.searchsorted(self._keys, keys)
+        places[places == len(self._keys)] = 0
+        return np.where(self._keys[places] == keys, places, -1)
+
+    def load(self, place: int) -> Packed | None:
+        """Return an image, or None if it is not what was written."""
+        start, length = int(self._offset[place]), int(self._length[place])
+        shard = self._maps[self.shard[place]]
+        blob = shard[start : start + length] if shard is not None else b""
+        if crc32(blob) != self._crc32[place]:
+            return None
+        size = int(self.rows[place]), int(self._columns[place])
+        return Packed(blob, *size, is_raw=bool(self._is_raw[place]))
 
 
 class PixelCache:
     """Read access to the pixel cache.
 
     Images are looked up by content hash and decoded on all cores; the shards are memory-mapped, so
-    memory holds only the index, some 60 bytes an image.
+    memory holds only the index, some 60 bytes an image. Each image is checked against its checksum
+    when it is read.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Open every finished shard of ``folder``."""
-        shards = _shard_paths(folder)[::-1]  # of two entries of one content the newer one counts
-        self._maps: list[mmap | None] = [_mapped(path.with_suffix(".bin")) for path in shards]
-        names = ["hash", *_PLACE.names]
-        tables = [_shard_table(path, names) for path in shards]
-        index = pa.concat_tables(tables) if tables else pa.table({name: [] for name in names})
-        keys = _keys(index["hash"].to_pylist())
-        order = np.argsort(keys, kind="stable")
-        self._keys = keys[order]
-        shard = np.repeat(np.arange(len(tables), dtype=np.int32), [len(t) for t in tables])
-        self._shard = shard[order]
-        self._offset = _numbers(index["offset"])[order]
-        self._length = _numbers(index["length"])[order]
-        self._rows = _numbers(index["rows"])[order]
-        self._columns = _numbers(index["columns"])[order]
-        self._is_raw = _numbers(index["is_raw"])[order].astype(bool)
+    def __init__(self, folder: Path, mender: Mender | None = None) -> None:
+        """Open every finished shard of ``folder``.
+
+        Args:
+            folder: Of the cache.
+            mender: Makes what is damaged again; without one, damage is an error.
+
+        Raises:
+            Damaged: A shard's table is, and there is no mender.
+        """
+        self._folder, self._mender = folder, mender
+        self._index = _Index(folder, mender)
 
     def read(self, content_hashes: Sequence[str]) -> list[Pixels]:
         """Return cached pixels, (h, w, 3) uint8 upright RGB each, in the order asked for.
 
         Raises:
-            InputError: An image is not in the cache.
+            InputError: An image is not in the cache, or damaged, and cannot be made again.
         """
-        places = self._find(content_hashes)
+        read_one = self._open_reader(content_hashes)
         with ThreadPoolExecutor(n_workers()) as pool:
-            return list(pool.map(self._image, places.tolist()))
+            return list(pool.map(read_one, range(len(content_hashes))))
 
     def squares(self, content_hashes: Sequence[str], side: int, *, out: NDArray[np.uint8]) -> None:
         """Fill ``out`` (N, 3, side, side) with the images, each squashed to a square."""
-        places = self._find(content_hashes)
+        read_one = self._open_reader(content_hashes)
 
         def fill(row: int) -> None:
-            out[row] = squash_to_square(self._image(int(places[row])), side).transpose(2, 0, 1)
+            out[row] = squash_to_square(read_one(row), side).transpose(2, 0, 1)
 
         with ThreadPoolExecutor(n_workers()) as pool:
-            for _ in pool.map(fill, range(len(places)), chunksize=16):
+            for _ in pool.map(fill, range(len(content_hashes)), chunksize=16):
                 pass
 
     def square_batches(
@@ -225,47 +348,41 @@ class PixelCache:
             if waiting is not None:
                 yield waiting.result()
 
-    def _find(self, content_hashes: Sequence[str]) -> NDArray[np.int64]:
-        keys = _keys(content_hashes)
-        places = np.searchsorted(self._keys, keys)
-        places[places == len(self._keys)] = 0
-        known = len(self._keys) > 0 and np.array_equal(self._keys[places], keys)
-        if len(keys) and (not known or not self._rows[places].all()):
+    def _open_reader(self, content_hashes: Sequence[str]) -> Callable[[int], Pixels]:
+        """Return what gives the image of each of some content hashes, by its number.
+
+        Raises:
+            InputError: One is not in the cache.
+        """
+        index = self._index
+        places = index.find(content_hashes)
+        is_unreadable = (
+            (places >= 0) & (index.rows[places] == 0) if len(index.rows) else places >= 0
+        )
+        if is_unreadable.any() or (self._mender is None and (places < 0).any()):
             raise InputError(
                 "the pixel cache lacks some of these images",
                 hint="scan the folder again: `curate cluster IMAGES` or `curate dedup IMAGES`",
             )
-        return np.asarray(places, np.int64)
 
-    def _image(self, place: int) -> Pixels:
-        start, length = int(self._offset[place]), int(self._length[place])
-        shard = self._maps[self._shard[place]]
-        blob = shard[start : start + length] if shard is not None else b""
-        if self._is_raw[place]:
-            shape = (int(self._rows[place]), int(self._columns[place]), 3)
-            return np.frombuffer(blob, np.uint8).reshape(shape)
-        pixels: Pixels = simplejpeg.decode_jpeg(blob)
-        return pixels
+        def read_one(row: int) -> Pixels:
+            place = int(places[row])
+            image = index.load(place) if place >= 0 else None
+            return unpack(image or self._make_again(index, place, content_hashes[row]))
 
+        return read_one
 
-def _shard_paths(folder: Path) -> list[Path]:
-    """Return the Parquet files of the finished shards, in order."""
-    return sorted(folder.glob("[0-9]*.parquet"))
+    def _make_again(self, index: _Index, place: int, content_hash: str) -> Packed:
+        """Return an image that is damaged, or that no shard names.
 
-
-def _shard_table(path: Path, names: list[str]) -> pa.Table:
-    """Return columns of a shard.
-
-    Raises:
-        InputError: The file is damaged, or of another version.
-    """
-    try:
-        return pq.read_table(path, columns=names)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read: {first_line(error)}",
-            hint="move this workspace away; a new one is made by scanning again",
-        ) from None
+        Raises:
+            Damaged: There is no mender.
+        """
+        shard = index.shards[index.shard[place]] if place >= 0 else None
+        if self._mender is None:
+            damaged = shard.with_suffix(".bin") if shard is not None else self._folder
+            raise Damaged(damaged, "the checksum of an image does not fit")
+        return self._mender.make_again(content_hash, shard)
 
 
 def _keys(content_hashes: Sequence[str]) -> NDArray[np.bytes_]:
@@ -276,6 +393,9 @@ def _numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
     return np.asarray(column.to_numpy(), np.int64)
 
 
-def _mapped(path: Path) -> mmap | None:
-    with disk_errors(path), path.open("rb") as file:
+def _map(path: Path) -> mmap | None:
+    """Return a file mapped into memory; None if it is empty or lost."""
+    if not path.exists():
+        return None
+    with reading(path), path.open("rb") as file:
         return mmap(file.fileno(), 0, access=ACCESS_READ) if path.stat().st_size else None

@@ -2,7 +2,7 @@
 
 A file that is the one that was read, by path, disk, inode, times and size, is not read again; one
 whose bytes are known already, such as one that was renamed, is hashed but not decoded. A killed
-scan loses at most one unfinished shard.
+scan loses at most one unfinished shard. What is lost or damaged in the workspace is made again.
 """
 
 import time
@@ -23,10 +23,18 @@ from curate.manifest.columns import SCAN_COLUMNS
 from curate.manifest.manifest import Manifest
 from curate.manifest.rows import HeldRows
 from curate.progress import Progress, task
-from curate.sources import DEFAULT_EXCLUDES, describe_passed_over, open_source
+from curate.sources import (
+    DEFAULT_EXCLUDES,
+    Source,
+    SourceFile,
+    describe_passed_over,
+    open_source,
+)
 from curate.workspace.catalogue import Catalogue, Journal, file_table
 from curate.workspace.file_reader import Decoder, FileReader
+from curate.workspace.permissions import find_readers
 from curate.workspace.pixel_cache import FACTS, SHARD_IMAGES, ShardWriter, read_facts
+from curate.workspace.pixel_mending import drop_lost_pixels
 from curate.workspace.workspace import Workspace
 
 _PROBLEMS_TOLD = 5
@@ -152,7 +160,8 @@ def scan(
 ) -> Scan:
     """Bring the catalogue up to date with a source; the caller holds the workspace's lock.
 
-    What was not looked at, and why, is told to ``progress``.
+    What was not looked at, and why, is told to ``progress``, and what was lost or damaged. A lost
+    catalogue is made again from all sources.
 
     Args:
         address: Of the source, such as a folder's path.
@@ -166,8 +175,64 @@ def scan(
         InputError: The source is missing or has no image files.
         ResourceError: The disk is full.
     """
-    config = config or ScanConfig()
+    Catalogue(workspace).drop_damaged(progress)
+    drop_lost_pixels(workspace, progress)
     source = open_source(address)
+    found = _scan_source(
+        source,
+        workspace,
+        progress,
+        config=config or ScanConfig(),
+        decode_image=decode_image,
+        shard_images=shard_images,
+    )
+    _scan_lost_sources(workspace, progress)
+    workspace.remember(source=source.address)
+    return found
+
+
+def mend_catalogue(workspace: Workspace, progress: Progress) -> None:
+    """Make the catalogue again from the known sources, if it is damaged or lacks one of them.
+
+    The lock is taken only if it has to be.
+
+    Raises:
+        ResourceError: Another process holds the lock, or the disk is full.
+    """
+    catalogue = Catalogue(workspace)
+    if not catalogue.find_damage() and not catalogue.lost_sources():
+        return
+    with workspace.writing(progress):
+        catalogue.drop_damaged(progress)
+        drop_lost_pixels(workspace, progress)
+        _scan_lost_sources(workspace, progress)
+
+
+def _scan_lost_sources(workspace: Workspace, progress: Progress) -> None:
+    """Scan the known sources that the catalogue has no rows of; one that is gone is forgotten."""
+    for address in Catalogue(workspace).lost_sources():
+        progress.note(f"{address} is scanned again: the catalogue has lost it")
+        try:
+            _scan_source(open_source(address), workspace, progress, config=ScanConfig())
+        except InputError as error:
+            progress.note(f"{error}; the workspace no longer knows it")
+            workspace.forget(address)
+
+
+def _scan_source(
+    source: Source,
+    workspace: Workspace,
+    progress: Progress,
+    *,
+    config: ScanConfig,
+    decode_image: Decoder = decode,
+    shard_images: int = SHARD_IMAGES,
+) -> Scan:
+    """Bring the catalogue up to date with a source.
+
+    Raises:
+        InputError: The source is missing or has no image files.
+    """
     exclude = workspace.excludes_of(source.address, config.exclude)
     listing = source.list_files((*DEFAULT_EXCLUDES, *exclude))
     table = file_table(listing.files)
@@ -180,6 +245,7 @@ def scan(
         listing.files[row]
         for row in np.flatnonzero(~is_known.to_numpy(zero_copy_only=False)).tolist()
     ]
+    workspace.restrict(_find_readers(source, unread))
     start = time.perf_counter()
     reader = FileReader(
         source,
@@ -197,7 +263,6 @@ def scan(
     errors = pa.array([reader.errors.get(path) for path in table["path"].to_pylist()], pa.string())
     rows = _catalogue_rows(source.address, table, hashes, errors, facts)
     catalogue.replace_source(source.address, rows)
-    workspace.remember(source=source.address)
     is_own = pc.equal(rows["status"], Status.OWN.value)
     n_own = int(pc.sum(is_own).as_py() or 0)
     passed_over = dict(listing.passed_over) | ({"made by curate": n_own} if n_own else {})
@@ -210,6 +275,13 @@ def scan(
         seconds=seconds,
         passed_over=passed_over,
         problems=tuple(listing.problems),
+    )
+
+
+def _find_readers(source: Source, files: Sequence[SourceFile]) -> int:
+    """Return who may read the images of a source; a file whose rights changed is read anew."""
+    return find_readers(
+        source.local_file(""), map(source.local_file, [file.path for file in files])
     )
 
 

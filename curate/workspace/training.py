@@ -1,9 +1,9 @@
 """One SwAV training of a workspace's images: is it done, do it, tell how it gets on."""
 
 import hashlib
-import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +14,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.errors import ResourceError, TrainingError
-from curate.files import disk_errors, remove, write_json
+from curate.files import disk_errors, remove
 from curate.progress import Progress, task
-from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.integrity import Damaged, read_checked_json, write_checked_json
+from curate.workspace.models import INPUTS, open_model, read_model_facts
+from curate.workspace.pixel_mending import open_pixels
 from curate.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     import swav_train.config as swav_config
     from swav_train.run.metrics import EpochMetrics
-    from swav_train.run.result import TrainResult as SwavResult
 
 _SHOWN_SETTINGS = (
     ("backbone", "backbone"),
@@ -80,11 +81,25 @@ class SwavRun:
     def _scratch(self) -> Path:
         return self._final.with_name(f".{self.name}.training")
 
-    def finished(self) -> dict[str, Any] | None:
-        """Return the result of the same training, if it was finished before."""
-        if not self.resumes or _read(self._final / "inputs.json") != self.inputs:
+    def finished(self, progress: Progress) -> dict[str, Any] | None:
+        """Return the result of the same training, if it was finished before and its model is whole.
+
+        Args:
+            progress: Hears of damage.
+        """
+        if not self.resumes or not self._final.exists():
             return None
-        return {**_read(self._final / "result.json"), "was_trained": False}
+        try:
+            if read_checked_json(self._final / INPUTS) != self.inputs:
+                return None
+            facts = read_model_facts(open_model(self.workspace, self.name).folder)
+        except FileNotFoundError:
+            progress.note(f"{self._final / INPUTS} is lost; the model is trained again")
+            return None
+        except Damaged as damage:
+            progress.note(f"{damage}; the model is trained again")
+            return None
+        return {**_describe_training(facts), "was_trained": False}
 
     def train(self, progress: Progress, *, began: float) -> dict[str, Any]:
         """Train or go on training; put the model in its place when it is done.
@@ -94,26 +109,31 @@ class SwavRun:
             began: When the budget began to run, of the monotonic clock.
         """
         with disk_errors(self._scratch):
-            known = _read(self._scratch / "inputs.json")
-            if not self.resumes or known != self.inputs:
+            if not self.resumes or self._read_begun(progress) != self.inputs:
                 remove(self._scratch)
             self._scratch.mkdir(parents=True, exist_ok=True)
-            write_json(self._scratch / "inputs.json", self.inputs)
+            write_checked_json(self._scratch / INPUTS, self.inputs)
             squares, held = self._squares(progress)
             try:
-                done = self._learn(squares, progress, began=began)
+                self._learn(squares, progress, began=began)
             finally:
                 del squares
                 remove(held)
-            result = _told(done)
-            write_json(self._scratch / "result.json", result)
             remove(self._final)
             self._scratch.rename(self._final)
-        return {**result, "was_trained": True}
+        return {**_describe_training(read_model_facts(self._final)), "was_trained": True}
 
-    def _learn(
-        self, squares: NDArray[np.uint8], progress: Progress, *, began: float
-    ) -> "SwavResult":
+    def _read_begun(self, progress: Progress) -> dict[str, Any]:
+        """Return what the training that was begun is of; nothing where that is not known."""
+        try:
+            return read_checked_json(self._scratch / INPUTS)
+        except FileNotFoundError:
+            return {}
+        except Damaged as damage:
+            progress.note(f"{damage}; the training begins anew")
+            return {}
+
+    def _learn(self, squares: NDArray[np.uint8], progress: Progress, *, began: float) -> None:
         """Let SwAV learn.
 
         Raises:
@@ -126,7 +146,7 @@ class SwavRun:
         width, height = (self.table[name].to_numpy() for name in ("width", "height"))
         watch = _Watch(progress, self.settings, self.budget_seconds)
         try:
-            return train_swav(
+            train_swav(
                 squares,
                 self.settings,
                 self._scratch,
@@ -154,7 +174,7 @@ class SwavRun:
             squares = np.empty(shape, np.uint8)
         else:
             squares = np.lib.format.open_memmap(scratch, "w+", np.uint8, shape)
-        cache = PixelCache(self.workspace.pixels)
+        cache = open_pixels(self.workspace, progress)
         hashes = self.table["hash"].to_pylist()
         with task(progress, "load", len(hashes)):
             for start in range(0, len(hashes), 4096):
@@ -206,25 +226,22 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _told(done: "SwavResult") -> dict[str, Any]:
-    last = done.metrics
+def _describe_training(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a training came to, from what ``model.json`` says."""
+    last = facts["metrics"]
     return {
-        "settings": done.config.to_dict(),
-        "started_from": done.started_from,
-        "epochs": last.epoch,
-        "loss": last.loss,
-        "loss_ratio": last.loss_ratio,
-        "usage_entropy": done.usage_entropy,
-        "view_agreement": last.view_agreement,
-        "images_per_second": last.images_per_second,
-        "seconds": last.seconds,
-        "warning": done.warning,
-        "mended": done.mended,
+        "settings": facts["config"],
+        "started_from": facts["started_from"],
+        "epochs": last["epoch"],
+        "loss": last["loss"],
+        "loss_ratio": last["loss_ratio"],
+        "usage_entropy": facts["usage_entropy"],
+        "view_agreement": last["view_agreement"],
+        "images_per_second": last["images_per_second"],
+        "seconds": last["seconds"],
+        "warning": facts["warning"],
+        "mended": facts["mended"],
     }
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text())) if path.is_file() else {}
 
 
 def _digest(path: Path | None) -> str | None:

@@ -3,19 +3,28 @@
 import json
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from curate.errors import InputError, ResourceError
-from curate.files import disk_errors, remove, write_json
+from curate.files import disk_errors, remove
+from curate.progress import Progress, Silent
+from curate.workspace.integrity import Damaged, read_checked_json, write_checked_json
+from curate.workspace.permissions import ALL, restrict_below, restrict_folder
 
-FORMAT = 1
+FORMAT = 2
 FOLDER = ".curate"
+_FACTS, _COPY = "workspace.json", "workspace.copy.json"
+_MODEL_FILES = ("weights.safetensors", "model.json", "metrics.jsonl", "inputs.json")
+_at_release: dict[Path, list[Callable[[], None]]] = {}
+"""Workspaces that this process writes, and what is to be done before it stops to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +56,71 @@ class Workspace:
         return self.root / "embeddings" / name
 
     def models(self) -> list[str]:
-        """Return the names of the trained models, sorted."""
-        return sorted(path.parent.name for path in self.root.glob("models/[!.]*/model.json"))
+        """Return the names of the trained models, sorted; those that lost a file are among them."""
+        folders = self.root.glob("models/[!.]*/")
+        return sorted(
+            folder.name
+            for folder in folders
+            if any((folder / name).exists() for name in _MODEL_FILES)
+        )
+
+    def is_there(self) -> bool:
+        """Return whether there is a workspace in the folder."""
+        return any((self.root / name).is_file() for name in (_FACTS, _COPY))
 
     def facts(self) -> dict[str, Any]:
-        """Return what ``workspace.json`` holds.
+        """Return what ``workspace.json`` holds, or its copy where that is lost or damaged.
 
         Raises:
-            InputError: It is of another version, or is no workspace.
+            InputError: It is of another version, or both are damaged.
         """
-        path = self.root / "workspace.json"
-        try:
-            facts = json.loads(path.read_text())
-        except FileNotFoundError:
-            return {"format": FORMAT, "sources": [], "manifests": []}
-        except (ValueError, OSError) as error:
-            raise InputError(
-                f"{path} cannot be read: {error}",
-                hint="move this workspace away and scan again, or restore the file",
-            ) from None
-        found = facts.get("format") if isinstance(facts, dict) else None
-        if found != FORMAT:
+        damage: Damaged | None = None
+        for name in (_FACTS, _COPY):
+            try:
+                facts = read_checked_json(self.root / name)
+            except FileNotFoundError:
+                continue
+            except Damaged as error:
+                self._refuse_format(_read_format(self.root / name))
+                damage = damage or error
+                continue
+            self._refuse_format(facts.get("format"))
+            return facts
+        if damage is not None:
+            raise Damaged(
+                damage.path,
+                f"{damage.reason}, and {_COPY} beside it is damaged or lost, too",
+                hint="remove these two files and scan your folders again; images are not read anew",
+            )
+        return {"format": FORMAT, "sources": [], "manifests": []}
+
+    def facts_damage(self) -> list[Damaged]:
+        """Return what is wrong with ``workspace.json`` and its copy."""
+        found = []
+        for name in (_FACTS, _COPY):
+            try:
+                read_checked_json(self.root / name)
+            except FileNotFoundError:
+                found.append(Damaged(self.root / name, "it is lost"))
+            except Damaged as error:
+                found.append(error)
+        return found
+
+    def _refuse_format(self, found: object) -> None:
+        """Refuse a workspace of another version.
+
+        Raises:
+            InputError: It is one.
+        """
+        if found is not None and found != FORMAT:
             raise InputError(
                 f"{self.root} is a workspace of format {found}, this curate reads {FORMAT}",
                 hint="use the curate that made it, or another workspace with --workspace DIR",
             )
-        return dict(facts)
+
+    def _write_facts(self, facts: dict[str, Any]) -> None:
+        for name in (_FACTS, _COPY):
+            write_checked_json(self.root / name, facts)
 
     def remember(self, *, source: str | None = None, manifest: Path | None = None) -> None:
         """Note the newest source and manifest, newest last."""
@@ -81,7 +129,25 @@ class Workspace:
             if value is not None:
                 kept = [item for item in facts[key] if item != str(value)]
                 facts[key] = [*kept, str(value)]
-        write_json(self.root / "workspace.json", facts)
+        self._write_facts(facts)
+
+    def forget(self, source: str) -> None:
+        """Forget a source."""
+        facts = self.facts()
+        facts["sources"] = [item for item in facts["sources"] if item != source]
+        self._write_facts(facts)
+
+    def restrict(self, readers: int) -> None:
+        """Let nobody read the workspace who may not read some of its images.
+
+        Args:
+            readers: Who may, bits of ``curate.workspace.permissions``; never widened again.
+        """
+        facts = self.facts()
+        readers &= facts.get("readers", ALL)
+        if readers != facts.get("readers", ALL):
+            self._write_facts(facts | {"readers": readers})
+        restrict_folder(self.root, readers)
 
     def excludes_of(self, source: str, given: tuple[str, ...] | None) -> tuple[str, ...]:
         """Return the patterns of what is passed over in a source; those given are stored.
@@ -94,7 +160,7 @@ class Workspace:
         stored = facts.setdefault("excludes", {})
         if given is not None and tuple(stored.get(source, ())) != given:
             stored[source] = list(given)
-            write_json(self.root / "workspace.json", facts)
+            self._write_facts(facts)
         return tuple(stored.get(source, ()))
 
     def newest_source(self) -> Path:
@@ -126,29 +192,57 @@ class Workspace:
         )
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, progress: Progress | None = None) -> Iterator[None]:
         """Hold the workspace's lock; one writer at a time.
 
+        Args:
+            progress: Hears of damage that is mended.
+
         Raises:
-            ResourceError: Another process holds it.
+            InputError: The workspace is of another version.
+            ResourceError: Another process holds the lock, or the disk is full.
         """
         self.facts()
         with disk_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             holder = self.root / "lock.json"
             lock = FileLock(self.root / "lock")
-            if not _acquired(lock):
+            if not _is_acquired(lock):
                 raise ResourceError(
-                    f"{self.root} is being written by {_holder(holder)}",
+                    f"{self.root} is being written by {_describe_holder(holder)}",
                     hint="wait until it ends, or use another workspace with --workspace DIR",
                 )
         try:
-            write_json(holder, {"pid": os.getpid(), "host": socket.gethostname()})
+            _at_release[self.root] = []
+            write_checked_json(holder, _describe_self())
             self.sweep()
+            self._mend_facts(progress or Silent())
             yield
+            for finish in _at_release[self.root]:
+                finish()
         finally:
+            del _at_release[self.root]
             remove(holder)
+            with suppress(InputError):
+                restrict_below(self.root, self.facts().get("readers", ALL))
             lock.release()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process holds the lock."""
+        return self.root in _at_release
+
+    def before_release(self, finish: Callable[[], None]) -> None:
+        """Have something done before the lock is let go, unless what was done under it failed."""
+        _at_release[self.root].append(finish)
+
+    def _mend_facts(self, progress: Progress) -> None:
+        """Write ``workspace.json`` again from its copy, or the other way round."""
+        damage = self.facts_damage()
+        if len(damage) == 1:
+            progress.note(f"{damage[0]}; written again")
+            remove(damage[0].path)
+            self._write_facts(self.facts())
 
     def sweep(self) -> None:
         """Remove what a killed run left half written; only the lock's holder may."""
@@ -157,7 +251,7 @@ class Workspace:
                 remove(scrap)
 
 
-def _acquired(lock: FileLock) -> bool:
+def _is_acquired(lock: FileLock) -> bool:
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -165,12 +259,35 @@ def _acquired(lock: FileLock) -> bool:
     return True
 
 
-def _holder(path: Path) -> str:
-    try:
-        facts = json.loads(path.read_text())
-        return f"process {facts['pid']} on {facts['host']}"
-    except (OSError, ValueError, KeyError):
-        return "another process"
+def _describe_self() -> dict[str, object]:
+    """Return what others are told of the process that writes."""
+    return {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+
+
+def _describe_holder(path: Path) -> str:
+    """Return who holds a lock, with the command and since when, in local time."""
+    with suppress(OSError, InputError, KeyError, ValueError):
+        facts = read_checked_json(path)
+        since = datetime.fromisoformat(facts["since"]).astimezone()
+        return (
+            f"process {facts['pid']} on {facts['host']} "
+            f"(`{facts['command']}`, since {since:%Y-%m-%d %H:%M:%S})"
+        )
+    return "another process"
+
+
+def _read_format(path: Path) -> int | None:
+    """Return the format that a file without a checksum names: it is of another version."""
+    with suppress(OSError, ValueError):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and "checksum" not in content:
+            return content.get("format")
+    return None
 
 
 def find_workspace(named: Path | None) -> Workspace:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from swav_train.config import TrainConfig
 from swav_train.device import resolve_device
-from swav_train.files import write_json, write_tensors
+from swav_train.errors import DamagedFile
+from swav_train.files import digest_file, read_json, read_tensors, write_json, write_tensors
 from swav_train.method.multicrop import normalise
 from swav_train.networks.backbone import pool_features
 from swav_train.networks.swav_model import SwavModel
@@ -23,7 +22,8 @@ from swav_train.networks.whitening import Whitening
 
 WEIGHTS = "weights.safetensors"
 FACTS = "model.json"
-FORMAT = 1
+METRICS = "metrics.jsonl"
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +129,7 @@ def save_encoder(
     """Write ``weights.safetensors``, then ``model.json``, which says that the model is whole.
 
     Args:
-        folder: Exists.
+        folder: Exists; has the measures of the epochs.
         model: Trained, batch norm calibrated.
         whitening: Fitted on its features.
         facts: JSON values; ``config`` holds the settings of the model.
@@ -138,16 +138,36 @@ def save_encoder(
     tensors = dict(model.state_dict())
     tensors |= {"whitening.mean": whitening.mean, "whitening.matrix": whitening.matrix}
     write_tensors(folder / WEIGHTS, tensors)
-    write_json(folder / FACTS, {"format": FORMAT} | facts)
+    names = [name for name in (WEIGHTS, METRICS) if (folder / name).exists()]
+    digests = {name: digest_file(folder / name) for name in names}
+    write_json(folder / FACTS, {"format": FORMAT, "digests": digests} | facts)
 
 
 def read_facts(folder: Path) -> dict[str, Any] | None:
-    """Return what ``model.json`` says, None if ``folder`` holds no whole model."""
+    """Return what ``model.json`` says, None if ``folder`` holds no model.
+
+    Args:
+        folder: Of the model.
+
+    Raises:
+        DamagedFile: The file is not what was written.
+    """
     path = folder / FACTS
-    if not path.exists() or not (folder / WEIGHTS).exists():
-        return None
-    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return facts
+    return read_json(path) if path.exists() else None
+
+
+def check_weights(folder: Path, facts: dict[str, Any]) -> None:
+    """Check the weights of a model against their digest.
+
+    Args:
+        folder: Of the model.
+        facts: What ``model.json`` says.
+
+    Raises:
+        DamagedFile: They are lost, or not what was written.
+    """
+    if digest_file(folder / WEIGHTS) != facts["digests"][WEIGHTS]:
+        raise DamagedFile(folder / WEIGHTS, "the weights are not those that were trained")
 
 
 def load_encoder(folder: Path, *, device: str = "auto") -> Encoder:
@@ -158,8 +178,9 @@ def load_encoder(folder: Path, *, device: str = "auto") -> Encoder:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        FileNotFoundError: ``folder`` holds no whole model.
+        FileNotFoundError: ``folder`` holds no model.
         ValueError: The model has another format, or the device is absent.
+        DamagedFile: The weights or what is known of them are damaged: train again.
     """
     facts = read_facts(folder)
     if facts is None:
@@ -167,7 +188,8 @@ def load_encoder(folder: Path, *, device: str = "auto") -> Encoder:
     if facts.get("format") != FORMAT:
         raise ValueError(f"model format {facts.get('format')} in {folder}, expected {FORMAT}")
     config = TrainConfig.from_dict(facts["config"])
-    tensors = load_file(folder / WEIGHTS)
+    check_weights(folder, facts)
+    tensors, _ = read_tensors(folder / WEIGHTS)
     whitening = Whitening(
         mean=tensors.pop("whitening.mean"), matrix=tensors.pop("whitening.matrix")
     )

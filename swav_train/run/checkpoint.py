@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from swav_train.distributed import broadcast_value, gather_rows, rank
-from swav_train.files import strip_prefix, write_tensors
+from swav_train.errors import DamagedFile
+from swav_train.files import read_tensors, strip_prefix, write_tensors
+from swav_train.run.metrics import METRICS_FILE, sum_metrics
 from swav_train.run.state import TrainState
 
 FOLDER = "checkpoint"
@@ -92,6 +93,7 @@ def save_checkpoint(state: TrainState, out: Path, *, identity: Mapping[str, Any]
         queues.append([next_row, filled])
     scalars = {
         "identity": dict(identity),
+        "metrics": sum_metrics(out / METRICS_FILE, epochs=state.epoch),
         "step": state.step,
         "epoch": state.epoch,
         "seconds": state.seconds,
@@ -114,15 +116,17 @@ def load_checkpoint(state: TrainState, out: Path, *, identity: Mapping[str, Any]
 
     Returns:
         True if there was a checkpoint to go on from.
+
+    Raises:
+        DamagedFile: It is not what was written.
     """
     path = out / FOLDER / FILE
     if not path.exists():
         return False
-    with safe_open(path, framework="pt") as file:
-        scalars = json.loads(file.metadata()["state"])
-        if scalars["identity"] != json.loads(json.dumps(dict(identity))):
-            return False
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    tensors, texts = read_tensors(path)
+    scalars = json.loads(texts["state"])
+    if scalars["identity"] != json.loads(json.dumps(dict(identity))):
+        return False
     _restore(state, tensors, scalars)
     return True
 
@@ -162,6 +166,37 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tens
         moments.setdefault(int(number), {})[key] = tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def drop_damaged_checkpoint(out: Path) -> str | None:
+    """Remove a checkpoint that is not what was written, so that training begins anew.
+
+    Args:
+        out: The folder of the model.
+
+    Returns:
+        What was wrong with it, one sentence; None if nothing was.
+    """
+    path = out / FOLDER / FILE
+    if not path.exists():
+        return None
+    try:
+        _, texts = read_tensors(path)
+        _check_metrics(out / METRICS_FILE, json.loads(texts["state"]))
+    except DamagedFile as error:
+        remove_checkpoint(out)
+        return f"{error.reason}; the training begins anew"
+    return None
+
+
+def _check_metrics(path: Path, scalars: Mapping[str, Any]) -> None:
+    """Check the measures of the epochs before a checkpoint.
+
+    Raises:
+        DamagedFile: They are not those that were written.
+    """
+    if sum_metrics(path, epochs=scalars["epoch"]) != scalars["metrics"]:
+        raise DamagedFile(path, "its epochs are not those of the checkpoint")
 
 
 def remove_checkpoint(out: Path) -> None:

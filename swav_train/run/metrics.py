@@ -6,12 +6,14 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from zlib import crc32
 
 from torch import Tensor
 
 from swav_train.files import write_lines
+from swav_train.networks.encoder import METRICS
 
-METRICS_FILE = "metrics.jsonl"
+METRICS_FILE = METRICS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +66,17 @@ def write_metrics(path: Path, history: list[EpochMetrics]) -> None:
         history: Of all epochs so far.
     """
     write_lines(path, [asdict(metrics) for metrics in history])
+
+
+def sum_metrics(path: Path, *, epochs: int) -> int:
+    """Return a checksum of the first epochs of a file, by which damage to them is noticed.
+
+    Args:
+        path: The file; one that is not there counts as empty.
+        epochs: How many.
+    """
+    lines = path.read_bytes().splitlines()[:epochs] if path.exists() else []
+    return crc32(b"\n".join(lines))
 
 
 def read_metrics(path: Path, *, epochs: int) -> list[EpochMetrics]:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from swav_train.config import TrainConfig
+from swav_train.errors import DamagedFile
 from swav_train.networks.backbone import find_timm_spec
-from swav_train.networks.encoder import read_facts
-from swav_train.run.metrics import METRICS_FILE, EpochMetrics, read_metrics
+from swav_train.networks.encoder import check_weights, read_facts
+from swav_train.run.metrics import EpochMetrics
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,16 +98,19 @@ def describe_result(result: TrainResult, identity: dict[str, Any]) -> dict[str, 
 
 
 def read_finished(out: Path, identity: dict[str, Any]) -> TrainResult | None:
-    """Return the result of the same training, if ``out`` holds its model already.
+    """Return the result of the same training, if ``out`` holds its whole model already.
 
     Args:
         out: The folder of the model.
         identity: What the training is of, JSON values.
     """
-    facts = read_facts(out)
-    if facts is None or facts.get("asked") != identity:
+    try:
+        facts = read_facts(out)
+        if facts is None or facts.get("asked") != identity:
+            return None
+        check_weights(out, facts)
+    except DamagedFile:
         return None
-    history = read_metrics(out / METRICS_FILE, epochs=facts["epochs"])
     return TrainResult(
         folder=out,
         config=TrainConfig.from_dict(facts["config"]),
@@ -115,7 +119,7 @@ def read_finished(out: Path, identity: dict[str, Any]) -> TrainResult | None:
         steps=facts["steps"],
         seconds=facts["seconds"],
         started_from=facts["started_from"],
-        metrics=history[-1],
+        metrics=EpochMetrics(**facts["metrics"]),
         usage_entropy=facts["usage_entropy"],
         warning=facts["warning"],
         was_finished=True,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from swav_train.config import CropSpec, Precision, TrainConfig
 from swav_train.defaults import derive_config
-from swav_train.files import write_json
+from swav_train.errors import DamagedFile
+from swav_train.files import read_json, write_json
 
 FILE = "mended.json"
 _KEPT_SETTINGS = (
@@ -142,11 +144,14 @@ def read_retry(out: Path, *, identity: dict[str, Any]) -> Retry | None:
     Args:
         out: The folder of the model.
         identity: What the training is of, JSON values.
+
+    Raises:
+        DamagedFile: The file is not what was written.
     """
     path = out / FILE
     if not path.exists():
         return None
-    values = json.loads(path.read_text(encoding="utf-8"))
+    values = read_json(path)
     if values["asked"] != json.loads(json.dumps(identity)):
         return None
     return Retry(
@@ -154,6 +159,29 @@ def read_retry(out: Path, *, identity: dict[str, Any]) -> Retry | None:
         reason=values["reason"],
         seconds=values["seconds"],
     )
+
+
+def drop_damaged_retry(out: Path) -> str | None:
+    """Remove what is remembered of a second attempt if it is damaged: the first begins anew.
+
+    Args:
+        out: The folder of the model.
+
+    Returns:
+        What was wrong with it, one sentence; None if nothing was.
+    """
+    path = out / FILE
+    if not path.exists():
+        return None
+    try:
+        read_json(path)
+    except DamagedFile as error:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            remove_retry(out)
+        return f"{error.reason}; the training begins anew"
+    return None
 
 
 def remove_retry(out: Path) -> None:

@@ -24,13 +24,14 @@ from swav_train.run.attempt import (
     new_attempt,
     open_attempt,
 )
-from swav_train.run.checkpoint import remove_checkpoint
+from swav_train.run.checkpoint import drop_damaged_checkpoint, remove_checkpoint
 from swav_train.run.clock import subtract_spent
 from swav_train.run.loop import OnEpoch, run_loop
 from swav_train.run.result import TrainResult, TrainStart, read_finished
 from swav_train.run.retry import (
     Retry,
     describe_changes,
+    drop_damaged_retry,
     fallback_config,
     read_retry,
     write_retry,
@@ -74,7 +75,7 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
         aspects: (N,) width / height of the originals of squashed images; None: as they are.
         on_start: Called once before the first step, in the first process.
         on_epoch: Called after each epoch, in the first process.
-        on_retry: Told why a failed run begins again and with what, in the first process.
+        on_retry: Told why a failed or damaged run begins again and with what, in the first process.
         init: Safetensors file to start the backbone from, of this package or of timm.
         parts: What is called for the work, for tests and comparisons.
 
@@ -109,6 +110,9 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
         return finished
     device = resolve_device(config.device)
     with process_group(device.type), torch.random.fork_rng(devices=[]):
+        if rank() == 0:
+            drop_damaged(out, on_drop=on_retry or _ignore)
+        barrier()
         retry = read_retry(out, identity=job.identity)
         while True:
             attempt = new_attempt(job, retry=retry)
@@ -130,6 +134,22 @@ def _run_attempt(
         on_start(start)
     run_loop(attempt, on_epoch=on_epoch)
     return close_attempt(attempt)
+
+
+def drop_damaged(out: Path, *, on_drop: OnRetry) -> None:
+    """Remove what an earlier run left behind and was changed since.
+
+    Args:
+        out: The folder of the model.
+        on_drop: Told what was removed.
+    """
+    for line in (drop_damaged_retry(out), drop_damaged_checkpoint(out)):
+        if line is not None:
+            on_drop(line)
+
+
+def _ignore(_: str) -> None:
+    """Tell nobody."""
 
 
 def plan_retry(attempt: Attempt, failure: TrainingDiverged) -> Retry:

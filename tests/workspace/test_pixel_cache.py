@@ -79,5 +79,5 @@ def test_batches_of_squares_come_in_order_and_whole(tmp_path):
 def test_a_damaged_shard_is_told_with_a_way_out(tmp_path):
     fill(tmp_path, [(32, 32)])
     (tmp_path / "000001.parquet").write_bytes(b"half a shard")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is damaged"):
         PixelCache(tmp_path)

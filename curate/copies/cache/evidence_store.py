@@ -14,6 +14,8 @@ from curate.files import remove
 
 Ints = NDArray[np.int64]
 
+CANDIDATES = "candidates.npz"
+"""Where the candidates among the images searched last are."""
 _SHARD_ROWS = 65_536
 _ROW = np.dtype(
     [
@@ -96,6 +98,20 @@ class EvidenceStore:
         rows = np.concatenate(parts)
         _, first = np.unique(rows["key"], return_index=True)
         self._rows = rows[first]
+
+
+def count_slots_named(folder: Path) -> int:
+    """Return one more than the largest slot that evidence or candidates of a cache name."""
+    most = 0
+    for path in list_shards(folder, "evidence"):
+        rows = (read_arrays(path) or {"rows": np.zeros(0, _ROW)})["rows"]
+        if len(rows):
+            first, second = rows["key"] >> 32, rows["key"] >> 4 & (1 << 28) - 1
+            most = max(most, 1 + int(first.max()), 1 + int(second.max()))
+    candidates = read_arrays(folder / CANDIDATES)
+    if candidates is not None and len(candidates["slots"]):
+        most = max(most, 1 + int(candidates["slots"].max()))
+    return most
 
 
 def _make_keys(first: Ints, second: Ints, method: Ints) -> Ints:

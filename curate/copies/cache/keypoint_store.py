@@ -1,14 +1,15 @@
 """The keypoints of every image seen, on disk: found once, read where they are needed.
 
 ``keypoints.bin`` holds the records of all images one after the other and only grows;
-``keypoints-NNNNNN.npz`` says which images came with one addition. What lies behind the last image
-named was never finished and is overwritten.
+``keypoints-NNNNNN.npz`` says which images came with one addition, and has the checksum of their
+records. What lies behind the last image named was never finished and is overwritten.
 """
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,10 @@ from curate.copies.cache.arrays import (
     next_shard,
     pack_hashes,
     read_arrays,
+    sum_file,
     write_arrays,
 )
+from curate.copies.cache.evidence_store import count_slots_named
 from curate.copies.verification.keypoints import RECORD, Keypoints
 from curate.files import disk_errors, remove
 
@@ -58,11 +61,23 @@ class KeypointStore:
         tables = [read_arrays(path) for path in list_shards(folder, "keypoints")]
         whole = [table for table in tables if table is not None]
         self._set(whole)
-        if len(whole) < len(tables) or _measure_file(self._bin) < self._n_records * RECORD.itemsize:
+        if len(whole) < len(tables) or self._has_lost(whole):
             self._set([])
             if is_writer:
                 for path in (*folder.glob("*.npz"), *folder.glob("*.faiss"), self._bin):
                     remove(path)
+
+    def _has_lost(self, tables: Sequence[dict[str, NDArray[np.generic]]]) -> bool:
+        """Return whether records are not those written, or evidence names images that are not here."""
+        end = 0
+        for table in tables:
+            begin, end = end, end + int(table["count"].sum()) * RECORD.itemsize
+            if _measure_file(self._bin) < end or (
+                sum_file(self._bin, begin=begin, end=end) != int(table["checksum"])
+            ):
+                return True
+        is_longer = _measure_file(self._bin) > end
+        return is_longer and count_slots_named(self._folder) > len(self)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -112,10 +127,13 @@ class KeypointStore:
         Raises:
             ResourceError: The disk is full or cannot be written.
         """
+        checksum = 0
         with disk_errors(self._bin), self._bin.open("ab") as file:
             file.truncate(self._n_records * RECORD.itemsize)
             for image in extracted:
-                file.write(image.records.tobytes())
+                raw = image.records.tobytes()
+                checksum = crc32(raw, checksum)
+                file.write(raw)
             file.flush()
             os.fsync(file.fileno())
         table: dict[str, NDArray[np.generic]] = {
@@ -123,6 +141,7 @@ class KeypointStore:
             "phash": phash,
             "count": np.array([len(image.records) for image in extracted], np.int32),
             "shape": np.array([image.shape for image in extracted], np.int32),
+            "checksum": np.array(checksum, np.uint32),
         }
         write_arrays(next_shard(self._folder, "keypoints"), **table)
         known = {

@@ -1,11 +1,12 @@
 """Whether a cache was made by this version of the code; one of another version is emptied."""
 
-import json
 from pathlib import Path
 
 import cv2
 
-from curate.files import remove, write_json
+from curate.errors import InputError
+from curate.files import remove
+from curate.workspace.integrity import read_checked_json, write_checked_json
 
 CACHE_VERSION = 1
 """Raised by hand when other keypoints, candidates or evidence would be found on the same pixels.
@@ -23,7 +24,7 @@ def open_cache(folder: Path) -> Path:
     """
     if not is_current(folder):
         remove(folder)
-        write_json(folder / _FILE, _describe_version())
+        write_checked_json(folder / _FILE, _describe_version())
     for scrap in folder.glob(".*.partial"):
         remove(scrap)
     return folder
@@ -32,8 +33,8 @@ def open_cache(folder: Path) -> Path:
 def is_current(folder: Path) -> bool:
     """Return whether a folder was made by this version; nothing is changed."""
     try:
-        return bool(json.loads((folder / _FILE).read_text()) == _describe_version())
-    except (OSError, ValueError):
+        return bool(read_checked_json(folder / _FILE) == _describe_version())
+    except (OSError, InputError):
         return False
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.cache.arrays import read_arrays, write_arrays
+from curate.copies.cache.arrays import read_arrays, sum_file, write_arrays
+from curate.copies.cache.evidence_store import CANDIDATES
 from curate.copies.cache.keypoint_store import KeypointStore
 from curate.copies.candidates.ann_index import DescriptorIndex
 from curate.copies.candidates.from_hashes import pair_by_hashes
@@ -21,7 +22,7 @@ from curate.files import remove
 
 Ints = NDArray[np.int64]
 
-_TABLE, _LISTS = "candidates.npz", "candidates.faiss"
+_TABLE, _LISTS = CANDIDATES, "candidates.faiss"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,6 +156,9 @@ class CandidateSearch:
             mean=nothing if index is None else index.mean,
             axes=nothing if index is None else index.axes,
             n_keypoints=np.array(0 if index is None else len(index.lists)),
+            lists_checksum=np.array(
+                0 if index is None else sum_file(self._folder / _LISTS), np.uint32
+            ),
             n_trained=np.array(searched.n_trained),
             seed=np.array(self._seed),
         )
@@ -175,7 +179,10 @@ def read_index(folder: Path) -> tuple[Ints, KeypointIndex] | None:
 
 def _read_index(folder: Path, table: dict[str, NDArray[np.generic]]) -> KeypointIndex | None:
     """Return the index that belongs to the arrays of a search, if it is there and whole."""
-    lists = DescriptorIndex.read(folder / _LISTS)
+    path = folder / _LISTS
+    if not path.is_file() or sum_file(path) != int(table["lists_checksum"]):
+        return None
+    lists = DescriptorIndex.read(path)
     if lists is None or len(lists) != int(table["n_keypoints"]):
         return None
     return KeypointIndex(

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from swav_train.files import read_json, write_json
 from swav_train.networks.encoder import describe_images, load_encoder, save_encoder
 from swav_train.networks.swav_model import SwavModel
 from swav_train.networks.whitening import fit_whitening
@@ -66,7 +67,6 @@ def test_a_folder_without_a_whole_model_is_refused(folder):
 
 
 def test_a_model_of_another_format_is_refused(folder):
-    text = (folder / "model.json").read_text().replace('"format": 1', '"format": 99')
-    (folder / "model.json").write_text(text)
+    write_json(folder / "model.json", read_json(folder / "model.json") | {"format": 99})
     with pytest.raises(ValueError, match="format 99"):
         load_encoder(folder)
