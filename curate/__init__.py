@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from curate.stages.info import InfoResult, info
     from curate.stages.merge import MergeResult, merge
     from curate.stages.probe import ProbeConfig, ProbeResult, probe
+    from curate.stages.report import ReportConfig, ReportResult, report
     from curate.stages.sample import SampleConfig, SampleResult, sample
     from curate.stages.search import SearchConfig, SearchResult, search
     from curate.stages.sheet import SheetConfig, SheetResult, sheet
@@ -40,6 +41,8 @@ __all__ = [
     "MergeResult",
     "ProbeConfig",
     "ProbeResult",
+    "ReportConfig",
+    "ReportResult",
     "SampleConfig",
     "SampleResult",
     "SearchConfig",
@@ -59,6 +62,7 @@ __all__ = [
     "info",
     "merge",
     "probe",
+    "report",
     "sample",
     "search",
     "sheet",

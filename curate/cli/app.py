@@ -16,6 +16,7 @@ from curate.cli.export import export
 from curate.cli.info import info
 from curate.cli.merge import merge
 from curate.cli.probe import probe
+from curate.cli.report import report
 from curate.cli.sample import sample
 from curate.cli.screen import print_json, say
 from curate.cli.search import search
@@ -41,6 +42,7 @@ COMMANDS = (
     sheet,
     search,
     probe,
+    report,
     info,
 )
 

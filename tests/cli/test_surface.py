@@ -25,6 +25,7 @@ PROMISED = {
     "sheet": "--where --by --limit --out",
     "search": "--by -k --like --sheet",
     "probe": "--test --by --neighbors --held-out",
+    "report": "--out --map",
     "info": "--clusters",
 }
 EVERYWHERE = "--workspace -w --json --quiet -q --seed --help"
