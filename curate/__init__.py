@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from curate.stages.merge import MergeResult, merge
     from curate.stages.probe import ProbeConfig, ProbeResult, probe
     from curate.stages.report import ReportConfig, ReportResult, report
+    from curate.stages.review import ReviewConfig, ReviewResult, review
     from curate.stages.sample import SampleConfig, SampleResult, sample
     from curate.stages.search import SearchConfig, SearchResult, search
     from curate.stages.sheet import SheetConfig, SheetResult, sheet
@@ -43,6 +44,8 @@ __all__ = [
     "ProbeResult",
     "ReportConfig",
     "ReportResult",
+    "ReviewConfig",
+    "ReviewResult",
     "SampleConfig",
     "SampleResult",
     "SearchConfig",
@@ -63,6 +66,7 @@ __all__ = [
     "merge",
     "probe",
     "report",
+    "review",
     "sample",
     "search",
     "sheet",

@@ -17,6 +17,7 @@ from curate.cli.info import info
 from curate.cli.merge import merge
 from curate.cli.probe import probe
 from curate.cli.report import report
+from curate.cli.review import review
 from curate.cli.sample import sample
 from curate.cli.screen import print_json, say
 from curate.cli.search import search
@@ -43,6 +44,7 @@ COMMANDS = (
     search,
     probe,
     report,
+    review,
     info,
 )
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.choices import Level
+from curate.copies.judged import REVIEWED
 from curate.copies.records import Copies, Images, Pairs, PixelReader
 from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
 from curate.manifest.columns import DEDUP_COLUMNS
@@ -128,11 +129,11 @@ def count_rungs(
     """
     match = np.array([name or "" for name in copies.match])
     rungs = []
-    for level in Level:
-        tied = (match == level.value) & is_dropped
+    for level in (*Level, *([REVIEWED] if REVIEWED in copies.match else [])):
+        tied = (match == str(level)) & is_dropped
         rungs.append(
             RungCount(
-                match=level.value,
+                match=str(level),
                 n_groups=len(np.unique(copies.group[tied])),
                 n_images=int(tied.sum()),
                 bytes=int(images.bytes[tied].sum()),

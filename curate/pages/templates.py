@@ -40,6 +40,7 @@ def render(package: str, name: str, values: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"count": format_count, "size": format_size, "share": format_share}
+    environment.filters["few"] = format_few
     return environment.get_template(name).render(values)
 
 
@@ -55,6 +56,11 @@ def format_size(n_bytes: float) -> str:
             return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
         n_bytes /= 1000
     return f"{n_bytes:.1f} TB"
+
+
+def format_few(number: float) -> str:
+    """Return an expected number of things as ``3.2``, or that it is below 0.1."""
+    return f"{number:,.1f}" if number >= 0.1 else "fewer than 0.1"
 
 
 def format_share(share: float) -> str:

@@ -3,7 +3,7 @@
 import shlex
 from dataclasses import dataclass
 
-from curate.pages.templates import format_count, format_size
+from curate.pages.templates import format_count, format_few, format_size
 from curate.report_page.summary import SUSPECT_FROM, Summary
 
 
@@ -75,7 +75,7 @@ def _act_on_copies(summary: Summary, m: str) -> list[Action]:
             Action(
                 title=f"Confirm or overrule the doubtful ones of "
                 f"{_plural(summary.n_groups, 'duplicate group')}",
-                reason=f"By the stated probabilities {summary.expected_wrong:.1f} of "
+                reason=f"By the stated probabilities {format_few(summary.expected_wrong)} of "
                 f"{_plural(summary.n_copies, 'copy', 'copies')} are expected to be wrong. What "
                 "you decide holds for every later run.",
                 command=f"curate review {m}",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.report_page.images_table import ImagesTable
+from curate.pages.images_table import ImagesTable
 
 Ints = NDArray[np.int64]
 

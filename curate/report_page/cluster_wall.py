@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curate.report_page.images_table import ImagesTable
+from curate.pages.images_table import ImagesTable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

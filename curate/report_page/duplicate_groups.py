@@ -1,16 +1,14 @@
 """Duplicate groups: which of them are shown, and the evidence of each member."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from curate.copies.align import Lay, align_images
-from curate.report_page.images_table import ImagesTable
-from curate.report_page.pictures import Pictures
-
-Ints = NDArray[np.int64]
+from curate.pages.group_index import GroupIndex
+from curate.pages.images_table import ImagesTable
+from curate.pages.pictures import Pictures
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,53 +57,6 @@ class DuplicateGroup:
     def doubtful(self) -> Member | None:
         """The member that is least surely a copy."""
         return self.members[1] if len(self.members) > 1 else None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupIndex:
-    """The duplicate groups of a manifest, ready to be ranked.
-
-    Attributes:
-        numbers: (G,) int64, as in the manifest, rising.
-        sizes: (G,) int64, images.
-        least: (G,) float64, least probability of a member that need not be kept; 1 if none has one.
-    """
-
-    numbers: Ints
-    sizes: Ints
-    least: NDArray[np.float64]
-    _rows: Ints
-    _starts: Ints
-
-    @classmethod
-    def of(cls, images: ImagesTable) -> "GroupIndex":
-        """Index the groups of a manifest."""
-        group = images.codes("group")
-        rows = np.flatnonzero(group >= 0)
-        rows = rows[np.argsort(group[rows], kind="stable")]
-        numbers, starts, sizes = np.unique(group[rows], return_index=True, return_counts=True)
-        sure = np.nan_to_num(images.numbers("similarity"), nan=1.0)[rows]
-        least = np.minimum.reduceat(sure, starts) if len(starts) else np.ones(0)
-        return cls(numbers, sizes.astype(np.int64), least, rows, starts.astype(np.int64))
-
-    def members(self, place: int) -> Ints:
-        """Return the rows of the group at a place of ``numbers``."""
-        return self._rows[self._starts[place] : self._starts[place] + self.sizes[place]]
-
-    def largest(self, n: int) -> list[int]:
-        """Return the places of the n largest groups."""
-        order: list[int] = np.lexsort((self.numbers, -self.sizes))[:n].tolist()
-        return order
-
-    def most_doubtful(self, n: int) -> list[int]:
-        """Return the places of the n groups with the least sure member, certain ones left out."""
-        order = np.lexsort((self.numbers, self.least))
-        doubtful: list[int] = order[self.least[order] < 1][:n].tolist()
-        return doubtful
-
-    def places_of(self, numbers: Iterable[int]) -> list[int]:
-        """Return the places of groups by number."""
-        return [int(place) for place in np.searchsorted(self.numbers, list(numbers))]
 
 
 def describe_groups(

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from curate.choices import MapBy
 from curate.errors import ResourceError
 from curate.pages.thumbnails import as_data_uri, draw_sprites, encode_webp, shrink
-from curate.report_page.images_table import ImagesTable
-from curate.report_page.pictures import Pictures
+from curate.pages.images_table import ImagesTable
+from curate.pages.pictures import Pictures
 from curate.workspace.embedding_store import EmbeddingStore
 
 _SPRITE_SIDE = 40

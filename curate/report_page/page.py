@@ -16,11 +16,12 @@ from curate.report_page.actions import list_actions
 from curate.report_page.certainty import Bin, expect_precision
 from curate.report_page.charts import Line, draw_lines
 from curate.report_page.cluster_wall import ClusterTile, build_wall
-from curate.report_page.duplicate_groups import DuplicateGroup, GroupIndex, describe_groups
+from curate.report_page.duplicate_groups import DuplicateGroup, describe_groups
 from curate.report_page.galleries import Gallery, list_issues, list_outliers, list_suspects
 from curate.report_page.image_map import draw_map
-from curate.report_page.images_table import ImagesTable
-from curate.report_page.pictures import Pictures
+from curate.pages.group_index import GroupIndex
+from curate.pages.images_table import ImagesTable
+from curate.pages.pictures import Pictures
 from curate.report_page.summary import Summary, summarize
 from curate.report_page.training_curve import TrainingCurve, read_training_curve
 from curate.version import __version__
@@ -52,7 +53,7 @@ class PageParams:
 
     n_points: int = 4096
     n_clusters: int = 96
-    n_examples: int = 8
+    n_examples: int = 9
     n_groups: int = 24
     n_members: int = 6
     n_gallery: int = 36

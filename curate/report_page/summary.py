@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from curate.choices import Level
 from curate.report_page.balance import Balance, measure_balance
-from curate.report_page.images_table import ImagesTable
+from curate.pages.images_table import ImagesTable
 
 Ints = NDArray[np.int64]
 

@@ -8,7 +8,9 @@ from curate.errors import UsageError
 from curate.files import check_output, replacing
 from curate.manifest.manifest import read_manifest
 from curate.progress import Progress, Silent
+from curate.report_page.certainty import compare_with_judged
 from curate.report_page.page import OWN_MARK, build_report
+from curate.review_page.judged_pairs import read_judged_probabilities
 from curate.workspace.workspace import find_workspace
 
 
@@ -87,7 +89,7 @@ def report(
         named=str(manifest),
         by=config.map,
         seed=config.seed,
-        judged=[],
+        judged=compare_with_judged(*read_judged_probabilities(space.root)),
         progress=progress or Silent(),
     )
     with replacing(out) as scratch:
