@@ -74,7 +74,6 @@ function showPair(figure, mode) {
   }
   const stage = figure.pairParts.stage;
   sides.hidden = mode !== "sides";
-  sides.style.display = mode === "sides" ? "" : "none";
   if (stage) {
     stage.hidden = mode === "sides";
     stage.querySelector(".over").style.opacity = mode === "over" ? slider.value / 100 : "";

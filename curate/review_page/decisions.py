@@ -9,7 +9,7 @@ holds for moved files and in other manifests.
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -45,7 +45,8 @@ class Decision:
         verdict: What was said; ``undecided`` takes back what was said before.
         text: A cluster's name, or None.
         probability: That was stated for a pair when it was judged, or None.
-        action: Number of the action; those of one number are undone together.
+        action: Number of the action, from 1; those of one number are undone together, by decisions
+            of the negative number.
         time: When, seconds since 1970.
     """
 
@@ -126,26 +127,26 @@ class DecisionLog:
 
     def undo(self) -> list[Decision]:
         """Return what takes back the last action that still holds; empty if there is none."""
-        undone = {one.action for one in self._history if one.verdict is Verdict.UNDECIDED}
-        standing = [one.action for one in self._history if one.verdict is not Verdict.UNDECIDED]
-        last = max((number for number in standing if -number not in undone), default=None)
-        if last is None:
-            return []
-        return self._restore(last)
+        numbers = {one.action for one in self._history}
+        last = max((one for one in numbers if one > 0 and -one not in numbers), default=None)
+        return [] if last is None else self._restore(last)
 
     def _restore(self, action: int) -> list[Decision]:
         """Return decisions that bring back what held before an action."""
-        restored = []
+        first = {}
         for place, one in enumerate(self._history):
-            if one.action != action or one.verdict is Verdict.UNDECIDED:
-                continue
+            if one.action == action:
+                first.setdefault(one.key, place)
+        restored = []
+        for (subject, hashes), place in first.items():
             restored.append(
-                Decision(subject=one.subject, hashes=one.hashes, verdict=Verdict.UNDECIDED, action=-action)
+                Decision(
+                    subject=subject, hashes=hashes, verdict=Verdict.UNDECIDED, action=-action
+                )
             )
-            earlier = [d for d in self._history[:place] if d.key == one.key]
+            earlier = [one for one in self._history[:place] if one.key == (subject, hashes)]
             if earlier and earlier[-1].verdict is not Verdict.UNDECIDED:
-                before = earlier[-1]
-                restored.append(before)
+                restored.append(replace(earlier[-1], action=-action))
         return restored
 
     def _take(self, decision: Decision) -> None:
