@@ -215,11 +215,23 @@ async function advance(answer) {
   }
 }
 
+/* One thing at a time. A decision made while the next group is still on its way would fall on images
+   that nobody has seen: it is dropped. An undo waits. */
 let isBusy = false;
-async function exclusively(work) {
-  if (isBusy) return;
-  isBusy = true;
-  try { await work(); } catch (error) { fail(error); } finally { isBusy = false; }
+let running = Promise.resolve();
+function exclusively(work, isPatient = false) {
+  if (isBusy && !isPatient) return running;
+  running = running.then(async () => {
+    setBusy(true);
+    try { await work(); } catch (error) { fail(error); } finally { setBusy(false); }
+  });
+  setBusy(true);
+  return running;
+}
+
+function setBusy(value) {
+  isBusy = value;
+  document.body.classList.toggle("is-busy", value);
 }
 
 function decide(verb) {
@@ -248,8 +260,8 @@ function undo() {
     say(undone ? "undone" : "nothing to undo");
     grid.pages.clear();
     if (state.tab === "copies" && state.view === "one" && count.groups) await openGroup(count.next ?? state.place);
-    else if (!$("grid").hidden) drawGrid();
-  });
+    else if (!$("grid").hidden) openGrid();
+  }, true);
 }
 
 /* ---- both images zoomed together ---- */
