@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from curate.stages.info import ClusterInfo, InfoResult, ModelInfo, info
     from curate.stages.merge import MergeResult, merge
     from curate.stages.probe import ClassScore, ProbeConfig, ProbeResult, probe
+    from curate.stages.report import ReportConfig, ReportResult, report
+    from curate.stages.review import ReviewConfig, ReviewResult, review
     from curate.stages.sample import SampleConfig, SampleResult, sample
     from curate.stages.search import Answer, SearchConfig, SearchResult, search
     from curate.stages.sheet import SheetConfig, SheetResult, sheet
@@ -76,7 +78,11 @@ __all__ = [
     "ProbeConfig",
     "ProbeResult",
     "Recipe",
+    "ReportConfig",
+    "ReportResult",
     "ResourceError",
+    "ReviewConfig",
+    "ReviewResult",
     "RungCount",
     "SampleConfig",
     "SampleResult",
@@ -102,6 +108,8 @@ __all__ = [
     "info",
     "merge",
     "probe",
+    "report",
+    "review",
     "sample",
     "search",
     "sheet",

@@ -89,6 +89,13 @@ class Within(StrEnum):
     DIVERSE = "diverse"
 
 
+class MapBy(StrEnum):
+    """How the map of a report finds a place for each image."""
+
+    PCA = "pca"
+    UMAP = "umap"
+
+
 class ExportAs(StrEnum):
     """How images are taken out."""
 

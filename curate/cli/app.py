@@ -16,6 +16,8 @@ from curate.cli.export import export
 from curate.cli.info import info
 from curate.cli.merge import merge
 from curate.cli.probe import probe
+from curate.cli.report import report
+from curate.cli.review import review
 from curate.cli.sample import sample
 from curate.cli.screen import print_json, say
 from curate.cli.search import search
@@ -41,6 +43,8 @@ COMMANDS = (
     sheet,
     search,
     probe,
+    report,
+    review,
     info,
 )
 

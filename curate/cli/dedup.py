@@ -66,6 +66,10 @@ def dedup(
     max_removed: Annotated[
         float, typer.Option(help="Let --level semantic drop at most this share of the images.")
     ] = 1.0,
+    ignore_reviews: Annotated[
+        bool,
+        typer.Option("--ignore-reviews", help="Leave out what was decided in curate review."),
+    ] = False,
     pairs: Annotated[
         Path | None,
         typer.Option(
@@ -108,6 +112,7 @@ def dedup(
         keep=keep,
         protect=tuple(protect or ()),
         max_removed=max_removed,
+        ignore_reviews=ignore_reviews,
         seed=seed,
     )
     result = run_stage(
@@ -148,6 +153,8 @@ def _describe(result: "DedupResult") -> "Iterator[str]":
     if result.n_links:
         yield f"{result.n_links:,} links are other names of files that are here, no copies"
     yield from options.describe_unreadable(result.unreadable)
+    if result.n_reviews:
+        yield f"{result.n_reviews:,} decisions of curate review are obeyed"
     yield f"manifest: {result.manifest}"
     if result.pairs:
         yield f"evidence: {result.pairs}"

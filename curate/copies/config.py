@@ -21,6 +21,7 @@ class DedupConfig:
         semantic_similarity: Least cosine of two images that are alike in content, in (0, 1].
         max_removed: Largest share of the images that the semantic rung may drop, in [0, 1]; the
             most alike go first.
+        ignore_reviews: Leave out what a person decided in `curate review`.
         seed: Seed of the made copies and of the index.
     """
 
@@ -31,6 +32,7 @@ class DedupConfig:
     protect: tuple[str, ...] = ()
     semantic_similarity: float = 0.95
     max_removed: float = 1.0
+    ignore_reviews: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from curate.choices import Level
 from curate.copies.cache.version import open_cache
 from curate.copies.config import DedupConfig
+from curate.copies.judged import REVIEWED, Judged, obey
 from curate.copies.keep_policy import explain_drops, find_protected
 from curate.copies.pair_tables import concat_pairs, take_pairs
+from curate.copies.placement import pair_whole_images
 from curate.copies.records import Copies, Images, Pairs, PixelReader, Vectors
-from curate.copies.rungs.base import Known, Rung
+from curate.copies.rungs.base import Grouping, Known, Rung
 from curate.copies.rungs.near import NearCopies
 from curate.copies.rungs.same_bytes import SameBytes
 from curate.copies.rungs.same_pixels import SamePixels
@@ -26,12 +28,13 @@ LADDER: tuple[Rung, ...] = (SameBytes(), SamePixels(), NearCopies(), AlikeConten
 """The rungs, from the strongest evidence to the weakest."""
 
 
-def find_copies(
+def find_copies(  # noqa: PLR0913 - the images, what is known of them, and what is wanted
     images: Images,
     pixels: PixelReader,
     config: DedupConfig,
     *,
     vectors: Vectors | None = None,
+    judged: Judged | None = None,
     cache: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Copies:
@@ -46,6 +49,7 @@ def find_copies(
         config: What to look for.
         vectors: Embeddings of all images, another source of candidates; the rung ``semantic``
             cannot do without.
+        judged: What a person decided; the groups obey it.
         cache: Folder of what earlier runs found out, to be used and added to; the caller is its
             only writer. None forgets everything.
         on_progress: Hears how it gets on.
@@ -68,10 +72,34 @@ def find_copies(
             progress=on_progress or Silent(),
             is_protected=find_protected(images.path, config.protect) | images.is_other,
             centrality=measure_centrality(vectors) if vectors is not None else None,
+            is_chosen=judged.find_chosen(images.content_hash) if judged else None,
         )
         for rung in list_rungs(config.level):
             known = known.add(rung.group(known))
+        if judged:
+            known = known.add(_obey(known, judged))
         return _choose_what_stays(known)
+
+
+def _obey(known: Known, judged: Judged) -> Grouping:
+    """Return the groups as they are by what a person decided."""
+    links = [
+        link
+        for one in known.groupings
+        for link in zip(one.pairs.a.tolist(), one.pairs.b.tolist(), strict=True)
+    ]
+    label, tied = obey(judged, known.images.content_hash, known.label, links, known.rank)
+    known_pairs = set(links)
+    pairs = sorted(
+        {(min(pair), max(pair)) for pair in tied} - known_pairs - {(b, a) for a, b in known_pairs}
+    )
+    a, b = np.array(pairs, np.int64).reshape(-1, 2).T
+    return Grouping(
+        level=REVIEWED,
+        label=label,
+        similarity=np.ones(len(known.images)),
+        pairs=pair_whole_images(a, b, REVIEWED),
+    )
 
 
 def list_rungs(level: Level) -> list[Rung]:

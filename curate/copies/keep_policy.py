@@ -28,6 +28,7 @@ class Qualities:
             was aligned with it, the share of that one's scene found here, summed.
         is_protected: (N,) bool, must never be dropped.
         centrality: (N,) float, cosine to the middle of its prototype; None without a model.
+        is_chosen: (N,) bool, a person chose it to stay; None if nobody chose.
     """
 
     path: Sequence[str]
@@ -41,6 +42,7 @@ class Qualities:
     contained: NDArray[np.float64]
     is_protected: NDArray[np.bool_]
     centrality: NDArray[np.float32] | None = None
+    is_chosen: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,11 @@ def _list_criteria(qualities: Qualities, policy: KeepPolicy) -> list[_Criterion]
     shorter = _Criterion("longer path", length)
     return [
         _Criterion("not protected", ~qualities.is_protected),
+        *(
+            []
+            if qualities.is_chosen is None
+            else [_Criterion("another was chosen in a review", ~qualities.is_chosen)]
+        ),
         *_list_preferences(qualities, policy),
         *([] if policy is KeepPolicy.FIRST else [shorter]),
         _Criterion("later path", place),

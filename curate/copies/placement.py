@@ -86,7 +86,7 @@ def place_pairs(
 def pair_whole_images(
     a: NDArray[np.int64],
     b: NDArray[np.int64],
-    match: Level,
+    match: str,
     similarity: NDArray[np.float32] | None = None,
 ) -> Pairs:
     """Return pairs that need no geometry: the one image covers the other.

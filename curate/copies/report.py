@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.choices import Level
+from curate.copies.judged import REVIEWED
 from curate.copies.records import Copies, Images, Pairs, PixelReader
 from curate.files import ArrowName, replacing
 from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
@@ -191,11 +192,12 @@ def count_rungs(
     """
     match = np.array([name or "" for name in copies.match])
     rungs = [RungCount(match=Level.FILE.value, n_groups=n_links, n_images=n_links, bytes=0)]
-    for level in (level for level in Level if level is not Level.FILE):
-        tied = (match == level.value) & is_dropped
+    judged = [REVIEWED] if REVIEWED in copies.match else []
+    for level in (*(level for level in Level if level is not Level.FILE), *judged):
+        tied = (match == str(level)) & is_dropped
         rungs.append(
             RungCount(
-                match=level.value,
+                match=str(level),
                 n_groups=len(np.unique(copies.group[tied])),
                 n_images=int(tied.sum()),
                 bytes=int(images.bytes[tied].sum()),

@@ -33,6 +33,7 @@ from curate.manifest.manifest import (
 from curate.manifest.rows import HeldRows, Rows
 from curate.manifest.selection import count_reasons
 from curate.progress import Progress, Silent
+from curate.review_page.judged_pairs import read_judged
 from curate.workspace.embedding import embed_missing
 from curate.workspace.models import find_model, prototypes_of
 from curate.workspace.scan import Scan, ScanConfig, scan
@@ -57,6 +58,7 @@ class DedupResult:
         duplicate_bytes: Size of the duplicates.
         threshold: Least probability of being a copy that counted.
         rungs: The same by evidence, strongest first.
+        n_reviews: Decisions on pairs and kept images, of `curate review`, that the groups obey.
         pairs: The file of evidence, or None.
         sheets: The folder of contact sheets, or None.
         n_drawn: Duplicate groups on the sheets.
@@ -73,6 +75,7 @@ class DedupResult:
     duplicate_bytes: int
     threshold: float
     rungs: list[RungCount]
+    n_reviews: int
     pairs: str | None
     sheets: str | None
     n_drawn: int
@@ -131,11 +134,13 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         manifest, found = _read_or_scan(path, out, space, progress, scan_config)
         other = _read_other(Path(against), space, progress) if against is not None else None
         inputs = read_inputs(manifest, other, space, progress)
+        judged = None if config.ignore_reviews else read_judged(space.root)
         copies = find_copies(
             inputs.images,
             inputs.reader,
             config,
             vectors=_load_vectors(space, inputs, config, progress),
+            judged=judged,
             cache=space.root / "copies",
             on_progress=progress,
         )
@@ -173,6 +178,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         duplicate_bytes=int(inputs.images.bytes[is_dropped].sum()),
         threshold=copies.threshold,
         rungs=count_rungs(inputs.images, copies, is_dropped=is_dropped, n_links=n_links),
+        n_reviews=judged.count(inputs.images.content_hash) if judged is not None else 0,
         pairs=str(pairs) if pairs is not None else None,
         sheets=str(sheets) if sheets is not None else None,
         n_drawn=n_drawn,

@@ -15,7 +15,8 @@ PROMISED = {
     "embed": "--model --device",
     "cluster": "--out --clusters --levels --assign --labels",
     "dedup": (
-        "--out --level --precision --threshold --keep --protect --against --pairs --sheet --check"
+        "--out --level --precision --threshold --keep --protect --against --pairs --sheet --check "
+        "--ignore-reviews"
     ),
     "sample": "--size --out --by --stratify --within --include --exclude",
     "export": "--to --as --layout --where --changed --null",
@@ -25,6 +26,8 @@ PROMISED = {
     "sheet": "--where --by --limit --out",
     "search": "--by -k --like --sheet",
     "probe": "--test --by --together --neighbors --held-out",
+    "report": "--out --map",
+    "review": "--port --open --no-open",
     "info": "--clusters",
 }
 EVERYWHERE = "--workspace -w --json --quiet -q --seed --help"

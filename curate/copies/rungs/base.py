@@ -32,7 +32,7 @@ class Grouping:
     """What one rung has found among N images.
 
     Attributes:
-        level: Its place on the ladder.
+        level: Its place on the ladder; ``reviewed`` where a person's word is what ties.
         label: (N,) int64, the same for all that belong together, at least those that did before.
         similarity: (N,) float64, probability of being a copy of the kept image of the label, as far
             as this rung is what ties them.
@@ -42,7 +42,7 @@ class Grouping:
         notes: What the run should say.
     """
 
-    level: Level
+    level: str
     label: Ints
     similarity: Floats
     pairs: Pairs
@@ -64,6 +64,7 @@ class Known:
         progress: Hears how it gets on.
         is_protected: (N,) bool, must never be dropped.
         centrality: (N,) float32, cosine to the middle of its prototype, or None.
+        is_chosen: (N,) bool, a person chose it to stay; None if nobody chose.
         groupings: What the stronger rungs have found, strongest first.
     """
 
@@ -75,6 +76,7 @@ class Known:
     progress: Progress
     is_protected: NDArray[np.bool_]
     centrality: NDArray[np.float32] | None
+    is_chosen: NDArray[np.bool_] | None = None
     groupings: tuple[Grouping, ...] = ()
 
     def add(self, grouping: Grouping) -> "Known":
@@ -130,6 +132,7 @@ class Known:
             contained=contained,
             is_protected=self.is_protected,
             centrality=self.centrality,
+            is_chosen=self.is_chosen,
         )
 
 

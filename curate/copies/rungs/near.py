@@ -84,7 +84,7 @@ def _write_last_run(known: Known, verified: Verified) -> None:
     probability = verified.links.probability
     LastRun.summarize(
         known.images.content_hash,
-        {grouping.level: grouping.label for grouping in known.groupings},
+        {Level(grouping.level): grouping.label for grouping in known.groupings},
         weights=verified.classifier.weights,
         probability=probability[probability >= THRESHOLD_PARAMS.least],
         seed=known.config.seed,

@@ -1,0 +1,60 @@
+"""The command ``curate review``: confirm or overrule on a page."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curate.cli import options
+from curate.cli.screen import run_stage, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from curate.stages.review import ReviewResult
+
+
+def review(
+    manifest: options.ManifestArgument,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65535, help="Serve the page at this port.", show_default="a free one"
+        ),
+    ] = 0,
+    open_browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
+    ] = True,
+    workspace: options.Workspace = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    seed: options.Seed = 0,
+) -> None:
+    """Confirm or overrule copies, clusters, outliers and labels on a page of this machine.
+
+    Every decision is kept at once, and curate dedup obeys it from then on. End it with Ctrl-C.
+    Nothing in this command is random.
+
+    Example: curate review manifest.parquet
+    """
+    from curate.stages.review import ReviewConfig
+    from curate.stages.review import review as run
+
+    def tell(address: str) -> None:
+        say(f"review: {address}")
+        if open_browser:
+            typer.launch(address)
+
+    run_stage(
+        lambda _: run(manifest, ReviewConfig(port=port), workspace=workspace, on_ready=tell),
+        _describe,
+        as_json=as_json,
+        is_quiet=quiet,
+    )
+
+
+def _describe(result: "ReviewResult") -> "Iterator[str]":
+    yield f"{result.n_decided:,} of {result.n_groups:,} groups are decided"
+    yield f"decisions: {result.log}, {result.n_decisions:,} in all"
+    if result.columns:
+        yield f"manifest: {result.manifest}, with {', '.join(result.columns)}"
+    yield f"next: curate dedup {result.manifest}"

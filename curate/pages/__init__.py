@@ -1,0 +1,1 @@
+"""Pages: what the report and the review page are both made of."""

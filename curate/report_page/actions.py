@@ -1,0 +1,146 @@
+"""Actions: what to do next, most urgent first, each with the command that does it."""
+
+import shlex
+from dataclasses import dataclass
+
+from curate.pages.templates import format_count, format_few, format_size
+from curate.report_page.summary import SUSPECT_FROM, Summary
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Action:
+    """One thing to do.
+
+    Attributes:
+        title: What, in the imperative.
+        reason: Why: what was found, with numbers.
+        command: What does it; empty where nothing but a look is needed.
+        section: Name of the part of the page that shows it.
+    """
+
+    title: str
+    reason: str
+    command: str
+    section: str
+
+
+def list_actions(summary: Summary, manifest: str, source: str) -> list[Action]:
+    """Return what to do next.
+
+    Args:
+        summary: What was found.
+        manifest: The manifest's file, as commands name it.
+        source: Folder of the images.
+    """
+    m = shlex.quote(manifest)
+    actions = []
+    if summary.n_unreadable:
+        n = summary.n_unreadable
+        actions.append(
+            Action(
+                title=f"Look at {_plural(n, 'file')} that cannot be read",
+                reason=f"The most frequent reason: {summary.unreadable[0][0]}.",
+                command="",
+                section="unreadable",
+            )
+        )
+    actions += _act_on_copies(summary, m)
+    actions += _act_on_labels(summary, m)
+    actions += _act_on_balance(summary, m, source)
+    return actions
+
+
+def _act_on_copies(summary: Summary, m: str) -> list[Action]:
+    if not summary.was_searched:
+        return [
+            Action(
+                title="Find the copies",
+                reason="Copies were not looked for yet. No model is needed, no image is changed.",
+                command=f"curate dedup {m}",
+                section="copies",
+            )
+        ]
+    actions = []
+    if summary.leaks:
+        actions.append(
+            Action(
+                title=f"Close {_plural(len(summary.leaks), 'leak')} between splits",
+                reason="Copies of one image lie in several splits, so a test would measure memory.",
+                command=f"curate split {m}",
+                section="leaks",
+            )
+        )
+    if summary.n_copies:
+        actions += [
+            Action(
+                title=f"Confirm or overrule the doubtful ones of "
+                f"{_plural(summary.n_groups, 'duplicate group')}",
+                reason=f"By the stated probabilities {format_few(summary.expected_wrong)} of "
+                f"{_plural(summary.n_copies, 'copy', 'copies')} are expected to be wrong. What "
+                "you decide holds for every later run.",
+                command=f"curate review {m}",
+                section="copies",
+            ),
+            Action(
+                title=f"Leave out {_plural(summary.n_copies, 'copy', 'copies')} "
+                f"({format_size(summary.copy_bytes)})",
+                reason="Export the images that stay. Nothing in your folder is changed.",
+                command=f"curate export {m} --to kept --where keep",
+                section="copies",
+            ),
+        ]
+    return actions
+
+
+def _act_on_labels(summary: Summary, m: str) -> list[Action]:
+    actions = []
+    if summary.conflicts:
+        actions.append(
+            Action(
+                title=f"Settle {_plural(len(summary.conflicts), 'label conflict')}",
+                reason="Copies of one image have different labels; at most one can be right.",
+                command="",
+                section="conflicts",
+            )
+        )
+    if summary.n_suspects:
+        actions.append(
+            Action(
+                title=f"Check {_plural(summary.n_suspects, 'suspicious label')}",
+                reason="Most of the nearest images have another label.",
+                command=f"curate sheet {m} --where 'label_suspect > {SUSPECT_FROM:g}' "
+                "--by label_suspect --out suspects.jpg",
+                section="suspects",
+            )
+        )
+    return actions
+
+
+def _act_on_balance(summary: Summary, m: str, source: str) -> list[Action]:
+    if not summary.n_clusters:
+        command = f"curate train {shlex.quote(source)} && curate cluster --out {m}"
+        return [
+            Action(
+                title="Group the images by content",
+                reason="There are no clusters yet. Training learns from these images alone.",
+                command=command,
+                section="clusters",
+            )
+        ]
+    if summary.n_selected or summary.balance is None:
+        return []
+    spread = summary.balance.spreads[-1]
+    size = max(1, min(spread.n_images // 2, 10 * len(spread.sizes)))
+    return [
+        Action(
+            title="Draw a balanced sample",
+            reason=f"{format_count(len(spread.sizes))} clusters are as uneven as "
+            f"{spread.effective:.0f} of one size would be.",
+            command=f"curate sample {m} --size {size} --out sample.parquet",
+            section="balance",
+        )
+    ]
+
+
+def _plural(n: int, one: str, many: str | None = None) -> str:
+    return f"{format_count(n)} {one if n == 1 else many or one + 's'}"

@@ -1,0 +1,158 @@
+"""The summary: what is in the folder, as numbers, each counted in one way for page and text."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.choices import Level
+from curate.pages.images_table import ImagesTable
+from curate.report_page.balance import Balance, measure_balance
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """The copies that one kind of evidence found.
+
+    Attributes:
+        match: Such as ``near``.
+        n_images: Images that need not be kept.
+        n_groups: Groups that they are in.
+        bytes: Their size.
+    """
+
+    match: str
+    n_images: int
+    n_groups: int
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """What a manifest says of a folder.
+
+    Attributes:
+        n_images: Rows.
+        bytes: Size of all files.
+        unreadable: Reason and count, most frequent first.
+        was_searched: Whether copies were looked for.
+        evidence: Copies by evidence, strongest first.
+        n_groups: Duplicate groups.
+        n_copies: Images that need not be kept.
+        copy_bytes: Their size.
+        expected_wrong: Sum of 1 - probability over these: how many are likely no copies.
+        leaks: Numbers of the groups whose images lie in several splits.
+        conflicts: Numbers of the groups whose images have different labels.
+        splits: Name and count of each split, largest first.
+        n_clusters: Clusters, 0 if there are none.
+        n_labels: Different labels.
+        balance: Over clusters or labels, or None.
+        issues: Name and count, most frequent first.
+        n_suspects: Images whose neighbours mostly have another label.
+        n_selected: Images in the sample.
+    """
+
+    n_images: int
+    bytes: int
+    unreadable: list[tuple[str, int]]
+    was_searched: bool
+    evidence: list[Evidence]
+    n_groups: int
+    n_copies: int
+    copy_bytes: int
+    expected_wrong: float
+    leaks: list[int]
+    conflicts: list[int]
+    splits: list[tuple[str, int]]
+    n_clusters: int
+    n_labels: int
+    balance: Balance | None
+    issues: list[tuple[str, int]]
+    n_suspects: int
+    n_selected: int
+
+    @property
+    def n_unreadable(self) -> int:
+        """Rows that cannot be used."""
+        return sum(count for _, count in self.unreadable)
+
+    @property
+    def n_readable(self) -> int:
+        """Images that can be used."""
+        return self.n_images - self.n_unreadable
+
+
+SUSPECT_FROM = 0.5
+"""Share of the votes of the nearest images for other labels; from here on most disagree."""
+
+
+def summarize(images: ImagesTable) -> Summary:
+    """Return what a manifest says."""
+    reasons = Counter(images.texts("reason")[~images.is_readable].tolist())
+    group, dropped = images.codes("group"), images.is_dropped
+    issues: Counter[str] = Counter()
+    if images.has("issues"):
+        issues.update(issue for row in images.values("issues") for issue in row or ())
+    splits = Counter(images.texts("split")[images.is_readable].tolist())
+    splits.pop(None, None)
+    labels = images.texts("label")
+    suspect = np.nan_to_num(images.numbers("label_suspect"))
+    similarity = np.nan_to_num(images.numbers("similarity"), nan=1.0)
+    return Summary(
+        n_images=len(images),
+        bytes=int(np.maximum(images.bytes, 0).sum()),
+        unreadable=[(reason or "unknown", count) for reason, count in reasons.most_common()],
+        was_searched="keep" in images.table.column_names,
+        evidence=_count_evidence(images, group),
+        n_groups=len(np.unique(group[group >= 0])),
+        n_copies=int(dropped.sum()),
+        copy_bytes=int(images.bytes[dropped].sum()),
+        expected_wrong=float((1 - similarity[dropped]).sum()),
+        leaks=find_mixed_groups(group, images.texts("split")),
+        conflicts=find_mixed_groups(group, labels),
+        splits=splits.most_common(),
+        n_clusters=len(np.unique(images.codes("cluster")[images.codes("cluster") >= 0])),
+        n_labels=len({label for label in labels.tolist() if label is not None}),
+        balance=measure_balance(images),
+        issues=issues.most_common(),
+        n_suspects=int((suspect > SUSPECT_FROM).sum()),
+        n_selected=int(images.is_selected.sum()),
+    )
+
+
+def find_mixed_groups(group: Ints, values: NDArray[np.object_]) -> list[int]:
+    """Return the numbers of the groups whose images have different values, rising.
+
+    Args:
+        group: (N,) int64, -1 for images alone.
+        values: (N,) of str; None is no value.
+    """
+    seen: dict[int, str] = {}
+    mixed = set()
+    rows = np.flatnonzero((group >= 0) & (values != None))  # noqa: E711 - elementwise
+    for number, value in zip(group[rows].tolist(), values[rows].tolist(), strict=True):
+        if seen.setdefault(number, value) != value:
+            mixed.add(number)
+    return sorted(mixed)
+
+
+def _count_evidence(images: ImagesTable, group: Ints) -> list[Evidence]:
+    match = images.texts("match")
+    known = [level.value for level in Level]
+    names = [*known, *sorted({m for m in match.tolist() if m is not None} - set(known))]
+    counts = []
+    for name in names:
+        tied = (match == name) & images.is_dropped
+        if tied.any():
+            counts.append(
+                Evidence(
+                    match=name,
+                    n_images=int(tied.sum()),
+                    n_groups=len(np.unique(group[tied])),
+                    bytes=int(images.bytes[tied].sum()),
+                )
+            )
+    return counts

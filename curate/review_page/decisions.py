@@ -1,0 +1,197 @@
+"""Decisions: what a person said of pairs, clusters and images, by content hash, never lost.
+
+The log ``reviews.jsonl`` of a workspace is only ever appended to, a line at a time, and each line is
+on the disk before its sender hears of it. So a killed server loses nothing; a line that a crash cut
+short is passed over. The last word on a subject counts. Contents are named, not paths: a decision
+holds for moved files and in other manifests.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from curate.errors import ResourceError
+from curate.files import disk_errors
+
+FILE = "reviews.jsonl"
+
+
+class Verdict(StrEnum):
+    """What a person said."""
+
+    COPY = "copy"
+    DIFFERENT = "different"
+    KEEP = "keep"
+    ACCEPT = "accept"
+    REJECT = "reject"
+    TAKE = "take"
+    LEAVE = "leave"
+    NAME = "name"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """One line of the log.
+
+    Attributes:
+        subject: What is decided: ``pair``, ``image``, ``outlier``, ``label``, ``sample`` or
+            ``cluster``.
+        hashes: Content hashes: two of a pair, rising; one of an image; of a cluster those of its
+            medoid.
+        verdict: What was said; ``undecided`` takes back what was said before.
+        text: A cluster's name, or None.
+        probability: That was stated for a pair when it was judged, or None.
+        action: Number of the action, from 1; those of one number are undone together, by decisions
+            of the negative number.
+        time: When, seconds since 1970.
+    """
+
+    subject: str
+    hashes: tuple[str, ...]
+    verdict: Verdict
+    text: str | None = None
+    probability: float | None = None
+    action: int = 0
+    time: float = 0.0
+
+    @property
+    def key(self) -> tuple[str, tuple[str, ...]]:
+        """What a later decision must share to replace this one."""
+        return (self.subject, self.hashes)
+
+
+def pair_key(first: str, second: str) -> tuple[str, str]:
+    """Return the hashes of a pair, rising."""
+    return (first, second) if first <= second else (second, first)
+
+
+class DecisionLog:
+    """The log of one workspace: the last word on each subject."""
+
+    def __init__(self, path: Path) -> None:
+        """Read a log, which need not be there yet."""
+        self._path = path
+        self._last: dict[tuple[str, tuple[str, ...]], Decision] = {}
+        self._history: list[Decision] = []
+        for decision in read_log(path):
+            self._take(decision)
+
+    @classmethod
+    def of_workspace(cls, root: Path) -> "DecisionLog":
+        """Read the log of a workspace by its folder."""
+        return cls(root / FILE)
+
+    def __len__(self) -> int:
+        return len(self._last)
+
+    @property
+    def next_action(self) -> int:
+        """Number of the next action."""
+        return 1 + max((one.action for one in self._history), default=0)
+
+    def get(self, subject: str, *hashes: str) -> Decision | None:
+        """Return the last word on a subject, or None if there is none."""
+        return self._last.get((subject, hashes))
+
+    def of(self, subject: str) -> list[Decision]:
+        """Return the last word on all subjects of a kind, in the order of their first mention."""
+        return [one for one in self._last.values() if one.subject == subject]
+
+    def append(self, decisions: Iterable[Decision]) -> None:
+        """Write decisions; they are on the disk when this returns.
+
+        Raises:
+            ResourceError: The disk is full or the place cannot be written.
+        """
+        decisions = list(decisions)
+        lines = "".join(f"{_format(one)}\n" for one in decisions).encode()
+        with disk_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                if _is_cut_short(handle):
+                    lines = b"\n" + lines
+                if os.write(handle, lines) != len(lines):
+                    raise ResourceError(
+                        f"{self._path} could not be written whole", hint="free some space"
+                    )
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        for one in decisions:
+            self._take(one)
+
+    def undo(self) -> list[Decision]:
+        """Return what takes back the last action that still holds; empty if there is none."""
+        numbers = {one.action for one in self._history}
+        last = max((one for one in numbers if one > 0 and -one not in numbers), default=None)
+        return [] if last is None else self._restore(last)
+
+    def _restore(self, action: int) -> list[Decision]:
+        """Return decisions that bring back what held before an action."""
+        first = {}
+        for place, one in enumerate(self._history):
+            if one.action == action:
+                first.setdefault(one.key, place)
+        restored = []
+        for (subject, hashes), place in first.items():
+            restored.append(
+                Decision(subject=subject, hashes=hashes, verdict=Verdict.UNDECIDED, action=-action)
+            )
+            earlier = [one for one in self._history[:place] if one.key == (subject, hashes)]
+            if earlier and earlier[-1].verdict is not Verdict.UNDECIDED:
+                restored.append(replace(earlier[-1], action=-action))
+        return restored
+
+    def _take(self, decision: Decision) -> None:
+        self._history.append(decision)
+        if decision.verdict is Verdict.UNDECIDED:
+            self._last.pop(decision.key, None)
+        else:
+            self._last[decision.key] = decision
+
+
+def read_log(path: Path) -> Iterator[Decision]:
+    """Yield the decisions of a log, oldest first; lines that are not whole are passed over."""
+    if not path.is_file():
+        return
+    with disk_errors(path), path.open("rb") as file:
+        for line in file:
+            try:
+                content = json.loads(line)
+                yield Decision(
+                    subject=str(content["subject"]),
+                    hashes=tuple(str(one) for one in content["hashes"]),
+                    verdict=Verdict(content["verdict"]),
+                    text=content.get("text"),
+                    probability=content.get("probability"),
+                    action=int(content.get("action", 0)),
+                    time=float(content.get("time", 0)),
+                )
+            except (ValueError, KeyError, TypeError):
+                continue
+
+
+def _format(decision: Decision) -> str:
+    content = {
+        "time": round(decision.time, 3),
+        "action": decision.action,
+        "subject": decision.subject,
+        "verdict": decision.verdict.value,
+        "hashes": list(decision.hashes),
+    }
+    if decision.text is not None:
+        content["text"] = decision.text
+    if decision.probability is not None:
+        content["probability"] = round(decision.probability, 6)
+    return json.dumps(content, ensure_ascii=False)
+
+
+def _is_cut_short(handle: int) -> bool:
+    """Return whether a file ends within a line."""
+    size = os.fstat(handle).st_size
+    return size > 0 and os.pread(handle, 1, size - 1) != b"\n"

@@ -1,0 +1,135 @@
+"""Listings: clusters, outliers, label suspects and the sample, as rows that a person decides on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.pages.images_table import ImagesTable
+from curate.review_page.decisions import Decision, DecisionLog, Verdict
+
+Ints = NDArray[np.int64]
+
+VERDICTS = {
+    "outlier": (Verdict.ACCEPT, Verdict.REJECT),
+    "label": (Verdict.ACCEPT, Verdict.REJECT),
+    "sample": (Verdict.TAKE, Verdict.LEAVE),
+    "cluster": (Verdict.NAME, Verdict.REJECT),
+}
+"""What may be said of each kind of subject."""
+
+_SUSPECT_FROM = 0.5  # most of the nearest images have another label
+_EXAMPLES = 9
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """Subjects of one kind, in the order in which they are worth a look.
+
+    Attributes:
+        subject: The kind.
+        rows: (n,) int64, the image that stands for each.
+        captions: Of each.
+        examples: Further images of each; empty but for clusters.
+    """
+
+    subject: str
+    rows: Ints
+    captions: list[str]
+    examples: list[list[int]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def describe(self, place: int, images: ImagesTable, log: DecisionLog) -> dict[str, Any]:
+        """Return what the page shows of a subject."""
+        row = int(self.rows[place])
+        decision = log.get(self.subject, images.hashes[row])
+        return {
+            "place": place,
+            "row": row,
+            "path": images.paths[row],
+            "caption": self.captions[place],
+            "examples": self.examples[place] if self.examples else [],
+            "verdict": decision.verdict.value if decision is not None else None,
+            "text": decision.text if decision is not None else None,
+        }
+
+    def decide(
+        self, place: int, images: ImagesTable, verdict: Verdict, text: str | None
+    ) -> Decision:
+        """Return the decision on a subject.
+
+        Raises:
+            ValueError: That cannot be said of it.
+        """
+        if verdict not in (*VERDICTS[self.subject], Verdict.UNDECIDED):
+            raise ValueError(f"{verdict} cannot be said of {self.subject}")
+        content = images.hashes[int(self.rows[place])]
+        return Decision(subject=self.subject, hashes=(content,), verdict=verdict, text=text)
+
+
+def list_subjects(images: ImagesTable) -> dict[str, Listing]:
+    """Return the listings of a manifest; one without subjects is empty."""
+    outlier = np.nan_to_num(np.where(images.is_kept, images.numbers("outlier"), np.nan), nan=-1)
+    suspect = np.nan_to_num(images.numbers("label_suspect"), nan=-1)
+    labels = images.texts("label")
+    by_outlier = _rank(outlier, 0.0)
+    by_suspect = _rank(suspect, _SUSPECT_FROM)
+    kept = np.flatnonzero(images.is_kept)
+    sampled = kept[np.argsort(~images.is_selected[kept], kind="stable")]
+    return {
+        "cluster": list_clusters(images),
+        "outlier": Listing(
+            subject="outlier",
+            rows=by_outlier,
+            captions=[f"outlier {value:.2f}" for value in outlier[by_outlier].tolist()],
+            examples=[],
+        ),
+        "label": Listing(
+            subject="label",
+            rows=by_suspect,
+            captions=[
+                f"labelled {labels[row]}; {100 * suspect[row]:.0f} % of its neighbours disagree"
+                for row in by_suspect.tolist()
+            ],
+            examples=[],
+        ),
+        "sample": Listing(
+            subject="sample",
+            rows=sampled,
+            captions=[
+                "in the sample" if is_in else "not in the sample"
+                for is_in in images.is_selected[sampled].tolist()
+            ],
+            examples=[],
+        ),
+    }
+
+
+def list_clusters(images: ImagesTable) -> Listing:
+    """Return the clusters, largest first, each by its medoid."""
+    cluster = np.where(images.is_readable, images.codes("cluster"), -1)
+    rows = np.flatnonzero(cluster >= 0)
+    typical = np.nan_to_num(images.numbers("cluster_similarity"))[rows]
+    medoid = images.flags("medoid", if_null=False)[rows]
+    rows = rows[np.lexsort((rows, -typical, ~medoid, cluster[rows]))]
+    numbers, starts, sizes = np.unique(cluster[rows], return_index=True, return_counts=True)
+    order = np.lexsort((numbers, -sizes))
+    examples = []
+    for place in order.tolist():
+        steps = np.linspace(0, sizes[place] - 1, min(_EXAMPLES, int(sizes[place]))).round()
+        examples.append(rows[starts[place] + np.unique(steps.astype(np.int64))].tolist())
+    return Listing(
+        subject="cluster",
+        rows=rows[starts[order]] if len(order) else np.zeros(0, np.int64),
+        captions=[f"cluster {numbers[place]}, {sizes[place]:,} images" for place in order.tolist()],
+        examples=examples,
+    )
+
+
+def _rank(values: NDArray[np.float64], least: float) -> Ints:
+    """Return the rows whose value is above ``least``, largest first."""
+    order = np.argsort(-values, kind="stable")
+    return np.asarray(order[values[order] > least], np.int64)

@@ -1,0 +1,492 @@
+/* The review page: duplicate groups one by one or as a grid, and lists of clusters and images. */
+
+const PAGE = 60;
+const ROW = 168;
+const $ = (id) => document.getElementById(id);
+const state = { tab: "copies", view: "one", place: 0, member: 1, mode: "sides", count: null, zoom: { scale: 1, x: 0, y: 0 } };
+const TABS = [
+  ["copies", "Copies"],
+  ["cluster", "Clusters"],
+  ["outlier", "Outliers"],
+  ["label", "Labels"],
+  ["sample", "Sample"],
+];
+const CHOICES = {
+  outlier: [["accept", "An outlier"], ["reject", "Not one"]],
+  label: [["accept", "The label is right"], ["reject", "The label is wrong"]],
+  sample: [["take", "Take"], ["leave", "Leave"]],
+};
+
+async function ask(path, body) {
+  const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+  const answer = await fetch(path, options);
+  if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
+  return answer.json();
+}
+
+function make(name, props = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(props)) {
+    if (key in element) element[key] = value;
+    else element.setAttribute(key, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+function picture(row, side, alt) {
+  const image = make("img", { alt, decoding: "async", src: `/image/${row}/${side}` });
+  image.addEventListener("error", () => { image.alt = "not in the pixel cache"; }, { once: true });
+  return image;
+}
+
+function say(text) { $("said").textContent = text; }
+
+function fail(error) {
+  say(String(error));
+  $("progress").textContent = error instanceof TypeError ? "The server does not answer. Start curate review again." : String(error);
+}
+
+/* ---- the numbers above ---- */
+
+function showCount() {
+  const { groups, decided, subjects, said } = state.count;
+  const isCopies = state.tab === "copies";
+  const all = isCopies ? groups : subjects[state.tab];
+  const done = isCopies ? decided : said[state.tab];
+  $("progress").textContent = all ? `${done.toLocaleString("en")} of ${all.toLocaleString("en")} decided` : "";
+  $("meter").style.width = all ? `${100 * Math.min(1, done / all)}%` : "0";
+  const tabs = TABS.filter(([name]) => (name === "copies" ? true : subjects[name] > 0));
+  $("tabs").replaceChildren(...tabs.map(([name, text]) => {
+    const n = name === "copies" ? groups : subjects[name];
+    const button = make("button", { type: "button" }, text, make("span", { className: "n" }, n.toLocaleString("en")));
+    if (name === state.tab) button.setAttribute("aria-current", "page");
+    button.addEventListener("click", () => openTab(name));
+    return button;
+  }));
+}
+
+async function openTab(name) {
+  state.tab = name;
+  showCount();
+  if (name === "copies" && state.count.groups === 0) {
+    showEmpty("There are no groups of copies", "Run curate dedup on the manifest first, or look at the other tabs.");
+  } else if (name === "copies" && state.view === "one") {
+    await openGroup(state.count.next ?? state.place);
+  } else {
+    openGrid();
+  }
+}
+
+function showOnly(id) {
+  for (const name of ["one", "grid", "empty"]) $(name).hidden = name !== id;
+}
+
+function showEmpty(title, text) {
+  showOnly("empty");
+  $("empty").replaceChildren(make("h2", {}, title), make("p", { className: "quiet" }, text));
+}
+
+/* ---- one by one ---- */
+
+async function openGroup(place) {
+  const n = state.count.groups;
+  state.place = ((place % n) + n) % n;
+  const { groups } = await ask(`/api/groups?start=${state.place}&n=1`);
+  state.group = groups[0];
+  const open = state.group.members.findIndex((one, i) => i > 0 && !one.verdict && !one.is_same_content);
+  state.member = open > 0 ? open : Math.min(1, state.group.members.length - 1);
+  state.zoom = { scale: 1, x: 0, y: 0 };
+  await showGroup();
+}
+
+function sizeText(n) {
+  const units = ["B", "kB", "MB", "GB"];
+  let at = 0;
+  while (n >= 1000 && at < 3) { n /= 1000; at += 1; }
+  return `${at ? n.toFixed(1) : n} ${units[at]}`;
+}
+
+function describeSide(title, one) {
+  return make("div", {}, make("b", {}, title), make("br"), make("bdi", { className: "path" }, one.path), make("br"),
+    make("span", { className: "quiet" }, `${one.width}×${one.height} px, ${sizeText(one.bytes)}`));
+}
+
+function fact(name, value) {
+  return make("div", {}, make("dt", {}, name), make("dd", {}, value));
+}
+
+async function showGroup() {
+  showOnly("one");
+  const { group } = state;
+  const kept = group.members[0];
+  const member = group.members[state.member];
+  const ticket = state.ticket = Symbol("group");
+  let lay = { matrix: null };
+  if (member !== kept) {
+    try { lay = await ask(`/api/lay/${kept.row}/${member.row}`); } catch (error) { fail(error); }
+  }
+  if (ticket !== state.ticket) return;
+  const figure = make("figure", { className: "pair" });
+  if (lay.matrix) figure.dataset.matrix = lay.matrix.join(" ");
+  const images = [picture(kept.row, 512, `Stays: ${kept.path}`), picture(member.row, 512, `Perhaps a copy: ${member.path}`)];
+  figure.append(make("div", { className: "pair-sides" },
+    make("div", { className: "pair-side" }, images[0]), make("div", { className: "pair-side" }, images[1])));
+  for (const [i, side] of [...figure.querySelectorAll(".pair-side")].entries()) {
+    const one = i ? member : kept;
+    side.style.setProperty("--aspect", one.width / one.height);
+  }
+  preparePair(figure);
+  listenZoom(figure);
+  const look = make("div", { className: "look" }, figure,
+    make("div", { className: "names" }, describeSide("stays", kept), describeSide("perhaps a copy", member)));
+  $("one").replaceChildren(look, buildSide(group, kept, member, lay));
+  await Promise.all(images.map((image) => image.decode().catch(() => {})));
+  if (ticket === state.ticket) { showPair(figure, state.mode); applyZoom(); preload(); }
+  say(`Group ${group.number}, ${group.n_members} images. ${member.path}${member.probability === null ? "" : `, probability ${member.probability.toFixed(3)}`}`);
+}
+
+function buildSide(group, kept, member, lay) {
+  const facts = make("dl", { className: "facts" });
+  if (member.match) facts.append(fact("evidence", member.match));
+  if (member.probability !== null) facts.append(fact("probability", member.probability.toFixed(4)));
+  if (lay.matrix) {
+    facts.append(fact("points that agree", String(lay.inliers)), fact("textured tiles that agree", `${(100 * lay.agreement).toFixed(0)} %`));
+    if (lay.mirrored) facts.append(fact("mirrored", "yes"));
+  } else if (member !== kept) facts.append(fact("aligned", "no"));
+  if (member.reason) facts.append(fact("why the other stays", member.reason));
+  if (kept.label || member.label) facts.append(fact("labels", `${kept.label ?? "–"} / ${member.label ?? "–"}`));
+  if (kept.split || member.split) facts.append(fact("splits", `${kept.split ?? "–"} / ${member.split ?? "–"}`));
+  if (member.verdict) facts.append(fact("you said", member.verdict));
+  const side = make("aside", { className: "side", ariaLabel: "Evidence and decisions" },
+    make("h2", {}, `Group ${group.number}, ${group.n_members} images`), facts);
+  if (member.probability !== null) {
+    const bar = make("span");
+    bar.style.width = `${100 * member.probability}%`;
+    side.append(make("span", { className: "chance", ariaHidden: "true" }, bar));
+  }
+  const act = (text, key, run, isFirst = false) => {
+    const button = make("button", { type: "button", className: isFirst ? "first" : "" }, text, make("kbd", {}, key));
+    button.addEventListener("click", run);
+    return button;
+  };
+  side.append(make("div", { className: "acts" },
+    act(group.members.length > 2 ? "All are copies" : "A copy", "A", () => decideAll(), true),
+    act("Not a copy", "D", () => decide("different")),
+    ...(group.members.length > 2 ? [act("This one is a copy", "C", () => decide("copy"))] : []),
+    act("Keep this one instead", "K", () => decide("keep")),
+    act("Skip", "S", () => openGroup(state.place + 1).catch(fail))));
+  side.append(make("ul", { className: "strip" }, ...group.members.map((one, i) => {
+    const button = make("button", { type: "button", ariaPressed: String(i === state.member), title: one.path },
+      picture(one.row, 96, one.path), make("span", { className: "tag" }, i === 0 ? "stays" : one.verdict ?? (one.is_same_content ? "equal" : one.probability?.toFixed(2) ?? "?")));
+    button.disabled = i === 0;
+    button.addEventListener("click", () => { state.member = i; showGroup().catch(fail); });
+    return make("li", {}, button);
+  })));
+  if (group.n_members > group.members.length) side.append(make("p", { className: "quiet small" }, `and ${group.n_members - group.members.length} more`));
+  return side;
+}
+
+function preload() {
+  const next = state.count.next;
+  if (next === null) return;
+  ask(`/api/groups?start=${(state.place + 1) % state.count.groups}&n=1`).then(({ groups }) => {
+    for (const one of groups[0]?.members.slice(0, 2) ?? []) new Image().src = `/image/${one.row}/512`;
+  }).catch(() => {});
+}
+
+async function send(verb, rows) {
+  const answer = await ask("/api/decide", { place: state.place, verb, rows });
+  state.count = answer.count;
+  state.group = answer.group;
+  showCount();
+  return answer;
+}
+
+async function advance(answer) {
+  const open = answer.group.members.findIndex((one, i) => i > 0 && !one.verdict && !one.is_same_content);
+  if (open > 0) {
+    state.member = open;
+    await showGroup();
+  } else if (answer.next === null) {
+    showEmpty("Every group is decided", `Run curate dedup ${state.count.manifest}: it obeys what you said. U takes the last decision back.`);
+  } else {
+    await openGroup(answer.next);
+  }
+}
+
+/* One thing at a time. A decision made while the next group is still on its way would fall on images
+   that nobody has seen: it is dropped. An undo waits. */
+let isBusy = false;
+let running = Promise.resolve();
+function exclusively(work, isPatient = false) {
+  if (isBusy && !isPatient) return running;
+  running = running.then(async () => {
+    setBusy(true);
+    try { await work(); } catch (error) { fail(error); } finally { setBusy(false); }
+  });
+  setBusy(true);
+  return running;
+}
+
+function setBusy(value) {
+  isBusy = value;
+  document.body.classList.toggle("is-busy", value);
+}
+
+function decide(verb) {
+  const member = state.group.members[state.member];
+  return exclusively(async () => {
+    const answer = await send(verb, [member.row]);
+    say(verb);
+    if (verb === "keep") { state.member = Math.min(1, state.group.members.length - 1); await showGroup(); } else await advance(answer);
+  });
+}
+
+function decideAll() {
+  return exclusively(async () => {
+    const rows = state.group.members.slice(1).filter((one) => !one.verdict).map((one) => one.row);
+    const answer = await send("copy", rows.length ? rows : state.group.members.slice(1).map((one) => one.row));
+    say("all copies");
+    await advance(answer);
+  });
+}
+
+function undo() {
+  return exclusively(async () => {
+    const { undone, count } = await ask("/api/undo", {});
+    state.count = count;
+    showCount();
+    say(undone ? "undone" : "nothing to undo");
+    grid.pages.clear();
+    if (state.tab === "copies" && state.view === "one" && count.groups) await openGroup(count.next ?? state.place);
+    else if (!$("grid").hidden) openGrid();
+  }, true);
+}
+
+/* ---- both images zoomed together ---- */
+
+function applyZoom() {
+  const { scale, x, y } = state.zoom;
+  for (const image of document.querySelectorAll("#one .pair-side img, #one .pair-side svg")) {
+    image.style.transformOrigin = "0 0";
+    image.style.transform = scale === 1 ? "" : `scale(${scale}) translate(${-100 * x}%, ${-100 * y}%)`;
+  }
+}
+
+function zoomTo(scale, atX = 0.5, atY = 0.5) {
+  const zoom = state.zoom;
+  const next = Math.min(16, Math.max(1, scale));
+  const clamp = (value) => Math.min(1 - 1 / next, Math.max(0, value));
+  zoom.x = clamp(zoom.x + atX / zoom.scale - atX / next);
+  zoom.y = clamp(zoom.y + atY / zoom.scale - atY / next);
+  zoom.scale = next;
+  applyZoom();
+}
+
+function listenZoom(figure) {
+  for (const side of figure.querySelectorAll(".pair-side")) {
+    side.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      const box = side.getBoundingClientRect();
+      zoomTo(state.zoom.scale * (event.deltaY < 0 ? 1.25 : 0.8), (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+    }, { passive: false });
+    side.addEventListener("pointermove", (event) => {
+      if (!event.buttons || state.zoom.scale === 1) return;
+      const box = side.getBoundingClientRect();
+      const most = 1 - 1 / state.zoom.scale;
+      state.zoom.x = Math.min(most, Math.max(0, state.zoom.x - event.movementX / box.width / state.zoom.scale));
+      state.zoom.y = Math.min(most, Math.max(0, state.zoom.y - event.movementY / box.height / state.zoom.scale));
+      applyZoom();
+    });
+    side.addEventListener("dragstart", (event) => event.preventDefault());
+  }
+}
+
+/* ---- the grid: only the rows in sight are in the page ---- */
+
+const grid = { pages: new Map(), rows: new Map() };
+
+function gridLength() {
+  return state.tab === "copies" ? state.count.groups : state.count.subjects[state.tab];
+}
+
+function openGrid() {
+  showOnly("grid");
+  grid.pages.clear();
+  $("grid-space").replaceChildren();
+  grid.rows.clear();
+  // browsers cap an element's height near 33 million px: 190,000 rows
+  $("grid-space").style.height = `${Math.min(32e6, gridLength() * ROW + 24)}px`;
+  $("grid").scrollTop = 0;
+  drawGrid();
+}
+
+async function loadPage(page) {
+  const base = state.tab === "copies" ? "/api/groups" : `/api/subjects/${state.tab}`;
+  const tab = state.tab;
+  const answer = await ask(`${base}?start=${page * PAGE}&n=${PAGE}`);
+  if (tab === state.tab) grid.pages.set(page, answer.groups ?? answer.subjects);
+}
+
+async function drawGrid() {
+  const tab = state.tab;
+  const top = $("grid").scrollTop;
+  const first = Math.max(0, Math.floor(top / ROW) - 2);
+  const last = Math.min(gridLength() - 1, Math.ceil((top + $("grid").clientHeight) / ROW) + 2);
+  const pages = new Set();
+  for (let place = first; place <= last; place += 1) pages.add(Math.floor(place / PAGE));
+  const missing = [...pages].filter((page) => !grid.pages.has(page));
+  try { await Promise.all(missing.map(loadPage)); } catch (error) { fail(error); return; }
+  if (tab !== state.tab || $("grid").hidden) return;
+  for (const [place, row] of grid.rows) {
+    if (place < first || place > last) { row.remove(); grid.rows.delete(place); }
+  }
+  for (let place = first; place <= last; place += 1) {
+    const item = grid.pages.get(Math.floor(place / PAGE))?.[place % PAGE];
+    if (item && !grid.rows.has(place)) {
+      const row = buildRow(item);
+      row.style.top = `${12 + place * ROW}px`;
+      grid.rows.set(place, row);
+      $("grid-space").append(row);
+    }
+  }
+}
+
+function replaceRow(place, item) {
+  grid.pages.get(Math.floor(place / PAGE))[place % PAGE] = item;
+  const old = grid.rows.get(place);
+  const row = buildRow(item);
+  row.style.top = `${12 + place * ROW}px`;
+  grid.rows.set(place, row);
+  old?.replaceWith(row);
+}
+
+function buildRow(item) {
+  return state.tab === "copies" ? buildGroupRow(item) : buildSubjectRow(item);
+}
+
+function buildGroupRow(group) {
+  const send = (verb, rows) => exclusively(async () => {
+    const answer = await ask("/api/decide", { place: group.place, verb, rows });
+    state.count = answer.count;
+    showCount();
+    replaceRow(group.place, answer.group);
+  });
+  const all = make("button", { type: "button" }, "All copies");
+  all.addEventListener("click", () => send("copy", group.members.slice(1).map((one) => one.row)));
+  const look = make("button", { type: "button" }, "Look closer");
+  look.addEventListener("click", () => { state.view = "one"; openGroup(group.place).catch(fail); });
+  const head = make("div", { className: "head" }, make("b", {}, `Group ${group.number}`),
+    make("span", { className: "quiet" }, `${group.n_members} images`), all, look);
+  const shots = make("div", { className: "shots" }, ...group.members.map((one, i) => {
+    const shot = make("div", { className: "shot", title: one.path }, picture(one.row, 160, one.path));
+    if (i === 0) shot.append(make("span", { className: "verdict" }, "stays"));
+    else if (one.is_same_content) shot.append(make("span", { className: "quiet" }, "equal file"));
+    else if (one.verdict) shot.append(make("span", { className: `verdict is-${one.verdict}` }, one.verdict));
+    else {
+      const not = make("button", { type: "button" }, "Not a copy");
+      not.addEventListener("click", () => send("different", [one.row]));
+      shot.append(make("span", { className: "quiet" }, `${one.match ?? ""} ${one.probability?.toFixed(3) ?? ""} `), not);
+    }
+    return shot;
+  }));
+  shots.tabIndex = 0;
+  shots.setAttribute("role", "group");
+  shots.setAttribute("aria-label", `Images of group ${group.number}`);
+  return make("div", { className: `row${group.is_decided ? " is-decided" : ""}` }, head, shots);
+}
+
+function buildSubjectRow(item) {
+  const tab = state.tab;
+  const send = (verdict, text) => exclusively(async () => {
+    const answer = await ask("/api/decide", { subject: tab, place: item.place, verdict, text });
+    state.count = answer.count;
+    showCount();
+    replaceRow(item.place, { ...item, verdict: verdict === "undecided" ? null : verdict, text });
+  });
+  const text = make("div", { className: "text" }, make("b", {}, item.text || item.caption),
+    ...(tab === "cluster" && !item.text ? [] : [make("bdi", { className: "quiet" }, tab === "cluster" ? item.caption : item.path)]));
+  const choices = make("div", { className: "choices" });
+  if (tab === "cluster") {
+    const name = make("input", { type: "text", value: item.text ?? "", maxLength: 200, placeholder: "Name; an equal name merges", ariaLabel: `Name of ${item.caption}` });
+    name.addEventListener("change", () => send(name.value.trim() ? "name" : "undecided", name.value.trim() || null));
+    const hide = make("button", { type: "button", ariaPressed: String(item.verdict === "reject") }, "Hide");
+    hide.addEventListener("click", () => send(item.verdict === "reject" ? "undecided" : "reject", null));
+    text.append(name);
+    choices.append(hide);
+  } else {
+    for (const [verdict, title] of CHOICES[tab]) {
+      const button = make("button", { type: "button", ariaPressed: String(item.verdict === verdict) }, title);
+      button.addEventListener("click", () => send(item.verdict === verdict ? "undecided" : verdict, null));
+      choices.append(button);
+    }
+  }
+  text.append(choices);
+  const rows = item.examples.length ? item.examples : [item.row];
+  const shots = make("div", { className: "shots" }, ...rows.map((row) => make("div", { className: "shot" }, picture(row, 160, ""))));
+  if (rows.length > 1) { shots.tabIndex = 0; shots.setAttribute("role", "group"); shots.setAttribute("aria-label", item.caption); }
+  const parts = tab === "cluster" ? [make("div", { className: "head" }, text), shots] : [shots, text];
+  return make("div", { className: `row${item.verdict ? " is-decided" : ""}` }, ...parts);
+}
+
+/* ---- keys ---- */
+
+function step(by) {
+  const n = state.group.members.length;
+  if (n < 2) return;
+  state.member = 1 + ((state.member - 1 + by + n - 1) % (n - 1));
+  showGroup().catch(fail);
+}
+
+const KEYS = {
+  a: () => decideAll(),
+  c: () => decide("copy"),
+  d: () => decide("different"),
+  k: () => decide("keep"),
+  s: () => openGroup(state.place + 1).catch(fail),
+  ArrowRight: () => openGroup(state.place + 1).catch(fail),
+  ArrowLeft: () => openGroup(state.place - 1).catch(fail),
+  ArrowDown: () => step(1),
+  ArrowUp: () => step(-1),
+  "+": () => zoomTo(state.zoom.scale * 1.5),
+  "=": () => zoomTo(state.zoom.scale * 1.5),
+  "-": () => zoomTo(state.zoom.scale / 1.5),
+  0: () => zoomTo(1),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || $("keys").open) return;
+  if (event.target.matches?.("input[type=text], select")) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (key === "?") { $("keys").showModal(); return; }
+  if (key === "u") { undo(); return; }
+  if (state.tab !== "copies" || !state.count?.groups) return;
+  if (key === "g") {
+    state.view = state.view === "one" ? "grid" : "one";
+    openTab("copies").catch(fail);
+    return;
+  }
+  if ($("one").hidden || event.target.matches?.("input[type=range]")) return;
+  const mode = PAIR_MODES[Number(key) - 1];
+  if (mode) {
+    state.mode = mode[0];
+    const figure = document.querySelector("#one figure.pair");
+    if (figure) showPair(figure, state.mode);
+  } else if (KEYS[key]) {
+    event.preventDefault();
+    if (!isBusy) KEYS[key]();
+  }
+});
+
+$("undo").addEventListener("click", undo);
+$("help").addEventListener("click", () => $("keys").showModal());
+$("grid").addEventListener("scroll", () => {
+  if (!grid.waiting) grid.waiting = requestAnimationFrame(() => { grid.waiting = 0; drawGrid(); });
+}, { passive: true });
+addEventListener("resize", () => { if (!$("grid").hidden) drawGrid(); });
+
+ask("/api/count").then((count) => {
+  state.count = count;
+  return openTab("copies");
+}).catch(fail);

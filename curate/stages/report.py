@@ -1,0 +1,114 @@
+"""Report: one self-contained page that shows what is in a folder and what to do about it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from curate.choices import MapBy
+from curate.errors import UsageError
+from curate.files import check_output, replacing
+from curate.manifest.manifest import read_manifest
+from curate.progress import Progress, Silent
+from curate.report_page.certainty import compare_with_judged
+from curate.report_page.page import OWN_MARK, build_report
+from curate.review_page.judged_pairs import read_judged_probabilities
+from curate.workspace.workspace import find_workspace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportConfig:
+    """What the stage needs to know.
+
+    Attributes:
+        map: How the map finds a place for each image.
+        seed: Of the map.
+    """
+
+    map: MapBy = MapBy.PCA
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportResult:
+    """What the stage did.
+
+    Attributes:
+        report: The page written.
+        bytes: Its size.
+        n_images: Images of the manifest.
+        n_unreadable: Those that cannot be used.
+        n_groups: Duplicate groups.
+        n_copies: Images that need not be kept.
+        n_leaks: Duplicate groups that lie in several splits.
+        n_conflicts: Duplicate groups with different labels.
+        n_on_map: Images on the map.
+    """
+
+    report: str
+    bytes: int
+    n_images: int
+    n_unreadable: int
+    n_groups: int
+    n_copies: int
+    n_leaks: int
+    n_conflicts: int
+    n_on_map: int
+
+
+def report(
+    manifest: Path | str,
+    config: ReportConfig | None = None,
+    *,
+    out: Path | str = "report.html",
+    workspace: Path | None = None,
+    progress: Progress | None = None,
+) -> ReportResult:
+    """Write a page on a manifest that needs no other file and no network.
+
+    Args:
+        manifest: The manifest.
+        config: The stage's settings.
+        out: The page to write, a .html file.
+        workspace: Folder of the workspace; None takes ``CURATE_WORKSPACE`` or ``.curate``.
+        progress: Hears how it gets on.
+
+    Raises:
+        InputError: The manifest or the workspace cannot be used.
+        UsageError: The name of the page does not end in .html.
+        ResourceError: The page cannot be written, or UMAP is wanted and not installed.
+    """
+    config = config or ReportConfig()
+    out = Path(out)
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{out} is no name of a page", hint="such as --out report.html")
+    read = read_manifest(Path(manifest))
+    check_output(out, is_report, what="a report")
+    space = find_workspace(workspace)
+    built = build_report(
+        read,
+        space,
+        named=str(manifest),
+        by=config.map,
+        seed=config.seed,
+        judged=compare_with_judged(*read_judged_probabilities(space.root)),
+        progress=progress or Silent(),
+    )
+    with replacing(out) as scratch:
+        scratch.write_text(built.html, encoding="utf-8")
+    summary = built.summary
+    return ReportResult(
+        report=str(out),
+        bytes=out.stat().st_size,
+        n_images=summary.n_images,
+        n_unreadable=summary.n_unreadable,
+        n_groups=summary.n_groups,
+        n_copies=summary.n_copies,
+        n_leaks=len(summary.leaks),
+        n_conflicts=len(summary.conflicts),
+        n_on_map=built.n_on_map,
+    )
+
+
+def is_report(path: Path) -> bool:
+    """Return whether a file is a report that curate wrote."""
+    with path.open("rb") as file:
+        return OWN_MARK.encode() in file.read(1024)

@@ -1,0 +1,145 @@
+"""Review: a page on this machine where a person confirms or overrules what was found."""
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from curate.errors import ResourceError, UsageError
+from curate.manifest.manifest import check_overwritable, read_manifest, write_manifest
+from curate.manifest.rows import HeldRows
+from curate.pages.images_table import ImagesTable
+from curate.review_page.columns import make_review_columns
+from curate.review_page.decisions import FILE, DecisionLog
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.workspace import find_workspace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReviewConfig:
+    """What the stage needs to know.
+
+    Attributes:
+        port: Of this machine, 1 to 65535; 0 takes a free one.
+    """
+
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the range.
+
+        Raises:
+            UsageError: It is no port.
+        """
+        if not 0 <= self.port <= 65535:
+            raise UsageError(f"{self.port} is no port", hint="leave it out: a free one is taken")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReviewResult:
+    """What the stage did.
+
+    Attributes:
+        manifest: The manifest reviewed.
+        log: The file of decisions.
+        n_groups: Duplicate groups of the manifest.
+        n_decided: Those of which every pair is decided.
+        n_decisions: Decisions in the log that hold.
+        columns: Columns written to the manifest when the page was closed.
+    """
+
+    manifest: str
+    log: str
+    n_groups: int
+    n_decided: int
+    n_decisions: int
+    columns: list[str]
+
+
+def review(
+    manifest: Path | str,
+    config: ReviewConfig | None = None,
+    *,
+    workspace: Path | None = None,
+    on_ready: Callable[[str], None] = lambda address: None,
+) -> ReviewResult:
+    """Serve the review page of a manifest until it is interrupted.
+
+    Decisions are on the disk at once. `dedup` obeys those on copies; those on clusters, outliers,
+    labels and the sample are written to the manifest when the page is closed.
+
+    Args:
+        manifest: The manifest.
+        config: The stage's settings.
+        workspace: Folder of the workspace; None takes ``CURATE_WORKSPACE`` or ``.curate``.
+        on_ready: Hears the address, with its token, when the page can be opened.
+
+    Raises:
+        InputError: The manifest or the workspace cannot be used.
+        ResourceError: Starlette and uvicorn are not installed, the port is taken, or the disk full.
+    """
+    config = config or ReviewConfig()
+    path = Path(manifest)
+    read = read_manifest(path)
+    check_overwritable(path)
+    space = find_workspace(workspace)
+    images = ImagesTable.read(read)
+    log = DecisionLog.of_workspace(space.root)
+    n_groups, n_decided = _serve(
+        images, log, PixelCache(space.pixels), str(manifest), config.port, on_ready
+    )
+    columns = make_review_columns(images, log)
+    if columns.num_columns:
+        filled = HeldRows(columns)
+        write_manifest(read.with_columns(filled, stage="review", config={}), path)
+    return ReviewResult(
+        manifest=str(manifest),
+        log=str(space.root / FILE),
+        n_groups=n_groups,
+        n_decided=n_decided,
+        n_decisions=len(log),
+        columns=columns.column_names,
+    )
+
+
+def _serve(  # noqa: PLR0913 - what is served, and where
+    images: ImagesTable,
+    log: DecisionLog,
+    cache: PixelCache,
+    named: str,
+    port: int,
+    on_ready: Callable[[str], None],
+) -> tuple[int, int]:
+    """Serve until interrupted; return how many groups there are and how many are decided.
+
+    Raises:
+        ResourceError: A package is missing, or the port is taken.
+    """
+    try:
+        import uvicorn
+
+        from curate.review_page.server import Review, make_app, make_token
+    except ImportError:
+        raise ResourceError(
+            "the review page needs Starlette and uvicorn",
+            hint="pip install 'curate-images[review]'",
+        ) from None
+    opened = Review(images, log, cache, named)
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ResourceError(
+                f"port {port} cannot be used: {error.strerror}", hint="leave --port out"
+            ) from None
+        port = listener.getsockname()[1]
+        token = make_token()
+        app = make_app(opened, token=token, port=port)
+        settings = uvicorn.Config(app, log_level="error", lifespan="off", server_header=False)
+        listener.listen(64)
+        on_ready(f"http://127.0.0.1:{port}/?token={token}")
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(settings).run(sockets=[listener])
+    return len(opened.queue), opened.queue.n_decided

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from curate.pages.group_index import GroupIndex
+from curate.pages.images_table import ImagesTable
+from curate.report_page.actions import list_actions
+from curate.report_page.balance import measure_spread
+from curate.report_page.certainty import compare_with_judged, expect_precision
+from curate.report_page.summary import summarize
+from tests.report_page.conftest import make_table
+
+DUPLICATES = {
+    "group": [0, 0, 1, 1, None, None],
+    "match": [None, "near", None, "bytes", None, None],
+    "duplicate_of": [None, "0000.png", None, "0002.png", None, None],
+    "similarity": [None, 0.9, None, 1.0, None, None],
+    "keep": [True, False, True, False, True, True],
+}
+
+
+def test_groups_in_several_splits_are_leaks_and_with_several_labels_conflicts():
+    table = make_table(
+        6,
+        **DUPLICATES,
+        split=["train", "test", "train", "train", "val", "test"],
+        label=["cat", "cat", "cat", "dog", None, "dog"],
+    )
+    summary = summarize(ImagesTable(table))
+    assert (summary.leaks, summary.conflicts) == ([0], [1])
+    assert (summary.n_copies, summary.copy_bytes, summary.n_groups) == (2, 200, 2)
+    assert summary.expected_wrong == pytest.approx(0.1)
+    assert [(one.match, one.n_images) for one in summary.evidence] == [("bytes", 1), ("near", 1)]
+
+
+def test_a_missing_label_or_split_is_no_conflict():
+    table = make_table(6, **DUPLICATES, label=["cat", None, None, None, None, None])
+    assert summarize(ImagesTable(table)).conflicts == []
+
+
+def test_commands_quote_what_a_shell_would_take_apart():
+    table = make_table(6, **DUPLICATES, split=["train", "test", *["train"] * 4])
+    commands = [
+        a.command for a in list_actions(summarize(ImagesTable(table)), "a b;c.parquet", "/i")
+    ]
+    assert "curate split 'a b;c.parquet'" in commands
+
+
+def test_a_folder_that_was_not_searched_is_told_to_search_first():
+    actions = list_actions(summarize(ImagesTable(make_table(3))), "m.parquet", "/i")
+    assert [action.command for action in actions][0] == "curate dedup m.parquet"
+
+
+def test_equal_sizes_are_as_even_as_there_are_groups():
+    assert measure_spread("all", np.array([5, 5, 5, 5])).effective == pytest.approx(4)
+    assert measure_spread("all", np.array([7, 0, 0])).effective == pytest.approx(1)
+    assert measure_spread("all", np.array([], int)).effective == 0
+
+
+def test_the_most_doubtful_groups_come_first_and_certain_ones_are_not_doubtful():
+    index = GroupIndex.of(ImagesTable(make_table(6, **DUPLICATES)))
+    assert index.most_doubtful(5) == [0]
+    assert sorted(index.largest(5)) == [0, 1]
+    assert index.members(1).tolist() == [2, 3]
+
+
+def test_judged_pairs_are_counted_beside_their_stated_probability():
+    (low, high) = compare_with_judged([0.6, 0.7, 0.995, 0.999], [False, True, True, True])
+    assert (low.n_pairs, low.observed) == (2, 0.5)
+    assert (high.n_pairs, high.observed) == (2, 1.0)
+    assert high.stated == pytest.approx(0.997)
+
+
+def test_expected_precision_is_the_mean_of_the_surest():
+    accepted, expected = expect_precision(np.array([0.8, 1.0]))
+    assert accepted == [1, 2]
+    assert expected == pytest.approx([1.0, 0.9])

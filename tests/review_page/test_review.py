@@ -1,0 +1,121 @@
+import re
+import signal
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from curate.stages.dedup import DedupConfig, dedup
+from curate.stages.report import report
+from tests.browser import list_serious_findings, open_browser, watch
+from tests.conftest import picture, save
+from tests.review_page.conftest import serve
+
+pytestmark = pytest.mark.slow
+
+
+def wait_for_decided(page, n):
+    page.locator("#progress", has_text=re.compile(f"^{n} of")).wait_for(timeout=10_000)
+    page.locator("body:not(.is-busy) .acts").wait_for(timeout=10_000)
+
+
+def group_of(path):
+    table = pq.read_table(path, columns=["path", "group"])
+    return dict(zip(table["path"].to_pylist(), table["group"].to_pylist(), strict=True))
+
+
+def test_twenty_groups_decided_by_keyboard_survive_a_kill_and_dedup_obeys(reviewed):
+    different = set()
+    with open_browser() as browser, serve(reviewed) as (process, address):
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        errors, _ = watch(page)
+        page.goto(address)
+        for n_done in range(20):
+            page.wait_for_selector(".acts")
+            wait_for_decided(page, n_done)
+            if n_done % 2:
+                different.add(frozenset(page.locator(".names bdi").all_inner_texts()))
+            page.keyboard.press("d" if n_done % 2 else "a")
+        wait_for_decided(page, 20)
+        process.send_signal(signal.SIGKILL)
+        assert errors == []
+    with open_browser() as browser, serve(reviewed) as (process, address):
+        page = browser.new_page()
+        page.goto(address)
+        page.wait_for_selector(".acts")
+        assert page.locator("#progress").inner_text() == "20 of 22 decided"
+    assert len(different) == 10
+    dedup(reviewed / "m.parquet", workspace=reviewed / ".curate")
+    groups = group_of(reviewed / "m.parquet")
+    assert all(groups[one] is None for pair in different for one in pair)
+    assert pc.count_distinct(pq.read_table(reviewed / "m.parquet")["group"]).as_py() == 12
+    done = dedup(
+        reviewed / "m.parquet", DedupConfig(ignore_reviews=True), workspace=reviewed / ".curate"
+    )
+    assert (done.n_groups, done.n_reviews) == (22, 0)
+
+
+def test_a_decision_holds_for_moved_files_and_is_drawn_in_the_report(reviewed):
+    with open_browser() as browser, serve(reviewed) as (process, address):
+        page = browser.new_page()
+        page.goto(address)
+        page.wait_for_selector(".acts")
+        page.keyboard.press("d")
+        wait_for_decided(page, 1)
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=20)
+        assert process.returncode == 0
+    (reviewed / "images").rename(reviewed / "moved")
+    done = dedup(reviewed / "moved", out=reviewed / "n.parquet", workspace=reviewed / ".curate")
+    assert (done.n_groups, done.n_reviews) == (21, 1)
+    report(reviewed / "n.parquet", out=reviewed / "r.html", workspace=reviewed / ".curate")
+    assert "1 judged" in (reviewed / "r.html").read_text()
+
+
+def test_undo_takes_the_last_decision_back(reviewed):
+    with open_browser() as browser, serve(reviewed) as (_, address):
+        page = browser.new_page()
+        page.goto(address)
+        page.wait_for_selector(".acts")
+        page.keyboard.press("a")
+        wait_for_decided(page, 1)
+        page.keyboard.press("u")
+        wait_for_decided(page, 0)
+
+
+@pytest.mark.parametrize("width", [400, 1280, 2560])
+def test_the_page_fits_the_screen_and_axe_finds_nothing_serious(reviewed, width):
+    with open_browser() as browser, serve(reviewed) as (_, address):
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        errors, requests = watch(page)
+        page.goto(address)
+        page.wait_for_selector(".acts")
+        page.wait_for_timeout(300)
+        assert list_serious_findings(page) == []
+        page.keyboard.press("g")
+        page.wait_for_selector(".row")
+        assert list_serious_findings(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert errors == []
+        origin = address.partition("/?")[0]
+        assert [url for url in requests if not url.startswith((origin, "data:"))] == []
+
+
+def test_a_pair_that_no_evidence_ties_is_grouped_because_a_person_said_so(tmp_path):
+    from curate.review_page.decisions import Decision, DecisionLog, Verdict, pair_key
+
+    for seed in range(3):
+        save(tmp_path / "images" / f"{seed}.png", picture(seed))
+    space = tmp_path / ".curate"
+    out = tmp_path / "m.parquet"
+    dedup(tmp_path / "images", out=out, workspace=space)
+    hashes = pq.read_table(out)["hash"].to_pylist()
+    key = pair_key(hashes[0], hashes[2])
+    chosen = Decision(subject="image", hashes=(hashes[2],), verdict=Verdict.KEEP, action=2)
+    pair = Decision(subject="pair", hashes=key, verdict=Verdict.COPY, action=1)
+    DecisionLog.of_workspace(space).append([pair, chosen])
+    done = dedup(out, workspace=space)
+    table = pq.read_table(out)
+    assert table["duplicate_of"].to_pylist() == ["2.png", None, None]
+    assert table["match"].to_pylist() == ["reviewed", None, None]
+    assert [(one.match, one.n_images) for one in done.rungs if one.n_images] == [("reviewed", 1)]

@@ -1,0 +1,139 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from curate.pages.images_table import ImagesTable
+from curate.review_page.columns import make_review_columns
+from curate.review_page.decisions import Decision, DecisionLog, Verdict
+from curate.workspace.pixel_cache import PixelCache, ShardWriter, pack
+
+testclient = pytest.importorskip(
+    "starlette.testclient", reason="starlette or its test client is missing"
+)
+pytest.importorskip("uvicorn")
+
+from curate.review_page.server import Review, make_app  # noqa: E402 - after the skips
+from tests.report_page.conftest import make_table  # noqa: E402
+
+BASE = "http://127.0.0.1:8123"
+CLUSTERS = {
+    "cluster": [0, 0, 1, 1, 2, 2],
+    "medoid": [True, False, True, False, True, False],
+    "outlier": [0.1, 0.9, 0.2, 0.3, 0.4, 0.5],
+}
+GROUPS = {
+    "group": [0, 0, 0, 1, 1, None],
+    "match": [None, "near", "near", None, "near", None],
+    "duplicate_of": [None, "0000.png", "0000.png", None, "0003.png", None],
+    "similarity": [None, 0.99, 0.95, None, 0.9, None],
+    "keep": [True, False, False, True, False, True],
+}
+
+
+@pytest.fixture
+def review(tmp_path):
+    writer = ShardWriter(tmp_path / "pixels")
+    (tmp_path / "pixels").mkdir()
+    for row in range(8):  # two of them are of no row of the manifest
+        facts = {"hash": f"{row:064x}", "status": "ok"}
+        writer.add(facts, pack(np.full((30, 40, 3), 20 * row, np.uint8)))
+    writer.flush()
+    images = ImagesTable(make_table(6, **GROUPS, **CLUSTERS))
+    log = DecisionLog.of_workspace(tmp_path)
+    return Review(images, log, PixelCache(tmp_path / "pixels"), "m.parquet")
+
+
+@pytest.fixture
+def client(review):
+    client = testclient.TestClient(make_app(review, token="word", port=8123), base_url=BASE)
+    assert client.get("/?token=word").status_code == 200
+    return client
+
+
+def test_without_the_token_nothing_is_shown(review):
+    client = testclient.TestClient(make_app(review, token="word", port=8123), base_url=BASE)
+    for path in ("/", "/?token=wrong", "/api/count", "/image/0/96", "/api/count?token=word"):
+        assert client.get(path).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"host": "evil.example"}, {"host": "evil.example:8123"}, {"origin": "http://evil.example"},
+     {"origin": "https://127.0.0.1:8123"}, {"origin": "null"}],
+)  # fmt: skip
+def test_a_foreign_host_or_origin_is_refused(client, headers):
+    body = json.dumps({"place": 0, "verb": "copy", "rows": [4]})
+    assert client.get("/api/count", headers=headers).status_code == 403
+    assert client.post("/api/decide", content=body, headers=headers).status_code == 403
+    assert client.get("/api/count").json()["decided"] == 0
+
+
+def test_only_thumbnails_of_the_manifest_are_served(client):
+    assert client.get("/image/0/96").headers["content-type"] == "image/webp"
+    for path in (
+        "/image/6/96",
+        "/image/0/97",
+        "/image/-1/96",
+        "/image/../m.parquet",
+        "/etc/passwd",
+    ):
+        assert client.get(path).status_code == 404
+
+
+def test_doubtful_groups_come_first(client):
+    groups = client.get("/api/groups").json()["groups"]
+    assert [one["number"] for one in groups] == [1, 0]
+    assert [one["row"] for one in groups[1]["members"]] == [0, 2, 1]
+
+
+def test_a_decision_is_in_the_file_before_the_answer_comes(client, tmp_path):
+    client.post("/api/decide", content=json.dumps({"place": 0, "verb": "different", "rows": [4]}))
+    (line,) = Path(tmp_path / "reviews.jsonl").read_text().splitlines()
+    content = json.loads(line)
+    assert (content["verdict"], content["probability"]) == ("different", 0.9)
+    assert content["hashes"] == [f"{3:064x}", f"{4:064x}"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "[]", "{}", '{"place": 9, "verb": "copy", "rows": [4]}', '{"place": -1, "verb": "copy", "rows": [4]}',
+     '{"place": 0, "verb": "copy", "rows": [0]}', '{"place": 0, "verb": "burn", "rows": [4]}',
+     '{"place": 0, "subject": "cluster", "verdict": "take"}', '{"place": 0, "subject": "none", "verdict": "take"}'],
+)  # fmt: skip
+def test_a_decision_that_makes_no_sense_is_refused_and_not_written(client, tmp_path, body):
+    assert client.post("/api/decide", content=body).status_code == 400
+    assert not (tmp_path / "reviews.jsonl").exists()
+
+
+def test_keeping_another_image_makes_it_the_first_of_its_group(client):
+    answer = client.post(
+        "/api/decide", content=json.dumps({"place": 1, "verb": "keep", "rows": [2]})
+    )
+    assert answer.json()["group"]["members"][0]["row"] == 2
+
+
+def test_clusters_of_one_name_share_it_and_hidden_ones_have_an_empty_one(review, tmp_path):
+    log = DecisionLog.of_workspace(tmp_path)
+    for row, verdict, text in (
+        (0, Verdict.NAME, "cats"),
+        (2, Verdict.NAME, "cats"),
+        (4, Verdict.REJECT, None),
+    ):
+        log.append(
+            [Decision(subject="cluster", hashes=(f"{row:064x}",), verdict=verdict, text=text)]
+        )
+    columns = make_review_columns(review.images, log)
+    assert columns["cluster_name"].to_pylist() == ["cats"] * 4 + ["", ""]
+
+
+def test_outliers_are_listed_most_unlike_first_and_a_verdict_becomes_a_column(
+    client, review, tmp_path
+):
+    first = client.get("/api/subjects/outlier").json()["subjects"][0]
+    assert first["row"] == 5
+    body = {"place": 0, "subject": "outlier", "verdict": "reject"}
+    assert client.post("/api/decide", content=json.dumps(body)).status_code == 200
+    columns = make_review_columns(review.images, DecisionLog.of_workspace(tmp_path))
+    assert columns["outlier_review"].to_pylist() == [None] * 5 + ["reject"]
