@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from curate.stages.info import InfoResult, info
     from curate.stages.merge import MergeResult, merge
     from curate.stages.probe import ProbeConfig, ProbeResult, probe
+    from curate.stages.prune import PruneConfig, PruneResult, prune
+    from curate.stages.restore import RestoreResult, restore
     from curate.stages.sample import SampleConfig, SampleResult, sample
     from curate.stages.search import SearchConfig, SearchResult, search
     from curate.stages.sheet import SheetConfig, SheetResult, sheet
@@ -40,6 +42,9 @@ __all__ = [
     "MergeResult",
     "ProbeConfig",
     "ProbeResult",
+    "PruneConfig",
+    "PruneResult",
+    "RestoreResult",
     "SampleConfig",
     "SampleResult",
     "SearchConfig",
@@ -59,6 +64,8 @@ __all__ = [
     "info",
     "merge",
     "probe",
+    "prune",
+    "restore",
     "sample",
     "search",
     "sheet",

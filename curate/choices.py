@@ -89,6 +89,16 @@ class Layout(StrEnum):
     SPLIT_LABEL = "split/label"
 
 
+class Removal(StrEnum):
+    """How files that need not be kept leave a source."""
+
+    MOVE = "move"
+    TRASH = "trash"
+    HARDLINK = "hardlink"
+    REFLINK = "reflink"
+    DELETE = "delete"
+
+
 def closest(name: str, choices: Iterable[str]) -> str:
     """Return " (did you mean X?)" for the nearest of ``choices``, or nothing."""
     from difflib import get_close_matches

@@ -16,6 +16,8 @@ from curate.cli.export import export
 from curate.cli.info import info
 from curate.cli.merge import merge
 from curate.cli.probe import probe
+from curate.cli.prune import prune
+from curate.cli.restore import restore
 from curate.cli.sample import sample
 from curate.cli.screen import print_json, say
 from curate.cli.search import search
@@ -36,6 +38,8 @@ COMMANDS = (
     sample,
     split,
     export,
+    prune,
+    restore,
     diff,
     merge,
     sheet,
