@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from curate.stages.info import ClusterInfo, InfoResult, ModelInfo, info
     from curate.stages.merge import MergeResult, merge
     from curate.stages.probe import ClassScore, ProbeConfig, ProbeResult, probe
+    from curate.stages.prune import PruneConfig, PruneResult, prune
     from curate.stages.report import ReportConfig, ReportResult, report
+    from curate.stages.restore import RestoreResult, restore
     from curate.stages.review import ReviewConfig, ReviewResult, review
     from curate.stages.sample import SampleConfig, SampleResult, sample
     from curate.stages.search import Answer, SearchConfig, SearchResult, search
@@ -77,10 +79,13 @@ __all__ = [
     "Precision",
     "ProbeConfig",
     "ProbeResult",
+    "PruneConfig",
+    "PruneResult",
     "Recipe",
     "ReportConfig",
     "ReportResult",
     "ResourceError",
+    "RestoreResult",
     "ReviewConfig",
     "ReviewResult",
     "RungCount",
@@ -108,7 +113,9 @@ __all__ = [
     "info",
     "merge",
     "probe",
+    "prune",
     "report",
+    "restore",
     "review",
     "sample",
     "search",

@@ -125,6 +125,16 @@ class Layout(StrEnum):
     SPLIT_LABEL = "split/label"
 
 
+class Removal(StrEnum):
+    """How files that need not be kept leave a source."""
+
+    MOVE = "move"
+    TRASH = "trash"
+    HARDLINK = "hardlink"
+    REFLINK = "reflink"
+    DELETE = "delete"
+
+
 def take_choice(owner: object, field: str, choices: type[StrEnum]) -> None:
     """Let a field of a frozen dataclass that was given the name of a choice hold the choice.
 

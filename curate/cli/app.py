@@ -16,7 +16,9 @@ from curate.cli.export import export
 from curate.cli.info import info
 from curate.cli.merge import merge
 from curate.cli.probe import probe
+from curate.cli.prune import prune
 from curate.cli.report import report
+from curate.cli.restore import restore
 from curate.cli.review import review
 from curate.cli.sample import sample
 from curate.cli.screen import print_json, say
@@ -38,6 +40,8 @@ COMMANDS = (
     sample,
     split,
     export,
+    prune,
+    restore,
     diff,
     merge,
     sheet,

@@ -21,6 +21,11 @@ PROMISED = {
     "sample": "--size --out --by --stratify --within --include --exclude",
     "export": "--to --as --layout --where --changed --null",
     "split": "--ratios --stratify --by --stable --out",
+    "prune": (
+        "--move --trash --hardlink --reflink --delete --unreadable --where --match --at-least "
+        "--sidecars --journal --yes"
+    ),
+    "restore": "",
     "diff": "",
     "merge": "--out --on --columns",
     "sheet": "--where --by --limit --out",

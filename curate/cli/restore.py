@@ -1,0 +1,48 @@
+"""The command ``curate restore``: undo a prune."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curate.cli import options
+from curate.cli.screen import run_stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from curate.stages.restore import RestoreResult
+
+
+def restore(
+    journal: Annotated[
+        Path, typer.Argument(metavar="JOURNAL", help="The journal that `curate prune` wrote.")
+    ],
+    workspace: options.Workspace = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    seed: options.Seed = 0,
+) -> None:
+    """Bring back what a prune moved, put into the trash or linked.
+
+    It may be stopped at any moment and run again. No file is put in the place of another one, and
+    deleted files do not come back. Nothing in this command is random.
+
+    Example: curate restore manifest.prune-1.jsonl
+    """
+    from curate.stages.restore import restore as run
+
+    run_stage(
+        lambda progress: run(journal, progress=progress),
+        _describe,
+        as_json=as_json,
+        is_quiet=quiet,
+    )
+
+
+def _describe(result: "RestoreResult") -> "Iterator[str]":
+    yield f"{result.n_back:,} files brought back, {result.n_there:,} were there already"
+    for reason, n_files in result.missing.items():
+        yield f"  {n_files:,} not: {reason}"
+    for example in result.examples:
+        yield f"  {example}"

@@ -1,0 +1,1 @@
+"""Removal: files leave a source only where their content is proved to stay, and can come back."""

@@ -1,0 +1,70 @@
+"""Restore: bring back what a prune took."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from curate.files import disk_errors
+from curate.progress import Progress, Silent, task
+from curate.removal.actions.base import Outcome
+from curate.removal.disk import Disk
+from curate.removal.journal import hold_journal, read_journal
+from curate.removal.restore_files import restore_files
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RestoreResult:
+    """What the stage did.
+
+    Attributes:
+        journal: The journal.
+        source: Folder of the images.
+        n_back: Files that were brought back.
+        n_there: Files that were there already.
+        missing: How many did not come back, by the reason.
+        examples: Some of them.
+    """
+
+    journal: str
+    source: str
+    n_back: int
+    n_there: int
+    missing: Mapping[str, int]
+    examples: list[str]
+
+
+def restore(
+    journal: Path | str, *, progress: Progress | None = None, disk: Disk | None = None
+) -> RestoreResult:
+    """Bring back all files of a journal; stopped at any moment, the same call goes on.
+
+    A file is never put in the place of another one. What was deleted does not come back.
+
+    Args:
+        journal: What `curate prune` wrote.
+        progress: Hears how it gets on.
+        disk: Makes the changes.
+
+    Raises:
+        InputError: It is no journal.
+        ResourceError: Another process works with it, or the disk is full.
+    """
+    path, progress, disk = Path(journal), progress or Silent(), disk or Disk()
+    head, entries = read_journal(path)
+    source = Path(head["source"])
+    with disk_errors(source), hold_journal(path), task(progress, "restore", None):
+        counts, examples = restore_files(
+            entries,
+            emptied=[Path(folder) for folder in head["folders"]],
+            disk=disk,
+            progress=progress,
+        )
+    expected = (Outcome.BACK, Outcome.THERE)
+    return RestoreResult(
+        journal=str(path),
+        source=str(source),
+        n_back=counts[Outcome.BACK],
+        n_there=counts[Outcome.THERE],
+        missing={str(why): n for why, n in counts.most_common() if why not in expected},
+        examples=examples,
+    )

@@ -1,0 +1,274 @@
+"""What goes, what is left, and that all of it comes back."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from curate import PruneConfig, prune, restore
+from curate.choices import Removal
+from curate.errors import InputError, ResourceError, UsageError
+from curate.removal.disk import Disk
+from tests.removal.scenes import FragileDisk, snapshot, write_copies, write_files
+
+TREE = {"a.jpg": "one", "deep/b.jpg": "one", "deep/c.jpg": "two", "d.jpg": "three"}
+
+
+@pytest.fixture
+def source(tmp_path):
+    return write_files(tmp_path / "source", TREE)
+
+
+@pytest.fixture
+def manifest(source, tmp_path):
+    return write_copies(tmp_path / "m.parquet", source, {"deep/b.jpg": "a.jpg"})
+
+
+def act(action, **settings):
+    return PruneConfig(action=action, is_plan=False, **settings)
+
+
+def test_without_a_word_nothing_is_touched(manifest, source, tmp_path):
+    result = prune(manifest)
+    assert (result.n_images, result.bytes, result.by_match) == (1, 3, {"bytes": 1})
+    assert result.examples == [("deep/b.jpg", str(source / "a.jpg"))]
+    assert snapshot(source) == TREE
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.parquet", "source"]
+
+
+def test_moved_files_keep_their_tree_and_come_back(manifest, source, tmp_path):
+    times = (source / "deep/b.jpg").stat().st_mtime_ns
+    result = prune(manifest, act(Removal.MOVE, to=tmp_path / "away"))
+    assert snapshot(tmp_path / "away") == {"deep/b.jpg": "one"}
+    assert "deep/b.jpg" not in snapshot(source)
+    assert restore(result.journal).n_back == 1
+    assert snapshot(source) == TREE
+    assert (source / "deep/b.jpg").stat().st_mtime_ns == times
+    assert not (tmp_path / "away").exists()
+    again = restore(result.journal)
+    assert (again.n_back, again.n_there) == (0, 1)
+
+
+def test_a_file_that_is_there_already_is_not_replaced_by_a_moved_one(manifest, source, tmp_path):
+    write_files(tmp_path / "away", {"deep/b.jpg": "somebody's"})
+    result = prune(manifest, act(Removal.MOVE, to=tmp_path / "away"))
+    assert snapshot(tmp_path / "away") == {"deep/b-2.jpg": "one", "deep/b.jpg": "somebody's"}
+    restore(result.journal)
+    assert snapshot(tmp_path / "away") == {"deep/b.jpg": "somebody's"}
+
+
+def test_a_hard_link_has_the_same_bytes_and_becomes_a_file_of_its_own_again(manifest, source):
+    (source / "deep/b.jpg").chmod(0o600)
+    result = prune(manifest, act(Removal.HARDLINK))
+    assert (source / "deep/b.jpg").samefile(source / "a.jpg")
+    restore(result.journal)
+    assert snapshot(source) == TREE
+    assert not (source / "deep/b.jpg").samefile(source / "a.jpg")
+    assert (source / "deep/b.jpg").stat().st_mode & 0o777 == 0o600
+
+
+def test_copies_that_are_not_equal_in_bytes_are_never_linked(source, tmp_path):
+    manifest = write_copies(tmp_path / "m.parquet", source, {"d.jpg": "a.jpg"}, match="near")
+    assert prune(manifest, act(Removal.HARDLINK)).n_images == 0
+    lying = write_copies(tmp_path / "m.parquet", source, {"d.jpg": "a.jpg"}, match="bytes")
+    assert prune(lying, act(Removal.HARDLINK)).n_images == 0
+    assert snapshot(source) == TREE
+
+
+def test_deleted_files_are_gone_and_restore_says_so(manifest, source):
+    result = prune(manifest, act(Removal.DELETE))
+    assert "deep/b.jpg" not in snapshot(source)
+    said = restore(result.journal)
+    assert said.missing == {"gone": 1}
+    assert said.examples == [f"{source / 'deep/b.jpg'}: gone"]
+
+
+def test_the_trash_of_the_desktop_gives_files_back(manifest, source, tmp_path):
+    code = (
+        "import sys; from curate import PruneConfig, prune, restore\n"
+        "from curate.choices import Removal\n"
+        "done = prune(sys.argv[1], PruneConfig(action=Removal.TRASH, is_plan=False))\n"
+        "print(done.n_images, __import__('os').path.exists(sys.argv[2]))\n"
+        "print(restore(done.journal).n_back)"
+    )
+    environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path / "data"), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(manifest), str(source / "deep/b.jpg")],
+        env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["1", "False", "1"], done.stderr
+    assert snapshot(source) == TREE
+
+
+def test_a_disk_that_shares_no_blocks_is_told_before_anything_is_lost(manifest, source):
+    class NoBlocks(Disk):
+        def clone(self, file, name):
+            name.touch()
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    with pytest.raises(ResourceError, match="cannot share") as caught:
+        prune(manifest, act(Removal.REFLINK), disk=NoBlocks())
+    assert "--hardlink" in caught.value.hint
+    assert snapshot(source) == TREE
+
+
+@pytest.mark.parametrize("changed", ["deep/b.jpg", "a.jpg"])
+def test_a_file_changed_since_is_left_and_so_is_the_copy_of_one(manifest, source, changed):
+    (source / changed).write_text("new")
+    result = prune(manifest, act(Removal.DELETE))
+    assert result.n_images == 0
+    assert sum(result.left.values()) == 1
+    assert snapshot(source) == TREE | {changed: "new"}
+
+
+@pytest.mark.parametrize("harm", ["gone", "unreadable", "folder"])
+def test_a_copy_stays_where_the_kept_file_cannot_be_proved(manifest, source, harm):
+    kept = source / "a.jpg"
+    if harm == "unreadable":
+        if os.geteuid() == 0:
+            pytest.skip("root reads everything")
+        kept.chmod(0)
+    else:
+        kept.unlink()
+    if harm == "folder":
+        kept.mkdir()
+    result = prune(manifest, act(Removal.DELETE))
+    assert result.n_images == 0
+    assert (source / "deep/b.jpg").read_text() == "one"
+
+
+def test_the_journal_says_which_files_were_left_and_why(manifest, source):
+    (source / "deep/b.jpg").write_text("new")
+    result = prune(manifest, act(Removal.DELETE))
+    lines = [json.loads(line) for line in Path(result.journal).read_text().splitlines()]
+    assert [line["reason"] for line in lines if line.get("left") == "deep/b.jpg"] == [
+        "it was changed since the manifest was written"
+    ]
+
+
+def test_a_link_goes_as_a_name_and_its_target_stays(source, tmp_path):
+    (source / "link.jpg").symlink_to("a.jpg")
+    manifest = write_copies(tmp_path / "m.parquet", source, {"link.jpg": "a.jpg"}, match="file")
+    prune(manifest, act(Removal.DELETE))
+    assert snapshot(source) == TREE
+
+
+def test_the_kept_file_seen_through_a_linked_folder_is_not_removed(source, tmp_path):
+    (source / "mirror").symlink_to("deep")
+    write_files(source, {"deep/x.jpg": "only here"})
+    manifest = write_copies(
+        tmp_path / "m.parquet", source, {"mirror/x.jpg": "deep/x.jpg"}, match="file"
+    )
+    result = prune(manifest, act(Removal.DELETE))
+    assert result.n_images == 0
+    assert (source / "deep/x.jpg").read_text() == "only here"
+
+
+def test_a_file_stays_when_the_kept_one_is_a_link_to_it(source, tmp_path):
+    (source / "a.jpg").unlink()
+    (source / "a.jpg").symlink_to("deep/b.jpg")
+    manifest = write_copies(tmp_path / "m.parquet", source, {"deep/b.jpg": "a.jpg"})
+    for action in (Removal.DELETE, Removal.TRASH, Removal.HARDLINK):
+        prune(manifest, act(action), disk=FragileDisk(tmp_path / "trash"))
+        assert (source / "a.jpg").read_text() == "one"
+        assert not (source / "deep/b.jpg").is_symlink()
+
+
+def test_of_copies_that_name_each_other_one_stays(source, tmp_path):
+    manifest = write_copies(
+        tmp_path / "m.parquet", source, {"deep/b.jpg": "a.jpg", "a.jpg": "deep/b.jpg"}
+    )
+    assert prune(manifest, act(Removal.DELETE)).n_images == 0
+    assert snapshot(source) == TREE
+
+
+def test_paths_that_lead_out_of_the_source_are_left(tmp_path, source):
+    write_files(tmp_path / "other", {"x.jpg": "one"})
+    (source / "out").symlink_to(tmp_path / "other")
+    manifest = write_copies(tmp_path / "m.parquet", source, {"out/x.jpg": "a.jpg"})
+    assert prune(manifest, act(Removal.DELETE)).n_images == 0
+    assert snapshot(tmp_path / "other") == {"x.jpg": "one"}
+
+
+def test_copies_are_chosen_by_evidence_probability_and_expression(source, tmp_path):
+    copies = {"deep/b.jpg": "a.jpg", "deep/c.jpg": "a.jpg", "d.jpg": "a.jpg"}
+    match = {"deep/b.jpg": "bytes", "deep/c.jpg": "pixels", "d.jpg": "near"}
+    manifest = write_copies(tmp_path / "m.parquet", source, copies, match=match)
+    assert prune(manifest).n_images == 3
+    assert prune(manifest, PruneConfig(match="pixels")).by_match == {"bytes": 1, "pixels": 1}
+    assert prune(manifest, PruneConfig(where="path like 'deep/%'")).n_images == 2
+    assert prune(manifest, PruneConfig(at_least=1.0)).n_images == 3
+    with pytest.raises(UsageError, match="no evidence"):
+        prune(manifest, PruneConfig(match="twins"))
+
+
+def test_unreadable_files_are_moved_away_and_come_back(source, tmp_path):
+    manifest = write_copies(tmp_path / "m.parquet", source, {}, unreadable=["deep/c.jpg"])
+    config = PruneConfig(unreadable=tmp_path / "broken", is_plan=False)
+    result = prune(manifest, config)
+    assert (result.n_unreadable, result.n_images) == (1, 0)
+    assert snapshot(tmp_path / "broken") == {"deep/c.jpg": "two"}
+    restore(result.journal)
+    assert snapshot(source) == TREE
+
+
+def test_sidecars_go_with_their_image_and_shared_ones_stay(tmp_path):
+    files = {
+        "images/a.jpg": "one", "images/b.jpg": "one", "images/b.txt": "cat",
+        "images/b.jpg.json": "{}", "labels/b.txt": "0 1 1", "labels/a.txt": "0 2 2",
+        "images/c.jpg": "one", "images/c.png": "other", "images/c.txt": "of both",
+    }  # fmt: skip
+    source = write_files(tmp_path / "set", files) / "images"
+    manifest = write_copies(tmp_path / "m.parquet", source, {"b.jpg": "a.jpg", "c.jpg": "a.jpg"})
+    result = prune(manifest, act(Removal.MOVE, to=tmp_path / "away", sidecars=True))
+    assert (result.n_images, result.n_sidecars) == (2, 3)
+    assert set(snapshot(tmp_path / "away")) == {
+        "b.jpg", "b.txt", "b.jpg.json", "labels/b.txt", "c.jpg",
+    }  # fmt: skip
+    assert (source / "c.txt").exists()
+    restore(result.journal)
+    assert snapshot(tmp_path / "set") == files
+
+
+def test_what_does_not_go_together_is_refused(manifest, source, tmp_path):
+    with pytest.raises(UsageError, match="what to do"):
+        PruneConfig(is_plan=False)
+    with pytest.raises(UsageError, match="stay where"):
+        act(Removal.HARDLINK, sidecars=True)
+    with pytest.raises(UsageError, match="lie in each other"):
+        prune(manifest, act(Removal.MOVE, to=source / "away"))
+    with pytest.raises(InputError, match="is not a journal"):
+        restore(manifest)
+    journal = prune(manifest, act(Removal.DELETE)).journal
+    with pytest.raises(InputError, match="never written over"):
+        prune(manifest, act(Removal.DELETE), journal=journal)
+
+
+def test_a_manifest_without_copies_says_how_to_find_them(source, tmp_path):
+    from tests.stages.made_manifest import write_made_manifest
+
+    manifest = write_made_manifest(tmp_path / "m.parquet", {"a.jpg": "0"})
+    with pytest.raises((UsageError, InputError)) as caught:
+        prune(manifest)
+    assert caught.value.hint
+
+
+def test_the_source_of_a_lost_disk_is_told(source, tmp_path):
+    manifest = write_copies(tmp_path / "m.parquet", source, {})
+    source.rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="no folder here"):
+        prune(manifest)
+
+
+def test_a_plain_disk_knows_the_trash_folders_near_a_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert tmp_path / "Trash" not in Disk().trash_folders(tmp_path / "a.jpg")
+    (tmp_path / "Trash" / "info").mkdir(parents=True)
+    assert tmp_path / "Trash" in Disk().trash_folders(tmp_path / "a.jpg")
