@@ -25,7 +25,7 @@ from curate.report_page.image_map import draw_map
 from curate.report_page.summary import Summary, summarize
 from curate.report_page.training_curve import TrainingCurve, read_training_curve
 from curate.version import __version__
-from curate.workspace.embedding_store import EmbeddingStore
+from curate.workspace.embedding import open_named_store
 from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.workspace import Workspace
 
@@ -113,7 +113,7 @@ def build_report(
     with task(progress, "report, parts", 4):
         image_map = draw_map(
             images,
-            EmbeddingStore(space.embeddings(curve.model)) if curve is not None else None,
+            open_named_store(space, manifest.model) if manifest.model is not None else None,
             pictures,
             by=by,
             n_points=PAGE_PARAMS.n_points,

@@ -73,6 +73,17 @@ def open_store(workspace: Workspace, model: Model) -> EmbeddingStore:
     return EmbeddingStore(workspace.embeddings(model.name), model.weights)
 
 
+def open_named_store(workspace: Workspace, identity: str) -> EmbeddingStore:
+    """Return where the vectors of a model are that a manifest names.
+
+    Args:
+        workspace: Where they are.
+        identity: Name and weights of the model, as in the manifest's footer.
+    """
+    name, _, weights = identity.partition("@")
+    return EmbeddingStore(workspace.embeddings(name), weights)
+
+
 def _encode(
     encoder: Any,  # noqa: ANN401
     cache: PixelCache,

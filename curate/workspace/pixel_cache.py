@@ -307,12 +307,8 @@ class PixelCache:
 
     def has(self, content_hashes: Sequence[str]) -> list[bool]:
         """Return whether each image is in the cache and could be read."""
-        if len(self._keys) == 0:
-            return [False] * len(content_hashes)
-        keys = _keys(content_hashes)
-        places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        is_there = (self._keys[places] == keys) & (self._rows[places] > 0)
-        return [bool(one) for one in is_there]
+        places = self._index.find(content_hashes)
+        return [place >= 0 and bool(self._index.rows[place] > 0) for place in places.tolist()]
 
     def read(self, content_hashes: Sequence[str]) -> list[Pixels]:
         """Return cached pixels, (h, w, 3) uint8 upright RGB each, in the order asked for.
