@@ -36,6 +36,7 @@ _SHOWN_SETTINGS = (
     ("precision", "precision"),
     ("device", "device"),
 )
+_INPUTS, _RESULT = "inputs.json", "result.json"
 _MEMORY_SHARE = 0.25
 
 
@@ -82,9 +83,9 @@ class SwavRun:
 
     def finished(self) -> dict[str, Any] | None:
         """Return the result of the same training, if it was finished before."""
-        if not self.resumes or _read(self._final / "inputs.json") != self.inputs:
+        if not self.resumes or _read(self._final / _INPUTS) != self.inputs:
             return None
-        return {**_read(self._final / "result.json"), "was_trained": False}
+        return {**_read(self._final / _RESULT), "was_trained": False}
 
     def train(self, progress: Progress, *, began: float) -> dict[str, Any]:
         """Train or go on training; put the model in its place when it is done.
@@ -94,7 +95,7 @@ class SwavRun:
             began: When the budget began to run, of the monotonic clock.
         """
         with disk_errors(self._scratch):
-            known = _read(self._scratch / "inputs.json")
+            known = _read(self._scratch / _INPUTS)
             if not self.resumes or known != self.inputs:
                 remove(self._scratch)
             self._scratch.mkdir(parents=True, exist_ok=True)
@@ -136,6 +137,7 @@ class SwavRun:
                 on_epoch=watch.epoch,
                 on_retry=progress.note,
                 init=self.init,
+                beside=(_INPUTS, _RESULT),
             )
         except TrainingDiverged as error:
             raise TrainingError(f"training failed: {error.reason}", hint=error.advice) from None

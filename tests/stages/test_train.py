@@ -93,7 +93,7 @@ def test_an_interrupted_training_goes_on(images, workspace, monkeypatch):
     [
         ({"backbone": "resnet_18"}, "no backbone"),
         ({"crops": "two"}, "crops look like"),
-        ({"recipe": "cake"}, "no recipe"),
+        ({"recipe": "cake"}, "recipe cannot be"),
         ({"precision": "half"}, "half"),
         ({"image_size": 5000}, "image_size"),
     ],
