@@ -17,7 +17,7 @@ from swav_train.device import resolve_device
 from swav_train.errors import TrainingDiverged, WeightsUnavailable
 from swav_train.run.metrics import EpochMetrics
 from swav_train.run.result import TrainResult, TrainStart
-from swav_train.run.train import train
+from swav_train.run.train import check_place, train
 
 EXIT_UNUSABLE = 3
 EXIT_MISSING = 4
@@ -119,8 +119,10 @@ def run(options: argparse.Namespace) -> TrainResult:
     """Read the images, derive the settings and train.
 
     Raises:
-        ValueError: The folder holds fewer than two readable images, or a setting does not fit.
+        ValueError: The folder holds fewer than two readable images, that of the model holds something
+            else, or a setting does not fit.
     """
+    check_place(options.out)
     paths = list_images(options.folder)
     side = median_side(paths)
     if side == 0:

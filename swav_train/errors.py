@@ -45,3 +45,7 @@ class DamagedFile(TrainingError, ValueError):
 
 class WeightsUnavailable(TrainingError):
     """Pretrained weights were asked for that cannot be had."""
+
+
+class WeightsUnusable(ValueError):
+    """The weights to start from, which the caller names, are none, or not of this backbone."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,14 +30,58 @@ def replace_file(path: Path) -> Iterator[Path]:
         path: The file to write or replace.
 
     Yields:
-        ``.NAME.partial`` in the same folder.
+        ``.NAME.PID.partial`` in the same folder.
     """
-    scratch = path.with_name(f".{path.name}.partial")
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield scratch
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def check_model_folder(folder: Path, known: Collection[str]) -> None:
+    """Check that a folder is new, empty or of a model, so that nothing else in it is ever replaced.
+
+    Args:
+        folder: Where a model is to be written.
+        known: Names of what a model's folder holds.
+
+    Raises:
+        ValueError: It is a file, or something else lies in it.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder; name a new one")
+    names = {path.name for path in folder.iterdir() if not _is_partial(path.name)}
+    foreign = sorted(names - set(known))
+    if foreign:
+        raise ValueError(
+            f"{folder} holds {foreign[0]}, which is no part of a model; name a new folder"
+        )
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder, which is made if it is absent: no two processes write one model.
+
+    Raises:
+        ValueError: Another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise ValueError(f"{folder} is being written by another training; name a new one") from None
+    finally:
+        os.close(handle)
+
+
+def _is_partial(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".partial")
 
 
 def remove_partials(folder: Path) -> None:

@@ -156,15 +156,20 @@ def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> 
     """Return the readable rows of a manifest, by path, with the catalogue's facts.
 
     Raises:
-        InputError: There are none, or the manifest is older than its images.
+        InputError: There are none, two have one path, or the manifest is older than its images.
+        UsageError: The manifest lacks a column.
     """
     names = ["path", "hash", "bytes", "width", "height", "format", "sharpness"]
+    for name in names:
+        manifest.check(name, hint=_HINT)
     usable = manifest.rows.read(names).filter(pa.array(is_readable(manifest.rows)))
     if len(usable) == 0:
         raise InputError(
             "the manifest has no readable image",
             hint="scan a folder that has some: `curate dedup IMAGES`",
         )
+    if pc.count_distinct(usable["path"]).as_py() < len(usable):
+        raise InputError("the manifest has rows of one path", hint=_HINT)
     facts = _read_facts(usable, workspace, manifest.source)
     if facts is None:
         scan(Path(manifest.source), workspace, progress)

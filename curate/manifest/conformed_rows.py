@@ -30,13 +30,9 @@ class ConformedRows(Rows):
             name: Of the file.
 
         Raises:
-            InputError: Two columns have one name, or one of the contract can never have its type.
+            InputError: A column of the contract can never have its type.
         """
         self._rows, self._name = rows, name
-        names = rows.schema.names
-        if len(set(names)) < len(names):
-            twice = next(one for one in names if names.count(one) > 1)
-            raise InputError(f"{name} has two columns {twice!r}", hint="leave one of them")
         self._kinds = {
             field.name: kind
             for field in rows.schema
@@ -44,12 +40,7 @@ class ConformedRows(Rows):
         }
         for column in self._kinds:
             self._conform(pa.array([], rows.schema.field(column).type), column)
-        fields = [
-            pa.field(field.name, self._kinds[field.name], nullable=field.nullable)
-            if field.name in self._kinds
-            else field
-            for field in rows.schema
-        ]
+        fields = [self._conform_field(field) for field in rows.schema]
         self._schema = pa.schema(fields, rows.schema.metadata)
 
     @property
@@ -75,6 +66,12 @@ class ConformedRows(Rows):
     def dataset(self) -> pa.dataset.Dataset:
         """Return the rows as what other tools scan column by column."""
         return super().dataset() if self._kinds else self._rows.dataset()
+
+    def _conform_field(self, field: pa.Field) -> pa.Field:
+        if known_type(field.name) is None:
+            return field
+        kind = self._kinds.get(field.name, field.type)
+        return pa.field(field.name, kind, nullable=field.name not in _REQUIRED)
 
     def _conform(self, column: pa.Array, name: str) -> pa.Array:
         """Return a column as the contract has it, or as it is where that knows none.

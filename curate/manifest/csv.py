@@ -21,7 +21,7 @@ from curate.errors import InputError, UsageError, first_line
 from curate.files import replacing_together
 from curate.manifest.column_text import SEPARATOR
 from curate.manifest.columns import STRING_LIST, known_type
-from curate.manifest.rows import HeldRows, Rows
+from curate.manifest.rows import HeldRows, Rows, check_distinct_names
 
 _LIST = "list"
 _LIST_OF = "list of "
@@ -95,6 +95,7 @@ def read_csv(path: Path) -> tuple[Rows, dict[str, Any]]:
             quoted_strings_can_be_null=False,
         )
         table = pyarrow.csv.read_csv(path, parse_options=_PARSE, convert_options=options)
+        check_distinct_names(table.schema, str(path))
         return HeldRows(_restore_fields(table, fields)), facts
     except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path} cannot be read: {first_line(error)}", hint=_HINT) from None

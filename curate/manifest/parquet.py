@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
 
-from curate.errors import InputError, first_line
+from curate.errors import InputError, ResourceError, first_line
 from curate.files import ArrowName, replacing
-from curate.manifest.rows import READ_PARAMS, ReadParams, Rows
+from curate.manifest.rows import READ_PARAMS, ReadParams, Rows, check_distinct_names
 
 _BUFFER_BYTES = 1 << 20
+_FEW_ROWS = 16  # of a row group, from which the size of the others is guessed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +52,7 @@ class ParquetRows(Rows):
             params: How many rows are read at a time.
 
         Raises:
-            InputError: It is no Parquet file.
+            InputError: It is no Parquet file, or two columns have one name.
         """
         self._path, self._problem, self._hint, self._params = path, problem, hint, params
         self._name = ArrowName(path)
@@ -59,6 +60,7 @@ class ParquetRows(Rows):
             self._file = pq.ParquetFile(str(self._name), buffer_size=_BUFFER_BYTES)
             footer = self._file.metadata
             sizes = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
+        check_distinct_names(self.schema, str(path))
         self._bounds = np.cumsum([0, *sizes])
 
     @property
@@ -80,15 +82,21 @@ class ParquetRows(Rows):
         high = int(np.searchsorted(self._bounds, end))
         offset = int(self._bounds[low])
         with self._reading():
-            for batch in self._file.iter_batches(
-                self._params.batch_rows, row_groups=list(range(low, high)), columns=list(names)
-            ):
+            for batch in self._read_groups(range(low, high), list(names)):
                 start, stop = max(first - offset, 0), min(end - offset, len(batch))
                 offset += len(batch)
                 if start < stop:
                     yield batch.slice(start, stop - start).select(list(names))
                 if offset >= end:
                     return
+
+    def _read_groups(self, groups: range, names: list[str]) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of row groups, fewer at a time where the first ones are large."""
+        for group in groups:
+            few = self._file.iter_batches(_FEW_ROWS, row_groups=[group], columns=names)
+            n_bytes = next((max(1, batch.nbytes / len(batch)) for batch in few), 1)
+            n_rows = max(1, min(self._params.batch_rows, int(self._params.batch_bytes / n_bytes)))
+            yield from self._file.iter_batches(n_rows, row_groups=[group], columns=names)
 
     def dataset(self) -> pa.dataset.Dataset:
         """Return the file as what other tools scan column by column."""
@@ -100,9 +108,15 @@ class ParquetRows(Rows):
 
         Raises:
             InputError: The file cannot be read.
+            ResourceError: There is not enough memory.
         """
         try:
             yield
+        except pa.ArrowMemoryError:
+            raise ResourceError(
+                f"{self._path} has values that take more memory than there is",
+                hint="leave out columns with large values, or take a larger machine",
+            ) from None
         except (pa.ArrowException, OSError) as error:
             raise InputError(
                 f"{self._path} {self._problem}: {first_line(error)}", hint=self._hint

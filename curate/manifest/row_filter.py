@@ -30,17 +30,27 @@ def matching(rows: Rows, expression: str) -> NDArray[np.bool_]:
     with duckdb.connect(config={"enable_external_access": "false"}) as connection:
         connection.execute("set lock_configuration = true")
         connection.register("manifest", rows.dataset())
+        number = _unused_name(rows)
         query = (
-            "select _row from (select *, row_number() over () - 1 as _row from manifest) "
+            f"select {number} from (select *, row_number() over () - 1 as {number} from manifest) "
             f"as manifest where ({expression}\n)"
         )
         try:
             if len(connection.extract_statements(query)) != 1:
                 raise UsageError(f"{expression!r} is no expression", hint=_HINT)
-            numbers = connection.execute(query).fetchnumpy()["_row"]
+            numbers = connection.execute(query).fetchnumpy()[number]
         except duckdb.Error as error:
             message = f"{expression!r} cannot be used: {first_line(error)}"
             raise UsageError(message, hint=_HINT) from None
     is_match = np.zeros(len(rows), bool)
     is_match[np.asarray(numbers, np.int64)] = True
     return is_match
+
+
+def _unused_name(rows: Rows) -> str:
+    """Return a name that no column has; DuckDB does not tell upper from lower case."""
+    names = {name.lower() for name in rows.schema.names}
+    name = "_row"
+    while name in names:
+        name += "_"
+    return name

@@ -13,6 +13,7 @@ rows that are not in files are still to be handled here. A stage keeps columns t
 as they were, so this stays.
 """
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset
 from numpy.typing import NDArray
+
+from curate.errors import InputError, ResourceError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,15 +34,19 @@ class ReadParams:
 
     Attributes:
         batch_rows: Rows of a batch, some 10 MB of a manifest's columns.
+        batch_bytes: Of a batch in memory, about: where cells are large it has fewer rows, so that a
+            small file whose cells unpack to terabytes is read in parts as well.
         block_rows: Rows of others looked up at once: each lookup decodes what lies between them,
             so that few large ones are quick, and their columns are in memory.
     """
 
     batch_rows: int = 1 << 15
+    batch_bytes: int = 1 << 26
     block_rows: int = 1 << 20
 
 
 READ_PARAMS = ReadParams()
+_SHOWN = 5  # names in a message
 
 
 class Rows(ABC):
@@ -73,9 +80,11 @@ class Rows(ABC):
 
         Raises:
             InputError: The file cannot be read.
+            ResourceError: There is less memory than they take.
         """
         names = self.schema.names if names is None else names
-        return pa.Table.from_batches(self.batches(names), select_fields(self.schema, names))
+        held = _hold_batches(self.batches(names), names)
+        return pa.Table.from_batches(held, select_fields(self.schema, names))
 
     def take(self, names: Sequence[str], rows: NDArray[np.int64]) -> pa.Table:
         """Return some columns of some rows.
@@ -86,10 +95,12 @@ class Rows(ABC):
 
         Raises:
             InputError: The file cannot be read.
+            ResourceError: There is less memory than they take.
         """
         ascending = _sort_unique(rows[rows >= 0])
         schema = select_fields(self.schema, names)
-        table = pa.Table.from_batches(self._take_ascending(names, ascending), schema)
+        held = _hold_batches(self._take_ascending(names, ascending), names)
+        table = pa.Table.from_batches(held, schema)
         if np.array_equal(ascending, rows):
             return table
         indices = pa.array(np.searchsorted(ascending, rows), pa.int64(), mask=rows < 0)
@@ -226,6 +237,27 @@ class TakenRows(Rows):
             yield from block.to_batches(max_chunksize=self._params.batch_rows)
 
 
+def _hold_batches(
+    batches: Iterator[pa.RecordBatch], names: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """Yield batches that are all held, as long as there is memory for them.
+
+    Raises:
+        ResourceError: There is not.
+    """
+    left = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for batch in batches:
+        left -= batch.nbytes
+        if left < 0:
+            shown = ", ".join(names[:_SHOWN])
+            raise ResourceError(
+                f"the values of {shown}{', …' if len(names) > _SHOWN else ''} take more memory than "
+                "this machine has",
+                hint="leave out columns with large values, or take a larger machine",
+            )
+        yield batch
+
+
 def _sort_unique(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return row numbers in order, each once; most are, and `numpy.unique` would hash them all."""
     if (rows[1:] > rows[:-1]).all():
@@ -244,6 +276,22 @@ def select_fields(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
         names: Of those, in the order wanted.
     """
     return pa.schema([schema.field(name) for name in names], schema.metadata)
+
+
+def check_distinct_names(schema: pa.Schema, file: str) -> None:
+    """Check that no two columns have one name.
+
+    Args:
+        schema: The columns.
+        file: Name of the file that they are of.
+
+    Raises:
+        InputError: Two have.
+    """
+    names = schema.names
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{file} has two columns {twice!r}", hint="leave one of them")
 
 
 def zip_batches(

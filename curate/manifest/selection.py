@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.choices import Status
+from curate.errors import InputError
 from curate.manifest.rows import Rows
 
 
@@ -48,6 +49,26 @@ def is_selected(rows: Rows) -> NDArray[np.bool_]:
         return is_kept(rows)
     table = rows.read(["status", "selected"])
     return _has_ok_status(table) & _is_true(table["selected"], if_null=False)
+
+
+def read_hashes(rows: Rows, numbers: NDArray[np.int64]) -> list[str]:
+    """Return the content hashes of some readable rows.
+
+    Args:
+        rows: Of the manifest.
+        numbers: (N,) int64, which rows.
+
+    Raises:
+        InputError: One is none: a readable image has one in any manifest that curate wrote.
+    """
+    column = rows.take(["hash"], numbers)["hash"]
+    is_sound = pc.fill_null(pc.match_substring_regex(column, "^[0-9a-f]{64}$"), fill_value=False)
+    if not pc.all(is_sound, min_count=0).as_py():
+        raise InputError(
+            "the manifest has readable images without a content hash",
+            hint="write it again with `curate cluster` or `curate dedup IMAGES`",
+        )
+    return list(column.to_pylist())
 
 
 def _has_ok_status(table: pa.Table) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from curate.choices import check_device
 from curate.errors import InputError, UsageError
 from curate.manifest.column_text import as_text
 from curate.manifest.manifest import Manifest, read_manifest
-from curate.manifest.selection import is_kept, is_readable
+from curate.manifest.selection import is_kept, is_readable, read_hashes
 from curate.manifest.units import ChosenImages
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
@@ -202,7 +202,7 @@ def _load_labelled(
     known = np.flatnonzero(is_kept(manifest.rows) & has_label)
     images = ChosenImages(manifest, known)
     together = images.read_codes(config.together) if config.together is not None else None
-    hashes = manifest.rows.take(["hash"], known)["hash"].to_pylist()
+    hashes = read_hashes(manifest.rows, known)
     model = model_of(space, manifest.model)
     with space.writing(progress):
         scan(Path(manifest.source), space, progress)

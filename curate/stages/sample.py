@@ -22,7 +22,7 @@ from curate.manifest.manifest import (
 )
 from curate.manifest.row_filter import matching
 from curate.manifest.rows import HeldRows
-from curate.manifest.selection import is_kept
+from curate.manifest.selection import is_kept, read_hashes
 from curate.progress import Progress, Silent, task
 from curate.workspace.embedding_store import EmbeddingStore, Vectors
 from curate.workspace.workspace import find_workspace
@@ -212,4 +212,4 @@ def _load_vectors(manifest: Manifest, rows: NDArray[np.int64], workspace: Path) 
         )
     name, _, weights = manifest.model.partition("@")
     store = EmbeddingStore(workspace / "embeddings" / name, weights)
-    return store.load(manifest.rows.take(["hash"], rows)["hash"].to_pylist()).embeddings
+    return store.load(read_hashes(manifest.rows, rows)).embeddings

@@ -12,7 +12,7 @@ from curate.errors import InputError, UsageError
 from curate.images.contact_sheet import Tile, check_sheet, draw_sheet, write_sheet
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
-from curate.manifest.selection import is_readable
+from curate.manifest.selection import is_readable, read_hashes
 from curate.progress import Progress, Silent
 from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.pixel_mending import open_pixels
@@ -122,11 +122,11 @@ def _make_tiles(
     """Return a tile for each row: its pixels, its path and the value that it is ordered by.
 
     Raises:
-        InputError: The workspace does not hold the pixels.
+        InputError: The workspace does not hold the pixels, or the manifest lacks hashes.
     """
-    names = ["hash", "path"] if by is None else list(dict.fromkeys(("hash", "path", by)))
+    names = ["path"] if by is None else list(dict.fromkeys(("path", by)))
     table = manifest.rows.take(names, rows)
-    images = cache.read(table["hash"].to_pylist())
+    images = cache.read(read_hashes(manifest.rows, rows))
     captions = [[path] for path in table["path"].to_pylist()]
     if by is not None:
         for caption, value in zip(captions, table[by].to_pylist(), strict=True):

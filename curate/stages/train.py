@@ -215,7 +215,7 @@ def train(
             settings=settings,
             table=table,
             name=config.name,
-            init=config.init,
+            init=Path(config.init) if config.init is not None else None,
             budget_seconds=_budget_seconds(config, len(table)),
             resumes=config.resume,
         )
@@ -239,17 +239,32 @@ def _check_early(config: TrainConfig) -> None:
     """Find mistakes before an hour of scanning.
 
     Raises:
-        InputError: The weights to start from are not there.
+        InputError: The weights to start from are none.
     """
     require_device(config.device)
-    if config.init is not None and not config.init.is_file():
-        raise InputError(f"no weights at {config.init}", hint="name a .safetensors file")
+    if config.init is not None:
+        _check_weights(Path(config.init))
     if config.backbone is not None:
         from swav_train.networks.backbone import find_timm_spec
 
         backbone = config.backbone
         _as_usage(lambda: find_timm_spec(backbone))
     _derive(config, n_images=1000, side_px=256)
+
+
+def _check_weights(path: Path) -> None:
+    """Check that a file holds weights, before the scan.
+
+    Raises:
+        InputError: It does not.
+    """
+    from swav_train.errors import WeightsUnusable
+    from swav_train.networks.pretrained import read_backbone_weights
+
+    try:
+        read_backbone_weights(path)
+    except WeightsUnusable as error:
+        raise InputError(str(error), hint="name a .safetensors file of weights") from None
 
 
 def _derive(config: TrainConfig, *, n_images: int, side_px: int) -> "swav_config.TrainConfig":

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.errors import ResourceError, TrainingError
+from curate.errors import InputError, ResourceError, TrainingError
 from curate.files import disk_errors, remove
 from curate.progress import Progress, task
 from curate.workspace.integrity import Damaged, read_checked_json, write_checked_json
@@ -139,9 +139,10 @@ class SwavRun:
         Raises:
             TrainingError: It diverged or collapsed.
             ResourceError: The pretrained weights cannot be had.
+            InputError: The weights to start from are not of this backbone.
         """
         from swav_train import train as train_swav
-        from swav_train.errors import TrainingDiverged, WeightsUnavailable
+        from swav_train.errors import TrainingDiverged, WeightsUnavailable, WeightsUnusable
 
         width, height = (self.table[name].to_numpy() for name in ("width", "height"))
         watch = _Watch(progress, self.settings, self.budget_seconds)
@@ -156,11 +157,16 @@ class SwavRun:
                 on_epoch=watch.epoch,
                 on_retry=progress.note,
                 init=self.init,
+                beside=(INPUTS,),
             )
         except TrainingDiverged as error:
             raise TrainingError(f"training failed: {error.reason}", hint=error.advice) from None
         except WeightsUnavailable as error:
             raise ResourceError(error.reason, hint=error.advice) from None
+        except WeightsUnusable as error:
+            raise InputError(
+                str(error), hint="name weights of this backbone, or another one with --backbone"
+            ) from None
         finally:
             watch.end()
 

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from swav_train.errors import WeightsUnavailable
+from swav_train.errors import WeightsUnavailable, WeightsUnusable
 from swav_train.files import strip_prefix
 from swav_train.networks.backbone import find_timm_spec
 
@@ -76,13 +76,16 @@ def read_backbone_weights(path: Path) -> dict[str, Tensor]:
     """Return the backbone's tensors of a safetensors file: a model of this package or of timm.
 
     Raises:
-        ValueError: There is no such file, or it is not in that format.
+        WeightsUnusable: There is no such file, it is not in that format, or a value is no number.
     """
     if not path.is_file():
-        raise ValueError(f"no file {path} to start from")
+        raise WeightsUnusable(f"no file {path} to start from")
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a safetensors file: {error}") from error
+    except (SafetensorError, OSError, MemoryError) as error:
+        raise WeightsUnusable(f"{path} is not a safetensors file: {error}") from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise WeightsUnusable(f"{path} has values in {name} that are no finite numbers")
     return strip_prefix("backbone.", tensors) or tensors

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from swav_train.config import TrainConfig
 from swav_train.data.seeds import derive_seed
 from swav_train.distributed import world_size
+from swav_train.errors import WeightsUnusable
 from swav_train.method.embedding_queue import EmbeddingQueue
 from swav_train.networks.swav_model import SwavModel
 from swav_train.run.optim import build_optimizer
@@ -127,12 +128,12 @@ def load_backbone_weights(state: TrainState, weights: Mapping[str, Tensor], *, o
         origin: Where they are from, for people.
 
     Raises:
-        ValueError: A tensor of the backbone is absent or has another shape.
+        WeightsUnusable: A tensor of the backbone is absent or has another shape.
     """
     wanted = state.model.backbone.state_dict()
     missing = sorted(n for n in wanted if n not in weights or weights[n].shape != wanted[n].shape)
     if missing:
-        raise ValueError(
+        raise WeightsUnusable(
             f"{origin} do not fit backbone {state.config.backbone} with stem {state.config.stem}: "
             f"{len(missing)} of {len(wanted)} tensors are absent or of another shape, "
             f"the first is {missing[0]}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from swav_train.data.pixel_source import Images, PixelSource
 from swav_train.device import resolve_device
 from swav_train.distributed import barrier, broadcast_value, process_group, rank
 from swav_train.errors import TrainingDiverged
+from swav_train.files import check_model_folder, lock_folder
+from swav_train.networks.encoder import FACTS, WEIGHTS
 from swav_train.run.attempt import (
     STANDARD_PARTS,
     Attempt,
@@ -24,10 +28,13 @@ from swav_train.run.attempt import (
     new_attempt,
     open_attempt,
 )
+from swav_train.run.checkpoint import FOLDER as CHECKPOINT_FOLDER
 from swav_train.run.checkpoint import drop_damaged_checkpoint, remove_checkpoint
 from swav_train.run.clock import subtract_spent
 from swav_train.run.loop import OnEpoch, run_loop
+from swav_train.run.metrics import METRICS_FILE
 from swav_train.run.result import TrainResult, TrainStart, read_finished
+from swav_train.run.retry import FILE as RETRY_FILE
 from swav_train.run.retry import (
     Retry,
     describe_changes,
@@ -36,6 +43,9 @@ from swav_train.run.retry import (
     read_retry,
     write_retry,
 )
+
+_MODEL_FILES = (FACTS, WEIGHTS, METRICS_FILE, CHECKPOINT_FOLDER, RETRY_FILE)
+"""What the folder of a model holds."""
 
 OnStart = Callable[[TrainStart], None]
 OnRetry = Callable[[str], None]
@@ -53,6 +63,7 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
     on_epoch: OnEpoch | None = None,
     on_retry: OnRetry | None = None,
     init: Path | None = None,
+    beside: Collection[str] = (),
     parts: RunParts = STANDARD_PARTS,
 ) -> TrainResult:
     """Learn an encoder and prototypes from images, and write them to a folder.
@@ -77,6 +88,8 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
         on_epoch: Called after each epoch, in the first process.
         on_retry: Told why a failed or damaged run begins again and with what, in the first process.
         init: Safetensors file to start the backbone from, of this package or of timm.
+        beside: Names of files that the caller keeps in ``out``. Anything else there that is no part of
+            a model is left alone, and no model is written.
         parts: What is called for the work, for tests and comparisons.
 
     Returns:
@@ -91,6 +104,7 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
     """
     if budget_seconds is not None and budget_seconds <= 0:
         raise ValueError(f"budget_seconds must be positive, got {budget_seconds}")
+    check_place(out, beside=beside)
     source = PixelSource(data, size=config.cache_size, aspects=aspects)
     job = Job(
         config=config,
@@ -109,21 +123,63 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
     if finished is not None:
         return finished
     device = resolve_device(config.device)
+    is_writer = os.environ.get("RANK", "0") == "0"  # known before the processes meet
+    with lock_folder(out) if is_writer else nullcontext(), _meet(device):
+        return _run_attempts(
+            job, init=init, on_start=on_start, on_epoch=on_epoch, on_retry=on_retry
+        )
+
+
+def check_place(out: Path, *, beside: Collection[str] = ()) -> None:
+    """Check that a model may be written to a folder: it is new, empty, or of a training.
+
+    Args:
+        out: The folder.
+        beside: Names of files that the caller keeps in it.
+
+    Raises:
+        ValueError: Something else lies in it.
+    """
+    check_model_folder(out, (*_MODEL_FILES, *beside))
+    for name in (FACTS, WEIGHTS):
+        if (out / name).exists() and not (out / METRICS_FILE).exists():
+            raise ValueError(f"{out} holds {name} of something else; name a new folder")
+
+
+@contextmanager
+def _meet(device: torch.device) -> Iterator[None]:
+    """Join the other processes, if there are any; the caller's random numbers stay as they are."""
     with process_group(device.type), torch.random.fork_rng(devices=[]):
-        if rank() == 0:
-            drop_damaged(out, on_drop=on_retry or _ignore)
-        barrier()
-        retry = read_retry(out, identity=job.identity)
-        while True:
-            attempt = new_attempt(job, retry=retry)
-            try:
-                return _run_attempt(attempt, init=init, on_start=on_start, on_epoch=on_epoch)
-            except TrainingDiverged as failure:
-                if retry is not None:
-                    raise
-                retry = plan_retry(attempt, failure)
-            if on_retry is not None and rank() == 0:
-                on_retry(retry.reason)
+        yield
+
+
+def _run_attempts(
+    job: Job,
+    *,
+    init: Path | None,
+    on_start: OnStart | None,
+    on_epoch: OnEpoch | None,
+    on_retry: OnRetry | None,
+) -> TrainResult:
+    """Train, at most twice.
+
+    Raises:
+        TrainingDiverged: The second attempt failed as well.
+    """
+    if rank() == 0:
+        drop_damaged(job.out, on_drop=on_retry or _ignore)
+    barrier()
+    retry = read_retry(job.out, identity=job.identity)
+    while True:
+        attempt = new_attempt(job, retry=retry)
+        try:
+            return _run_attempt(attempt, init=init, on_start=on_start, on_epoch=on_epoch)
+        except TrainingDiverged as failure:
+            if retry is not None:
+                raise
+            retry = plan_retry(attempt, failure)
+        if on_retry is not None and rank() == 0:
+            on_retry(retry.reason)
 
 
 def _run_attempt(

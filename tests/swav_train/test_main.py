@@ -34,6 +34,16 @@ def test_a_folder_becomes_a_model(folder, tmp_path, capsys):
     assert load_encoder(out, device="cpu").dim > 1
 
 
+@pytest.mark.parametrize("name", ["holiday.jpg", "weights.safetensors"])
+def test_a_folder_with_anything_of_mine_gets_no_model(folder, tmp_path, capsys, name):
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / name).write_text("mine")
+    assert call(folder, "--out", out, "--device", "cpu") == 3
+    assert f"holds {name}" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == [name]
+
+
 def test_aspects_are_those_of_the_files(folder):
     pixels, aspects = command.read_squares(command.list_images(folder), 16)
     assert pixels.shape == (24, 3, 16, 16)
