@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from curate.stages.sheet import SheetConfig, SheetResult, sheet
     from curate.stages.split import SplitConfig, SplitResult, split
     from curate.stages.train import TrainConfig, TrainResult, train
+    from curate.stages.verify import VerifyResult, verify
 
 __all__ = [
     "ClusterConfig",
@@ -50,6 +51,7 @@ __all__ = [
     "SplitResult",
     "TrainConfig",
     "TrainResult",
+    "VerifyResult",
     "__version__",
     "cluster",
     "dedup",
@@ -64,6 +66,7 @@ __all__ = [
     "sheet",
     "split",
     "train",
+    "verify",
 ]
 
 

@@ -89,7 +89,9 @@ def sheet(
         raise InputError("no readable image is chosen", hint="choose others with --where")
     n_drawn = min(config.limit, len(rows))
     drawn = rows[np.linspace(0, len(rows) - 1, n_drawn).round().astype(np.int64)]
-    tiles = _make_tiles(opened, drawn, config.by, open_pixels(find_workspace(workspace), progress or Silent()))
+    tiles = _make_tiles(
+        opened, drawn, config.by, open_pixels(find_workspace(workspace), progress or Silent())
+    )
     rows_of_tiles = [tiles[i : i + config.columns] for i in range(0, n_drawn, config.columns)]
     write_sheet(Path(out), draw_sheet(rows_of_tiles, columns=config.columns))
     return SheetResult(sheet=str(out), n_drawn=n_drawn, n_chosen=len(rows))

@@ -1,8 +1,8 @@
 """Checksums of what the workspace stores, so that damage is noticed and never read as other values.
 
-A Parquet file carries the CRC-32 of all its bytes in its footer, taken with zeros in the place of the
-checksum; a JSON file carries that of its other content under the key ``checksum``. The name of the file
-counts too, so that another whole file in its place is noticed.
+A Parquet file carries the CRC-32 of all its bytes in its footer, taken with zeros in the place of
+the checksum; a JSON file carries that of its other content under the key ``checksum``. The name of
+the file counts too, so that another whole file in its place is noticed.
 """
 
 import json
@@ -25,7 +25,7 @@ _FOOTER_END = 8  # bytes: the footer's length, and the format's name
 _JSON_KEY = "checksum"
 _Identity = tuple[str, str, int, int, int, int]
 _whole: set[_Identity] = set()
-"""Files that were found whole: path, owner, inode, size, times of the last change of content and file."""
+"""Files that were found whole: path, owner, inode, size, times of the last changes."""
 REPAIR_HINT = "see all damage with `curate info --verify`, mend it with `curate info --repair`"
 
 
@@ -64,9 +64,7 @@ def reading(path: Path) -> Iterator[None]:
         raise Damaged(path, getattr(error, "strerror", None) or first_line(error)) from None
 
 
-def write_table(
-    table: pa.Table, path: Path, *, compression: str = "zstd", owner: str = ""
-) -> None:
+def write_table(table: pa.Table, path: Path, *, compression: str = "zstd", owner: str = "") -> None:
     """Write a Parquet file with its checksum, whole or not at all.
 
     Args:
@@ -217,7 +215,7 @@ def _sum_file(path: Path, place: int, *, start: int) -> int:
                 part = bytearray(chunk)
                 for offset in range(max(low, 0), min(high, len(chunk))):
                     part[offset] = _BLANK[0]
-                chunk = bytes(part)  # noqa: PLW2901 - the same bytes, the checksum left out
+                chunk = bytes(part)  # the same, the checksum left out
             total = crc32(chunk, total)
             at += len(chunk)
     return total

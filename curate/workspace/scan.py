@@ -276,7 +276,9 @@ def _scan_source(
 
 def _find_readers(source: Source, files: Sequence[SourceFile]) -> int:
     """Return who may read the images of a source; a file whose rights changed is read anew."""
-    return find_readers(source.local_file(""), map(source.local_file, [file.path for file in files]))
+    return find_readers(
+        source.local_file(""), map(source.local_file, [file.path for file in files])
+    )
 
 
 def _usable_hashes(facts: pa.Table, config: ScanConfig) -> pa.Array:

@@ -25,7 +25,7 @@ PROMISED = {
     "sheet": "--where --by --limit --out",
     "search": "--by -k --like --sheet",
     "probe": "--test --by --neighbors --held-out",
-    "info": "--clusters",
+    "info": "--clusters --verify --repair",
 }
 EVERYWHERE = "--workspace -w --json --quiet -q --seed --help"
 

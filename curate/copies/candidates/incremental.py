@@ -156,7 +156,9 @@ class CandidateSearch:
             mean=nothing if index is None else index.mean,
             axes=nothing if index is None else index.axes,
             n_keypoints=np.array(0 if index is None else len(index.lists)),
-            lists_checksum=np.array(0 if index is None else sum_file(self._folder / _LISTS), np.uint32),
+            lists_checksum=np.array(
+                0 if index is None else sum_file(self._folder / _LISTS), np.uint32
+            ),
             n_trained=np.array(searched.n_trained),
             seed=np.array(self._seed),
         )
