@@ -42,6 +42,8 @@ def drop_cache_damage(folder: Path) -> None:
     if any(one.path.name == "version.json" for one in damage):
         remove(folder)
     for one in damage:
+        if one.path.name == LISTS:
+            remove(folder / CANDIDATES)
         if one.path.name != "keypoints.bin":
             remove(one.path)
     if damage:
