@@ -48,8 +48,8 @@ def info(
     Of clusters, cohesion is the mean cosine of the images to their prototype, and the medoid is the
     image that is most like all others of its cluster. Nothing in this command is random.
 
-    With --verify or --repair, the exit code is 3 if something is, or stays, damaged. All can be
-    made again from your images but the weights of a model: train that again.
+    The exit code is 3 if something is, or stays, damaged. Without --verify only the models are
+    looked at. All can be made again from your images but the weights of a model: train that again.
 
     Example: curate info --clusters
     """
@@ -59,12 +59,14 @@ def info(
     from curate.stages.info import info as run
 
     clusters = clusters or manifest is not None
-    run_stage(
+    result = run_stage(
         lambda _: run(manifest, clusters=clusters, workspace=workspace),
         _describe_clusters if clusters else _describe,
         as_json=as_json,
         is_quiet=quiet,
     )
+    if result.damage and not clusters:
+        raise typer.Exit(EXIT_DAMAGED)
 
 
 def _verify(*, repairs: bool, workspace: Path | None, as_json: bool, quiet: bool) -> None:

@@ -128,8 +128,8 @@ class ScanConfig:
     """How a source is scanned.
 
     Attributes:
-        exclude: Patterns of what is passed over, besides what always is (`curate.sources.base`); they
-            are stored, and hold for later scans of the source. None takes those stored.
+        exclude: Patterns of what is passed over, besides what always is (`curate.sources.base`);
+            they are stored, and hold for later scans of the source. None takes those stored.
         max_pixels: Pixels of a picture at most; a larger one is a row with a reason.
     """
 
@@ -240,7 +240,10 @@ def _scan_source(
     known = _usable_hashes(facts, config)
     hashes = catalogue.recall_hashes(source.address, table)
     is_known = pc.fill_null(pc.is_in(hashes, value_set=known), fill_value=False)
-    unread = [listing.files[row] for row in np.flatnonzero(~is_known.to_numpy(False)).tolist()]
+    unread = [
+        listing.files[row]
+        for row in np.flatnonzero(~is_known.to_numpy(zero_copy_only=False)).tolist()
+    ]
     workspace.restrict(_find_readers(source, unread))
     start = time.perf_counter()
     reader = FileReader(

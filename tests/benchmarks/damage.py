@@ -1,10 +1,10 @@
-"""Damage every stored file of a workspace in turn, run every command that reads it, compare answers.
+"""Damage each stored file of a workspace, run every command that reads it, compare answers.
 
     python tests/benchmarks/damage.py --flips 4
 
-A small workspace is made once. For each of its files and each kind of damage it is put back, the file
-is damaged, and each command runs. What it says must be what it says on the undamaged workspace, or an
-``error:`` with a documented exit code. Anything else is a wrong answer, or a traceback.
+A small workspace is made once. For each of its files and each kind of damage it is put back, the
+file is damaged, and each command runs. What it says must be what it says on the undamaged
+workspace, or end with an exit code that says so. Anything else is a wrong answer, or a traceback.
 """
 
 import argparse

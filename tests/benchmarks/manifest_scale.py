@@ -22,8 +22,8 @@ import pyarrow as pa
 from curate.choices import Status
 from curate.manifest.columns import SCAN_COLUMNS
 from curate.manifest.manifest import Manifest, write_manifest
-from curate.workspace.workspace import Workspace
 from curate.manifest.rows import HeldRows
+from curate.workspace.workspace import Workspace
 
 CURATE = Path(sys.executable).with_name("curate")
 

@@ -159,8 +159,6 @@ def test_an_unknown_model_is_named_with_the_nearest_one(place):
 
 def test_vectors_of_other_weights_are_not_used(place):
     embed(place / "images", workspace=place / ".curate")
-    config = TrainConfig(
-        epochs=1, image_size=32, batch_size=8, prototypes=6, device="cpu", seed=1
-    )
+    config = TrainConfig(epochs=1, image_size=32, batch_size=8, prototypes=6, device="cpu", seed=1)
     train(place / "images", config, workspace=place / ".curate")
     assert embed(place / "images", workspace=place / ".curate").n_embedded == 25

@@ -1,5 +1,7 @@
 """Stages read the columns that they need, and write the others as they read them."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq

@@ -52,7 +52,9 @@ def test_no_damage_gives_a_wrong_answer_or_a_traceback(made):
     files, rng = made.stored(), np.random.default_rng(1)
     names = [*COMMANDS, REPAIR]
     for number, file in enumerate(files):
-        chosen = {name: (COMMANDS | {REPAIR: REPAIR})[name] for name in (names[number % len(names)],)}
+        chosen = {
+            name: (COMMANDS | {REPAIR: REPAIR})[name] for name in (names[number % len(names)],)
+        }
         for case in try_damage(made, files=[file], commands=chosen, rng=rng):
             assert case.verdict in ("same", "error"), case
 

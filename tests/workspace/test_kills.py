@@ -1,4 +1,4 @@
-"""A killed chain goes on and ends with the same manifests; `tests/benchmarks/kills.py` is longer."""
+"""A killed chain goes on and ends with the same manifests; `benchmarks/kills.py` is longer."""
 
 import numpy as np
 import pytest
