@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from curate.stages.sheet import SheetConfig, SheetResult, sheet
     from curate.stages.split import SplitConfig, SplitResult, split
     from curate.stages.train import TrainConfig, TrainResult, train
+    from curate.stages.verify import VerifyResult, verify
 
 __all__ = [
     "Answer",
@@ -103,6 +104,7 @@ __all__ = [
     "TrainResult",
     "TrainingError",
     "UsageError",
+    "VerifyResult",
     "Within",
     "__version__",
     "cluster",
@@ -122,10 +124,12 @@ __all__ = [
     "sheet",
     "split",
     "train",
+    "verify",
 ]
 
 _PLACES = {
-    "curate.choices": "Assign Changed ExportAs KeepPolicy Labels Layout Level Precision Recipe SearchBy Status Within",
+    "curate.choices": "Assign Changed ExportAs KeepPolicy Labels Layout Level Precision Recipe "
+    "Removal SearchBy Status Within",
     "curate.errors": "CurateError InputError ResourceError TrainingError UsageError",
     "curate.retrieval.results": "Found Placement",
     "curate.stages.cluster": "ClusterConfig ClusterResult cluster",
@@ -136,11 +140,16 @@ _PLACES = {
     "curate.stages.info": "ClusterInfo InfoResult ModelInfo info",
     "curate.stages.merge": "MergeResult merge",
     "curate.stages.probe": "ClassScore ProbeConfig ProbeResult probe",
+    "curate.stages.prune": "PruneConfig PruneResult prune",
+    "curate.stages.report": "ReportConfig ReportResult report",
+    "curate.stages.restore": "RestoreResult restore",
+    "curate.stages.review": "ReviewConfig ReviewResult review",
     "curate.stages.sample": "SampleConfig SampleResult sample",
     "curate.stages.search": "Answer SearchConfig SearchResult search",
     "curate.stages.sheet": "SheetConfig SheetResult sheet",
     "curate.stages.split": "SplitConfig SplitResult split",
     "curate.stages.train": "TrainConfig TrainResult train",
+    "curate.stages.verify": "VerifyResult verify",
 }
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names.split()}
 

@@ -306,18 +306,30 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         known = disk_error(error, path)
-        if known is None:
+        if known is None or not _is_about(error, path):
             raise
         raise known from None
 
 
-def disk_error(error: OSError, path: Path | str) -> CurateError | None:
-    """Return what to tell the user about a failed write to ``path``, or None if it is our bug.
+def _is_about(error: OSError, path: Path) -> bool:
+    """Return whether an error is about the place that is written, or a full disk, not what is read."""
+    if is_disk_full(error) or not isinstance(error.filename, str | bytes):
+        return True
+    named = Path(os.fsdecode(error.filename)).absolute()
+    return path.absolute().is_relative_to(named) or named.is_relative_to(path.absolute().parent)
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Return whether there is no space left.
 
     Arrow says "errno 28" in its text and leaves ``errno`` empty, so the text is looked at too.
     """
-    text = str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
+
+
+def disk_error(error: OSError, path: Path | str) -> CurateError | None:
+    """Return what to tell the user about a failed write to ``path``, or None if it is our bug."""
+    if is_disk_full(error):
         return ResourceError(
             f"no space left on the disk of {path}",
             hint="free some space, or put the workspace elsewhere with --workspace DIR; "

@@ -132,7 +132,7 @@ def _sum_tensors(tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> str
     for name in sorted(tensors):
         tensor = tensors[name]
         total = crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), total)
-        total = crc32(tensor.reshape(-1).view(torch.uint8).numpy(), total)
+        total = crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, total)
     return f"{total:08x}"
 
 

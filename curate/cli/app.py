@@ -27,7 +27,7 @@ from curate.cli.sheet import sheet
 from curate.cli.split import split
 from curate.cli.train import train
 from curate.errors import CurateError, UsageError
-from curate.files import disk_error
+from curate.files import disk_error, is_disk_full
 from curate.manifest.contract import fills_line
 from curate.version import __version__
 
@@ -113,10 +113,15 @@ def main(arguments: Sequence[str] | None = None, *, program: typer.Typer = app) 
     except typer.Abort:
         code = EXIT_INTERRUPTED
     except OSError as error:
-        known = disk_error(error, error.filename or "the output")
+        place = error.filename or "a file"
+        known = disk_error(error, place)
         if known is None:
             raise
-        code = _print_error(str(known), known.hint, known.exit_code, as_json=as_json)
+        message, hint = str(known), known.hint
+        if not is_disk_full(error):  # it may have been read as well as written
+            message = f"{place} cannot be used: {error.strerror}"
+            hint = "check that it is there and that you may use it"
+        code = _print_error(message, hint, known.exit_code, as_json=as_json)
     if code == EXIT_INTERRUPTED:
         hint = "what was done is saved; the same command goes on"
         code = _print_error("interrupted", hint, EXIT_INTERRUPTED, as_json=as_json)

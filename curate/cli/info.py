@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from curate.stages.info import InfoResult
+    from curate.stages.verify import VerifyResult
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 40
+EXIT_DAMAGED = 3
 
 
 def info(
@@ -29,6 +31,13 @@ def info(
     clusters: Annotated[
         bool, typer.Option("--clusters", help="List the clusters with size, cohesion and medoid.")
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Read the whole workspace and name what is damaged."),
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make again what is damaged, as far as that can be.")
+    ] = False,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -39,17 +48,50 @@ def info(
     Of clusters, cohesion is the mean cosine of the images to their prototype, and the medoid is the
     image that is most like all others of its cluster. Nothing in this command is random.
 
+    The exit code is 3 if something is, or stays, damaged. Without --verify only the models are
+    looked at. All can be made again from your images but the weights of a model: train that again.
+
     Example: curate info --clusters
     """
+    if verify or repair:
+        _verify(repairs=repair, workspace=workspace, as_json=as_json, quiet=quiet)
+        return
     from curate.stages.info import info as run
 
     clusters = clusters or manifest is not None
-    run_stage(
+    result = run_stage(
         lambda _: run(manifest, clusters=clusters, workspace=workspace),
         _describe_clusters if clusters else _describe,
         as_json=as_json,
         is_quiet=quiet,
     )
+    if result.damage and not clusters:
+        raise typer.Exit(EXIT_DAMAGED)
+
+
+def _verify(*, repairs: bool, workspace: Path | None, as_json: bool, quiet: bool) -> None:
+    from curate.stages.verify import verify
+
+    result = run_stage(
+        lambda progress: verify(repairs=repairs, workspace=workspace, progress=progress),
+        _describe_damage,
+        as_json=as_json,
+        is_quiet=quiet,
+    )
+    if result.left:
+        raise typer.Exit(EXIT_DAMAGED)
+
+
+def _describe_damage(result: "VerifyResult") -> "Iterator[str]":
+    left = {damage.path for damage in result.left}
+    for damage in result.found:
+        mended = "" if damage.path in left else " (mended)"
+        yield f"damaged    {damage.path}: {damage.reason}{mended}"
+    for hint in sorted({damage.hint for damage in result.left}):
+        yield f"hint: {hint}"
+    size = f"{result.n_files:,} files, {options.format_bytes(result.bytes)}"
+    state = f"{len(result.left):,} damaged" if result.left else "all as it was written"
+    yield f"workspace  {result.workspace}: {size}, {state}"
 
 
 def _describe_clusters(result: "InfoResult") -> "Iterator[str]":
@@ -71,6 +113,8 @@ def _describe(result: "InfoResult") -> "Iterator[str]":
             f"{model.n_embedded:,} images embedded"
         )
         yield f"           loss / log K {draw_curve(model.loss_ratio)} {model.loss_ratio[-1]:.3f}"
+    for damage in result.damage:
+        yield f"damaged    {damage}"
     for manifest in result.manifests:
         yield f"manifest   {manifest}"
 

@@ -45,7 +45,8 @@ def find_contents(space: Workspace, paths: Sequence[str]) -> list[str]:
     table = Catalogue(space).read_readable(["source", "path", "hash"])
     table = table.filter(pc.is_in(table["path"], value_set=pa.array(list(paths), pa.string())))
     sources = space.facts()["sources"]
-    rows = sorted(table.to_pylist(), key=lambda row: sources.index(row["source"]))
+    age = {source: number for number, source in enumerate(sources)}
+    rows = sorted(table.to_pylist(), key=lambda row: age.get(row["source"], -1))
     content_of = {row["path"]: row["hash"] for row in rows}
     for path in paths:
         if path not in content_of:

@@ -3,17 +3,18 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from curate.choices import Status
 from curate.errors import InputError
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.workspace.catalogue import Catalogue
+from curate.workspace.embedding import open_store
+from curate.workspace.integrity import Damaged
+from curate.workspace.models import METRICS, Model, find_model_damage, open_model, read_model_facts
 from curate.workspace.workspace import Workspace, find_workspace
 
 
@@ -27,7 +28,8 @@ class ModelInfo:
         n_prototypes: How many.
         started_from: What the features started from.
         epochs: Passes done.
-        loss_ratio: Loss over log K of each epoch; 1 means nothing was learned.
+        loss_ratio: Loss over log K of each epoch; 1 means nothing was learned. Only that of the
+            last epoch if the measures are damaged.
         usage_entropy: Entropy of the prototypes' usage over log K at the end.
         n_embedded: Images with an embedding of this model.
     """
@@ -70,7 +72,8 @@ class InfoResult:
         n_unreadable: Those that cannot be used.
         source_bytes: Size of the files.
         workspace_bytes: Size of the workspace.
-        models: Trained models.
+        models: Trained models that are whole.
+        damage: What is wrong with the others; `curate.verify` looks at everything.
         manifests: Manifests written that are still there, newest last.
         clusters: Of the manifest asked for, largest first; None if none was asked for.
     """
@@ -82,6 +85,7 @@ class InfoResult:
     source_bytes: int
     workspace_bytes: int
     models: list[ModelInfo]
+    damage: list[str]
     manifests: list[str]
     clusters: list[ClusterInfo] | None
 
@@ -100,18 +104,18 @@ def info(
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
 
     Raises:
-        InputError: There is no workspace, or the manifest cannot be used.
+        InputError: There is no workspace, its catalogue is damaged, or the manifest cannot be used.
         UsageError: The manifest has no clusters.
     """
     space = find_workspace(workspace)
-    if not (space.root / "workspace.json").is_file():
+    if not space.is_there():
         raise InputError(
             f"no workspace at {space.root}", hint="make one with `curate train IMAGES`"
         )
     facts = space.facts()
-    catalogue = Catalogue(space)
-    table = catalogue.read(["status", "bytes"]) if catalogue.is_there() else None
+    table = Catalogue(space).read(["status", "bytes"]) if facts["sources"] else None
     is_ok = pc.equal(table["status"], Status.OK.value) if table is not None else None
+    models, damage = _open_models(space)
     return InfoResult(
         workspace=str(space.root),
         sources=facts["sources"],
@@ -119,7 +123,8 @@ def info(
         n_unreadable=len(is_ok) - (pc.sum(is_ok).as_py() or 0) if is_ok is not None else 0,
         source_bytes=int(pc.sum(table["bytes"]).as_py() or 0) if table is not None else 0,
         workspace_bytes=sum(p.stat().st_size for p in space.root.rglob("*") if p.is_file()),
-        models=[_model_info(space, name) for name in space.models()],
+        models=models,
+        damage=damage,
         manifests=[name for name in facts["manifests"] if Path(name).is_file()],
         clusters=_clusters(read_manifest(Path(manifest or space.newest_manifest())))
         if clusters
@@ -159,22 +164,36 @@ def _clusters(manifest: Manifest) -> list[ClusterInfo]:
     ]
 
 
-def _model_info(space: Workspace, name: str) -> ModelInfo:
-    folder = space.model(name)
-    result = _json(folder / "result.json")
-    history = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    shards = space.embeddings(name).glob("[0-9]*.parquet")
+def _open_models(space: Workspace) -> tuple[list[ModelInfo], list[str]]:
+    """Return what is known of the models that are whole, and what is wrong with the others."""
+    models, damage = [], []
+    for name in space.models():
+        damage += [str(one) for one in find_model_damage(space.model(name))]
+        try:
+            model = open_model(space, name)
+        except Damaged:
+            continue
+        models.append(_describe_model(model, n_embedded=len(open_store(space, model))))
+    return models, damage
+
+
+def _describe_model(model: Model, *, n_embedded: int) -> ModelInfo:
+    facts = read_model_facts(model.folder)
     return ModelInfo(
-        name=name,
-        backbone=result["settings"]["backbone"],
-        n_prototypes=result["settings"]["n_prototypes"],
-        started_from=result["started_from"],
-        epochs=result["epochs"],
-        loss_ratio=[line["loss_ratio"] for line in history],
-        usage_entropy=result["usage_entropy"],
-        n_embedded=sum(pq.read_metadata(shard).num_rows for shard in shards),
+        name=model.name,
+        backbone=facts["config"]["backbone"],
+        n_prototypes=facts["config"]["n_prototypes"],
+        started_from=facts["started_from"],
+        epochs=facts["epochs"],
+        loss_ratio=_read_loss_ratios(model) or [facts["metrics"]["loss_ratio"]],
+        usage_entropy=facts["usage_entropy"],
+        n_embedded=n_embedded,
     )
 
 
-def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text()))
+def _read_loss_ratios(model: Model) -> list[float]:
+    """Return the loss over log K of each epoch; nothing if the measures are damaged."""
+    path = model.folder / METRICS
+    if not path.exists() or any(one.path == path for one in find_model_damage(model.folder)):
+        return []
+    return [json.loads(line)["loss_ratio"] for line in path.read_text().splitlines()]

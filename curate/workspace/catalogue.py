@@ -67,6 +67,8 @@ class Catalogue:
     def drop_damaged(self, progress: Progress) -> None:
         """Remove what is damaged, with a line each; the caller holds the workspace's lock."""
         for damage in self.find_damage():
+            if damage.path == self._workspace.catalogue and not damage.path.exists():
+                continue  # its sources are told one by one
             is_journal = damage.path != self._workspace.catalogue
             progress.note(f"{damage}; {'its files are read' if is_journal else 'it is made'} again")
             remove(damage.path)

@@ -48,7 +48,7 @@ def embed_missing(
     device: str,
     progress: Progress,
 ) -> Embedding:
-    """Embed the images that the model has no whole vectors of; the caller holds the workspace's lock.
+    """Embed the images that the model has no whole vectors of; the caller holds the lock.
 
     Raises:
         ResourceError: The device is not there, or the disk is full.

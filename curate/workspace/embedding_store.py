@@ -1,7 +1,7 @@
 """Embeddings on disk: Parquet shards of content hash and vectors, one folder per model.
 
-The folder names the weights that made it, and so does the checksum of each shard; embeddings of other
-weights are never mixed in.
+The folder names the weights that made it, and so does the checksum of each shard; embeddings of
+other weights are never mixed in.
 """
 
 from collections.abc import Iterable, Sequence
@@ -54,7 +54,7 @@ class EmbeddingStore:
         self._folder, self._weights = folder, weights
 
     def begin(self, progress: Progress | None = None) -> None:
-        """Prepare the folder for vectors of these weights; those of others and damaged ones are dropped.
+        """Prepare the folder for vectors of these weights; others and damaged ones are dropped.
 
         Args:
             progress: Hears of damage.
@@ -69,9 +69,9 @@ class EmbeddingStore:
         except Damaged as damage:
             progress.note(f"{damage}; written again")
             remove(owner)
-        for damage in self._find_damaged_shards():
-            progress.note(f"{damage}; its images are embedded again")
-            remove(damage.path)
+        for damaged in self._find_damaged_shards():
+            progress.note(f"{damaged}; its images are embedded again")
+            remove(damaged.path)
         if not owner.exists():
             write_checked_json(owner, {"weights": self._weights})
 

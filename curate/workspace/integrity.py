@@ -25,7 +25,7 @@ _FOOTER_END = 8  # bytes: the footer's length, and the format's name
 _JSON_KEY = "checksum"
 _Identity = tuple[str, str, int, int, int, int]
 _whole: set[_Identity] = set()
-"""Files that were found whole: path, owner, inode, size, times of the last change of content and file."""
+"""Files that were found whole: path, owner, inode, size, times of the last changes."""
 REPAIR_HINT = "see all damage with `curate info --verify`, mend it with `curate info --repair`"
 
 
@@ -215,7 +215,7 @@ def _sum_file(path: Path, place: int, *, start: int) -> int:
                 part = bytearray(chunk)
                 for offset in range(max(low, 0), min(high, len(chunk))):
                     part[offset] = _BLANK[0]
-                chunk = bytes(part)
+                chunk = bytes(part)  # the same, the checksum left out
             total = crc32(chunk, total)
             at += len(chunk)
     return total

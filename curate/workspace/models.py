@@ -14,7 +14,7 @@ from curate.workspace.integrity import Damaged, read_checked_json, reading
 from curate.workspace.workspace import Workspace
 
 WEIGHTS = "weights.safetensors"
-INPUTS = "inputs.json"
+FACTS, METRICS, INPUTS = "model.json", "metrics.jsonl", "inputs.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def read_model_facts(folder: Path) -> dict[str, Any]:
     Raises:
         Damaged: It is lost, or not what was written.
     """
-    path, hint = folder / "model.json", _hint_of(folder)
+    path, hint = folder / FACTS, _hint_of(folder)
     try:
         return read_checked_json(path)
     except FileNotFoundError:

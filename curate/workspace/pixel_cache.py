@@ -1,8 +1,8 @@
 """The pixel cache: every image once, shrunk, upright, RGB, in shards keyed by content hash.
 
 A shard is two files: ``NNNNNN.bin`` holds the images one after the other, raw while they are small,
-else as JPEG; ``NNNNNN.parquet`` holds, per content hash, where its image lies, its checksum and what
-is known of it. A shard without its Parquet file was never finished and is written again.
+else as JPEG; ``NNNNNN.parquet`` holds, per content hash, where its image lies, its checksum and
+what is known of it. A shard without its Parquet file was never finished and is written again.
 """
 
 from collections.abc import Callable, Iterator, Sequence

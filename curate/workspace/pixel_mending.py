@@ -1,7 +1,7 @@
 """Mending the pixel cache: what is lost or damaged is made again from the files.
 
-Known by their content hash, the files are found through the catalogue. Who holds the workspace's lock
-writes what was made into a new shard; others use it from memory.
+Known by their content hash, the files are found through the catalogue. Who holds the workspace's
+lock writes what was made into a new shard; others use it from memory.
 """
 
 import hashlib

@@ -129,8 +129,7 @@ class ScanConfig:
 
     Attributes:
         exclude: Patterns of what is passed over, besides what always is (`curate.sources.base`);
-        they
-            are stored, and hold for later scans of the source. None takes those stored.
+            they are stored, and hold for later scans of the source. None takes those stored.
         max_pixels: Pixels of a picture at most; a larger one is a row with a reason.
     """
 

@@ -72,7 +72,8 @@ class Workspace:
         """Return what ``workspace.json`` holds, or its copy where that is lost or damaged.
 
         Raises:
-            InputError: It is of another version, or both are damaged.
+            InputError: It is of another version.
+            Damaged: Both are damaged.
         """
         damage: Damaged | None = None
         for name in (_FACTS, _COPY):

@@ -168,14 +168,11 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tens
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
-def drop_damaged_checkpoint(out: Path) -> str | None:
-    """Remove a checkpoint that is not what was written, so that training begins anew.
+def find_checkpoint_damage(out: Path) -> DamagedFile | None:
+    """Return what is wrong with a checkpoint, or with the measures before it; None if nothing is.
 
     Args:
         out: The folder of the model.
-
-    Returns:
-        What was wrong with it, one sentence; None if nothing was.
     """
     path = out / FOLDER / FILE
     if not path.exists():
@@ -184,8 +181,7 @@ def drop_damaged_checkpoint(out: Path) -> str | None:
         _, texts = read_tensors(path)
         _check_metrics(out / METRICS_FILE, json.loads(texts["state"]))
     except DamagedFile as error:
-        remove_checkpoint(out)
-        return f"{error.reason}; the training begins anew"
+        return error
     return None
 
 

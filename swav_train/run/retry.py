@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -161,14 +160,11 @@ def read_retry(out: Path, *, identity: dict[str, Any]) -> Retry | None:
     )
 
 
-def drop_damaged_retry(out: Path) -> str | None:
-    """Remove what is remembered of a second attempt if it is damaged: the first begins anew.
+def find_retry_damage(out: Path) -> DamagedFile | None:
+    """Return what is wrong with what is remembered of a second attempt; None if nothing is.
 
     Args:
         out: The folder of the model.
-
-    Returns:
-        What was wrong with it, one sentence; None if nothing was.
     """
     path = out / FILE
     if not path.exists():
@@ -176,11 +172,7 @@ def drop_damaged_retry(out: Path) -> str | None:
     try:
         read_json(path)
     except DamagedFile as error:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            remove_retry(out)
-        return f"{error.reason}; the training begins anew"
+        return error
     return None
 
 

@@ -16,7 +16,7 @@ from swav_train.config import TrainConfig
 from swav_train.data.pixel_source import Images, PixelSource
 from swav_train.device import resolve_device
 from swav_train.distributed import barrier, broadcast_value, process_group, rank
-from swav_train.errors import TrainingDiverged
+from swav_train.errors import DamagedFile, TrainingDiverged
 from swav_train.files import check_model_folder, lock_folder
 from swav_train.networks.encoder import FACTS, WEIGHTS
 from swav_train.run.attempt import (
@@ -29,7 +29,7 @@ from swav_train.run.attempt import (
     open_attempt,
 )
 from swav_train.run.checkpoint import FOLDER as CHECKPOINT_FOLDER
-from swav_train.run.checkpoint import drop_damaged_checkpoint, remove_checkpoint
+from swav_train.run.checkpoint import find_checkpoint_damage, remove_checkpoint
 from swav_train.run.clock import subtract_spent
 from swav_train.run.loop import OnEpoch, run_loop
 from swav_train.run.metrics import METRICS_FILE
@@ -38,9 +38,10 @@ from swav_train.run.retry import FILE as RETRY_FILE
 from swav_train.run.retry import (
     Retry,
     describe_changes,
-    drop_damaged_retry,
     fallback_config,
+    find_retry_damage,
     read_retry,
+    remove_retry,
     write_retry,
 )
 
@@ -192,16 +193,27 @@ def _run_attempt(
     return close_attempt(attempt)
 
 
-def drop_damaged(out: Path, *, on_drop: OnRetry) -> None:
-    """Remove what an earlier run left behind and was changed since.
+def find_damage(out: Path) -> list[DamagedFile]:
+    """Return what an interrupted run left behind and was changed since.
 
     Args:
         out: The folder of the model.
-        on_drop: Told what was removed.
     """
-    for line in (drop_damaged_retry(out), drop_damaged_checkpoint(out)):
-        if line is not None:
-            on_drop(line)
+    found = (find_retry_damage(out), find_checkpoint_damage(out))
+    return [damage for damage in found if damage is not None]
+
+
+def drop_damaged(out: Path, *, on_drop: OnRetry) -> None:
+    """Forget an interrupted run if a file of it was changed since: training begins anew.
+
+    Args:
+        out: The folder of the model.
+        on_drop: Told what is damaged.
+    """
+    for damage in find_damage(out):
+        on_drop(f"{damage.reason}; the training begins anew")
+        remove_checkpoint(out)
+        remove_retry(out)
 
 
 def _ignore(_: str) -> None:

@@ -27,7 +27,7 @@ import curate
 from curate.algorithms.classifiers import label_suspicion
 from curate.algorithms.neighbors import nearest
 from curate.choices import Labels
-from curate.workspace.embedding_store import EmbeddingStore
+from curate.workspace.embedding import open_store
 from curate.workspace.models import find_model
 from curate.workspace.workspace import find_workspace
 
@@ -134,7 +134,7 @@ def main() -> None:
     table = clustered(options.images, root, levels=(n_labels, 3 * n_labels))
     names, classes = np.unique(table["label"].to_pylist(), return_inverse=True)
     space = find_workspace(root)
-    store = EmbeddingStore(space.embeddings(find_model(space, None).name))
+    store = open_store(space, find_model(space, None))
     vectors = store.load(table["hash"].to_pylist())
     columns = {
         name: table[name].to_numpy().astype(np.int64)

@@ -23,6 +23,7 @@ from curate.choices import Status
 from curate.manifest.columns import SCAN_COLUMNS
 from curate.manifest.manifest import Manifest, write_manifest
 from curate.manifest.rows import HeldRows
+from curate.workspace.workspace import Workspace
 
 CURATE = Path(sys.executable).with_name("curate")
 
@@ -125,9 +126,8 @@ def main() -> None:
         m, space = root / "m.parquet", ["-w", str(root / "w"), "-q"]
         make_images(root / "images", options.rows)
         run_in_process(write_manifest_file, m, options.rows, root / "images")
-        (root / "w").mkdir()
-        (root / "w" / "catalogue.parquet").hardlink_to(m)
-        (root / "w" / "workspace.json").write_text('{"format": 1, "sources": [], "manifests": []}')
+        with Workspace(root / "w").writing():
+            Workspace(root / "w").remember()
         tenth = str(options.rows // 10)
         split = root / "split.parquet"
         commands = {

@@ -27,7 +27,8 @@ from curate.choices import Within
 from curate.manifest.manifest import Manifest, read_manifest, write_manifest
 from curate.manifest.rows import HeldRows, TakenRows
 from curate.stages.sample import SampleConfig, sample
-from curate.workspace.embedding_store import Embedded, EmbeddingStore
+from curate.workspace.embedding import open_store
+from curate.workspace.embedding_store import Embedded
 from curate.workspace.models import find_model, prototypes_of
 from curate.workspace.workspace import Workspace, find_workspace
 
@@ -161,7 +162,7 @@ def main() -> None:
     known = table.filter(pa.compute.is_valid(table["cluster"]))
     read = Manifest(rows=HeldRows(known), source=read.source, model=read.model)
     classes = np.unique(known["label"].to_pylist(), return_inverse=True)[1]
-    store = EmbeddingStore(space.embeddings(find_model(space, None).name))
+    store = open_store(space, find_model(space, None))
     vectors = store.load(known["hash"].to_pylist())
     is_test = balanced_test(classes)
     pool, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)

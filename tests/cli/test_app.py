@@ -100,7 +100,7 @@ def test_a_full_disk_is_reported_and_leaves_nothing_half_written(
     def full(*_args, **_options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(pyarrow.parquet, "write_table", full)
+    monkeypatch.setattr(pyarrow.parquet, "ParquetWriter", full)
     code, _, err = run("dedup", images, "--out", "m.parquet")
     assert code == 4
     assert "no space left" in err

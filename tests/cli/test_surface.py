@@ -33,7 +33,7 @@ PROMISED = {
     "probe": "--test --by --together --neighbors --held-out",
     "report": "--out --map",
     "review": "--port --open --no-open",
-    "info": "--clusters",
+    "info": "--clusters --verify --repair",
 }
 EVERYWHERE = "--workspace -w --json --quiet -q --seed --help"
 

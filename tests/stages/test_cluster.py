@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from curate import ClusterConfig, EmbedConfig, cluster, embed
+from curate import ClusterConfig, EmbedConfig, TrainConfig, cluster, embed, train
 from curate.choices import Assign, Labels
 from curate.errors import InputError, UsageError
 from curate.manifest.columns import CLUSTER_COLUMNS, SCAN_COLUMNS
@@ -159,10 +159,6 @@ def test_an_unknown_model_is_named_with_the_nearest_one(place):
 
 def test_vectors_of_other_weights_are_not_used(place):
     embed(place / "images", workspace=place / ".curate")
-    weights = place / ".curate" / "models" / "default" / "weights.safetensors"
-    from safetensors.numpy import load_file, save_file
-
-    tensors = load_file(weights)
-    tensors["prototypes"] = tensors["prototypes"][::-1].copy()
-    save_file(tensors, weights)
+    config = TrainConfig(epochs=1, image_size=32, batch_size=8, prototypes=6, device="cpu", seed=1)
+    train(place / "images", config, workspace=place / ".curate")
     assert embed(place / "images", workspace=place / ".curate").n_embedded == 25

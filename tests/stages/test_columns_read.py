@@ -26,6 +26,7 @@ from curate.manifest.manifest import Manifest, write_manifest
 from curate.manifest.parquet import ParquetRows
 from curate.manifest.rows import HeldRows
 from curate.stages.sheet import SheetConfig
+from curate.workspace.workspace import Workspace
 
 N = 400
 
@@ -96,9 +97,9 @@ def test_diff_and_info_read_nothing_of_their_owners(manifest, columns_read, tmp_
     diff(manifest, manifest)
     assert set().union(*columns_read) == {"path", "hash", "cluster", "group", "keep", "label"}
     columns_read.clear()
-    (tmp_path / "w").mkdir()
-    facts = {"format": 1, "sources": [], "manifests": []}
-    (tmp_path / "w" / "workspace.json").write_text(json.dumps(facts))
+    space = Workspace(tmp_path / "w")
+    with space.writing():
+        space.remember()
     info(manifest, clusters=True, workspace=tmp_path / "w")
     assert set().union(*columns_read) == {"cluster", "cluster_similarity", "medoid", "path"}
 

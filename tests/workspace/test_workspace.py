@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import time
+from datetime import datetime
 
 import pytest
 
@@ -56,10 +57,13 @@ def test_a_second_writer_is_told_who_holds_the_lock(workspace):
         try:
             assert holder.stdout.readline() == "held\n"
             with (
-                pytest.raises(ResourceError, match=f"process {holder.pid} on"),
+                pytest.raises(ResourceError, match=f"process {holder.pid} on") as caught,
                 workspace.writing(),
             ):
                 pass
+            said = str(caught.value)
+            assert f"`-c {workspace.root}`" in said
+            assert f"since {datetime.now():%Y-%m-%d}" in said  # noqa: DTZ005 - local time
         finally:
             holder.kill()
     deadline = time.monotonic() + 10

@@ -1,8 +1,8 @@
 """Files of arrays in the cache: whole or not at all, numbered where they are added one by one.
 
 Everything in the cache follows from the bytes of images, so it is kept by content hash and never
-goes stale. What is lost or damaged is computed again: each file ends with the CRC-32 of its name and of
-all before.
+goes stale. What is lost or damaged is computed again: each file ends with the CRC-32 of its name
+and of all before.
 """
 
 from pathlib import Path

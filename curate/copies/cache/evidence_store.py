@@ -104,9 +104,10 @@ def count_slots_named(folder: Path) -> int:
     """Return one more than the largest slot that evidence or candidates of a cache name."""
     most = 0
     for path in list_shards(folder, "evidence"):
-        rows = (read_arrays(path) or {"rows": np.zeros(0, _ROW)})["rows"]
-        if len(rows):
-            first, second = rows["key"] >> 32, rows["key"] >> 4 & (1 << 28) - 1
+        arrays = read_arrays(path) or {}
+        keys = np.asarray(arrays.get("rows", np.zeros(0, _ROW)), _ROW)["key"]
+        if len(keys):
+            first, second = keys >> 32, keys >> 4 & (1 << 28) - 1
             most = max(most, 1 + int(first.max()), 1 + int(second.max()))
     candidates = read_arrays(folder / CANDIDATES)
     if candidates is not None and len(candidates["slots"]):

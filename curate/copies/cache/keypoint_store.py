@@ -48,7 +48,11 @@ class ExtractedKeypoints:
 
 
 class KeypointStore:
-    """Keypoints by content hash. The place of an image in the order of arrival is its slot."""
+    """Keypoints by content hash. The place of an image in the order of arrival is its slot.
+
+    Attributes:
+        was_damaged: Whether what was there was not what was written, and counts as none.
+    """
 
     def __init__(self, folder: Path, *, is_writer: bool = True) -> None:
         """Open the keypoints in a cache; damaged ones count as none.
@@ -58,17 +62,22 @@ class KeypointStore:
             is_writer: Drop damaged ones for good, with all that refers to slots.
         """
         self._folder = folder
-        tables = [read_arrays(path) for path in list_shards(folder, "keypoints")]
-        whole = [table for table in tables if table is not None]
-        self._set(whole)
-        if len(whole) < len(tables) or self._has_lost(whole):
+        self.was_damaged = not self._open()
+        if self.was_damaged:
             self._set([])
             if is_writer:
                 for path in (*folder.glob("*.npz"), *folder.glob("*.faiss"), self._bin):
                     remove(path)
 
+    def _open(self) -> bool:
+        """Read the index; return whether all is what was written."""
+        tables = [read_arrays(path) for path in list_shards(self._folder, "keypoints")]
+        whole = [table for table in tables if table is not None]
+        self._set(whole)
+        return len(whole) == len(tables) and not self._has_lost(whole)
+
     def _has_lost(self, tables: Sequence[dict[str, NDArray[np.generic]]]) -> bool:
-        """Return whether records are not those written, or evidence names images that are not here."""
+        """Return whether records are not those written, or evidence names images not here."""
         end = 0
         for table in tables:
             begin, end = end, end + int(table["count"].sum()) * RECORD.itemsize

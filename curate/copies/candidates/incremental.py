@@ -109,6 +109,8 @@ class CandidateSearch:
             or n_after > GROWTH_PARAMS.most_growth * n_trained
         ):
             return nothing
+        if int(table["n_keypoints"]) and not _is_whole(self._folder, table):
+            return nothing  # a later search by copies needs the lists, too
         index = None
         if n_after > len(known):
             index = _read_index(self._folder, table)
@@ -177,12 +179,17 @@ def read_index(folder: Path) -> tuple[Ints, KeypointIndex] | None:
     return table["slots"].astype(np.int64), index
 
 
+def _is_whole(folder: Path, table: dict[str, NDArray[np.generic]]) -> bool:
+    """Return whether the lists are those that belong to the arrays of a search."""
+    path = folder / _LISTS
+    return path.is_file() and sum_file(path) == int(table["lists_checksum"])
+
+
 def _read_index(folder: Path, table: dict[str, NDArray[np.generic]]) -> KeypointIndex | None:
     """Return the index that belongs to the arrays of a search, if it is there and whole."""
-    path = folder / _LISTS
-    if not path.is_file() or sum_file(path) != int(table["lists_checksum"]):
+    if not _is_whole(folder, table):
         return None
-    lists = DescriptorIndex.read(path)
+    lists = DescriptorIndex.read(folder / _LISTS)
     if lists is None or len(lists) != int(table["n_keypoints"]):
         return None
     return KeypointIndex(

@@ -184,3 +184,33 @@ def test_names_do_not_matter(folder, pictures, tmp_path):
     assert asked == []
     back = sorted(sorted(turned[name] for name in group) for group in groups(again, named))
     assert back == groups(first, made)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["keypoints-000001.npz", "keypoints.bin", "evidence-000001.npz", "candidates.npz", "*.faiss"],
+)
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.999])
+def test_a_bit_that_flipped_in_what_is_kept_changes_nothing(folder, pictures, tmp_path, name, part):
+    made = folder(pictures)
+    first, _ = search(made, tmp_path)
+    (path,) = tmp_path.glob(name)
+    raw = bytearray(path.read_bytes())
+    raw[int(part * len(raw))] ^= 16
+    path.write_bytes(raw)
+    same(first, search(made, tmp_path)[0])
+
+
+def test_slots_of_lost_keypoints_are_not_given_to_other_images_with_their_evidence(
+    folder, pictures, tmp_path
+):
+    """The images that come later take the slots; evidence that names these must be gone."""
+    few = {path: pixels for path, pixels in pictures.items() if path < "05"}
+    search(folder(few), tmp_path)
+    search(folder(pictures), tmp_path)
+    remove(tmp_path / "keypoints-000002.npz")
+    late = {**few, **{f"late {path}": pixels for path, pixels in pictures.items() if path > "07"}}
+    made = folder(late)
+    found, _ = search(made, tmp_path)
+    assert groups(found, made) == groups(find_copies(made.images, made, DedupConfig()), made)
+    assert len(list(tmp_path.glob("keypoints-*.npz"))) == 1
