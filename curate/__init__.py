@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from curate.stages.probe import ProbeConfig, ProbeResult, probe
     from curate.stages.prune import PruneConfig, PruneResult, prune
     from curate.stages.restore import RestoreResult, restore
+    from curate.stages.run import RunConfig, RunResult, run
     from curate.stages.sample import SampleConfig, SampleResult, sample
     from curate.stages.search import SearchConfig, SearchResult, search
     from curate.stages.sheet import SheetConfig, SheetResult, sheet
@@ -45,6 +46,8 @@ __all__ = [
     "PruneConfig",
     "PruneResult",
     "RestoreResult",
+    "RunConfig",
+    "RunResult",
     "SampleConfig",
     "SampleResult",
     "SearchConfig",
@@ -66,6 +69,7 @@ __all__ = [
     "probe",
     "prune",
     "restore",
+    "run",
     "sample",
     "search",
     "sheet",

@@ -31,6 +31,7 @@ PROMISED = {
     "search": "--by -k --like --sheet",
     "probe": "--test --by --neighbors --held-out",
     "info": "--clusters",
+    "run": "--from --dry-run --set --init --schema",
 }
 EVERYWHERE = "--workspace -w --json --quiet -q --seed --help"
 
