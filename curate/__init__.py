@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from curate.stages.report import ReportConfig, ReportResult, report
     from curate.stages.restore import RestoreResult, restore
     from curate.stages.review import ReviewConfig, ReviewResult, review
+    from curate.stages.run import RunConfig, RunResult, run
     from curate.stages.sample import SampleConfig, SampleResult, sample
     from curate.stages.search import Answer, SearchConfig, SearchResult, search
     from curate.stages.sheet import SheetConfig, SheetResult, sheet
@@ -89,6 +90,8 @@ __all__ = [
     "RestoreResult",
     "ReviewConfig",
     "ReviewResult",
+    "RunConfig",
+    "RunResult",
     "RungCount",
     "SampleConfig",
     "SampleResult",
@@ -119,6 +122,7 @@ __all__ = [
     "report",
     "restore",
     "review",
+    "run",
     "sample",
     "search",
     "sheet",
@@ -144,6 +148,7 @@ _PLACES = {
     "curate.stages.report": "ReportConfig ReportResult report",
     "curate.stages.restore": "RestoreResult restore",
     "curate.stages.review": "ReviewConfig ReviewResult review",
+    "curate.stages.run": "RunConfig RunResult run",
     "curate.stages.sample": "SampleConfig SampleResult sample",
     "curate.stages.search": "Answer SearchConfig SearchResult search",
     "curate.stages.sheet": "SheetConfig SheetResult sheet",

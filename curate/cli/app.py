@@ -20,6 +20,7 @@ from curate.cli.prune import prune
 from curate.cli.report import report
 from curate.cli.restore import restore
 from curate.cli.review import review
+from curate.cli.run import run
 from curate.cli.sample import sample
 from curate.cli.screen import print_json, say
 from curate.cli.search import search
@@ -32,6 +33,7 @@ from curate.manifest.contract import fills_line
 from curate.version import __version__
 
 EXIT_INTERRUPTED = 130
+_TRUE = ("1", "true", "yes", "on")
 COMMANDS = (
     train,
     embed,
@@ -50,6 +52,7 @@ COMMANDS = (
     report,
     review,
     info,
+    run,
 )
 
 
@@ -72,7 +75,7 @@ def build_app(commands: Sequence[Callable[..., object]]) -> typer.Typer:
     """Return the program that has these commands, each named like its function."""
     program = typer.Typer(
         name="curate",
-        add_completion=False,
+        add_completion=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
@@ -97,7 +100,7 @@ def main(arguments: Sequence[str] | None = None, *, program: typer.Typer = app) 
     """
     warnings.filterwarnings("ignore", category=UserWarning)
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    as_json = "--json" in words
+    as_json = "--json" in words or os.environ.get("CURATE_JSON", "") in _TRUE
     try:
         _refuse_zero_bytes(words)
         code = program(words, standalone_mode=False)

@@ -18,15 +18,36 @@ Workspace = Annotated[
     typer.Option(
         "--workspace",
         "-w",
+        envvar="CURATE_WORKSPACE",
+        show_envvar=False,
         help="Use this folder as the workspace.",
         show_default="CURATE_WORKSPACE, or .curate here",
     ),
 ]
 AsJson = Annotated[
-    bool, typer.Option("--json", help="Write the result to stdout as one JSON object.")
+    bool,
+    typer.Option(
+        "--json",
+        envvar="CURATE_JSON",
+        show_envvar=False,
+        help="Write the result to stdout as one JSON object.",
+    ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing but errors.")]
-Seed = Annotated[int, typer.Option(min=0, help="Draw all random numbers from this seed.")]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", envvar="CURATE_QUIET", show_envvar=False, help="Write nothing but errors."
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        envvar="CURATE_SEED",
+        show_envvar=False,
+        help="Draw all random numbers from this seed.",
+    ),
+]
 Device = Annotated[str, typer.Option(help="Compute on this device: auto, cpu, cuda or cuda:1.")]
 Model = Annotated[
     str | None,

@@ -5,8 +5,11 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar, Token
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
 
 from curate.progress import Progress, Silent
 
@@ -24,23 +27,74 @@ def run_stage(
     *,
     as_json: bool,
     is_quiet: bool,
+    holds_stages: bool = False,
 ) -> "Result":
     """Run a stage, show its progress and then its result; return the result.
+
+    In a session of a pipeline the result goes to that, or, where it only checks, nothing is run.
 
     Args:
         work: Runs the stage.
         describe: Turns the result into lines of text.
         as_json: Whether the result is printed as JSON, and nothing else is.
         is_quiet: Whether nothing is printed.
+        holds_stages: Whether the work is made of stages, which show their own progress.
     """
-    with show_progress(is_silent=as_json or is_quiet) as progress:
-        result = work(progress)
+    here = session()
+    if here.is_check:
+        raise typer.Exit
+    is_silent = as_json or is_quiet or here.is_silent
+    if holds_stages:
+        with Session(is_silent=is_silent):
+            result = work(Silent() if is_silent else LineProgress())
+    else:
+        with show_progress(is_silent=is_silent) as progress:
+            result = work(progress)
+    if here.takes_results:
+        here.results.append(asdict(result))
+        is_quiet = here.is_silent
     if as_json:
         print_json(asdict(result))
     elif not is_quiet:
         for line in describe(result):
             say(line)
     return result
+
+
+class Session:
+    """How commands behave while it lasts: a pipeline runs them in one.
+
+    Attributes:
+        is_check: Whether a command ends once it has understood its words.
+        is_silent: Whether commands show nothing.
+        takes_results: Whether results are wanted.
+        results: Those of the commands that ended.
+    """
+
+    def __init__(
+        self, *, is_check: bool = False, is_silent: bool = False, takes_results: bool = True
+    ) -> None:
+        """Say how commands behave."""
+        self.is_check = is_check
+        self.is_silent = is_silent
+        self.takes_results = takes_results
+        self.results: list[dict[str, Any]] = []
+        self._tokens: list[Token[Session]] = []
+
+    def __enter__(self) -> "Session":
+        self._tokens.append(_SESSION.set(self))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _SESSION.reset(self._tokens.pop())
+
+
+_SESSION: ContextVar[Session] = ContextVar("session", default=Session(takes_results=False))  # noqa: B039 - never changed
+
+
+def session() -> Session:
+    """Return the session that commands are in."""
+    return _SESSION.get()
 
 
 def say(line: str) -> None:

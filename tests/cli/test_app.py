@@ -1,6 +1,10 @@
 import errno
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -170,3 +174,29 @@ def test_check_exits_with_ten_where_copies_are_found(run, images, tmp_path):
     assert run("dedup", images, "--check")[0] == 10
     shutil.rmtree(images / "red")
     assert run("dedup", images, "--check")[0] == 0
+
+
+def test_options_that_all_commands_have_may_stand_in_the_environment(run, images, monkeypatch):
+    monkeypatch.setenv("CURATE_JSON", "1")
+    monkeypatch.setenv("CURATE_WORKSPACE", "elsewhere")
+    code, out, err = run("dedup", images, "--level", "bytes")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["n_duplicates"] == 1
+    assert json.loads(run("info")[1])["workspace"].endswith("elsewhere")
+    assert json.loads(run("dedup", "nowhere")[1])["exit_code"] == 3
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_given_for_the_shell_that_is_used(shell):
+    code = "import sys; sys.argv = ['curate']; from curate.cli.app import main; main()"
+    line = {"COMP_WORDS": "curate ded", "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": "curate ded"}
+    asked = {"_CURATE_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **line, **asked, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "dedup" in done.stdout

@@ -34,6 +34,7 @@ PROMISED = {
     "report": "--out --map",
     "review": "--port --open --no-open",
     "info": "--clusters --verify --repair",
+    "run": "--from --dry-run --set --init --schema",
 }
 EVERYWHERE = "--workspace -w --json --quiet -q --seed --help"
 

@@ -1,0 +1,187 @@
+"""Whether a step has to run, and why: its inputs, settings and version against the last run."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from curate.errors import InputError
+from curate.files import write_json
+from curate.pipeline.parse import Pipeline, Step
+from curate.sources import open_source
+from curate.version import __version__
+from curate.workspace.workspace import Workspace
+
+_CHUNK = 1 << 20
+_MODEL = "the model"
+_IMAGES = "the images"
+
+
+class Record:
+    """What a pipeline did when it ran last, in its workspace."""
+
+    def __init__(self, path: Path) -> None:
+        """Read it; a file that cannot be read records nothing."""
+        self._path = path
+        self._steps: dict[str, dict[str, Any]] = {}
+        self._written: dict[str, str] = {}
+        try:
+            content = json.loads(path.read_text())
+            self._steps, self._written = dict(content["steps"]), dict(content["written"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+
+    def step(self, name: str) -> Mapping[str, Any] | None:
+        """Return what was so when a step ended last; None if it never did."""
+        return self._steps.get(name)
+
+    def written(self, path: str) -> str | None:
+        """Return the digest of what the pipeline wrote last to a place."""
+        return self._written.get(path)
+
+    def note(self, step: Step, facts: Mapping[str, Any]) -> None:
+        """Put down that a step ended well.
+
+        Raises:
+            CurateError: It cannot be written.
+        """
+        self._steps[step.name] = dict(facts)
+        self._written |= {path: digest_path(Path(path)) for path in step.writes}
+        write_json(self._path, {"steps": self._steps, "written": self._written})
+
+    def forget(self, step: Step) -> None:
+        """Put down that a step is under way: what it writes is not to be relied on.
+
+        Raises:
+            CurateError: It cannot be written.
+        """
+        self._steps.pop(step.name, None)
+        write_json(self._path, {"steps": self._steps, "written": self._written})
+
+
+class Freshness:
+    """Looks at the steps of a pipeline one after the other."""
+
+    def __init__(self, pipeline: Pipeline, workspace: Workspace, record: Record) -> None:
+        """Look at none yet."""
+        self._images = pipeline.images
+        self._workspace = workspace
+        self._record = record
+        self._made_by: dict[str, str] = {}
+        self._images_digests: dict[str, str] = {}
+
+    def facts_of(self, step: Step) -> dict[str, Any]:
+        """Return all that decides what a step does; of a file that a step made, that step's facts.
+
+        Raises:
+            InputError: The images cannot be listed.
+        """
+        inputs = {
+            path: self._made_by.get(path) or self._digest_input(step, path) for path in step.reads
+        }
+        if step.files.reads_images:
+            inputs[_IMAGES] = self._digest_images(step)
+        if step.files.reads_model:
+            inputs[_MODEL] = self._made_by.get(_MODEL) or _digest_models(self._workspace)
+        settings = {name: _plain(value) for name, value in step.settings.items()}
+        facts = {"version": __version__, "settings": settings, "inputs": inputs}
+        key = _digest_text(json.dumps([step.stage, facts], sort_keys=True))
+        self._made_by |= dict.fromkeys(step.writes, key)
+        if step.files.writes_model:
+            self._made_by[_MODEL] = key
+        return facts
+
+    def why_run(self, step: Step, facts: Mapping[str, Any]) -> str | None:
+        """Return why a step has to run, or None."""
+        old = self._record.step(step.name)
+        if old is None:
+            return "it has not ended yet"
+        if old["version"] != facts["version"]:
+            return f"curate {old['version']} ran it"
+        for what, noun in (("settings", "setting"), ("inputs", "input")):
+            changed = [name for name in {**old[what], **facts[what]}
+                       if old[what].get(name) != facts[what].get(name)]  # fmt: skip
+            if changed:
+                return f"{noun} changed: {', '.join(changed)}"
+        for path in step.writes:
+            digest = digest_path(Path(path))
+            if digest != self._record.written(path):
+                return f"{path} {'is gone' if not digest else 'is not what was written'}"
+        return None
+
+    def _digest_input(self, step: Step, path: str) -> str:
+        """Return the digest of a file that no step before makes.
+
+        One that is as the pipeline left it, such as a manifest filled in its place, counts as what
+        the step was given.
+        """
+        digest, old = digest_path(Path(path)), self._record.step(step.name)
+        if old is not None and digest and digest == self._record.written(path):
+            return str(old["inputs"].get(path, digest))
+        return digest
+
+    def _digest_images(self, step: Step) -> str:
+        named = step.settings.get("images") or step.settings.get("target") or self._images
+        if named is None or str(named).endswith((".parquet", ".csv")):
+            named = self._images
+        if named is None:
+            return ""
+        name = str(named)
+        if name not in self._images_digests:
+            files = open_source(name).list_files().files
+            lines = (f"{file.path}\0{file.bytes}\0{file.mtime_ns}\n" for file in files)
+            self._images_digests[name] = _digest_text("".join(lines))
+        return self._images_digests[name]
+
+
+def digest_path(path: Path) -> str:
+    """Return a digest of a file's content, or of the names, sizes and times in a folder.
+
+    It is empty if there is nothing.
+    """
+    if path.is_dir():
+        inside = sorted(path.rglob("*"))
+        facts = ((file.relative_to(path), file.lstat()) for file in inside if not file.is_dir())
+        return _digest_text(
+            "".join(f"{name}\0{fact.st_size}\0{fact.st_mtime_ns}\n" for name, fact in facts)
+        )
+    if not path.is_file():
+        return ""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _digest_models(workspace: Workspace) -> str:
+    files = [workspace.model(name) / "model.json" for name in workspace.models()]
+    return _digest_text("".join(f"{file}\0{digest_path(file)}\n" for file in files))
+
+
+def _digest_text(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - what TOML holds
+    """Return a value of TOML as JSON can hold it."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+def check_readable(step: Step, made: set[str]) -> None:
+    """Check that what a step reads is there, or is made by a step before it.
+
+    Raises:
+        InputError: A file is not.
+    """
+    for path in step.reads:
+        if path not in made and not Path(path).exists():
+            raise InputError(
+                f"the step {step.name} reads {path}, which is not there and no step before writes",
+                hint="name another file, or add the stage that writes it",
+            )

@@ -1,0 +1,317 @@
+"""A pipeline file as steps, each checked before anything runs."""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curate.choices import closest
+from curate.errors import CurateError, InputError, UsageError, first_line
+from curate.pipeline.commands import Commands, Kind, Option
+from curate.pipeline.stage_files import StageFiles, find_stage_files
+
+SHARED = {"images": "source of the images", "workspace": "workspace", "seed": "seed"}
+"""Keys above the first section, for all stages that have such an option."""
+
+_NOT_IN_A_FILE = ("json", "quiet", "help")
+_FIRST_MANIFEST = "manifest.parquet"  # what `dedup` writes when it is given a folder
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One section of a pipeline.
+
+    Attributes:
+        name: The stage, numbered from its second section on.
+        stage: Name of the command.
+        settings: Its options as they are in the file, those for all and the manifest filled in.
+        words: The same as on a command line.
+        reads: Files it reads.
+        writes: What it writes.
+        files: What the stage reads and writes.
+    """
+
+    name: str
+    stage: str
+    settings: Mapping[str, Any]
+    words: tuple[str, ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    files: StageFiles
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pipeline:
+    """A chain of steps.
+
+    Attributes:
+        path: The file.
+        steps: In the order in which they run.
+        images: Source of the images, or None.
+        workspace: The workspace, or None.
+    """
+
+    path: Path
+    steps: tuple[Step, ...]
+    images: str | None
+    workspace: str | None
+
+
+def read_pipeline(path: Path, changes: Sequence[str], commands: Commands) -> Pipeline:
+    """Return a pipeline whose every option has been checked.
+
+    Args:
+        path: The TOML file.
+        changes: Settings that count instead of those of the file, such as
+            ``dedup.precision=0.95``.
+        commands: Those of the program.
+
+    Raises:
+        InputError: There is no such file.
+        UsageError: It is no TOML, or a section, key or value makes no sense; the line is named.
+    """
+    if not path.is_file():
+        raise InputError(f"no pipeline at {path}", hint="write one with `curate run --init`")
+    text = path.read_text()
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(
+            f"{path} is no TOML: {first_line(error)}", hint="mend that line; `curate run --init`"
+        ) from None
+    _apply(changes, content)
+    return _Reader(path, text, content, commands).read()
+
+
+def _apply(changes: Sequence[str], content: dict[str, Any]) -> None:
+    """Put settings in the place of those of the file.
+
+    Raises:
+        UsageError: One is no ``stage.option=value``.
+    """
+    for change in changes:
+        name, is_there, text = change.partition("=")
+        section, _, key = name.strip().rpartition(".")
+        if not is_there or not key:
+            raise UsageError(f"{change!r} is no setting", hint="write --set dedup.precision=0.95")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        place = content.setdefault(section, {}) if section else content
+        for one in place if isinstance(place, list) else [place]:
+            one[key] = value
+
+
+class _Reader:
+    """Reads one file."""
+
+    def __init__(
+        self, path: Path, text: str, content: Mapping[str, Any], commands: Commands
+    ) -> None:
+        self._path = path
+        self._lines = text.splitlines()
+        self._content = content
+        self._commands = commands
+        self._manifest: str | None = None
+
+    def read(self) -> Pipeline:
+        sections = []
+        for key, value in self._content.items():
+            if isinstance(value, dict):
+                sections.append((key, 1, value))
+            elif isinstance(value, list) and value and isinstance(value[0], dict):
+                sections += [(key, number, one) for number, one in enumerate(value, start=1)]
+            elif key not in SHARED:
+                place = self._place("", key)
+                names = (*SHARED, *self._stages())
+                raise UsageError(
+                    f"{place}: there is no key {key!r} above the sections{closest(key, names)}",
+                    hint=f"it may be {', '.join(SHARED)}; the options of a stage go below [stage]",
+                )
+        if not sections:
+            raise UsageError(
+                f"{self._path} has no stage", hint="see an example: `curate run --init`"
+            )
+        steps = tuple(self._read_step(stage, number, one) for stage, number, one in sections)
+        images, workspace = (self._content.get(key) for key in ("images", "workspace"))
+        return Pipeline(
+            path=self._path,
+            steps=steps,
+            images=str(images) if images is not None else None,
+            workspace=str(workspace) if workspace is not None else None,
+        )
+
+    def _stages(self) -> list[str]:
+        names = self._commands.names()
+        return [n for n in names if find_stage_files(n, self._commands.options(n)) is not None]
+
+    def _read_step(self, stage: str, number: int, section: Mapping[str, Any]) -> Step:
+        if stage not in self._stages():
+            raise UsageError(
+                f"{self._place(stage, None)}: there is no stage {stage!r}"
+                f"{closest(stage, self._stages())}",
+                hint=f"the stages are: {', '.join(self._stages())}",
+            )
+        options = self._commands.options(stage)
+        files = find_stage_files(stage, options) or StageFiles()
+        settings = self._check_keys(stage, number, section, options)
+        self._fill_in(settings, options, files)
+        reads = tuple(str(settings[name]) for name in files.reads if name in settings)
+        if files.reads_images:  # a folder of them is no file
+            reads = tuple(name for name in reads if name.endswith((".parquet", ".csv")))
+        writes = self._written(settings, options, files)
+        if files.writes_manifest and writes:
+            self._manifest = writes[0]
+        words = _make_words(settings, options)
+        try:
+            self._commands.check(stage, words)
+        except CurateError as error:
+            raise UsageError(
+                f"{self._place(stage, None, number)}: {error}", hint=error.hint
+            ) from None
+        return Step(
+            name=stage if number == 1 else f"{stage}-{number}",
+            stage=stage,
+            settings=settings,
+            words=words,
+            reads=reads,
+            writes=writes,
+            files=files,
+        )
+
+    def _check_keys(
+        self, stage: str, number: int, section: Mapping[str, Any], options: Mapping[str, Option]
+    ) -> dict[str, Any]:
+        """Return the settings of a section by the names of the options.
+
+        Raises:
+            UsageError: There is no such option, or a value is of another kind.
+        """
+        known = [name for name in options if name not in _NOT_IN_A_FILE]
+        settings = {}
+        for key, value in section.items():
+            name = key.replace("_", "-")
+            if name not in known:
+                raise UsageError(
+                    f"{self._place(stage, key, number)}: {stage} has no option {key!r}"
+                    f"{closest(name, known)}",
+                    hint=f"see `curate {stage} --help`",
+                )
+            if not _fits(value, options[name]):
+                raise UsageError(
+                    f"{self._place(stage, key, number)}: {key} must be "
+                    f"{_describe(options[name])}, got {value!r}",
+                    hint=f"see `curate {stage} --help`",
+                )
+            settings[name] = value
+        return settings
+
+    def _fill_in(
+        self, settings: dict[str, Any], options: Mapping[str, Option], files: StageFiles
+    ) -> None:
+        """Add what holds for all stages, and the manifest that the step before wrote."""
+        for key in SHARED:
+            if key in self._content and key in options:
+                settings.setdefault(key, self._content[key])
+        first = files.reads[0] if files.reads else None
+        if first is not None and self._manifest is not None:
+            settings.setdefault(first, self._manifest)
+        if first == "target" and "images" in self._content:
+            settings.setdefault(first, self._content["images"])
+
+    def _written(
+        self, settings: Mapping[str, Any], options: Mapping[str, Option], files: StageFiles
+    ) -> tuple[str, ...]:
+        """Return what a step writes."""
+        if not files.writes_manifest:
+            named = (settings.get(name, options[name].default) for name in files.writes)
+            return tuple(str(name) for name in named if name is not None)
+        if not files.writes:
+            return ()
+        (name,) = files.writes
+        out = settings.get(name, options[name].default)
+        if out is None and self._manifest is None:
+            read = str(settings.get(files.reads[0], "")) if files.reads else ""
+            out = read if read.endswith((".parquet", ".csv")) else _FIRST_MANIFEST
+        return (str(out if out is not None else self._manifest),)
+
+    def _place(self, stage: str, key: str | None, number: int = 1) -> str:
+        """Return ``FILE, line N`` of a section or a key."""
+        here, count = "", 0
+        header = re.compile(r"\s*\[\[?\s*\"?([\w-]+)\"?\s*\]\]?")
+        for line_number, line in enumerate(self._lines, start=1):
+            found = header.match(line)
+            if found:
+                here = found[1]
+                count += here == stage
+            is_section = key is None and found is not None
+            is_key = key is not None and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line)
+            if here == stage and count in (0, number) and (is_section or is_key):
+                return f"{self._path}, line {line_number}"
+        return f"{self._path} with --set"
+
+
+def _fits(value: Any, option: Option) -> bool:  # noqa: ANN401 - what TOML holds
+    """Return whether a value can be that of an option."""
+    if isinstance(value, list):
+        is_plain = option.kind is Kind.TEXT and not option.choices
+        return is_plain and all(isinstance(one, str | int | float) for one in value)
+    if isinstance(value, dict):
+        return option.kind is Kind.TEXT and not option.choices
+    match option.kind:
+        case Kind.FLAG:
+            return isinstance(value, bool)
+        case Kind.INTEGER:
+            return isinstance(value, int) and not isinstance(value, bool)
+        case Kind.NUMBER:
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case Kind.TEXT:
+            is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
+            return is_text and (not option.choices or value in option.choices)
+
+
+def _describe(option: Option) -> str:
+    if option.choices:
+        return f"one of {', '.join(option.choices)}"
+    names = {
+        Kind.FLAG: "true or false",
+        Kind.INTEGER: "a whole number",
+        Kind.NUMBER: "a number",
+        Kind.TEXT: "a text",
+    }
+    return names[option.kind]
+
+
+def _make_words(settings: Mapping[str, Any], options: Mapping[str, Option]) -> tuple[str, ...]:
+    """Return settings as the words of a command line; lists are repeated or joined by commas."""
+    words: list[str] = []
+    arguments: list[str] = []
+    for name, option in options.items():
+        value = settings.get(name)
+        if value is None or value is False:
+            continue
+        if option.is_argument:
+            arguments += [str(one) for one in value] if isinstance(value, list) else [str(value)]
+        elif value is True:
+            words.append(f"--{name}")
+        elif option.is_repeated:
+            for one in value if isinstance(value, list) else [value]:
+                words += [_dashed(name), str(one)]
+        else:
+            words += [_dashed(name), _joined(value)]
+    return (*words, "--", *arguments) if arguments else tuple(words)
+
+
+def _dashed(name: str) -> str:
+    return f"-{name}" if len(name) == 1 else f"--{name}"
+
+
+def _joined(value: Any) -> str:  # noqa: ANN401 - what TOML holds
+    if isinstance(value, list):
+        return ",".join(str(one) for one in value)
+    if isinstance(value, dict):
+        return ",".join(f"{name}={one}" for name, one in value.items())
+    return str(value)

@@ -1,0 +1,164 @@
+"""Run: a pipeline of stages, each only when something changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from curate.choices import closest
+from curate.errors import UsageError
+from curate.files import remove
+from curate.pipeline.commands import Commands, Ended
+from curate.pipeline.freshness import Freshness, Record, check_readable, digest_path
+from curate.pipeline.parse import Pipeline, Step, read_pipeline
+from curate.progress import Progress, Silent
+from curate.workspace.workspace import find_workspace
+
+_COMMANDS = "curate.cli.stage_commands"
+"""The commands that a pipeline runs, found by name: they stand above the stages."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunConfig:
+    """What the stage needs to know.
+
+    Attributes:
+        start: The step from which on all steps run, whether something changed or not, and before
+            which none does; None runs what changed.
+        changes: Settings that count instead of those of the file: ``stage.option=value``.
+        is_plan: Whether it is only said what would run.
+    """
+
+    start: str | None = None
+    changes: tuple[str, ...] = ()
+    is_plan: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepResult:
+    """What came of a step.
+
+    Attributes:
+        name: The step.
+        is_run: Whether it ran, or would.
+        reason: Why, or why not.
+        result: What its stage found; empty if it did not run.
+    """
+
+    name: str
+    is_run: bool
+    reason: str
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunResult:
+    """What the stage did, or would do.
+
+    Attributes:
+        pipeline: The file.
+        is_plan: Whether nothing ran.
+        exit_code: That of the last step; a step that does not end with 0 is the last.
+        steps: All steps up to that, in their order.
+    """
+
+    pipeline: str
+    is_plan: bool
+    exit_code: int
+    steps: list[StepResult]
+
+
+def run(
+    pipeline: Path | str,
+    config: RunConfig | None = None,
+    *,
+    workspace: Path | None = None,
+    commands: Commands | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Run the stages of a pipeline whose inputs, settings or version changed.
+
+    The whole file is checked before anything runs.
+
+    Args:
+        pipeline: The TOML file.
+        config: The stage's settings.
+        workspace: Its folder; None takes that of the file, of ``CURATE_WORKSPACE``, or ``.curate``.
+        commands: What the steps run; None takes those of the command line.
+        progress: Hears which step runs, and why.
+
+    Raises:
+        InputError: The file, or one that a step reads, is not there.
+        UsageError: A section, key or value of the file makes no sense.
+        CurateError: A step failed.
+    """
+    config, progress = config or RunConfig(), progress or Silent()
+    commands = commands or import_module(_COMMANDS).ProgramCommands()
+    changes = config.changes if workspace is None else (*config.changes, f"workspace={workspace}")
+    read = read_pipeline(Path(pipeline), changes, commands)
+    start = _find_start(read, config.start)
+    space = find_workspace(Path(read.workspace) if read.workspace is not None else None)
+    record = Record(space.root / "pipelines" / f"{read.path.stem}.json")
+    freshness = Freshness(read, space, record)
+    made: set[str] = set()
+    for step in read.steps:
+        check_readable(step, made)
+        made.update(step.writes)
+    ended: list[StepResult] = []
+    exit_code = 0
+    for number, step in enumerate(read.steps):
+        facts = freshness.facts_of(step)
+        reason = freshness.why_run(step, facts)
+        if start is not None:
+            reason = None if number < start else reason or f"--from {config.start}"
+        is_run = reason is not None
+        said = reason or ("it comes before --from" if start is not None else "nothing changed")
+        end = Ended(exit_code=0, result={})
+        if not config.is_plan:
+            verb = "runs" if is_run else "is skipped"
+            progress.note(f"[{number + 1}/{len(read.steps)}] {step.name} {verb}: {said}")
+            if is_run:
+                end = _run_step(step, facts, record, commands)
+        ended.append(StepResult(name=step.name, is_run=is_run, reason=said, result=end.result))
+        exit_code = end.exit_code
+        if exit_code:
+            break
+    return RunResult(
+        pipeline=str(pipeline), is_plan=config.is_plan, exit_code=exit_code, steps=ended
+    )
+
+
+def _run_step(step: Step, facts: Mapping[str, Any], record: Record, commands: Commands) -> Ended:
+    """Run a step, and put down that it ended well, if it did."""
+    _clear_folders(step, record)
+    record.forget(step)
+    end = commands.call(step.stage, step.words)
+    if end.exit_code == 0:
+        record.note(step, facts)
+    return end
+
+
+def _find_start(pipeline: Pipeline, name: str | None) -> int | None:
+    """Return the number of the step of a name; None for none.
+
+    Raises:
+        UsageError: There is no such step.
+    """
+    names = [step.name for step in pipeline.steps]
+    if name is None:
+        return None
+    if name not in names:
+        raise UsageError(
+            f"{pipeline.path} has no step {name!r}{closest(name, names)}",
+            hint=f"its steps are: {', '.join(names)}",
+        )
+    return names.index(name)
+
+
+def _clear_folders(step: Step, record: Record) -> None:
+    """Remove folders that the step wrote when it ran last, and nobody changed since."""
+    for path in step.writes:
+        folder = Path(path)
+        if folder.is_dir() and digest_path(folder) == record.written(path):
+            remove(folder)

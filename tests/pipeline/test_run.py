@@ -1,0 +1,204 @@
+"""Pipelines: what is checked, what runs, and why."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from curate import RunConfig, run
+from curate.cli.stage_commands import ProgramCommands
+from curate.errors import InputError, UsageError
+from curate.pipeline.example import EXAMPLE
+from curate.pipeline.parse import read_pipeline
+from curate.pipeline.schema import make_schema
+from tests.conftest import picture, save
+
+CHAIN = """\
+images = "images"
+
+[dedup]
+level = "pixels"
+
+[split]
+ratios = { train = 0.5, val = 0.5 }
+stable = true
+
+[export]
+to = "out"
+as = "copy"
+where = "split = 'train'"
+
+[[sheet]]
+where = "split = 'train'"
+out = "train.jpg"
+
+[[sheet]]
+where = "split = 'val'"
+out = "val.jpg"
+"""
+STEPS = ["dedup", "split", "export", "sheet", "sheet-2"]
+
+
+@pytest.fixture
+def chain(tmp_path, images, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CURATE_WORKSPACE", raising=False)
+    path = Path("pipeline.toml")
+    path.write_text(CHAIN)
+    return path
+
+
+def ran(path, **settings):
+    return [step.name for step in run(path, RunConfig(**settings)).steps if step.is_run]
+
+
+def reasons(path, **settings):
+    result = run(path, RunConfig(is_plan=True, **settings))
+    return {step.name: step.reason for step in result.steps if step.is_run}
+
+
+def change(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_chain_runs_once_and_then_only_what_changed(chain):
+    assert ran(chain) == STEPS
+    assert Path("out").is_dir()
+    assert ran(chain) == []
+    change(chain, "train.jpg", "train2.jpg")
+    assert reasons(chain) == {"sheet": "setting changed: out"}
+    assert ran(chain) == ["sheet"]
+    assert reasons(chain, changes=("split.seed=1",))["split"] == "setting changed: seed"
+    assert set(reasons(chain, changes=("split.seed=1",))) == {*STEPS} - {"dedup"}
+
+
+def test_new_images_and_lost_or_changed_outputs_are_seen(chain, images):
+    ran(chain)
+    Path("val.jpg").unlink()
+    assert reasons(chain) == {"sheet-2": "val.jpg is gone"}
+    ran(chain)
+    (Path("out") / "red" / "000.png").unlink()
+    assert "out is not what was written" in reasons(chain)["export"]
+    save(images / "new.png", picture(99))
+    assert reasons(chain)["dedup"] == "input changed: the images"
+
+
+def test_a_dry_run_does_nothing_and_says_what_would_be(chain):
+    assert list(reasons(chain)) == STEPS
+    assert not Path("manifest.parquet").exists()
+    assert not Path(".curate").exists()
+
+
+def test_a_folder_that_the_pipeline_exported_is_exported_anew_and_no_other(chain):
+    ran(chain)
+    change(chain, "split = 'train'\"\n\n[[sheet", "split = 'val'\"\n\n[[sheet")
+    assert ran(chain) == ["export"]
+    (Path("out") / "mine.txt").write_text("somebody's")
+    change(chain, "split = 'val'\"\n\n[[sheet", 'keep"\n\n[[sheet')
+    with pytest.raises(UsageError, match="not an empty folder"):
+        ran(chain)
+    assert (Path("out") / "mine.txt").exists()
+
+
+def test_from_runs_a_stage_and_all_after_it(chain):
+    ran(chain)
+    assert ran(chain, start="sheet") == ["sheet", "sheet-2"]
+    with pytest.raises(UsageError, match="did you mean split"):
+        ran(chain, start="splt")
+
+
+def test_a_stage_that_was_killed_runs_again(chain):
+    class Dies(ProgramCommands):
+        def call(self, command, words):
+            if command == "export":
+                raise KeyboardInterrupt
+            return super().call(command, words)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(chain, commands=Dies())
+    assert ran(chain) == ["export", "sheet", "sheet-2"]
+
+
+def test_a_check_that_finds_something_ends_the_chain_with_its_code(chain):
+    result = run(chain, RunConfig(changes=("dedup.check=true",)))
+    assert (result.exit_code, [step.name for step in result.steps]) == (10, ["dedup"])
+    assert result.steps[0].result["n_duplicates"] == 2
+
+
+def test_a_manifest_that_is_filled_in_its_place_is_not_an_input_that_changed(chain):
+    ran(chain)
+    other = Path("other.toml")
+    other.write_text("[split]\nmanifest = 'manifest.parquet'\nby = 'label'\n")
+    assert ran(other) == ["split"]
+    assert ran(other) == []
+
+
+WRONG = [
+    ("precision", "precison", 4, "did you mean precision"),
+    ("precision = 0.9", "precision = 7", 3, "precision must lie in"),
+    ("precision = 0.9", "precision = true", 4, "must be a number"),
+    ('level = "near"', 'level = "twins"', 5, "must be one of bytes"),
+    ("[dedup]", "[dedupe]", 3, "did you mean dedup"),
+    ("images", "imags", 1, "did you mean images"),
+    ("[dedup]", "[dedup", 3, "is no TOML"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line", "said"), WRONG)
+def test_a_mistake_is_told_with_its_line_before_anything_runs(
+    tmp_path, monkeypatch, old, new, line, said
+):
+    monkeypatch.chdir(tmp_path)
+    text = 'images = "i"\n\n[dedup]\nprecision = 0.9\nlevel = "near"\n'
+    path = tmp_path / "p.toml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(UsageError, match=said) as caught:
+        run(path)
+    assert f"line {line}" in str(caught.value)
+    assert caught.value.hint
+
+
+def test_the_second_section_of_a_stage_is_told_by_its_own_line(tmp_path):
+    path = tmp_path / "p.toml"
+    path.write_text("[[sheet]]\nmanifest = 'm'\n\n[[sheet]]\nmanifest = 'm'\nwher = 'keep'\n")
+    with pytest.raises(UsageError, match="line 6"):
+        run(path)
+
+
+def test_a_file_that_nobody_writes_is_missed_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "p.toml"
+    path.write_text("[split]\nmanifest = 'nowhere.parquet'\n")
+    with pytest.raises(InputError, match="no step before writes"):
+        run(path)
+    path.write_text("[split]\n")
+    with pytest.raises(UsageError, match="line 1"):
+        run(path)
+
+
+def test_the_example_names_every_key_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "p.toml"
+    uncommented = [
+        line.replace("# ", "", 1) if " = " in line and line.startswith("# ") else line
+        for line in EXAMPLE.splitlines()
+    ]
+    path.write_text("\n".join(uncommented))
+    steps = read_pipeline(path, (), ProgramCommands()).steps
+    assert [step.name for step in steps] == [
+        "train", "cluster", "dedup", "split", "sample", "export",
+    ]  # fmt: skip
+    assert steps[-1].reads == ("subset.parquet",)
+
+
+def test_the_schema_takes_the_example_and_refuses_what_is_wrong():
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = make_schema(ProgramCommands())
+    jsonschema.validate(tomllib.loads(EXAMPLE), schema)
+    jsonschema.validate(tomllib.loads(CHAIN), schema)
+    wrong = json.loads(json.dumps(tomllib.loads(EXAMPLE)).replace("precision", "precison"))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, schema)
