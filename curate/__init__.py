@@ -13,6 +13,7 @@ from curate.version import __version__
 
 if TYPE_CHECKING:
     from curate.stages.cluster import ClusterConfig, ClusterResult, cluster
+    from curate.stages.compare import CompareResult, compare
     from curate.stages.dedup import DedupConfig, DedupResult, dedup
     from curate.stages.diff import DiffResult, diff
     from curate.stages.embed import EmbedConfig, EmbedResult, embed
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ClusterConfig",
     "ClusterResult",
+    "CompareResult",
     "DedupConfig",
     "DedupResult",
     "DiffResult",
@@ -52,6 +54,7 @@ __all__ = [
     "TrainResult",
     "__version__",
     "cluster",
+    "compare",
     "dedup",
     "diff",
     "embed",

@@ -19,10 +19,11 @@ from curate.copies.rungs.base import Known, Rung
 from curate.copies.rungs.near import NearCopies
 from curate.copies.rungs.same_bytes import SameBytes
 from curate.copies.rungs.same_pixels import SamePixels
+from curate.copies.rungs.scene import SameScene, join_scenes
 from curate.copies.rungs.semantic import AlikeContent, measure_centrality
 from curate.progress import Progress, Silent
 
-LADDER: tuple[Rung, ...] = (SameBytes(), SamePixels(), NearCopies(), AlikeContent())
+LADDER: tuple[Rung, ...] = (SameBytes(), SamePixels(), NearCopies(), SameScene(), AlikeContent())
 """The rungs, from the strongest evidence to the weakest."""
 
 
@@ -87,7 +88,7 @@ def _choose_what_stays(known: Known) -> Copies:
     stays = is_kept | known.is_protected
     dropped = np.nonzero(~stays)[0]
     reason: list[str | None] = [None] * n
-    qualities = known.describe_qualities(known.contained)
+    qualities = known.describe_qualities(known.looks)
     complaints = explain_drops(qualities, known.config.keep, dropped, kept[dropped])
     for row, complaint in zip(dropped.tolist(), complaints, strict=True):
         reason[row] = complaint
@@ -95,6 +96,7 @@ def _choose_what_stays(known: Known) -> Copies:
     rung = np.argmax([one.label == one.label[kept] for one in groupings], axis=0)
     similarity = np.choose(rung, [one.similarity for one in groupings])
     return Copies(
+        scene=_number_groups(join_scenes(_label_copies(known), known.scenes)),
         group=_number_groups(kept),
         match=[
             None if is_alone_or_kept else str(groupings[number].level)
@@ -108,6 +110,11 @@ def _choose_what_stays(known: Known) -> Copies:
         threshold=min(one.threshold for one in groupings),
         notes=[note for one in groupings for note in one.notes],
     )
+
+
+def _label_copies(known: Known) -> NDArray[np.int64]:
+    """Return labels of the images that are copies of each other, (N,) int64."""
+    return [one.label for one in known.groupings if one.level.rank <= Level.NEAR.rank][-1]
 
 
 def _order_by_images(pairs: Pairs) -> Pairs:

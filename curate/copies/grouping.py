@@ -178,6 +178,32 @@ def choose_best(label: Ints, rank: Ints) -> Ints:
     return best
 
 
+def choose_dropped(
+    a: Ints, b: Ints, strength: NDArray[np.floating], rank: Ints, *, most: int | None = None
+) -> dict[int, tuple[int, float]]:
+    """Return which image stays for each one that is dropped, and how alike they are.
+
+    Images are visited from the most worth keeping; each takes its alike neighbours along, unless
+    they are dropped already.
+
+    Args:
+        a: (P,) one image of each alike pair.
+        b: (P,) the other.
+        strength: (P,) float, how alike they are.
+        rank: (N,) int64, 0 for the image most worth keeping.
+        most: How many may be dropped, the most alike first; None for all.
+    """
+    keeps, drops = np.where(rank[a] < rank[b], a, b), np.where(rank[a] < rank[b], b, a)
+    order = np.lexsort((rank[drops], -strength, rank[keeps]))
+    dropped: dict[int, tuple[int, float]] = {}
+    for row in order.tolist():
+        keeper, other = int(keeps[row]), int(drops[row])
+        if keeper not in dropped and other not in dropped:
+            dropped[other] = (keeper, float(strength[row]))
+    closest_first = sorted(dropped, key=lambda other: (-dropped[other][1], int(rank[other])))
+    return {other: dropped[other] for other in closest_first[:most]}
+
+
 def _merge_links(links: Links, more: Links, n: int) -> Links:
     """Return both, each pair once."""
     both = concat_pairs([links, more])

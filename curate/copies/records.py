@@ -106,7 +106,7 @@ class Pairs:
     Attributes:
         a: (P,) int64, index of the first image.
         b: (P,) int64, index of the second, larger than ``a``.
-        match: P names of the levels of `curate.choices.Level`.
+        match: P names of the levels of `curate.choices.Level`, or `curate.choices.PART_OF`.
         similarity: (P,) float32, probability of being a copy, in [0, 1].
         mirrored: (P,) bool, the second image shows the first mirrored.
         rotation: (P,) float32, degrees the first is turned clockwise (after mirroring, left to
@@ -114,6 +114,7 @@ class Pairs:
         scale: (P,) float32, px of the second per px of the first, geometric mean of both axes.
         box: (P, 4) float32, the part of the second that the first covers: left, top, right,
             bottom, as shares of width and height in [0, 1].
+        overlap: (P,) float32, share of the smaller image that lies on the other, in [0, 1].
         inliers: (P,) int32, keypoints that agree on the map; 0 where none was needed.
         tile_agreement: (P,) float32, share of textured tiles that agree, in [0, 1].
     """
@@ -126,6 +127,7 @@ class Pairs:
     rotation: NDArray[np.float32]
     scale: NDArray[np.float32]
     box: NDArray[np.float32]
+    overlap: NDArray[np.float32]
     inliers: NDArray[np.int32]
     tile_agreement: NDArray[np.float32]
 
@@ -144,6 +146,7 @@ class Pairs:
             rotation=np.zeros(0, np.float32),
             scale=np.zeros(0, np.float32),
             box=np.zeros((0, 4), np.float32),
+            overlap=np.zeros(0, np.float32),
             inliers=np.zeros(0, np.int32),
             tile_agreement=np.zeros(0, np.float32),
         )
@@ -154,6 +157,7 @@ class Copies:
     """Which images are copies of which, and what stays; columns have N entries.
 
     Attributes:
+        scene: (N,) int32, the images that show one scene, copies or not; -1 for images alone.
         group: (N,) int32, the duplicate group, -1 for images alone; groups are numbered by their
             first image.
         match: Level of the evidence that ties the image to the kept one of its group, or None
@@ -167,6 +171,7 @@ class Copies:
         notes: What the run should say: counts of candidates.
     """
 
+    scene: NDArray[np.int32]
     group: NDArray[np.int32]
     match: list[str | None]
     duplicate_of: NDArray[np.int64]

@@ -7,7 +7,7 @@ import cv2
 
 from curate.files import remove, write_json
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Raised by hand when other keypoints, candidates or evidence would be found on the same pixels.
 
 ``tests/copies/cache/test_version.py`` fails when that was forgotten, and says how to go on.

@@ -12,7 +12,12 @@ from curate.copies.candidates.incremental import CandidateSearch
 from curate.copies.candidates.pairs import Candidates, order_pairs
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.probability.calibrate import CALIBRATION_PARAMS, calibrate, select_candidates
-from curate.copies.probability.classifier import BUILT_IN, CopyClassifier, find_threshold
+from curate.copies.probability.classifier import (
+    CLOSE_LOOK,
+    FIRST_LOOK,
+    CopyClassifier,
+    find_threshold,
+)
 from curate.copies.probability.synthetic_pairs import load_synthetic_evidence
 from curate.copies.records import Pixels
 from curate.copies.rungs.base import Known
@@ -64,8 +69,13 @@ class NearSearch:
         self._extract_missing(known.images.phash[rows])
         self._slots = self._store.find_slots(self._hashes)
         self._keypoints = self._store.keypoints.take(self._slots)
-        self._verifier = Verifier(self._keypoints, self._read, BUILT_IN)
-        self._classifier = BUILT_IN
+        self._verifier = Verifier(
+            self._keypoints,
+            self._read,
+            FIRST_LOOK,
+            read_file=lambda row: known.pixels.read_exact([int(rows[row])])[0],
+        )
+        self._classifier = CLOSE_LOOK
 
     @property
     def shapes(self) -> NDArray[np.int32]:
@@ -93,7 +103,7 @@ class NearSearch:
             notes.append(f"{len(extra[0])} pairs by embedding")
         findings = concat_pairs(parts)
         self._classifier = self._calibrate(findings)
-        links = select_best(findings, self._classifier)
+        links = select_best(findings, FIRST_LOOK, self._classifier)
         threshold = config.threshold or find_threshold(links.probability, config.precision)
         return Verified(links=links, classifier=self._classifier, threshold=threshold, notes=notes)
 
@@ -104,7 +114,7 @@ class NearSearch:
             a: (P,) int64, first images.
             b: (P,) int64, second images.
         """
-        return select_best(self._verify_by_keypoints(a, b), self._classifier)
+        return select_best(self._verify_by_keypoints(a, b), FIRST_LOOK, self._classifier)
 
     def _extract_missing(self, phash: NDArray[np.uint64]) -> None:
         """Extract the keypoints of the images whose keypoints are not known."""
