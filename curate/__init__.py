@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from curate.errors import CurateError, InputError, ResourceError, TrainingError, UsageError
     from curate.retrieval.results import Found, Placement
     from curate.stages.cluster import ClusterConfig, ClusterResult, cluster
+    from curate.stages.compare import CompareResult, compare
     from curate.stages.dedup import DedupConfig, DedupResult, RungCount, dedup
     from curate.stages.diff import DiffResult, diff
     from curate.stages.embed import EmbedConfig, EmbedResult, embed
@@ -59,6 +60,7 @@ __all__ = [
     "ClusterConfig",
     "ClusterInfo",
     "ClusterResult",
+    "CompareResult",
     "CurateError",
     "DedupConfig",
     "DedupResult",
@@ -111,6 +113,7 @@ __all__ = [
     "Within",
     "__version__",
     "cluster",
+    "compare",
     "dedup",
     "diff",
     "embed",
@@ -137,6 +140,7 @@ _PLACES = {
     "curate.errors": "CurateError InputError ResourceError TrainingError UsageError",
     "curate.retrieval.results": "Found Placement",
     "curate.stages.cluster": "ClusterConfig ClusterResult cluster",
+    "curate.stages.compare": "CompareResult compare",
     "curate.stages.dedup": "DedupConfig DedupResult RungCount dedup",
     "curate.stages.diff": "DiffResult diff",
     "curate.stages.embed": "EmbedConfig EmbedResult embed",

@@ -53,12 +53,24 @@ class Level(StrEnum):
     BYTES = "bytes"
     PIXELS = "pixels"
     NEAR = "near"
+    SCENE = "scene"
     SEMANTIC = "semantic"
 
     @property
     def rank(self) -> int:
         """Return the place on the ladder, 1 for the strongest evidence."""
         return 1 + list(Level).index(self)
+
+
+PART_OF = "part_of"
+"""What ties a picture to a collage that shows it among others: told, and no reason to drop it."""
+
+
+class YesNo(StrEnum):
+    """An answer."""
+
+    YES = "yes"
+    NO = "no"
 
 
 class KeepPolicy(StrEnum):

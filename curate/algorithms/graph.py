@@ -1,15 +1,9 @@
-"""Connected components, bridges and strongest paths of a graph. Pure: arrays in, arrays out.
+"""Connected components and bridges of a graph. Pure: arrays in, arrays out.
 
-Components come from scipy. The other two are ours, measured at a million links among a million
-nodes, in groups of five as near copies form, on one core:
-
-* bridges: networkx takes 28 s and 1.6 GB against 2.7 s. A depth-first order of scipy
-  to begin with takes 27 s (it reads a node's links again for every child).
-* strongest paths: scipy's Dijkstra on negative logarithms takes 0.3 s against 4.6 s, but the last
-  bit of 3 % of the products (all of them on a path) differs, and such a bit decides at a threshold.
+Components come from scipy. Bridges are ours, measured at a million links among a million nodes, in
+groups of five as near copies form, on one core: networkx takes 28 s and 1.6 GB against 2.7 s. A
+depth-first order of scipy to begin with takes 27 s (it reads a node's links again for every child).
 """
-
-import heapq
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,46 +111,6 @@ class _DepthFirst:
             return
         self._number(other)
         stack.append((other, link, self._first[other]))
-
-
-def strongest_paths(
-    n: int, a: Ints, b: Ints, strength: NDArray[np.float64], sources: Ints
-) -> NDArray[np.float64]:
-    """Return for each node the largest product of strengths on a path from its nearest source.
-
-    Args:
-        n: Number of nodes.
-        a: (E,) int64, one end of each link.
-        b: (E,) int64, the other end.
-        strength: (E,) float64 in (0, 1].
-        sources: (S,) int64 nodes where paths start.
-
-    Returns:
-        (n,) float64: 1 at sources, 0 where no path leads.
-
-    Raises:
-        ValueError: The ends differ in number or lie outside [0, n).
-    """
-    _check_links(n, a, b)
-    ends, others = np.concatenate([a, b]), np.concatenate([b, a])
-    order = np.lexsort((others, ends))
-    other: list[int] = others[order].tolist()
-    weight: list[float] = np.tile(strength, 2)[order].tolist()
-    first: list[int] = np.searchsorted(ends[order], np.arange(n + 1)).tolist()
-    best = [0.0] * n
-    heap = [(-1.0, source) for source in sources.tolist()]
-    for source in sources.tolist():
-        best[source] = 1.0
-    while heap:
-        negative, node = heapq.heappop(heap)
-        if -negative < best[node]:
-            continue
-        for at in range(first[node], first[node + 1]):
-            reached = -negative * weight[at]
-            if reached > best[other[at]]:
-                best[other[at]] = reached
-                heapq.heappush(heap, (-reached, other[at]))
-    return np.array(best, np.float64)
 
 
 def _check_links(n: int, a: Ints, b: Ints) -> None:

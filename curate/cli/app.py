@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from curate.cli.cluster import cluster
+from curate.cli.compare import compare
 from curate.cli.dedup import dedup
 from curate.cli.diff import diff
 from curate.cli.embed import embed
@@ -39,6 +40,7 @@ COMMANDS = (
     embed,
     cluster,
     dedup,
+    compare,
     sample,
     split,
     export,

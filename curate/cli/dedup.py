@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.choices import KeepPolicy, Level
+from curate.choices import KeepPolicy, Level, YesNo
 from curate.cli import options
 from curate.cli.screen import run_stage
 
@@ -47,6 +47,17 @@ def dedup(
             show_default=False,
         ),
     ] = None,
+    overlays: Annotated[
+        YesNo,
+        typer.Option(help="Say yes if a picture under a mark, a caption or a frame is a copy."),
+    ] = YesNo.YES,
+    recolour: Annotated[
+        YesNo, typer.Option(help="Say yes if a picture in other hues is a copy.")
+    ] = YesNo.YES,
+    min_overlap: Annotated[
+        float,
+        typer.Option(help="Drop no view that shares less than this with the one that stays."),
+    ] = 0.4,
     keep: Annotated[
         KeepPolicy, typer.Option(help="Keep this image of each duplicate group.")
     ] = KeepPolicy.BEST,
@@ -97,7 +108,8 @@ def dedup(
 ) -> None:
     """Find copies by bytes, by pixels, and altered ones too.
 
-    Altered copies are verified on their pixels. Only --level semantic needs a trained model. No
+    Altered copies are verified on their pixels. With --level scene, images of one scene, template or
+    burst go too, but for the best of each. Only --level semantic needs a trained model. No
     image is changed or removed.
 
     Example: curate dedup ./images --out manifest.parquet --check
@@ -109,6 +121,9 @@ def dedup(
         level=level,
         precision=precision,
         threshold=threshold,
+        overlays=overlays is YesNo.YES,
+        recolour=recolour is YesNo.YES,
+        min_overlap=min_overlap,
         keep=keep,
         protect=tuple(protect or ()),
         max_removed=max_removed,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.probability.classifier import BUILT_IN
+from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK
 from curate.copies.records import Pixels
 from curate.copies.verification.findings import (
     BY_FRAME,
@@ -50,12 +50,12 @@ def align_images(pixels: Sequence[Pixels], pairs: Sequence[tuple[int, int]]) -> 
         return []
     greys = [make_working_copy(image) for image in pixels]
     keypoints = Keypoints.of(greys)
-    verifier = Verifier(keypoints, lambda rows: [pixels[row] for row in rows], BUILT_IN)
+    verifier = Verifier(keypoints, lambda rows: [pixels[row] for row in rows], FIRST_LOOK)
     first, second = np.array(pairs, np.int64).T
     method = np.repeat(np.array(_METHODS, np.int64), len(pairs))
     n_methods = len(_METHODS)
     findings = verifier.verify(np.tile(first, n_methods), np.tile(second, n_methods), method)
-    best = select_best(drop_unaligned(findings), BUILT_IN).findings
+    best = select_best(drop_unaligned(findings), FIRST_LOOK, CLOSE_LOOK).findings
     row_of = {
         pair: row for row, pair in enumerate(zip(best.a.tolist(), best.b.tolist(), strict=True))
     }

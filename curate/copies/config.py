@@ -15,6 +15,10 @@ class DedupConfig:
         precision: Share of the accepted pairs that should be copies, in (0, 1]; it chooses the
             least probability that counts.
         threshold: Least probability that counts, in (0, 1], in place of ``precision``.
+        overlays: Whether an image under a mark, a caption or a frame is a copy of the one without.
+        recolour: Whether an image of other hues is a copy.
+        min_overlap: Least share of the smaller image that must lie on the other one, in [0, 1]; of
+            two views that share less each shows something of its own.
         keep: Which image of a group stays; ``central`` and ``outlying`` need the level
             ``semantic``.
         protect: Paths that are never dropped: each names a file or a folder of the source.
@@ -28,6 +32,9 @@ class DedupConfig:
     level: Level = Level.NEAR
     precision: float = 0.99
     threshold: float | None = None
+    overlays: bool = True
+    recolour: bool = True
+    min_overlap: float = 0.4
     keep: KeepPolicy = KeepPolicy.BEST
     protect: tuple[str, ...] = ()
     semantic_similarity: float = 0.95
@@ -51,11 +58,14 @@ class DedupConfig:
                 raise UsageError(
                     f"{name} must lie in (0, 1], got {value}", hint="it is a share, such as 0.99"
                 )
-        if not 0 <= self.max_removed <= 1:
-            raise UsageError(
-                f"max_removed must lie in [0, 1], got {self.max_removed}",
-                hint="it is a share, such as 0.3",
-            )
+        for name, value in {
+            "max_removed": self.max_removed,
+            "min_overlap": self.min_overlap,
+        }.items():
+            if not 0 <= value <= 1:
+                raise UsageError(
+                    f"{name} must lie in [0, 1], got {value}", hint="it is a share, such as 0.3"
+                )
         if (
             self.keep in (KeepPolicy.CENTRAL, KeepPolicy.OUTLYING)
             and self.level is not Level.SEMANTIC

@@ -21,10 +21,11 @@ from curate.copies.rungs.base import Grouping, Known, Rung
 from curate.copies.rungs.near import NearCopies
 from curate.copies.rungs.same_bytes import SameBytes
 from curate.copies.rungs.same_pixels import SamePixels
+from curate.copies.rungs.scene import SameScene, join_scenes
 from curate.copies.rungs.semantic import AlikeContent, measure_centrality
 from curate.progress import Progress, Silent
 
-LADDER: tuple[Rung, ...] = (SameBytes(), SamePixels(), NearCopies(), AlikeContent())
+LADDER: tuple[Rung, ...] = (SameBytes(), SamePixels(), NearCopies(), SameScene(), AlikeContent())
 """The rungs, from the strongest evidence to the weakest."""
 
 
@@ -115,7 +116,7 @@ def _choose_what_stays(known: Known) -> Copies:
     stays = is_kept | known.is_protected
     dropped = np.nonzero(~stays)[0]
     reason: list[str | None] = [None] * n
-    qualities = known.describe_qualities(known.contained)
+    qualities = known.describe_qualities(known.looks)
     complaints = explain_drops(qualities, known.config.keep, dropped, kept[dropped])
     for row, complaint in zip(dropped.tolist(), complaints, strict=True):
         reason[row] = _name_frames(complaint, known.images, row, int(kept[row]))
@@ -123,6 +124,7 @@ def _choose_what_stays(known: Known) -> Copies:
     rung = np.argmax([one.label == one.label[kept] for one in groupings], axis=0)
     similarity = np.choose(rung, [one.similarity for one in groupings])
     return Copies(
+        scene=_number_groups(join_scenes(_label_copies(known), known.scenes)),
         group=_number_groups(kept),
         match=[
             None if is_alone_or_kept else str(groupings[number].level)
@@ -145,6 +147,12 @@ def _name_frames(complaint: str, images: Images, row: int, kept: int) -> str:
         return complaint
     compared = f"one frame of {frames[1]} compared" if frames[0] == 1 else "some frames compared"
     return f"{complaint}; {compared}"
+
+
+def _label_copies(known: Known) -> NDArray[np.int64]:
+    """Return labels of the images that are copies of each other, (N,) int64."""
+    likeness = (Level.SCENE, Level.SEMANTIC)
+    return [one.label for one in known.groupings if one.level not in likeness][-1]
 
 
 def _order_by_images(pairs: Pairs) -> Pairs:

@@ -1,4 +1,4 @@
-"""Duplicate groups of near copies: every member tied to the kept image, none by a lone bridge."""
+"""Duplicate groups of near copies: every member itself matches the image that stays."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.algorithms.graph import bridges, connected_components, strongest_paths
+from curate.algorithms.graph import bridges, connected_components
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.verification.findings import Links
 
@@ -26,14 +26,10 @@ class GroupingParams:
     Attributes:
         sure_bridge: A link that alone joins two groups is beyond doubt from this probability on.
         n_witnesses: Neighbours on each side of a doubtful bridge that are asked to confirm it.
-        least_path: Product of probabilities on the way to the kept image; weaker ways tie nothing.
-        n_rounds: Rounds of splitting off members that nothing ties to the kept image.
     """
 
     sure_bridge: float = 0.995
     n_witnesses: int = 2
-    least_path: float = 0.9
-    n_rounds: int = 8
 
 
 GROUPING_PARAMS = GroupingParams()
@@ -46,7 +42,7 @@ class NearGroups:
     Attributes:
         group: (R,) int64, name of the group, the same for all its members; alone: its own.
         kept: (R,) int64, the image that stays in each one's group.
-        similarity: (R,) float64, probability of being a copy of it; 1 for itself.
+        similarity: (R,) float64, probability that this very pair is a copy; 1 for itself.
         links: The accepted pairs.
     """
 
@@ -67,9 +63,9 @@ def group_links(
     """Return duplicate groups: images that are copies of one of them.
 
     A bridge, a link that alone joins two groups, is verified again: unless other pairs across it
-    agree, or it is beyond doubt, it is dropped. Then the image to keep is chosen, every other
-    member is compared with it, and those that neither match it nor reach it over strong links form
-    groups among themselves.
+    agree, or it is beyond doubt, it is dropped. Then the image to keep is chosen and laid over the
+    others; those that do not match it themselves form groups among themselves. No chain of links
+    ties an image to one that it does not show.
 
     Args:
         links: Candidate pairs and their probabilities.
@@ -81,8 +77,7 @@ def group_links(
     links = take_pairs(links, links.probability >= threshold)
     links = _drop_doubtful_bridges(links, n, threshold, verify_pairs)
     rank = rank_images(links)
-    links = _add_links_to_kept(links, n, rank, threshold, verify_pairs)
-    return _form_groups(links, n, rank)
+    return _form_groups(links, n, rank, threshold, verify_pairs)
 
 
 def _drop_doubtful_bridges(
@@ -124,48 +119,48 @@ def _list_witnesses(links: Links, doubtful: Ints, n: int) -> tuple[Ints, Ints, I
     return table[:, 0], table[:, 1], table[:, 2]
 
 
-def _add_links_to_kept(
+def _form_groups(
     links: Links, n: int, rank: Ints, threshold: float, verify_pairs: VerifyPairs
-) -> Links:
-    """Compare every member with the preferred image of its component, and add what agrees."""
-    label = connected_components(n, links.findings.a, links.findings.b)
-    kept = choose_best(label, rank)
-    member = np.nonzero(kept != np.arange(n))[0]
-    known = links.findings.a * n + links.findings.b
-    low, high = np.minimum(member, kept[member]), np.maximum(member, kept[member])
-    missing = ~np.isin(low * n + high, known)
-    if not missing.any():
-        return links
-    direct = verify_pairs(low[missing], high[missing])
-    return _merge_links(links, take_pairs(direct, direct.probability >= threshold), n)
-
-
-def _form_groups(links: Links, n: int, rank: Ints) -> NearGroups:
-    """Form the groups; members that hang on weak paths form groups anew, round by round."""
-    a, b = links.findings.a, links.findings.b
+) -> NearGroups:
+    """Form the groups: in each component those that match the best image, then the rest anew."""
     group, kept = np.arange(n), np.arange(n)
     similarity = np.ones(n)
-    direct = dict(zip((a * n + b).tolist(), links.probability.tolist(), strict=True))
     is_free = np.ones(n, np.bool_)
-    for _ in range(GROUPING_PARAMS.n_rounds):
+    is_asked = np.zeros(0, np.int64)
+    while is_free.any():
+        a, b = links.findings.a, links.findings.b
         inner = is_free[a] & is_free[b]
-        label = connected_components(n, a[inner], b[inner])
-        heads = choose_best(label, rank)
-        sources = np.unique(heads[is_free])
-        path = strongest_paths(n, a[inner], b[inner], links.probability[inner], sources)
-        straight = np.array(
-            [
-                direct.get(min(i, k) * n + max(i, k), 0.0) if i != k else 1.0
-                for i, k in enumerate(heads.tolist())
-            ]
-        )
-        tied = is_free & ((straight > 0) | (path >= GROUPING_PARAMS.least_path))
-        group[tied], kept[tied] = heads[tied], heads[tied]
-        similarity[tied] = np.maximum(straight, path)[tied]
-        is_free &= ~tied
-        if not is_free.any():
-            break
+        heads = choose_best(connected_components(n, a[inner], b[inner]), rank)
+        low, high = _pair_with_heads(a[inner], b[inner], heads)
+        keys = low * n + high
+        missing = ~np.isin(keys, a * n + b) & ~np.isin(keys, is_asked)
+        if missing.any():
+            is_asked = np.concatenate([is_asked, keys[missing]])
+            direct = verify_pairs(low[missing], high[missing])
+            links = _merge_links(links, take_pairs(direct, direct.probability >= threshold), n)
+            a, b = links.findings.a, links.findings.b
+        is_tied = is_free & (heads == np.arange(n))
+        for image, head in ((a, b), (b, a)):
+            ties = (heads[image] == head) & is_free[image] & is_free[head]
+            is_tied[image[ties]] = True
+            similarity[image[ties]] = links.probability[ties]
+        group[is_tied], kept[is_tied] = heads[is_tied], heads[is_tied]
+        is_free &= ~is_tied
     return NearGroups(group=group, kept=kept, similarity=similarity, links=links)
+
+
+def _pair_with_heads(a: Ints, b: Ints, heads: Ints) -> tuple[Ints, Ints]:
+    """Return pairs of a head and an image at most two links away, the lower number first.
+
+    What lies farther off hardly shows the same: in a long pan all pairs would be verified.
+    """
+    ends, others = np.concatenate([a, b]), np.concatenate([b, a])
+    is_near = heads == np.arange(len(heads))
+    for _ in range(2):
+        is_near = is_near.copy()
+        is_near[others[is_near[ends]]] = True
+    image = np.nonzero(is_near & (heads != np.arange(len(heads))))[0]
+    return np.minimum(image, heads[image]), np.maximum(image, heads[image])
 
 
 def choose_best(label: Ints, rank: Ints) -> Ints:
@@ -181,6 +176,32 @@ def choose_best(label: Ints, rank: Ints) -> Ints:
     best = np.empty(len(label), np.int64)
     best[order] = order[is_first][np.cumsum(is_first) - 1]
     return best
+
+
+def choose_dropped(
+    a: Ints, b: Ints, strength: NDArray[np.floating], rank: Ints, *, most: int | None = None
+) -> dict[int, tuple[int, float]]:
+    """Return which image stays for each one that is dropped, and how alike they are.
+
+    Images are visited from the most worth keeping; each takes its alike neighbours along, unless
+    they are dropped already.
+
+    Args:
+        a: (P,) one image of each alike pair.
+        b: (P,) the other.
+        strength: (P,) float, how alike they are.
+        rank: (N,) int64, 0 for the image most worth keeping.
+        most: How many may be dropped, the most alike first; None for all.
+    """
+    keeps, drops = np.where(rank[a] < rank[b], a, b), np.where(rank[a] < rank[b], b, a)
+    order = np.lexsort((rank[drops], -strength, rank[keeps]))
+    dropped: dict[int, tuple[int, float]] = {}
+    for row in order.tolist():
+        keeper, other = int(keeps[row]), int(drops[row])
+        if keeper not in dropped and other not in dropped:
+            dropped[other] = (keeper, float(strength[row]))
+    closest_first = sorted(dropped, key=lambda other: (-dropped[other][1], int(rank[other])))
+    return {other: dropped[other] for other in closest_first[:most]}
 
 
 def _merge_links(links: Links, more: Links, n: int) -> Links:

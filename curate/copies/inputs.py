@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from curate.copies.records import Images
 from curate.errors import InputError
-from curate.images.decode import Pixels, Unreadable, digest_picture, hash_frames
+from curate.images.decode import Pixels, Unreadable, decode, digest_picture, hash_frames
 from curate.manifest.manifest import Manifest
 from curate.manifest.selection import is_readable
 from curate.parallel import ordered_map
@@ -77,14 +77,21 @@ class ImageReader:
         """
         return list(ordered_map(lambda row: digest_file(self._read_file(row)), rows, ahead=8))
 
+    def read_exact(self, rows: Sequence[int]) -> list[Pixels]:
+        """Return the views of the files of images at their full size, (H, W, 3) uint8 each.
+
+        Raises:
+            InputError: A file is gone or has changed.
+        """
+        return list(ordered_map(lambda row: decode_exact(self._read_file(row)), rows, ahead=8))
+
     def hash_frames(self, row: int) -> list[int]:
         """Return the perceptual hashes of eight frames of an image's file.
 
         Raises:
             InputError: It is gone or has changed.
         """
-        hashes = hash_frames(self._read_file(row), max_pixels=sys.maxsize)
-        return [] if isinstance(hashes, Unreadable) else hashes
+        return list_frame_hashes(self._read_file(row))
 
 
 def read_unchanged(file: Path, content_hash: str) -> bytes:
@@ -104,6 +111,24 @@ def read_unchanged(file: Path, content_hash: str) -> bytes:
     if hashlib.sha256(raw).hexdigest() != content_hash:
         raise InputError(f"{file} has changed since it was scanned", hint=_HINT)
     return raw
+
+
+def decode_exact(raw: bytes) -> Pixels:
+    """Return the view of a file that could be read before at its full size, (H, W, 3) uint8.
+
+    Raises:
+        InputError: It cannot be read any more, as where its reader was removed.
+    """
+    picture = decode(raw, short_side=None, max_pixels=sys.maxsize)
+    if isinstance(picture, Unreadable):
+        raise InputError(f"an image cannot be read any more: {picture.reason}", hint=_HINT)
+    return picture.pixels
+
+
+def list_frame_hashes(raw: bytes) -> list[int]:
+    """Return the perceptual hashes of eight frames of a file; none where it cannot be read."""
+    hashes = hash_frames(raw, max_pixels=sys.maxsize)
+    return [] if isinstance(hashes, Unreadable) else hashes
 
 
 def digest_file(raw: bytes) -> bytes:

@@ -12,6 +12,43 @@ _LOSSLESS = frozenset({"PNG", "BMP", "TIFF", "PPM", "TGA"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Looks:
+    """How N images look beside their copies; all alike where there are none.
+
+    Attributes:
+        is_marked: (N,) bool, something lies over it that is not in its copies.
+        is_framed: (N,) bool, a border, a caption, a screen lies around it.
+        cut: (N,) int, tenths of a copy's scene that it does not show.
+        coarse: (N,) int, steps of a quarter by which its true detail is below that of its best
+            copy.
+        is_grey: (N,) bool, a copy of it has colour, it has none.
+        is_blocky: (N,) bool, shows the blocks of a JPEG that its copies do not.
+        is_enlarged: (N,) bool, its pixels show less than a copy's do.
+    """
+
+    is_marked: NDArray[np.bool_]
+    is_framed: NDArray[np.bool_]
+    cut: NDArray[np.int64]
+    coarse: NDArray[np.int64]
+    is_grey: NDArray[np.bool_]
+    is_blocky: NDArray[np.bool_]
+    is_enlarged: NDArray[np.bool_]
+
+    @classmethod
+    def alike(cls, n: int) -> "Looks":
+        """Return the looks of images of which nothing is known."""
+        return cls(
+            is_marked=np.zeros(n, np.bool_),
+            is_framed=np.zeros(n, np.bool_),
+            cut=np.zeros(n, np.int64),
+            coarse=np.zeros(n, np.int64),
+            is_grey=np.zeros(n, np.bool_),
+            is_blocky=np.zeros(n, np.bool_),
+            is_enlarged=np.zeros(n, np.bool_),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Qualities:
     """What is known of N images when one of them has to be chosen.
 
@@ -24,8 +61,7 @@ class Qualities:
         format: N format names, as Pillow has them.
         sharpness: (N,) float, larger is sharper.
         mtime_ns: (N,) int, time of last change, ns.
-        contained: (N,) float, how much of its group lies in the image: for each other image that
-            was aligned with it, the share of that one's scene found here, summed.
+        looks: How they look beside their copies.
         is_protected: (N,) bool, must never be dropped.
         centrality: (N,) float, cosine to the middle of its prototype; None without a model.
         is_chosen: (N,) bool, a person chose it to stay; None if nobody chose.
@@ -39,7 +75,7 @@ class Qualities:
     format: Sequence[str]
     sharpness: NDArray[np.float32]
     mtime_ns: NDArray[np.int64]
-    contained: NDArray[np.float64]
+    looks: Looks
     is_protected: NDArray[np.bool_]
     centrality: NDArray[np.float32] | None = None
     is_chosen: NDArray[np.bool_] | None = None
@@ -56,10 +92,10 @@ class _Criterion:
 def order_by_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.int64]:
     """Return all images from the most to the least worth keeping.
 
-    Protected images come first, whatever the policy. ``best`` prefers, in this order: more pixels;
-    a lossless format, then more bytes per pixel (least compressed); sharper; the image that
-    contains more of the others (the source rather than the crop); the older one. ``central`` and
-    ``outlying`` prefer the image nearest to the middle of its prototype, or farthest from it as
+    Protected images come first, whatever the policy. ``best`` judges content first: nothing laid
+    over it, no frame around it, more of the scene, more true detail, colour, no blocks of a bad
+    JPEG, not enlarged. Then the file: more pixels, a lossless format, more bytes per pixel, sharper,
+    older. ``central`` and ``outlying`` prefer the image nearest to the middle of its prototype, or farthest from it as
     SemDeDup does (arXiv:2303.09540, section 3). Every tie that is
     left is broken by the shorter path (but for ``first``) and then by the path itself, so no two
     images tie.
@@ -123,12 +159,19 @@ def _list_preferences(qualities: Qualities, policy: KeepPolicy) -> list[_Criteri
         case KeepPolicy.BEST:
             lossless = np.array([name in _LOSSLESS for name in qualities.format], np.bool_)
             rate = qualities.bytes / np.maximum(pixels, 1)
+            looks = qualities.looks
             return [
+                _Criterion("something lies over it", looks.is_marked),
+                _Criterion("has a frame around it", looks.is_framed),
+                _Criterion("shows less of the scene", looks.cut),
+                _Criterion("less true detail", looks.coarse),
+                _Criterion("without colour", looks.is_grey),
+                _Criterion("blocks of a bad JPEG", looks.is_blocky),
+                _Criterion("enlarged", looks.is_enlarged),
                 _Criterion("fewer pixels", -pixels),
                 _Criterion("lossy format", ~lossless),
                 _Criterion("more compressed", -rate),
                 _Criterion("less sharp", -qualities.sharpness),
-                _Criterion("shows less of the scene", -qualities.contained),
                 older,
             ]
         case KeepPolicy.LARGEST:

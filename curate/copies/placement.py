@@ -56,15 +56,21 @@ def find_placement(
 
 
 def place_pairs(
-    links: Links, shapes: NDArray[np.int32], sizes: NDArray[np.int32], numbers: NDArray[np.int64]
+    links: Links,
+    shapes: NDArray[np.int32],
+    sizes: NDArray[np.int32],
+    numbers: NDArray[np.int64],
+    *,
+    match: str = Level.NEAR,
 ) -> Pairs:
-    """Return accepted near copies as rows of evidence, the image of lower number first.
+    """Return verified pairs as rows of evidence, the image of lower number first.
 
     Args:
         links: The pairs, rows of R.
         shapes: (R, 2) int32, height and width of the working copies.
         sizes: (R, 2) int32, height and width of the source images.
         numbers: (R,) int64, what each image is called in the pairs.
+        match: What ties them.
     """
     findings = links.findings
     findings = swap_pairs(findings, numbers[findings.a] > numbers[findings.b])
@@ -72,12 +78,13 @@ def place_pairs(
     return Pairs(
         a=numbers[findings.a],
         b=numbers[findings.b],
-        match=[str(Level.NEAR)] * len(findings),
+        match=[str(match)] * len(findings),
         similarity=links.probability.astype(np.float32),
         mirrored=placement.mirrored,
         rotation=placement.rotation,
         scale=placement.scale,
         box=placement.box,
+        overlap=measure_overlap(findings, shapes),
         inliers=findings.inliers,
         tile_agreement=findings.agreement,
     )
@@ -107,6 +114,7 @@ def pair_whole_images(
         rotation=np.zeros(n, np.float32),
         scale=np.ones(n, np.float32),
         box=np.tile(np.array([0, 0, 1, 1], np.float32), (n, 1)),
+        overlap=np.ones(n, np.float32),
         inliers=np.zeros(n, np.int32),
         tile_agreement=np.ones(n, np.float32),
     )
@@ -120,6 +128,11 @@ def measure_shared_scene(
     a, b = shapes[findings.a], shapes[findings.b]
     back = invert_maps(maps)
     return _share_inside(_project_grid(maps, a, b)), _share_inside(_project_grid(back, b, a))
+
+
+def measure_overlap(findings: Findings, shapes: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the share of the smaller image of each pair that lies on the other, (P,) float32."""
+    return np.maximum(*measure_shared_scene(findings, shapes)).astype(np.float32)
 
 
 def _project_grid(

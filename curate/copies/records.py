@@ -68,6 +68,7 @@ class QueryImage:
         height: px, upright.
         phash: From `curate.images.perceptual_hash.perceptual_hash`, in [0, 2**64).
         digest: Gives the digest of the whole picture in the file, 32 bytes.
+        read_exact: Gives the view of the file at its full size, (H, W, 3) uint8 RGB, upright.
         frames: Frames of the file, >= 1.
         hash_frames: Gives the perceptual hashes of eight of them.
     """
@@ -78,6 +79,7 @@ class QueryImage:
     height: int
     phash: int
     digest: Callable[[], bytes]
+    read_exact: Callable[[], Pixels]
     frames: int = 1
     hash_frames: Callable[[], Sequence[int]] = list
 
@@ -90,6 +92,9 @@ class PixelReader(Protocol):
 
     def digest(self, rows: Sequence[int]) -> list[bytes]:
         """Return the digests of the whole pictures in the files of images, 32 bytes each."""
+
+    def read_exact(self, rows: Sequence[int]) -> list[Pixels]:
+        """Return the views of files at their full size, (H, W, 3) uint8 RGB, upright."""
 
     def hash_frames(self, row: int) -> Sequence[int]:
         """Return the perceptual hashes of eight frames of an image's file."""
@@ -115,7 +120,7 @@ class Pairs:
     Attributes:
         a: (P,) int64, index of the first image.
         b: (P,) int64, index of the second, larger than ``a``.
-        match: P names of the levels of `curate.choices.Level`.
+        match: P names of the levels of `curate.choices.Level`, or `curate.choices.PART_OF`.
         similarity: (P,) float32, probability of being a copy, in [0, 1].
         mirrored: (P,) bool, the second image shows the first mirrored.
         rotation: (P,) float32, degrees the first is turned clockwise (after mirroring, left to
@@ -123,6 +128,7 @@ class Pairs:
         scale: (P,) float32, px of the second per px of the first, geometric mean of both axes.
         box: (P, 4) float32, the part of the second that the first covers: left, top, right,
             bottom, as shares of width and height in [0, 1].
+        overlap: (P,) float32, share of the smaller image that lies on the other, in [0, 1].
         inliers: (P,) int32, keypoints that agree on the map; 0 where none was needed.
         tile_agreement: (P,) float32, share of textured tiles that agree, in [0, 1].
     """
@@ -135,6 +141,7 @@ class Pairs:
     rotation: NDArray[np.float32]
     scale: NDArray[np.float32]
     box: NDArray[np.float32]
+    overlap: NDArray[np.float32]
     inliers: NDArray[np.int32]
     tile_agreement: NDArray[np.float32]
 
@@ -153,6 +160,7 @@ class Pairs:
             rotation=np.zeros(0, np.float32),
             scale=np.zeros(0, np.float32),
             box=np.zeros((0, 4), np.float32),
+            overlap=np.zeros(0, np.float32),
             inliers=np.zeros(0, np.int32),
             tile_agreement=np.zeros(0, np.float32),
         )
@@ -163,6 +171,7 @@ class Copies:
     """Which images are copies of which, and what stays; columns have N entries.
 
     Attributes:
+        scene: (N,) int32, the images that show one scene, copies or not; -1 for images alone.
         group: (N,) int32, the duplicate group, -1 for images alone; groups are numbered by their
             first image.
         match: Level of the evidence that ties the image to the kept one of its group, or None
@@ -176,6 +185,7 @@ class Copies:
         notes: What the run should say: counts of candidates.
     """
 
+    scene: NDArray[np.int32]
     group: NDArray[np.int32]
     match: list[str | None]
     duplicate_of: NDArray[np.int64]

@@ -82,6 +82,7 @@ def make_columns(
     kept = pa.array(copies.duplicate_of, mask=(copies.duplicate_of < 0) | ~is_counted)
     group, similarity = copies.group, copies.similarity
     columns = {
+        "scene": pa.array(copies.scene, pa.int32(), mask=copies.scene < 0),
         "group": pa.array(group, pa.int32(), mask=(group < 0) | ~is_counted),
         "match": pa.array(copies.match, pa.string()),
         "duplicate_of": shown.take(kept),
@@ -146,6 +147,7 @@ def make_pair_table(compared: ComparedImages, pairs: Pairs) -> pa.Table:
             "rotation": pairs.rotation,
             "scale": pairs.scale,
             "box": pa.FixedSizeListArray.from_arrays(pa.array(box), 4),
+            "overlap": pairs.overlap,
             "inliers": pairs.inliers,
             "tile_agreement": pairs.tile_agreement,
         }

@@ -166,6 +166,13 @@ COLUMNS = (
         is_optional=True,
     ),
     Column(
+        name="scene",
+        type="int32",
+        filled_by="dedup",
+        meaning="number of the images that show the same scene, template or burst, copies or not; "
+        "null if alone",
+    ),
+    Column(
         name="group",
         type="int32",
         filled_by="dedup",
@@ -176,7 +183,7 @@ COLUMNS = (
         type="string",
         filled_by="dedup",
         meaning="strongest evidence that ties the image to the kept one: `file` (another name "
-        "of it: a link), `bytes`, `pixels`, `near`, `semantic`",
+        "of it: a link), `bytes`, `pixels`, `near`, `scene`, `semantic`",
     ),
     Column(
         name="duplicate_of",
@@ -188,7 +195,7 @@ COLUMNS = (
         name="similarity",
         type="float32",
         filled_by="dedup",
-        meaning="probability that the image is a copy of the kept one, 0 to 1",
+        meaning="probability that this very pair, the image and the kept one, is a copy, 0 to 1",
     ),
     Column(
         name="keep",

@@ -110,6 +110,7 @@ class ByCopies:
                 height=query.height,
                 phash=query.phash,
                 digest=query.digest,
+                read_exact=query.read_exact,
                 frames=query.frames,
                 hash_frames=query.hash_frames,
             )
@@ -121,6 +122,7 @@ class ByCopies:
             height=int(self._images.height[row]),
             phash=int(self._images.phash[row]),
             digest=lambda: self._reader.digest([row])[0],
+            read_exact=lambda: self._reader.read_exact([row])[0],
             frames=int(self._images.frames[row]),
             hash_frames=lambda: self._reader.hash_frames(row),
         )

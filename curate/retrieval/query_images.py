@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.copies.inputs import digest_file, read_unchanged
+from curate.copies.inputs import decode_exact, digest_file, list_frame_hashes, read_unchanged
 from curate.errors import InputError
-from curate.images.decode import Decoded, Pixels, Unreadable, decode, hash_frames
+from curate.images.decode import Decoded, Pixels, Unreadable, decode
 from curate.images.perceptual_hash import perceptual_hash
 from curate.parallel import ordered_map
 from curate.sources import open_source
@@ -61,14 +61,21 @@ class Query:
         """
         return digest_file(self._read())
 
+    def read_exact(self) -> Pixels:
+        """Return the view of the file at its full size, (H, W, 3) uint8, upright RGB.
+
+        Raises:
+            InputError: It is gone or has changed.
+        """
+        return decode_exact(self._read())
+
     def hash_frames(self) -> list[int]:
         """Return the perceptual hashes of eight frames of the file.
 
         Raises:
             InputError: It is gone or has changed.
         """
-        hashes = hash_frames(self._read())
-        return [] if isinstance(hashes, Unreadable) else hashes
+        return list_frame_hashes(self._read())
 
     def _read(self) -> bytes:
         return read_unchanged(Path(self.name), self.content_hash)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from curate.algorithms.graph import bridges, connected_components, strongest_paths
+from curate.algorithms.graph import bridges, connected_components
 
 
 def links(*pairs):
@@ -56,18 +56,6 @@ def test_bridges_agree_with_taking_each_link_away():
         rest = np.arange(len(a)) != row
         label = connected_components(40, a[rest], b[rest])
         assert lone[row] == (label[a[row]] != label[b[row]])
-
-
-def test_the_strongest_path_may_have_more_steps():
-    a, b = links((0, 1), (1, 2), (0, 2), (3, 4))
-    reach = strongest_paths(5, a, b, np.array([0.9, 0.9, 0.5, 1.0]), np.array([0]))
-    assert reach.tolist() == pytest.approx([1, 0.9, 0.81, 0, 0])
-
-
-def test_each_node_is_reached_from_its_nearest_source():
-    a, b = links((0, 1), (1, 2), (2, 3))
-    reach = strongest_paths(4, a, b, np.array([0.5, 0.9, 0.8]), np.array([0, 3]))
-    assert reach.tolist() == pytest.approx([1, 0.72, 0.8, 1])
 
 
 @pytest.mark.parametrize("pairs", [((0, 3),), ((-1, 0),)])

@@ -23,7 +23,7 @@ from curate.copies.candidates.from_hashes import pair_by_hashes
 from curate.copies.candidates.from_keypoints import KeypointIndex, pair_by_keypoints
 from curate.copies.candidates.pairs import Candidates, order_pairs
 from curate.copies.inputs import read_inputs
-from curate.copies.probability.classifier import BUILT_IN
+from curate.copies.probability.classifier import FIRST_LOOK
 from curate.copies.records import Vectors
 from curate.copies.rungs.same_pixels import find_same_pixels
 from curate.copies.verification.findings import BY_KEYPOINTS
@@ -119,7 +119,7 @@ def main():
     if space.models():
         sources["model"] = lambda: by_model(space, hashes, everyone)
     verifier = Verifier(
-        keypoints, lambda some: reader.read([hashes[row] for row in some]), BUILT_IN
+        keypoints, lambda some: reader.read([hashes[row] for row in some]), FIRST_LOOK
     )
     show(sources, verifier, len(rows), truth)
 

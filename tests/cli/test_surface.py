@@ -15,9 +15,10 @@ PROMISED = {
     "embed": "--model --device",
     "cluster": "--out --clusters --levels --assign --labels",
     "dedup": (
-        "--out --level --precision --threshold --keep --protect --against --pairs --sheet --check "
-        "--ignore-reviews"
+        "--out --level --precision --threshold --overlays --recolour --min-overlap --keep --protect "
+        "--against --pairs --sheet --check --ignore-reviews"
     ),
+    "compare": "--out --precision",
     "sample": "--size --out --by --stratify --within --include --exclude",
     "export": "--to --as --layout --where --changed --null",
     "split": "--ratios --stratify --by --stable --out",

@@ -65,6 +65,9 @@ class Folder:
             for row in rows
         ]
 
+    def read_exact(self, rows):
+        return [self._exact[row] for row in rows]
+
     def hash_frames(self, row):
         return self.frames.get(self._paths[row], [])
 

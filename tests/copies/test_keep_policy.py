@@ -1,15 +1,18 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 from curate.choices import KeepPolicy
 from curate.copies.keep_policy import (
+    Looks,
     Qualities,
     explain_drops,
     find_protected,
     order_by_preference,
 )
+
+LOOKS = tuple(field.name for field in fields(Looks))
 
 
 def qualities(n=2, **columns):
@@ -22,10 +25,15 @@ def qualities(n=2, **columns):
         "format": ["JPEG"] * n,
         "sharpness": np.ones(n, np.float32),
         "mtime_ns": np.full(n, 10, np.int64),
-        "contained": np.zeros(n),
+        "looks": Looks.alike(n),
         "is_protected": np.zeros(n, np.bool_),
         "centrality": np.ones(n, np.float32),
     }
+    seen = {name: columns.pop(name) for name in LOOKS if name in columns}
+    plain["looks"] = replace(
+        plain["looks"],
+        **{name: np.array(v, getattr(plain["looks"], name).dtype) for name, v in seen.items()},
+    )
     given = {
         name: np.array(value, plain[name].dtype) if isinstance(plain[name], np.ndarray) else value
         for name, value in columns.items()
@@ -40,11 +48,17 @@ def first(policy, **columns):
 @pytest.mark.parametrize(
     "columns",
     [
+        {"is_marked": [True, False], "is_framed": [False, True], "width": [900, 100]},
+        {"is_framed": [True, False], "cut": [0, 3], "width": [900, 100]},
+        {"cut": [3, 0], "coarse": [0, 2]},
+        {"coarse": [1, 0], "is_grey": [False, True], "width": [900, 100]},
+        {"is_grey": [True, False], "is_blocky": [False, True]},
+        {"is_blocky": [True, False], "format": ["PNG", "JPEG"]},
+        {"is_enlarged": [True, False], "width": [900, 100]},
         {"width": [100, 101], "format": ["PNG", "JPEG"]},
         {"format": ["JPEG", "PNG"], "bytes": [9000, 5000]},
         {"bytes": [5000, 5001], "sharpness": [9, 1]},
-        {"sharpness": [1, 1.5], "contained": [3, 0]},
-        {"contained": [0, 1], "mtime_ns": [1, 10]},
+        {"sharpness": [1, 1.5], "mtime_ns": [1, 10]},
         {"mtime_ns": [10, 9], "path": ["a", "long.jpg"]},
         {"path": ["aa", "b"]},
         {"path": ["b", "a"]},

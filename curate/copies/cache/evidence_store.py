@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.copies.cache.arrays import list_shards, next_shard, read_arrays, write_arrays
+from curate.copies.verification.detail import CLOSE_NAMES
 from curate.copies.verification.evidence import NAMES
 from curate.copies.verification.findings import Findings, drop_unaligned, is_mirrored
 from curate.copies.verification.verifier import Verifier
@@ -23,6 +24,7 @@ _ROW = np.dtype(
         ("inliers", np.int32),
         ("map", np.float32, (2, 3)),
         ("evidence", np.float32, len(NAMES)),
+        ("close", np.float32, len(CLOSE_NAMES)),
     ]
 )
 
@@ -77,6 +79,7 @@ class EvidenceStore:
                 maps=rows["map"],
                 inliers=rows["inliers"],
                 evidence=rows["evidence"],
+                close=rows["close"],
             )
         )
 
@@ -91,6 +94,7 @@ class EvidenceStore:
         rows = np.zeros(len(keys), _ROW)
         rows["key"], rows["inliers"] = keys, findings.inliers
         rows["map"], rows["evidence"] = findings.maps, findings.evidence
+        rows["close"] = findings.close
         write_arrays(next_shard(self._folder, "evidence"), rows=rows)
         self._set([self._rows, rows])
 

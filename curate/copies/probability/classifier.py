@@ -1,18 +1,20 @@
 """The classifier: from evidence to the probability that a pair is a copy.
 
-A logistic model. Its built-in weights lie in ``weights.json``, with a note of what made them. To
-the user's own images it is fitted again, by `curate.copies.probability.calibrate`, with the
-built-in weights as the mean of a Gaussian prior: a folder of two images moves them by nothing, a
-large one as far as its data say.
+Two logistic models. One judges the first look, at 128 px: which pairs are worth a close one, and
+which show the same scene. The other judges what both looks show: which pairs are copies. Their
+weights lie in ``weights.json``, with a note of what made them. What copies are worth among the
+user's own images, where they may be rare, is learned by `curate.copies.probability.calibrate`.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.copies.verification.detail import DETAIL_NAMES
 from curate.copies.verification.evidence import NAMES
 
 Floats64 = NDArray[np.float64]
@@ -61,8 +63,12 @@ class CopyClassifier:
         """
         known = np.isfinite(evidence).all(axis=1)
         probability = np.zeros(len(evidence), np.float64)
-        probability[known] = _sigmoid(self.standardize(evidence[known]) @ self.weights)
+        probability[known] = _sigmoid(self.measure_odds(evidence[known]))
         return probability
+
+    def measure_odds(self, evidence: NDArray[np.float32]) -> Floats64:
+        """Return the log odds of each row of evidence, (P, K), finite, to be a copy."""
+        return self.standardize(evidence) @ self.weights
 
     def standardize(self, evidence: NDArray[np.float32]) -> Floats64:
         """Return evidence, (P, K), in units of its spread, with a column of ones."""
@@ -70,16 +76,21 @@ class CopyClassifier:
         return np.concatenate([standard, np.ones((len(evidence), 1))], axis=1)
 
 
-def load_classifier(path: Path) -> CopyClassifier:
-    """Return the classifier of a file of weights.
+def load_classifier(path: Path, look: str, names: Sequence[str]) -> CopyClassifier:
+    """Return a classifier of a file of weights.
+
+    Args:
+        path: The file.
+        look: ``first`` or ``close``.
+        names: The kinds of evidence that it is to judge.
 
     Raises:
         ValueError: The file is for other kinds of evidence.
     """
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text())[look]
     rows = content["evidence"]
-    if tuple(row["evidence"] for row in rows) != NAMES:
-        raise ValueError(f"{path} is for other kinds of evidence than {', '.join(NAMES)}")
+    if [row["evidence"] for row in rows] != list(names):
+        raise ValueError(f"{path} is for other kinds of evidence than {', '.join(names)}")
     return CopyClassifier(
         centre=np.array([row["centre"] for row in rows]),
         spread=np.array([row["spread"] for row in rows]),
@@ -87,7 +98,8 @@ def load_classifier(path: Path) -> CopyClassifier:
     )
 
 
-BUILT_IN = load_classifier(_WEIGHTS)
+FIRST_LOOK = load_classifier(_WEIGHTS, "first", NAMES)
+CLOSE_LOOK = load_classifier(_WEIGHTS, "close", (*NAMES, *DETAIL_NAMES))
 
 
 def fit_map(

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from curate.copies.cache.arrays import read_arrays, write_arrays
 from curate.copies.probability.augment import make_copy
-from curate.copies.probability.classifier import BUILT_IN
-from curate.copies.verification.evidence import NAMES
+from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK
 from curate.copies.verification.findings import (
     BY_KEYPOINTS,
     BY_MIRRORED_KEYPOINTS,
@@ -35,9 +34,9 @@ def load_synthetic_evidence(
     *,
     seed: int,
 ) -> NDArray[np.float32]:
-    """Return the evidence on one made copy of each image, (n, 20); what was made before is known.
+    """Return the evidence on one made copy of each image, (n, 55); what was made before is known.
 
-    Copies that would never be candidates, as too few keypoints agree, are left out.
+    Copies that the first look would refuse are left out.
 
     Args:
         folder: Of the cache; the caller is its only writer.
@@ -48,7 +47,7 @@ def load_synthetic_evidence(
     path = folder / _FILE
     n = len(fingerprints)
     pairs = np.stack([fingerprints, np.roll(fingerprints, -1), np.full(n, seed, np.uint64)], axis=1)
-    evidence = np.full((n, len(NAMES)), np.nan, np.float32)
+    evidence = np.full((n, len(CLOSE_LOOK.centre)), np.nan, np.float32)
     is_known = np.zeros(n, np.bool_)
     arrays = read_arrays(path)
     if arrays is not None:
@@ -76,7 +75,7 @@ def measure_made_copies(
         seeds: (n, k) uint64, seeds of the augmentations.
 
     Returns:
-        (n, 20) float32, NaN where too few keypoints agree for a candidate.
+        (n, 55) float32, NaN where the first look would refuse the pair.
     """
     n = len(originals)
 
@@ -86,13 +85,13 @@ def measure_made_copies(
 
     images = [*originals, *ordered_map(make, range(n))]
     keypoints = Keypoints.of(list(ordered_map(make_working_copy, images)))
-    verifier = Verifier(keypoints, lambda rows: [images[row] for row in rows], BUILT_IN)
+    verifier = Verifier(keypoints, lambda rows: [images[row] for row in rows], FIRST_LOOK)
     a = np.tile(np.arange(n, dtype=np.int64), 2)
     method = np.repeat([BY_KEYPOINTS, BY_MIRRORED_KEYPOINTS], n)
     findings = drop_unaligned(verifier.verify(a, a + n, method))
-    best = select_best(findings, BUILT_IN).findings
-    evidence = np.full((n, len(NAMES)), np.nan, np.float32)
-    evidence[best.a] = best.evidence
+    best = select_best(findings, FIRST_LOOK, CLOSE_LOOK).findings
+    evidence = np.full((n, len(CLOSE_LOOK.centre)), np.nan, np.float32)
+    evidence[best.a] = best.whole_evidence
     return evidence
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from curate.choices import Level
 from curate.copies.config import DedupConfig
 from curate.copies.grouping import choose_best
-from curate.copies.keep_policy import Qualities, order_by_preference
+from curate.copies.keep_policy import Looks, Qualities, order_by_preference
 from curate.copies.placement import pair_whole_images
 from curate.copies.records import Images, Pairs, PixelReader, QueryImage, Vectors
 from curate.progress import Progress
@@ -37,7 +37,8 @@ class Grouping:
         similarity: (N,) float64, probability of being a copy of the kept image of the label, as far
             as this rung is what ties them.
         pairs: The evidence.
-        contained: (N,) float64, how much of the others lies in each, or None.
+        scenes: Pairs of one scene that are no copies, or None.
+        looks: How the images look beside their copies, or None.
         threshold: Least probability that counted.
         notes: What the run should say.
     """
@@ -46,7 +47,8 @@ class Grouping:
     label: Ints
     similarity: Floats
     pairs: Pairs
-    contained: Floats | None = None
+    scenes: Pairs | None = None
+    looks: Looks | None = None
     threshold: float = 1.0
     notes: list[str] = field(default_factory=list)
 
@@ -95,29 +97,35 @@ class Known:
         return np.unique(self.label)
 
     @cached_property
-    def contained(self) -> Floats:
-        """(N,) float64, how much of the others lies in each."""
-        parts = [one.contained for one in self.groupings if one.contained is not None]
-        return parts[-1] if parts else np.zeros(len(self.images))
+    def looks(self) -> Looks:
+        """How the images look beside their copies."""
+        parts = [one.looks for one in self.groupings if one.looks is not None]
+        return parts[-1] if parts else Looks.alike(len(self.images))
+
+    @cached_property
+    def scenes(self) -> Pairs:
+        """Pairs of one scene that are no copies."""
+        parts = [one.scenes for one in self.groupings if one.scenes is not None]
+        return parts[-1] if parts else Pairs.none()
 
     @cached_property
     def rank(self) -> Ints:
         """(N,) int64, place of each image in the order of preference."""
-        return self.rank_images(self.contained)
+        return self.rank_images(self.looks)
 
     @cached_property
     def kept(self) -> Ints:
         """(N,) int64, the most preferred image of each one's label."""
         return choose_best(self.label, self.rank)
 
-    def rank_images(self, contained: Floats) -> Ints:
+    def rank_images(self, looks: Looks) -> Ints:
         """Return the place of each image in the order of preference, (N,) int64."""
-        order = order_by_preference(self.describe_qualities(contained), self.config.keep)
+        order = order_by_preference(self.describe_qualities(looks), self.config.keep)
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
         return rank
 
-    def describe_qualities(self, contained: Floats) -> Qualities:
+    def describe_qualities(self, looks: Looks) -> Qualities:
         """Return what the policy of what stays looks at."""
         images = self.images
         return Qualities(
@@ -129,7 +137,7 @@ class Known:
             format=images.format,
             sharpness=images.sharpness,
             mtime_ns=images.mtime_ns,
-            contained=contained,
+            looks=looks,
             is_protected=self.is_protected,
             centrality=self.centrality,
             is_chosen=self.is_chosen,

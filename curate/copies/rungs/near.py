@@ -3,13 +3,18 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.choices import Level
+from curate.choices import PART_OF, KeepPolicy, Level
 from curate.copies.cache.last_run import LastRun
+from curate.copies.cache.true_details import load_true_details
 from curate.copies.candidates.from_embeddings import pair_by_embeddings
 from curate.copies.grouping import group_links
-from curate.copies.placement import measure_shared_scene, place_pairs
+from curate.copies.keep_policy import Looks
+from curate.copies.looks import compare_looks
+from curate.copies.pair_tables import concat_pairs, take_pairs
+from curate.copies.placement import place_pairs
 from curate.copies.probability.classifier import THRESHOLD_PARAMS
 from curate.copies.records import Vectors
+from curate.copies.relations import sort_relations
 from curate.copies.rungs.base import Grouping, Known, RungQuery, Searched
 from curate.copies.rungs.near_query import NearQuery
 from curate.copies.rungs.near_search import NearSearch, Verified
@@ -34,30 +39,39 @@ class NearCopies:
         verified = search.verify_candidates(_pair_heads(known.vectors, known.heads, order))
         if known.vectors is None:
             _write_last_run(known, verified)
-        contained = np.zeros(len(heads))
+        sizes = np.stack([known.images.height[heads], known.images.width[heads]], axis=1)
+        relations = sort_relations(
+            verified.links, search.shapes, known.config, threshold=verified.threshold
+        )
+        looks = [Looks.alike(len(heads))]
 
         def rank_heads(links: Links) -> Ints:
-            in_second, in_first = measure_shared_scene(links.findings, search.shapes)
-            np.add.at(contained, links.findings.b, in_second)
-            np.add.at(contained, links.findings.a, in_first)
+            looks.append(compare_looks(links, sizes, _measure_details(known, heads, links)))
             best = np.full(len(heads), len(known.images), np.int64)
-            np.minimum.at(best, place, known.rank_images(contained[place]))
+            np.minimum.at(best, place, known.rank_images(take_pairs(looks[-1], place)))
             return best
 
+        def verify_pairs(a: Ints, b: Ints) -> Links:
+            links = search.verify_pairs(a, b)
+            found = sort_relations(links, search.shapes, known.config, threshold=0.0)
+            return found.copies
+
         groups = group_links(
-            verified.links,
+            relations.copies,
             len(heads),
             threshold=verified.threshold,
-            verify_pairs=search.verify_pairs,
+            verify_pairs=verify_pairs,
             rank_images=rank_heads,
         )
-        sizes = np.stack([known.images.height[heads], known.images.width[heads]], axis=1)
+        tables = ((groups.links, Level.NEAR), (relations.parts, PART_OF))
+        pairs = [place_pairs(one, search.shapes, sizes, heads, match=name) for one, name in tables]
         return Grouping(
             level=self.level,
             label=groups.group[place],
             similarity=groups.similarity[place],
-            pairs=place_pairs(groups.links, search.shapes, sizes, heads),
-            contained=contained[place],
+            pairs=concat_pairs(pairs),
+            scenes=place_pairs(relations.scenes, search.shapes, sizes, heads, match=Level.SCENE),
+            looks=take_pairs(looks[-1], place),
             threshold=verified.threshold,
             notes=verified.notes,
         )
@@ -78,6 +92,21 @@ def _pair_heads(vectors: Vectors | None, heads: Ints, order: Ints) -> tuple[Ints
     a, b = pair_by_embeddings(vectors, heads)
     place = np.argsort(order)
     return place[np.searchsorted(heads, a)], place[np.searchsorted(heads, b)]
+
+
+def _measure_details(known: Known, heads: Ints, links: Links) -> NDArray[np.float64] | None:
+    """Return the true detail of the heads that have copies, (R, 3), if it decides what stays."""
+    if known.config.keep is not KeepPolicy.BEST:
+        return None
+    rows = np.unique(np.concatenate([links.findings.a, links.findings.b]))
+    images = heads[rows]
+    details = np.full((len(heads), 3), np.nan)
+    details[rows] = load_true_details(
+        known.cache,
+        [known.images.content_hash[image] for image in images.tolist()],
+        lambda numbers: known.pixels.read_exact(images[numbers].tolist()),
+    )
+    return details
 
 
 def _write_last_run(known: Known, verified: Verified) -> None:

@@ -13,7 +13,7 @@ from curate.copies.candidates.incremental import read_index
 from curate.copies.candidates.pairs import Candidates, order_pairs
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.placement import place_pairs
-from curate.copies.probability.classifier import BUILT_IN, find_threshold
+from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK, find_threshold
 from curate.copies.records import Pairs, Pixels, QueryImage
 from curate.copies.rungs.base import Searched, spread_over_label
 from curate.copies.verification.findings import Findings, drop_unaligned, select_best
@@ -41,7 +41,7 @@ class NearQuery:
         self._images, self._pixels = searched.images, searched.pixels
         self._label = list(searched.labels.values())[-1]
         self._heads = np.unique(self._label)
-        self._classifier = replace(BUILT_IN, weights=searched.weights)
+        self._classifier = replace(CLOSE_LOOK, weights=searched.weights)
         self.threshold = config.threshold or find_threshold(searched.probability, config.precision)
         store = KeypointStore(searched.cache, is_writer=False)
         self._keypoints = store.keypoints
@@ -82,7 +82,7 @@ class NearQuery:
         )
         candidates = take_pairs(candidates, ~is_known)
         findings, shapes, rows = self._verify(queries, keypoints, candidates)
-        links = select_best(findings, self._classifier)
+        links = select_best(findings, FIRST_LOOK, self._classifier)
         links = take_pairs(links, links.probability >= self.threshold)
         frames = np.array([one.frames for one in queries], np.int32)
         links = drop_other_frames(
@@ -134,11 +134,16 @@ class NearQuery:
             cached = iter(self._pixels.read([names[number] for number in searched]))
             return [queries[n].pixels if n < n_queries else next(cached) for n in numbers]
 
+        def read_file(number: int) -> Pixels:
+            if number < n_queries:
+                return queries[number].read_exact()
+            return self._pixels.read_exact([int(rows[number - n_queries])])[0]
+
         # the image of the lower content hash comes first, as where a whole folder is searched
         rank = np.argsort(np.argsort(np.array(names), kind="stable"), kind="stable")
         pairs = replace(candidates, b=place.astype(np.int64) + n_queries)
         ordered = order_pairs(pairs, rank)
-        verifier = Verifier(both, read, BUILT_IN)
+        verifier = Verifier(both, read, FIRST_LOOK, read_file=read_file)
         first = ordered.by_keypoints
         findings = drop_unaligned(verifier.verify(first.a, first.b, first.method))
         rest = ordered.by_frame

@@ -13,7 +13,8 @@ from curate.copies.candidates.pairs import Candidates, order_pairs
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.probability.calibrate import CALIBRATION_PARAMS, calibrate, select_candidates
 from curate.copies.probability.classifier import (
-    BUILT_IN,
+    CLOSE_LOOK,
+    FIRST_LOOK,
     THRESHOLD_PARAMS,
     CopyClassifier,
     find_threshold,
@@ -71,8 +72,13 @@ class NearSearch:
         self._extract_missing(known.images.phash[rows])
         self._slots = self._store.find_slots(self._hashes)
         self._keypoints = self._store.keypoints.take(self._slots)
-        self._verifier = Verifier(self._keypoints, self._read, BUILT_IN)
-        self._classifier = BUILT_IN
+        self._verifier = Verifier(
+            self._keypoints,
+            self._read,
+            FIRST_LOOK,
+            read_file=lambda row: known.pixels.read_exact([int(rows[row])])[0],
+        )
+        self._classifier = CLOSE_LOOK
 
     @property
     def shapes(self) -> NDArray[np.int32]:
@@ -100,7 +106,7 @@ class NearSearch:
             notes.append(f"{len(extra[0])} pairs by embedding")
         findings = concat_pairs(parts)
         self._classifier = self._calibrate(findings)
-        links = self._drop_other_frames(select_best(findings, self._classifier))
+        links = self._drop_other_frames(select_best(findings, FIRST_LOOK, self._classifier))
         threshold = config.threshold or find_threshold(links.probability, config.precision)
         return Verified(links=links, classifier=self._classifier, threshold=threshold, notes=notes)
 
@@ -111,9 +117,8 @@ class NearSearch:
             a: (P,) int64, first images.
             b: (P,) int64, second images.
         """
-        return self._drop_other_frames(
-            select_best(self._verify_by_keypoints(a, b), self._classifier)
-        )
+        links = select_best(self._verify_by_keypoints(a, b), FIRST_LOOK, self._classifier)
+        return self._drop_other_frames(links)
 
     def _drop_other_frames(self, links: Links) -> Links:
         likely = links.probability >= THRESHOLD_PARAMS.least

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from curate.algorithms.neighbors import pairs_above
 from curate.choices import Level
+from curate.copies.grouping import choose_dropped
 from curate.copies.placement import pair_whole_images
 from curate.copies.records import Pairs, QueryImage, Vectors
 from curate.copies.rungs.base import Grouping, Known, RungQuery, Searched
@@ -120,32 +121,6 @@ def measure_centrality(vectors: Vectors) -> NDArray[np.float32]:
     np.add.at(sums, cell, points)
     middles = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
     return np.asarray(np.einsum("nd,nd->n", points, middles[cell]), np.float32)
-
-
-def choose_dropped(
-    a: Ints, b: Ints, cosine: NDArray[np.float32], rank: Ints, *, most: int
-) -> dict[int, tuple[int, float]]:
-    """Return which image stays for each one that is dropped, and their cosine.
-
-    Images are visited from the most worth keeping; each takes its alike neighbours along, unless
-    they are dropped already.
-
-    Args:
-        a: (P,) one image of each alike pair.
-        b: (P,) the other.
-        cosine: (P,) float32.
-        rank: (N,) int64, 0 for the image most worth keeping.
-        most: How many may be dropped; the most alike are dropped first.
-    """
-    keeps, drops = np.where(rank[a] < rank[b], a, b), np.where(rank[a] < rank[b], b, a)
-    order = np.lexsort((rank[drops], -cosine, rank[keeps]))
-    dropped: dict[int, tuple[int, float]] = {}
-    for row in order.tolist():
-        keeper, other = int(keeps[row]), int(drops[row])
-        if keeper not in dropped and other not in dropped:
-            dropped[other] = (keeper, float(cosine[row]))
-    closest_first = sorted(dropped, key=lambda other: (-dropped[other][1], int(rank[other])))
-    return {other: dropped[other] for other in closest_first[:most]}
 
 
 def _split_cells(vectors: Vectors, rows: Ints) -> Iterator[Ints]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.copies.pair_tables import take_pairs
+from curate.copies.verification.detail import CLOSE_NAMES, N_DETAIL, swap_sides
 from curate.copies.verification.evidence import NAMES
 
 Ints = NDArray[np.int64]
@@ -21,7 +22,7 @@ class Classifier(Protocol):
     """What turns evidence into probabilities."""
 
     def predict(self, evidence: NDArray[np.float32]) -> Probabilities:
-        """Return the probability of each row of evidence, (P, 20), to be a copy, in [0, 1]."""
+        """Return the probability of each row of evidence, (P, K), in [0, 1]; 0 for rows of NaN."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +36,8 @@ class Findings:
         maps: (P, 2, 3) float32, working px of ``a`` to working px of ``b``.
         inliers: (P,) int32.
         evidence: (P, 20) float32, NaN where the images cannot be aligned.
+        close: (P, 43) float32, what a close look shows, in the order of ``CLOSE_NAMES``; NaN where
+            the first look was enough to refuse the pair.
     """
 
     a: Ints
@@ -43,6 +46,7 @@ class Findings:
     maps: NDArray[np.float32]
     inliers: NDArray[np.int32]
     evidence: NDArray[np.float32]
+    close: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.a)
@@ -57,6 +61,7 @@ class Findings:
             maps=np.zeros((0, 2, 3), np.float32),
             inliers=np.zeros(0, np.int32),
             evidence=np.zeros((0, len(NAMES)), np.float32),
+            close=np.zeros((0, len(CLOSE_NAMES)), np.float32),
         )
 
     @property
@@ -64,10 +69,23 @@ class Findings:
         """Return the share of textured tiles that agree, (P,) in [0, 1]."""
         return np.nan_to_num(self.evidence[:, _AGREEMENT])
 
+    @property
+    def whole_evidence(self) -> NDArray[np.float32]:
+        """Return the evidence of both looks, (P, 55); NaN where there was one look at most."""
+        return np.concatenate([self.evidence, self.close[:, :N_DETAIL]], axis=1)
+
+    def measure_close(self, name: str) -> NDArray[np.float32]:
+        """Return one of the measures of the close look, (P,); 0 where there was none."""
+        return np.nan_to_num(self.close[:, CLOSE_NAMES.index(name)])
+
     def reverse(self) -> "Findings":
         """Return all pairs with first and second image exchanged."""
         return replace(
-            self, a=self.b, b=self.a, maps=invert_maps(self.maps).astype(self.maps.dtype)
+            self,
+            a=self.b,
+            b=self.a,
+            maps=invert_maps(self.maps).astype(self.maps.dtype),
+            close=swap_sides(self.close),
         )
 
 
@@ -92,15 +110,19 @@ def drop_unaligned(findings: Findings) -> Findings:
     return take_pairs(findings, np.asarray(np.isfinite(findings.evidence).all(axis=1)))
 
 
-def select_best(findings: Findings, classifier: Classifier) -> Links:
-    """Return the most probable finding on each pair, and its probability.
+def select_best(findings: Findings, first_look: Classifier, close_look: Classifier) -> Links:
+    """Return the most probable finding on each pair, and its probability to be a copy.
 
     Args:
         findings: Of any order; several may be on one pair.
-        classifier: Gives their probabilities.
+        first_look: Judges the evidence of the first look; it decides where the close look does not.
+        close_look: Judges the evidence of both looks.
     """
-    probability = classifier.predict(findings.evidence)
-    order = np.lexsort((findings.mirror, -findings.inliers, -probability, findings.b, findings.a))
+    probability = close_look.predict(findings.whole_evidence)
+    likely = first_look.predict(findings.evidence)
+    order = np.lexsort(
+        (findings.mirror, -findings.inliers, -likely, -probability, findings.b, findings.a)
+    )
     a, b = findings.a[order], findings.b[order]
     is_first = np.ones(len(order), np.bool_)
     is_first[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1])

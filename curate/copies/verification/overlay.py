@@ -65,7 +65,7 @@ def overlay_images(a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats) -
         below, above, into = a, b, a_to_b
     else:
         below, above, into = b, a, cv2.invertAffineTransform(a_to_b).astype(np.float32)
-    above = _blur_finer(above, scale)
+    above = blur_finer(above, scale)
     size = (below.shape[1], below.shape[0])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     warped = cv2.warpAffine(above, into, size, flags=flags)
@@ -92,7 +92,7 @@ def refine_map(a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats) -> Fl
     is_shrinking = scale >= 1
     start = a_to_b if is_shrinking else cv2.invertAffineTransform(a_to_b).astype(np.float32)
     below, above = (a, b) if is_shrinking else (b, a)
-    above = _blur_finer(above, scale)
+    above = blur_finer(above, scale)
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, params.n_steps, params.least_step)
     try:
         everywhere = np.full(above.shape, 255, np.uint8)
@@ -109,7 +109,7 @@ def measure_scale(a_to_b: Floats) -> float:
     return float(np.sqrt(abs(np.linalg.det(a_to_b[:, :2].astype(np.float64)))))
 
 
-def _blur_finer(above: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+def blur_finer(above: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     """Return the finer image without the detail that the coarser one cannot show."""
     ratio = max(scale, 1 / scale)
     if ratio <= OVERLAY_PARAMS.blur_from:

@@ -99,10 +99,10 @@ def measure_tiles(overlay: Overlay, *, detail: float) -> Tiles:
     x, y, valid = overlay.below, overlay.above, overlay.valid
     fine_x = x - cv2.GaussianBlur(x, (0, 0), detail)
     fine_y = y - cv2.GaussianBlur(y, (0, 0), detail)
-    cover = _average_tiles(valid)
+    cover = average_tiles(valid)
     mass = np.maximum(cover, 1e-3)
-    mean_a, mean_b, sd_a, sd_b, correlation = _measure_moments(x, y, valid, mass)
-    _, _, fine_a, fine_b, fine_correlation = _measure_moments(fine_x, fine_y, valid, mass)
+    mean_a, mean_b, sd_a, sd_b, correlation = measure_moments(x, y, valid, mass)
+    _, _, fine_a, fine_b, fine_correlation = measure_moments(fine_x, fine_y, valid, mass)
     return Tiles(
         cover=cover,
         mean_a=mean_a,
@@ -132,20 +132,20 @@ def classify_tiles(tiles: Tiles) -> TileKinds:
     )
 
 
-def _measure_moments(
+def measure_moments(
     x: Floats, y: Floats, valid: Floats, mass: Floats
 ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """Return tile means, standard deviations and correlation of two images."""
     vx, vy = x * valid, y * valid
-    mean_x, mean_y = _average_tiles(vx) / mass, _average_tiles(vy) / mass
-    var_x = np.maximum(_average_tiles(vx * x) / mass - mean_x**2, 0)
-    var_y = np.maximum(_average_tiles(vy * y) / mass - mean_y**2, 0)
-    shared = _average_tiles(vx * y) / mass - mean_x * mean_y
+    mean_x, mean_y = average_tiles(vx) / mass, average_tiles(vy) / mass
+    var_x = np.maximum(average_tiles(vx * x) / mass - mean_x**2, 0)
+    var_y = np.maximum(average_tiles(vy * y) / mass - mean_y**2, 0)
+    shared = average_tiles(vx * y) / mass - mean_x * mean_y
     sd_x, sd_y = np.sqrt(var_x), np.sqrt(var_y)
     return mean_x, mean_y, sd_x, sd_y, shared / np.maximum(sd_x * sd_y, 1e-3)
 
 
-def _average_tiles(image: Floats) -> Floats:
+def average_tiles(image: Floats) -> Floats:
     """Return the mean of each tile of 16 x 16 px, every 8 px; the last odd px are left out."""
     rows, columns = max(2, image.shape[0] // _CELL), max(2, image.shape[1] // _CELL)
     whole = image[: rows * _CELL, : columns * _CELL]

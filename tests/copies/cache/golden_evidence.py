@@ -16,7 +16,7 @@ from curate.copies.candidates.from_hashes import pair_by_hashes
 from curate.copies.candidates.from_keypoints import KeypointIndex, pair_by_keypoints
 from curate.copies.candidates.pairs import order_pairs
 from curate.copies.pair_tables import concat_pairs
-from curate.copies.probability.classifier import BUILT_IN
+from curate.copies.probability.classifier import FIRST_LOOK
 from curate.copies.verification.keypoints import Keypoints, make_working_copy
 from curate.copies.verification.verifier import Verifier
 from curate.images.perceptual_hash import perceptual_hash
@@ -86,7 +86,7 @@ def measure():
         pair_by_hashes(hashes, np.ones(len(images), bool)),
     ]
     pairs = order_pairs(concat_pairs(parts), rows)
-    verifier = Verifier(keypoints, lambda some: [images[row] for row in some], BUILT_IN)
+    verifier = Verifier(keypoints, lambda some: [images[row] for row in some], FIRST_LOOK)
     findings = verifier.verify(pairs.a, pairs.b, pairs.method)
     names = list(pictures())
     places = [keypoints.records["place"][start : start + N_PLACES] for start in keypoints.starts]

@@ -35,6 +35,9 @@ class Counted:
         self.asked += [self.made.images.content_hash[row] for row in rows]
         return self.made.digest(rows)
 
+    def read_exact(self, rows):
+        return self.made.read_exact(rows)
+
     def hash_frames(self, row):
         return self.made.hash_frames(row)
 

@@ -3,7 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from curate.copies.probability.classifier import BUILT_IN, find_threshold, fit_map, load_classifier
+from curate.copies.probability.classifier import (
+    FIRST_LOOK,
+    find_threshold,
+    fit_map,
+    load_classifier,
+)
 from curate.copies.verification.evidence import NAMES
 
 
@@ -15,20 +20,20 @@ def examples(n, seed=0):
 def test_pairs_without_evidence_are_no_copies():
     evidence = examples(3)
     evidence[1, 4] = np.nan
-    assert BUILT_IN.predict(evidence)[1] == 0
+    assert FIRST_LOOK.predict(evidence)[1] == 0
 
 
 def test_without_examples_the_built_in_classifier_stays():
     none = np.zeros(0)
-    classifier = fit_map(BUILT_IN, examples(0), none, none, prior_spread=0.5)
-    assert np.allclose(classifier.weights, BUILT_IN.weights)
+    classifier = fit_map(FIRST_LOOK, examples(0), none, none, prior_spread=0.5)
+    assert np.allclose(classifier.weights, FIRST_LOOK.weights)
 
 
 def test_examples_pull_the_classifier_towards_what_they_say():
     evidence = examples(200)
     target = (evidence[:, 0] > 0.4).astype(np.float64)
-    before = BUILT_IN.predict(evidence)
-    classifier = fit_map(BUILT_IN, evidence, target, np.ones(200), prior_spread=1.0)
+    before = FIRST_LOOK.predict(evidence)
+    classifier = fit_map(FIRST_LOOK, evidence, target, np.ones(200), prior_spread=1.0)
     after = classifier.predict(evidence)
     assert ((after - target) ** 2).mean() < ((before - target) ** 2).mean()
 
@@ -36,10 +41,10 @@ def test_examples_pull_the_classifier_towards_what_they_say():
 def test_a_narrow_prior_moves_less_than_a_wide_one():
     evidence, ones = examples(50), np.ones(50)
     narrow, wide = (
-        fit_map(BUILT_IN, evidence, ones, ones, prior_spread=spread).weights
+        fit_map(FIRST_LOOK, evidence, ones, ones, prior_spread=spread).weights
         for spread in (0.05, 1.0)
     )
-    moved = [np.abs(weights - BUILT_IN.weights).sum() for weights in (narrow, wide)]
+    moved = [np.abs(weights - FIRST_LOOK.weights).sum() for weights in (narrow, wide)]
     assert moved[0] < moved[1]
 
 
@@ -63,6 +68,6 @@ def test_a_threshold_is_given_even_without_candidates():
 def test_weights_for_other_kinds_of_evidence_are_refused(tmp_path):
     path = tmp_path / "weights.json"
     row = {"evidence": "smell", "centre": 0, "spread": 1, "weight": 1}
-    path.write_text(json.dumps({"evidence": [row], "bias": 0}))
+    path.write_text(json.dumps({"first": {"evidence": [row], "bias": 0}}))
     with pytest.raises(ValueError, match="other kinds of evidence"):
-        load_classifier(path)
+        load_classifier(path, "first", NAMES)

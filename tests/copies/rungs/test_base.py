@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 
 from curate.choices import Level
 from curate.copies.config import DedupConfig
+from curate.copies.keep_policy import Looks
 from curate.copies.records import Pairs, QueryImage
 from curate.copies.rungs.base import (
     EqualKeys,
@@ -84,6 +87,7 @@ def test_a_query_finds_the_images_of_its_key(folder, scene, tmp_path):
             height=9,
             phash=0,
             digest=lambda: bytes(32),
+            read_exact=lambda: scene(9),
         )
         for width in (5, 320)
     ]
@@ -100,12 +104,12 @@ def test_what_is_known_is_the_label_of_the_weakest_rung_so_far(folder, scene, tm
         label=np.array([7, 5, 7]),
         similarity=np.ones(3),
         pairs=Pairs.none(),
-        contained=np.array([0, 0, 1.0]),
+        looks=replace(Looks.alike(3), is_marked=np.array([True, False, False])),
     )
     after = known.add(grouping)
     assert after.label.tolist() == [0, 1, 0]
     assert after.heads.tolist() == [0, 1]
-    assert after.kept.tolist() == [2, 1, 2]  # the third shows more of the scene
+    assert after.kept.tolist() == [2, 1, 2]  # something lies over the first
 
 
 def test_labels_are_named_by_their_first_image():

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from curate.copies.grouping import choose_dropped
 from curate.copies.records import Vectors
-from curate.copies.rungs.semantic import SemanticParams, choose_dropped, pair_alike
+from curate.copies.rungs.semantic import SemanticParams, pair_alike
 
 
 def vectors(*angles, prototype=None):

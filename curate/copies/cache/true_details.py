@@ -1,0 +1,46 @@
+"""The true detail of images that were decoded in full, on disk, in ``true_details.npz``."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.copies.cache.arrays import pack_hashes, read_arrays, write_arrays
+from curate.images.true_detail import measure_true_detail
+from curate.parallel import ordered_map
+
+Pixels = NDArray[np.uint8]
+
+_FILE = "true_details.npz"
+_BATCH = 16  # images decoded in full at a time
+
+
+def load_true_details(
+    folder: Path, content_hashes: Sequence[str], read_exact: Callable[[list[int]], list[Pixels]]
+) -> NDArray[np.float64]:
+    """Return resolution, blocks and colour of images, (n, 3); what was measured before is known.
+
+    Args:
+        folder: Of the cache; the caller is its only writer.
+        content_hashes: n hex digests, all different.
+        read_exact: Gives every pixel of some of them, by number.
+    """
+    path = folder / _FILE
+    arrays = read_arrays(path)
+    keys = pack_hashes(list(content_hashes))
+    known: dict[bytes, NDArray[np.float64]] = {}
+    if arrays is not None:
+        known = dict(zip(arrays["key"].tolist(), np.asarray(arrays["value"]), strict=True))
+    missing = [number for number, key in enumerate(keys.tolist()) if key not in known]
+    for start in range(0, len(missing), _BATCH):
+        batch = missing[start : start + _BATCH]
+        measured = ordered_map(measure_true_detail, read_exact(batch))
+        for number, one in zip(batch, measured, strict=True):
+            values = np.array([one.resolution, one.blocks, one.colour])
+            known[keys[number].item()] = values
+    if missing:
+        names = sorted(known)
+        table = np.stack([known[name] for name in names])
+        write_arrays(path, key=np.array(names, "S32"), value=table)
+    return np.array([known[key] for key in keys.tolist()]).reshape(-1, 3)

@@ -1,0 +1,133 @@
+"""Looks: what copies show beside each other, so that the best of them can stay.
+
+Whether something lies over an image, whether a frame lies around it or it is a piece of a larger
+view is seen only beside a copy; so is which of two shows true detail.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.algorithms.graph import connected_components
+from curate.copies.keep_policy import Looks
+from curate.copies.verification.findings import Findings, Links
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LooksParams:
+    """How copies are judged beside each other.
+
+    Measured by ``tests/benchmarks/keep_quality.py``.
+
+    Attributes:
+        seam: Times the edges beside it that the edge of a frame has; the border of a crop has
+            none.
+        least_outside: Share of an image around the shared part that is a frame, or more of a scene.
+        filled: Share of what lies around that shows something: in a collage, not in a frame.
+        marked: Share of the overlap that something lies over in one image more than in the other.
+        step: Times the true detail that is one step.
+        grey: Colour of an image that has none; ``coloured`` of one that has.
+        coloured: See ``grey``.
+        blocky: Blocks of a bad JPEG; ``times_blocky`` times those of the copy with the fewest.
+        times_blocky: See ``blocky``.
+        enlarged: Share of its copies' resolution, below which an image is enlarged.
+    """
+
+    seam: float = 2.0
+    least_outside: float = 0.04
+    filled: float = 0.5
+    marked: float = 0.015
+    step: float = 1.25
+    grey: float = 0.015
+    coloured: float = 0.04
+    blocky: float = 1.5
+    times_blocky: float = 1.25
+    enlarged: float = 0.8
+
+
+LOOKS_PARAMS = LooksParams()
+
+
+def compare_looks(links: Links, sizes: NDArray[np.int32], details: Floats | None) -> Looks:
+    """Return how R images look beside their copies.
+
+    Args:
+        links: Pairs of copies.
+        sizes: (R, 2) int32, height and width of the source images.
+        details: (R, 3) resolution, blocks and colour of images, NaN for those that are no copies;
+            None where they do not matter.
+    """
+    n, findings = len(sizes), links.findings
+    is_marked, is_framed = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    cut = np.zeros(n, np.int64)
+    params = LOOKS_PARAMS
+    for one, other, side, far_side in (
+        (findings.a, findings.b, "first", "second"),
+        (findings.b, findings.a, "second", "first"),
+    ):
+        marks = findings.measure_close(f"marks_{side}")
+        rest = findings.measure_close(f"marks_{far_side}")
+        is_marked[one[marks - rest > params.marked]] = True
+        is_framed[one[_has_frame(findings, side)]] = True
+        outside = findings.measure_close(f"outside_{far_side}")
+        is_more = (outside > params.least_outside) & ~_has_frame(findings, far_side)
+        tenths = np.round(outside[is_more] * 10).astype(np.int64)
+        np.maximum.at(cut, one[is_more], tenths)
+    looks = replace(Looks.alike(n), is_marked=is_marked, is_framed=is_framed, cut=cut)
+    if details is None or len(findings) == 0:
+        return looks
+    group = connected_components(n, findings.a, findings.b)
+    resolution, blocks, colour = np.nan_to_num(details, nan=1.0).T
+    across = resolution * np.sqrt(sizes[:, 0] * sizes[:, 1].astype(np.float64))
+    below = np.log(_find_largest(across, group) / np.maximum(across, 1e-9))
+    return replace(
+        looks,
+        coarse=np.floor(below / np.log(params.step)).astype(np.int64),
+        is_grey=(colour < params.grey) & (_find_largest(colour, group) > params.coloured),
+        is_blocky=(blocks > params.blocky)
+        & (blocks > -params.times_blocky * _find_largest(-blocks, group)),
+        is_enlarged=resolution < params.enlarged * _find_largest(resolution, group),
+    )
+
+
+def is_part(findings: Findings) -> Bools:
+    """Return which pairs are a picture and a collage that shows it among others, (P,) bool."""
+    params = LOOKS_PARAMS
+    is_either = np.zeros(len(findings), np.bool_)
+    for side in ("first", "second"):
+        is_either |= (
+            (findings.measure_close(f"outside_{side}") > params.least_outside * 3)
+            & (findings.measure_close(f"seam_{side}") > params.seam)
+            & (findings.measure_close(f"filled_{side}") > params.filled)
+        )
+    return is_either
+
+
+def has_overlay(findings: Findings) -> Bools:
+    """Return in which pairs something lies over or around one of the images, (P,) bool."""
+    found = np.zeros(len(findings), np.bool_)
+    for side in ("first", "second"):
+        found |= findings.measure_close(f"marks_{side}") > LOOKS_PARAMS.marked
+        found |= _has_frame(findings, side)
+    return found
+
+
+def _has_frame(findings: Findings, side: str) -> Bools:
+    params = LOOKS_PARAMS
+    return np.asarray(
+        (findings.measure_close(f"outside_{side}") > params.least_outside)
+        & (findings.measure_close(f"seam_{side}") > params.seam),
+        np.bool_,
+    )
+
+
+def _find_largest(values: Floats, group: Ints) -> Floats:
+    """Return for each image the largest value of its group."""
+    largest = np.full(len(values), -np.inf)
+    np.maximum.at(largest, group, values)
+    return np.asarray(largest[group], np.float64)

@@ -1,0 +1,79 @@
+"""Relations: what two aligned images are to each other: copies, a part of a collage, one scene."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.copies.config import DedupConfig
+from curate.copies.looks import has_overlay, is_part
+from curate.copies.pair_tables import take_pairs
+from curate.copies.placement import measure_overlap
+from curate.copies.probability.classifier import FIRST_LOOK
+from curate.copies.verification.evidence import NAMES
+from curate.copies.verification.findings import Links
+
+Bools = NDArray[np.bool_]
+
+_CHROMA = NAMES.index("chroma_deficit")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RelationParams:
+    """What ties two images that are no copies.
+
+    Attributes:
+        least_scene: Probability of the first look, which sees whether frames agree and not what
+            fills them, from which on two images show one scene: even odds.
+        recoloured: What the correlation of chroma lacks to 0.7, from which on hues have changed; 2 %
+            of copies lack more (`curate.copies.verification.color`).
+    """
+
+    least_scene: float = 0.5
+    recoloured: float = 0.1
+
+
+RELATION_PARAMS = RelationParams()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relations:
+    """Pairs by what ties them; a pair is in one table at most.
+
+    Attributes:
+        copies: Of which one may be dropped for the other.
+        parts: A picture and a collage that shows it among others.
+        scenes: The same scene, template or burst with other content, or two views that share little;
+            their probability is that of the first look.
+    """
+
+    copies: Links
+    parts: Links
+    scenes: Links
+
+
+def sort_relations(
+    links: Links, shapes: NDArray[np.int32], config: DedupConfig, *, threshold: float
+) -> Relations:
+    """Return pairs by what ties them.
+
+    Args:
+        links: Pairs and their probability to be copies.
+        shapes: (R, 2) int32, height and width of the working copies.
+        config: What counts as a copy.
+        threshold: Least probability that counts.
+    """
+    findings = links.findings
+    is_copy = links.probability >= threshold
+    parts = is_copy & is_part(findings)
+    kept = is_copy & ~parts & (measure_overlap(findings, shapes) >= config.min_overlap)
+    if not config.overlays:
+        kept &= ~has_overlay(findings)
+    if not config.recolour:
+        kept &= findings.evidence[:, _CHROMA] <= RELATION_PARAMS.recoloured
+    alike = FIRST_LOOK.predict(findings.evidence)
+    is_scene = (
+        ~kept & ~parts & (np.maximum(alike, links.probability) >= RELATION_PARAMS.least_scene)
+    )
+    scenes = take_pairs(Links(findings=findings, probability=alike), is_scene)
+    return Relations(copies=take_pairs(links, kept), parts=take_pairs(links, parts), scenes=scenes)

@@ -1,0 +1,403 @@
+"""Detail: what two aligned images show at the resolution of the pixel cache.
+
+On a working copy of 128 px the words of a page are grey stripes, and two faces of one person agree.
+A pair that may be a copy is therefore laid over each other once more, at up to 256 px, by a
+projective map fitted to the pixels, and compared tile by tile in three bands of detail. A copy
+agrees in every place that nothing lies over, however hard it was compressed; another page of the
+same form, another moment before the same camera agree in places only.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.copies.verification.conflicts import CONFLICT_NAMES, measure_conflict_places
+from curate.copies.verification.overlay import blur_finer, measure_scale
+from curate.copies.verification.surroundings import (
+    SURROUNDING_NAMES,
+    measure_marks,
+    measure_surroundings,
+)
+from curate.copies.verification.tiles import average_tiles, measure_moments
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+BANDS = ("fine", "middle", "coarse")
+_OF_A_BAND = (
+    "median", "low", "lowest", "conflict", "largest_conflict", "places", "log_tiles", "two_sided",
+)  # fmt: skip
+DETAIL_NAMES = (
+    *(f"{band}_{name}" for band in BANDS for name in _OF_A_BAND),
+    "best_low",
+    "best_conflict",
+    "best_places",
+    "residual",
+    "residual_places",
+    "log_side",
+    *CONFLICT_NAMES,
+)
+"""The kinds of detail, in the order in which they are measured."""
+
+CLOSE_NAMES = (*DETAIL_NAMES, *SURROUNDING_NAMES)
+"""All that a close look at a pair measures."""
+N_DETAIL = len(DETAIL_NAMES)
+"""How many of them are evidence; the others say what lies around and over either image."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DetailParams:
+    """How detail is compared.
+
+    Quality is measured by ``tests/benchmarks/base_rates.py``; the weights belong to these values.
+    Who changes one raises ``CACHE_VERSION``.
+
+    Attributes:
+        longest_side: px; a panorama is compared at less.
+        least_side: px, of the overlap; less says nothing.
+        sigmas: px, of the blurs between which the three bands lie, finest first.
+        textured: Grey levels, standard deviation of a tile in each band, in both images.
+        conflicts: Correlation below which such a tile conflicts.
+        least_cover: Share of a tile that must lie in both images.
+        rounds: Shrinkage of the images in each round of fitting the map.
+        most_drift: Share of the long side that the fit may move a corner.
+        damping: Of the steps of the fit.
+        outlying: Of the locally normalised values; larger differences weigh little in the fit.
+        normal_side: px, standard deviation of the neighbourhood that values are normalised by.
+    """
+
+    longest_side: int = 1024
+    least_side: int = 12
+    sigmas: tuple[float, float, float] = (1.2, 2.4, 4.8)
+    textured: tuple[float, float, float] = (1.5, 2.0, 3.0)
+    conflicts: float = 0.3
+    least_cover: float = 0.6
+    rounds: tuple[int, ...] = (2, 2, 2, 1)
+    most_drift: float = 0.1
+    damping: float = 1e-3
+    outlying: float = 0.7
+    normal_side: float = 6.0
+
+
+DETAIL_PARAMS = DetailParams()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Laid:
+    """Two images in one frame, the coarser of the two, at the resolution of the cache.
+
+    Attributes:
+        below: (h, w) float32, the image whose frame it is.
+        above: (h, w) float32, the other one, warped.
+        valid: (h, w) float32, 1 where ``above`` has pixels.
+        whole: (H, W) float32, the other one in its own frame.
+        is_first_below: Whether ``below`` is the first image of the pair.
+        into: (3, 3) float64, px of ``below`` to px of ``above``.
+    """
+
+    below: Floats
+    above: Floats
+    valid: Floats
+    whole: Floats
+    is_first_below: bool
+    into: NDArray[np.float64]
+
+
+def lay_over(a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats) -> Laid | None:
+    """Return two images in one frame, by a projective map fitted to their pixels.
+
+    Args:
+        a: (h, w) uint8, first image, as cached.
+        b: (h, w) uint8, second image.
+        a_to_b: (2, 3) float32, px of ``a`` to px of ``b``, nearly right.
+
+    Returns:
+        None if next to nothing of the one lies in the other.
+    """
+    scale = measure_scale(a_to_b)
+    is_first_below = scale >= 1
+    affine = a_to_b if is_first_below else cv2.invertAffineTransform(a_to_b)
+    below, above = (a, b) if is_first_below else (b, a)
+    into = np.concatenate([affine, [[0, 0, 1]]]).astype(np.float64)
+    soft = blur_finer(above, scale)
+    into = _fit_map(below, soft, into)
+    warped, valid = _warp(soft.astype(np.float32), into, below.shape)
+    rows, columns = np.nonzero(valid.any(axis=1))[0], np.nonzero(valid.any(axis=0))[0]
+    if min(len(rows), len(columns)) < DETAIL_PARAMS.least_side:
+        return None
+    return Laid(
+        below=below.astype(np.float32),
+        above=warped,
+        valid=valid,
+        whole=above.astype(np.float32),
+        is_first_below=is_first_below,
+        into=into,
+    )
+
+
+def swap_sides(close: Floats) -> Floats:
+    """Return what close looks show, (P, 43), with first and second image exchanged."""
+    half = len(SURROUNDING_NAMES) // 2
+    parts = (close[:, :N_DETAIL], close[:, N_DETAIL + half :], close[:, N_DETAIL:-half])
+    return np.concatenate(parts, axis=1)
+
+
+def scale_map(
+    a_to_b: Floats,
+    shapes: tuple[tuple[int, ...], tuple[int, ...]],
+    cached: tuple[tuple[int, ...], tuple[int, ...]],
+) -> Floats:
+    """Return a map between working copies as one between cached images, (2, 3) float32.
+
+    Args:
+        a_to_b: (2, 3) float32, working px.
+        shapes: Height and width of both working copies.
+        cached: Height and width of both cached images.
+    """
+    (from_, to), (from_cached, to_cached) = np.array(shapes)[:, ::-1], np.array(cached)[:, ::-1]
+    grown_a, grown_b = from_cached / from_, to_cached / to
+    linear = a_to_b[:, :2].astype(np.float64)
+    shift = (linear @ (0.5 / grown_a - 0.5) + a_to_b[:, 2] + 0.5) * grown_b - 0.5
+    return np.concatenate(
+        [linear * grown_b[:, None] / grown_a[None], shift[:, None]], axis=1
+    ).astype(np.float32)
+
+
+def _warp(
+    image: Floats, into: NDArray[np.float64], shape: tuple[int, ...]
+) -> tuple[Floats, Floats]:
+    """Return an image in another frame, and 1 where it has pixels there."""
+    size = (shape[1], shape[0])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpPerspective(image, into, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    inside = cv2.warpPerspective(np.full(image.shape, 255, np.uint8), into, size, flags=flags)
+    return np.asarray(warped, np.float32), (inside == 255).astype(np.float32)
+
+
+def _normalize(image: Floats, sigma: float) -> Floats:
+    """Return an image less its local mean, over its local deviation: free of light and contrast."""
+    rest = image - cv2.blur(image, (int(2 * sigma) | 1,) * 2)
+    power = cv2.blur(rest * rest, (int(4 * sigma) | 1,) * 2)
+    return np.asarray(rest / np.sqrt(power + 9.0), np.float32)
+
+
+def _fit_map(
+    below: NDArray[np.uint8], above: NDArray[np.uint8], into: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the map after a few Gauss-Newton steps (Baker and Matthews 2004, section 3.1).
+
+    Compositional, projective; what differs much (an overlay, other content) weighs little. The map
+    comes back as it was where the steps do not bring the images nearer.
+    """
+    params = DETAIL_PARAMS
+    pyramid = {shrink: _shrink_both(below, above, shrink) for shrink in set(params.rounds)}
+    start, fitted = into, into
+    coarse = pyramid[params.rounds[0]]
+    before = _measure_error(*coarse, start, params.rounds[0])
+    for shrink in params.rounds:
+        step = _find_step(*pyramid[shrink], fitted, shrink)
+        if step is None:
+            break
+        fitted = fitted @ step
+        fitted = fitted / fitted[2, 2]
+    drift = np.abs(_move_corners(fitted, below.shape) - _move_corners(start, below.shape)).max()
+    is_near = drift < params.most_drift * max(above.shape)
+    is_better = _measure_error(*coarse, fitted, params.rounds[0]) < before
+    return fitted if is_near and is_better else start
+
+
+def _measure_error(x: Floats, y: Floats, into: NDArray[np.float64], shrink: int) -> float:
+    """Return how far two shrunken images are apart under a map, infinite where they do not meet."""
+    warped, valid = _warp(y, _shrink_map(into, shrink), x.shape)
+    mass = float(valid.sum())
+    if mass < DETAIL_PARAMS.least_side**2 / shrink**2:
+        return float("inf")
+    return float((valid * np.minimum(np.abs(x - warped), 2)).sum()) / mass
+
+
+def _shrink_both(
+    below: NDArray[np.uint8], above: NDArray[np.uint8], shrink: int
+) -> tuple[Floats, Floats]:
+    parts = []
+    for image in (below, above):
+        small = image
+        if shrink > 1:
+            size = (max(8, image.shape[1] // shrink), max(8, image.shape[0] // shrink))
+            small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        smooth = cv2.GaussianBlur(small.astype(np.float32), (0, 0), 0.8)
+        parts.append(_normalize(np.asarray(smooth, np.float32), DETAIL_PARAMS.normal_side))
+    return parts[0], parts[1]
+
+
+def _find_step(
+    x: Floats, y: Floats, into: NDArray[np.float64], shrink: int
+) -> NDArray[np.float64] | None:
+    """Return the change of the map that brings two shrunken images nearer, (3, 3)."""
+    height, width = x.shape
+    warped, valid = _warp(y, _shrink_map(into, shrink), x.shape)
+    every = 1 if shrink > 1 else 2  # at full size every second px is enough for eight numbers
+    rest = (x - warped)[::every, ::every]
+    weight = valid[::every, ::every] / (1 + (rest / DETAIL_PARAMS.outlying) ** 2)
+    if float(weight.sum()) < DETAIL_PARAMS.least_side**2 / 4:
+        return None
+    gx = cv2.Sobel(warped, cv2.CV_32F, 1, 0, scale=0.125)[::every, ::every]
+    gy = cv2.Sobel(warped, cv2.CV_32F, 0, 1, scale=0.125)[::every, ::every]
+    radius = max(height, width) / 2
+    u = ((np.arange(0, width, every) - (width - 1) / 2) / radius).astype(np.float32)[None]
+    v = ((np.arange(0, height, every) - (height - 1) / 2) / radius).astype(np.float32)[:, None]
+    j = np.empty((8, rest.size), np.float32)
+    slopes = (gx * u, gx * v, gx, gy * u, gy * v, gy)
+    for row, slope in enumerate(slopes):
+        j[row] = slope.ravel()
+    radial = slopes[0] + slopes[4]
+    j[6], j[7] = (radial * u).ravel(), (radial * v).ravel()
+    weighted = j * weight.ravel()
+    normal = (weighted @ j.T).astype(np.float64)
+    normal += np.eye(8) * (DETAIL_PARAMS.damping * np.trace(normal) / 8 + 1e-6)
+    d = np.linalg.solve(normal, (weighted @ rest.ravel()).astype(np.float64))
+    # steps are px at the rim of the frame
+    change = np.eye(3) + np.array([d[0:3], d[3:6], [-d[6], -d[7], 0]]) / radius
+    frame = np.array([[radius, 0, (width - 1) / 2], [0, radius, (height - 1) / 2], [0, 0, 1.0]])
+    small = _shrink_px(shrink)
+    to_unit = np.linalg.inv(frame) @ small
+    return np.asarray(np.linalg.inv(to_unit) @ change @ to_unit, np.float64)
+
+
+def _shrink_px(shrink: int) -> NDArray[np.float64]:
+    """Return the map from px of an image to px of the image shrunken, (3, 3)."""
+    offset = (1 / shrink - 1) / 2
+    return np.array([[1 / shrink, 0, offset], [0, 1 / shrink, offset], [0, 0, 1.0]])
+
+
+def _shrink_map(into: NDArray[np.float64], shrink: int) -> NDArray[np.float64]:
+    """Return a map between images as one between the images shrunken, (3, 3)."""
+    small = _shrink_px(shrink)
+    return np.asarray(small @ into @ np.linalg.inv(small), np.float64)
+
+
+def _move_corners(into: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    height, width = shape[:2]
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64)
+    moved = corners @ into.T
+    return np.asarray(moved[:, :2] / moved[:, 2:], np.float64)
+
+
+def shrink_for_close_look(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the grey image that is looked at closely, of cached pixels (H, W, 3) uint8."""
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    factor = DETAIL_PARAMS.longest_side / max(grey.shape)
+    if factor >= 1:
+        return grey
+    size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def look_closely(a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats) -> Floats:
+    """Return what a close look at a pair shows, (43,) float32 in the order of `CLOSE_NAMES`.
+
+    Args:
+        a: (h, w) uint8, first image, as cached.
+        b: (h, w) uint8, second image.
+        a_to_b: (2, 3) float32, px of ``a`` to px of ``b``, nearly right.
+
+    Returns:
+        All NaN if next to nothing of the one lies in the other.
+    """
+    laid = lay_over(a, b, a_to_b)
+    if laid is None:
+        return np.full(len(CLOSE_NAMES), np.nan, np.float32)
+    size = (laid.whole.shape[1], laid.whole.shape[0])
+    ones = np.ones(laid.below.shape, np.float32)
+    covers_whole = np.asarray(cv2.warpPerspective(ones, laid.into, size), np.float32)
+    views = [(laid.below, laid.valid), (laid.whole, (covers_whole > 0.5).astype(np.float32))]
+    marks = measure_marks(laid.below, laid.above, laid.valid)
+    if not laid.is_first_below:
+        views, marks = views[::-1], marks[::-1]
+    around = measure_surroundings(views[0], views[1], marks)
+    return np.concatenate([measure_detail(laid), np.array(around, np.float32)])
+
+
+def measure_detail(laid: Laid) -> Floats:
+    """Return the evidence of detail, (35,) float32 in the order of `DETAIL_NAMES`."""
+    params = DETAIL_PARAMS
+    x, y, valid = laid.below, laid.above, laid.valid
+    cover = average_tiles(valid)
+    mass = np.maximum(cover, 1e-3)
+    used = cover > params.least_cover
+    values: list[float] = []
+    correlations, both = [], []
+    before = (x, y)
+    for sigma, textured in zip(params.sigmas, params.textured, strict=True):
+        after = tuple(np.asarray(cv2.GaussianBlur(one, (0, 0), sigma)) for one in (x, y))
+        bands = [one - two for one, two in zip(before, after, strict=True)]
+        before = after
+        _, _, sd_x, sd_y, correlation = measure_moments(bands[0], bands[1], valid, mass)
+        in_both = used & (np.minimum(sd_x, sd_y) > textured)
+        in_either = used & (np.maximum(sd_x, sd_y) > 2 * textured)
+        values += _describe_band(correlation, in_both, in_either, used)
+        correlations.append(np.where(in_both, correlation, -1))
+        both.append(in_both)
+    best = np.max(correlations, axis=0)
+    any_band = np.any(both, axis=0)
+    conflict = any_band & (best < params.conflicts)
+    n = max(1, int(any_band.sum()))
+    low = float(np.quantile(best[any_band], 0.1)) if any_band.any() else 0.0
+    values += [low, float(conflict.sum()) / n, _count_places(conflict)]
+    values += _describe_residual(before[0], before[1], x, y, valid, used)
+    values.append(float(np.log(np.sqrt(max(float(valid.sum()), 1.0)))))
+    values += measure_conflict_places(x, y, valid)
+    return np.array(values, np.float32)
+
+
+def _describe_band(
+    correlation: Floats, in_both: Bools, in_either: Bools, used: Bools
+) -> list[float]:
+    params = DETAIL_PARAMS
+    values = correlation[in_both]
+    conflict = in_both & (correlation < params.conflicts)
+    n_both, n_either = int(in_both.sum()), int(in_either.sum())
+    median, low, lowest = (
+        np.quantile(values, (0.5, 0.25, 0.1)).tolist() if n_both else (0.0, 0.0, 0.0)
+    )
+    return [
+        median,
+        low,
+        lowest,
+        float(conflict.sum()) / max(1, n_both),
+        _largest_patch(conflict) / max(1, int(used.sum())),
+        _count_places(conflict),
+        float(np.log1p(n_both)),
+        float((in_either & in_both).sum()) / max(1, n_either),
+    ]
+
+
+def _count_places(mask: Bools) -> float:
+    """Return log(1 + places): the patches of a mask of more than one tile."""
+    n, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    return float(np.log1p((stats[1:n, cv2.CC_STAT_AREA] > 1).sum()))
+
+
+def _largest_patch(mask: Bools) -> float:
+    n, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    return float(stats[1:, cv2.CC_STAT_AREA].max()) if n > 1 else 0.0
+
+
+def _describe_residual(
+    smooth_x: Floats, smooth_y: Floats, x: Floats, y: Floats, valid: Floats, used: Bools
+) -> list[float]:
+    """Return the share of energy that a smooth change of tone leaves unexplained, and its places."""
+    rest_x, rest_y = (x - smooth_x) * valid, (y - smooth_y) * valid
+    gain = np.sqrt((average_tiles(rest_x**2) + 1) / (average_tiles(rest_y**2) + 1))
+    energy_x, energy_y = average_tiles(rest_x**2), average_tiles(rest_y**2)
+    shared = average_tiles(rest_x * rest_y)
+    left = energy_x - shared**2 / np.maximum(energy_y, 1)
+    share = np.sqrt(np.maximum(left, 0) / np.maximum(energy_x, 1))
+    strong = used & (np.minimum(energy_x, energy_y) > 16) & (gain > 0)
+    bad = strong & (share > 0.8)
+    total = float(energy_x[strong].sum())
+    return [
+        float(np.sqrt(max(0.0, float(left[strong].sum())) / total)) if total > 0 else 0.0,
+        _count_places(bad),
+    ]

@@ -1,0 +1,117 @@
+"""True detail: what an image shows at its full scale, whatever its size and format promise.
+
+An enlarged picture has pixels without detail, a lossless copy of a bad JPEG keeps its blocks.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+_BLOCK = 8  # px, of JPEG
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrueDetailParams:
+    """How true detail is measured.
+
+    Measured by ``tests/benchmarks/keep_quality.py``: photos beside enlarged, compressed copies.
+
+    Attributes:
+        side: px, of the tiles that are looked at.
+        n_tiles: Tiles, those with the most texture of a grid.
+        reference: Cycles a px, between which any picture has detail.
+        drop: Times that the spectrum may fall below that of natural pictures (1 / f squared).
+    """
+
+    side: int = 128
+    n_tiles: int = 9
+    reference: tuple[float, float] = (0.03, 0.12)
+    drop: float = 5.0
+
+
+TRUE_DETAIL_PARAMS = TrueDetailParams()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrueDetail:
+    """What an image shows at its full scale.
+
+    Attributes:
+        resolution: Finest detail that it shows, as a share of what its pixels could, in [0, 1].
+        blocks: Steps on the grid of 8 px that JPEG leaves, as times the steps beside it; 1 without.
+        colour: Mean difference of the largest and the smallest channel, 0 (grey) to 1.
+    """
+
+    resolution: float
+    blocks: float
+    colour: float
+
+
+def measure_true_detail(pixels: NDArray[np.uint8]) -> TrueDetail:
+    """Return the true detail of an image, (H, W, 3) uint8, at its full scale."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    red, green, blue = cv2.split(pixels)
+    top, low = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    return TrueDetail(
+        resolution=_measure_resolution(np.asarray(grey, np.float32)),
+        blocks=_measure_blocks(np.asarray(grey, np.float32)),
+        colour=float((cv2.mean(top)[0] - cv2.mean(low)[0]) / 255),
+    )
+
+
+def _measure_resolution(grey: Floats) -> float:
+    """Return where the spectrum falls off, as a share of half a cycle a px."""
+    params = TRUE_DETAIL_PARAMS
+    tiles = _cut_tiles(grey, min(params.side, *grey.shape))
+    side = tiles.shape[1]
+    window = np.hanning(side)[:, None] * np.hanning(side)[None]
+    centred = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * window
+    power = (np.abs(np.fft.rfft2(centred)) ** 2).mean(axis=0)
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
+    n_bins = max(4, side // 4)
+    bins = np.minimum((frequency * 2 * n_bins).astype(np.int64), n_bins)
+    mass = np.bincount(bins.ravel(), minlength=n_bins + 1)
+    level = np.bincount(bins.ravel(), (power * frequency**2).ravel(), n_bins + 1)
+    level = (level / np.maximum(mass, 1))[:n_bins]
+    centre = (np.arange(n_bins) + 0.5) / (2 * n_bins)
+    low, high = params.reference
+    reference = float(level[(centre >= low) & (centre <= high)].max(initial=0.0))
+    if reference <= 0:
+        return 0.0
+    shown = np.nonzero(level * params.drop > reference)[0]
+    return float((shown.max(initial=0) + 1) / n_bins)
+
+
+def _cut_tiles(grey: Floats, side: int) -> Floats:
+    """Return the tiles with the most texture, (n, side, side)."""
+    tiles = [
+        grey[top : top + side, left : left + side]
+        for top in _spread_starts(grey.shape[0], side)
+        for left in _spread_starts(grey.shape[1], side)
+    ]
+    texture = np.array([tile.std() for tile in tiles])
+    order = np.argsort(-texture, kind="stable")[: TRUE_DETAIL_PARAMS.n_tiles]
+    return np.stack([tiles[number] for number in order.tolist()])
+
+
+def _spread_starts(length: int, side: int) -> list[int]:
+    n = min(6, max(1, length // side))
+    return np.linspace(0, length - side, n).astype(int).tolist()
+
+
+def _measure_blocks(grey: Floats) -> float:
+    """Return the largest mean step across lines 8 px apart, over the mean step across others."""
+    ratios = [1.0]
+    for axis in (0, 1):
+        if grey.shape[axis] < 4 * _BLOCK:
+            continue
+        step = np.minimum(np.abs(np.diff(grey, axis=axis)), 16).mean(axis=1 - axis)
+        # a step beside the line of the grid is what the picture itself has there
+        rest = step[1:-1] - (step[:-2] + step[2:]) / 2
+        means = np.array([rest[phase::_BLOCK].mean() for phase in range(_BLOCK)])
+        ratios.append(1.0 + float(means.max()) / (float(step.mean()) + 0.2))
+    return max(ratios)
