@@ -188,9 +188,7 @@ def test_names_do_not_matter(folder, pictures, tmp_path):
     ["keypoints-000001.npz", "keypoints.bin", "evidence-000001.npz", "candidates.npz", "*.faiss"],
 )
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.999])
-def test_a_bit_that_flipped_in_what_is_kept_changes_nothing(
-    folder, pictures, tmp_path, name, part
-):
+def test_a_bit_that_flipped_in_what_is_kept_changes_nothing(folder, pictures, tmp_path, name, part):
     made = folder(pictures)
     first, _ = search(made, tmp_path)
     (path,) = tmp_path.glob(name)

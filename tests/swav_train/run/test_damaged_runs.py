@@ -9,6 +9,7 @@ from tests.swav_train.swav_samples import SHORT, noise_images
 
 IMAGES = noise_images(60)
 
+
 def flip(path, part=0.5):
     raw = bytearray(path.read_bytes())
     raw[int(len(raw) * part)] ^= 4
