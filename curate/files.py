@@ -312,7 +312,7 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def _is_about(error: OSError, path: Path) -> bool:
-    """Return whether an error is about the place that is written, or a full disk, not what is read."""
+    """Return whether an error is about the place that is written, not about what is read."""
     if is_disk_full(error) or not isinstance(error.filename, str | bytes):
         return True
     named = Path(os.fsdecode(error.filename)).absolute()

@@ -118,15 +118,10 @@ def main(arguments: Sequence[str] | None = None, *, program: typer.Typer = app) 
     except typer.Abort:
         code = EXIT_INTERRUPTED
     except OSError as error:
-        place = error.filename or "a file"
-        known = disk_error(error, place)
+        known = _explain(error)
         if known is None:
             raise
-        message, hint = str(known), known.hint
-        if not is_disk_full(error):  # it may have been read as well as written
-            message = f"{place} cannot be used: {error.strerror}"
-            hint = "check that it is there and that you may use it"
-        code = _print_error(message, hint, known.exit_code, as_json=as_json)
+        code = _print_error(str(known), known.hint, known.exit_code, as_json=as_json)
     if code == EXIT_INTERRUPTED:
         hint = "what was done is saved; the same command goes on"
         code = _print_error("interrupted", hint, EXIT_INTERRUPTED, as_json=as_json)
@@ -142,6 +137,18 @@ def _refuse_zero_bytes(words: Sequence[str]) -> None:
     for word in words:
         if "\0" in word:
             raise UsageError(f"{word!r} has a zero byte in it", hint="leave the zero byte out")
+
+
+def _explain(error: OSError) -> CurateError | None:
+    """Return what to tell of an error of the operating system, or None if it is our bug."""
+    place = error.filename or "a file"
+    known = disk_error(error, place)
+    if known is None or is_disk_full(error):
+        return known
+    return type(known)(  # it may have been read as well as written
+        f"{place} cannot be used: {error.strerror}",
+        hint="check that it is there and that you may use it",
+    )
 
 
 def _print_error(message: str, hint: str, exit_code: int, *, as_json: bool) -> int:

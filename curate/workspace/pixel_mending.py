@@ -66,8 +66,9 @@ def drop_lost_pixels(
             remove_shard(shard)
             continue
         if is_lost.any():
-            name, n_lost = shard.with_suffix(".bin"), int(is_lost.sum())
-            progress.note(f"{name} has lost {n_lost:,} images; their files are read again")
+            lost = f"{is_lost.sum():,} of its {len(is_lost):,} images are lost"
+            name = shard.with_suffix(".bin")
+            progress.note(f"{name} is damaged: {lost}; their files are read again")
             drop_rows(shard, is_lost)
 
 
