@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from curate.errors import ResourceError, TrainingError
 from curate.files import disk_errors, remove, write_json
+from curate.machine import memory_bytes
 from curate.progress import Progress, task
 from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.workspace import Workspace
@@ -150,7 +150,7 @@ class SwavRun:
         shape = (len(self.table), 3, side, side)
         scratch = self.workspace.pixels / ".squares.npy.partial"
         squares: NDArray[np.uint8]
-        if np.prod(shape, dtype=float) < _MEMORY_SHARE * _memory_bytes():
+        if np.prod(shape, dtype=float) < _MEMORY_SHARE * memory_bytes():
             squares = np.empty(shape, np.uint8)
         else:
             squares = np.lib.format.open_memmap(scratch, "w+", np.uint8, shape)
@@ -229,7 +229,3 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _digest(path: Path | None) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None else None
-
-
-def _memory_bytes() -> float:
-    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

@@ -33,7 +33,7 @@ PROMISED = {
     "info": "--clusters",
     "run": "--from --dry-run --set --init --schema",
 }
-EVERYWHERE = "--workspace -w --json --quiet -q --seed --help"
+EVERYWHERE = "--workspace -w --json --quiet -q --seed --help --jobs --max-memory --json-lines --log"
 
 
 def help_of(*names):
@@ -61,6 +61,12 @@ def test_heavy_packages_wait_until_a_command_runs():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_command_ever_asks_anything(name):
+    parameters = typer.main.get_command(app).commands[name].params
+    assert not [one.name for one in parameters if getattr(one, "prompt", None)]
 
 
 @pytest.mark.parametrize("name", NAMES)
