@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.choices import KeepPolicy, Level
+from curate.choices import KeepPolicy, Labels, Level, OnConflict
 from curate.cli import options
 from curate.cli.screen import run_stage
 
@@ -81,6 +81,14 @@ def dedup(
     sheet_groups: Annotated[
         int, typer.Option(min=1, help="Draw at most this many duplicate groups.")
     ] = 240,
+    labels: options.LabelsFrom = Labels.NONE,
+    on_conflict: Annotated[
+        OnConflict,
+        typer.Option(
+            help="Of copies whose labels differ, report them only, keep all, or drop all but "
+            "protected ones."
+        ),
+    ] = OnConflict.REPORT,
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 10 if copies are found.")
     ] = False,
@@ -106,6 +114,8 @@ def dedup(
         keep=keep,
         protect=tuple(protect or ()),
         max_removed=max_removed,
+        labels=labels,
+        on_conflict=on_conflict,
         seed=seed,
     )
     result = run_stage(
@@ -142,6 +152,8 @@ def _describe(result: "DedupResult") -> "Iterator[str]":
                 f"  {rung.match:10} {rung.n_groups:8,} {rung.n_images:8,} "
                 f"{options.format_bytes(rung.bytes):>10}"
             )
+    if result.n_conflicts:
+        yield f"  labels differ in {result.n_conflicts:,} groups: see label_conflict"
     yield f"manifest: {result.manifest}"
     if result.pairs:
         yield f"evidence: {result.pairs}"

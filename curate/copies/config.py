@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from curate.choices import KeepPolicy, Level
+from curate.choices import KeepPolicy, Labels, Level, OnConflict
 from curate.errors import UsageError
 
 
@@ -21,6 +21,9 @@ class DedupConfig:
         semantic_similarity: Least cosine of two images that are alike in content, in (0, 1].
         max_removed: Largest share of the images that the semantic rung may drop, in [0, 1]; the
             most alike go first.
+        labels: Where labels come from, where a folder is named.
+        on_conflict: What becomes of copies whose labels differ: they are only reported, all stay,
+            or all go that are not protected.
         seed: Seed of the made copies and of the index.
     """
 
@@ -31,6 +34,8 @@ class DedupConfig:
     protect: tuple[str, ...] = ()
     semantic_similarity: float = 0.95
     max_removed: float = 1.0
+    labels: Labels = Labels.NONE
+    on_conflict: OnConflict = OnConflict.REPORT
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -15,7 +15,8 @@ PROMISED = {
     "embed": "--model --device",
     "cluster": "--out --clusters --levels --assign --labels",
     "dedup": (
-        "--out --level --precision --threshold --keep --protect --against --pairs --sheet --check"
+        "--out --level --precision --threshold --keep --protect --against --pairs --sheet --check "
+        "--labels --on-conflict"
     ),
     "sample": "--size --out --by --stratify --within --include --exclude",
     "export": "--to --as --layout --where",
