@@ -86,6 +86,14 @@ class KeepPolicy(StrEnum):
     OUTLYING = "outlying"
 
 
+class OnConflict(StrEnum):
+    """What becomes of copies whose labels differ."""
+
+    REPORT = "report"
+    KEEP = "keep"
+    DROP = "drop"
+
+
 class SearchBy(StrEnum):
     """What makes an image of the workspace like a picture."""
 

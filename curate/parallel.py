@@ -1,20 +1,19 @@
 """Work on all processors, in order, with bounded memory."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from curate.machine import count_decoders
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def n_workers() -> int:
-    """Return the number of processors this process may use, at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
+    """Return how many threads may work within the cores and memory allowed, at least 1."""
+    return count_decoders()
 
 
 def ordered_map(

@@ -2,8 +2,10 @@
 
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
@@ -22,9 +24,11 @@ from curate.cli.report import report
 from curate.cli.restore import restore
 from curate.cli.review import review
 from curate.cli.run import run
+from curate.cli.run_options import add_run_options
 from curate.cli.sample import sample
 from curate.cli.screen import print_json, say
 from curate.cli.search import search
+from curate.cli.session import Output, output, use_output
 from curate.cli.sheet import sheet
 from curate.cli.split import split
 from curate.cli.train import train
@@ -86,7 +90,7 @@ def build_app(commands: Sequence[Callable[..., object]]) -> typer.Typer:
         "curate dedup"
     )(_describe_program)
     for command in commands:
-        program.command(epilog=fills_line(command.__name__))(command)
+        program.command(epilog=fills_line(command.__name__))(add_run_options(command))
     return program
 
 
@@ -102,6 +106,16 @@ def main(arguments: Sequence[str] | None = None, *, program: typer.Typer = app) 
     """
     warnings.filterwarnings("ignore", category=UserWarning)
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    use_output(Output(is_json_lines="--json-lines" in words))
+    try:
+        code = _run(words, program)
+    finally:
+        use_output(Output())
+    sys.exit(code)
+
+
+def _run(words: Sequence[str], program: typer.Typer) -> int:
+    """Run the program; return its exit code."""
     as_json = "--json" in words or os.environ.get("CURATE_JSON", "") in _TRUE
     try:
         _refuse_zero_bytes(words)
@@ -125,7 +139,7 @@ def main(arguments: Sequence[str] | None = None, *, program: typer.Typer = app) 
     if code == EXIT_INTERRUPTED:
         hint = "what was done is saved; the same command goes on"
         code = _print_error("interrupted", hint, EXIT_INTERRUPTED, as_json=as_json)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _refuse_zero_bytes(words: Sequence[str]) -> None:
@@ -153,8 +167,13 @@ def _explain(error: OSError) -> CurateError | None:
 
 def _print_error(message: str, hint: str, exit_code: int, *, as_json: bool) -> int:
     """Print an error as text, and as JSON too if that is wanted; return the exit code."""
-    if as_json:
-        print_json({"error": message, "hint": hint, "exit_code": exit_code})
-    say(f"error: {message}")
-    say(f"hint: {hint}")
+    mistake = {"error": message, "hint": hint, "exit_code": exit_code}
+    if output().is_json_lines:
+        print_json({"event": "error", "time": time.time(), **mistake})
+    elif as_json:
+        print_json(mistake)
+    for line in (f"error: {message}", f"hint: {hint}"):
+        say(line)
+        with suppress(CurateError):  # what cannot be logged is on the screen
+            output().add_to_log(line)
     return exit_code

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.choices import KeepPolicy, Level, YesNo
+from curate.choices import KeepPolicy, Labels, Level, OnConflict, YesNo
 from curate.cli import options
 from curate.cli.screen import run_stage
 
@@ -96,6 +96,14 @@ def dedup(
     sheet_groups: Annotated[
         int, typer.Option(min=1, help="Draw at most this many duplicate groups.")
     ] = 240,
+    labels: options.LabelsFrom = Labels.NONE,
+    on_conflict: Annotated[
+        OnConflict,
+        typer.Option(
+            help="Of copies whose labels differ, report them only, keep all, or drop all but "
+            "protected ones."
+        ),
+    ] = OnConflict.REPORT,
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 10 if copies are found.")
     ] = False,
@@ -128,6 +136,8 @@ def dedup(
         protect=tuple(protect or ()),
         max_removed=max_removed,
         ignore_reviews=ignore_reviews,
+        labels=labels,
+        on_conflict=on_conflict,
         seed=seed,
     )
     result = run_stage(
@@ -165,6 +175,8 @@ def _describe(result: "DedupResult") -> "Iterator[str]":
                 f"  {rung.match:10} {rung.n_groups:8,} {rung.n_images:8,} "
                 f"{options.format_bytes(rung.bytes):>10}"
             )
+    if result.n_conflicts:
+        yield f"  labels differ in {result.n_conflicts:,} groups: see label_conflict"
     if result.n_links:
         yield f"{result.n_links:,} links are other names of files that are here, no copies"
     yield from options.describe_unreadable(result.unreadable)

@@ -4,13 +4,14 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar, Token
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from curate.cli.events import BothProgress, EventProgress
+from curate.cli.session import Session, output, session
 from curate.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -43,58 +44,37 @@ def run_stage(
     here = session()
     if here.is_check:
         raise typer.Exit
-    is_silent = as_json or is_quiet or here.is_silent
-    if holds_stages:
-        with Session(is_silent=is_silent):
-            result = work(Silent() if is_silent else LineProgress())
-    else:
-        with show_progress(is_silent=is_silent) as progress:
-            result = work(progress)
     if here.takes_results:
-        here.results.append(asdict(result))
-        is_quiet = here.is_silent
-    if as_json:
-        print_json(asdict(result))
-    elif not is_quiet:
-        for line in describe(result):
-            say(line)
+        as_json, is_quiet = False, here.is_silent
+    is_silent = as_json or is_quiet
+    with show_progress(is_silent=is_silent, is_plain=holds_stages) as progress:
+        if holds_stages:
+            with Session(is_silent=is_silent):
+                result = work(progress)
+        else:
+            result = work(progress)
+    here.results.append(asdict(result))
+    _show_result(result, describe, as_json=as_json, is_quiet=is_quiet)
     return result
 
 
-class Session:
-    """How commands behave while it lasts: a pipeline runs them in one.
-
-    Attributes:
-        is_check: Whether a command ends once it has understood its words.
-        is_silent: Whether commands show nothing.
-        takes_results: Whether results are wanted.
-        results: Those of the commands that ended.
-    """
-
-    def __init__(
-        self, *, is_check: bool = False, is_silent: bool = False, takes_results: bool = True
-    ) -> None:
-        """Say how commands behave."""
-        self.is_check = is_check
-        self.is_silent = is_silent
-        self.takes_results = takes_results
-        self.results: list[dict[str, Any]] = []
-        self._tokens: list[Token[Session]] = []
-
-    def __enter__(self) -> "Session":
-        self._tokens.append(_SESSION.set(self))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _SESSION.reset(self._tokens.pop())
-
-
-_SESSION: ContextVar[Session] = ContextVar("session", default=Session(takes_results=False))  # noqa: B039 - never changed
-
-
-def session() -> Session:
-    """Return the session that commands are in."""
-    return _SESSION.get()
+def _show_result(
+    result: "Result",
+    describe: "Callable[[Result], Iterable[str]]",
+    *,
+    as_json: bool,
+    is_quiet: bool,
+) -> None:
+    """Print a result, and add it to the log."""
+    is_event = output().is_json_lines
+    if is_event:
+        print_json({"event": "result", "time": time.time(), "result": asdict(result)})
+    elif as_json:
+        print_json(asdict(result))
+    for line in describe(result):
+        output().add_to_log(line)
+        if not (is_event or as_json or is_quiet):
+            say(line)
 
 
 def say(line: str) -> None:
@@ -129,32 +109,47 @@ def print_json(content: dict[str, Any]) -> None:
     text = json.dumps(content, ensure_ascii=False, default=str)
     if not text.isprintable():
         text = json.dumps(content, default=str)
-    print(text)  # noqa: T201 - the place that prints
+    print(text, flush=True)  # noqa: T201 - the place that prints
 
 
 @contextmanager
-def show_progress(*, is_silent: bool) -> Iterator[Progress]:
-    """Give a progress that is shown as bars on a terminal, as plain lines elsewhere, or not."""
-    if is_silent:
-        yield Silent()
-    elif not sys.stderr.isatty():
-        yield LineProgress()
-    else:
-        with _create_bars() as bars:
-            yield BarProgress(bars)
+def show_progress(*, is_silent: bool, is_plain: bool = False) -> Iterator[Progress]:
+    """Give a progress that is shown as the output asks.
+
+    Args:
+        is_silent: Whether nothing is shown on the terminal.
+        is_plain: Whether it is shown as lines on a terminal too, among bars of others.
+    """
+    with ExitStack() as stack:
+        shown: Progress
+        if output().is_json_lines:
+            shown = EventProgress(print_json)
+        elif is_silent:
+            shown = Silent()
+        elif is_plain or not sys.stderr.isatty():
+            shown = LineProgress()
+        else:
+            shown = BarProgress(stack.enter_context(_create_bars()))
+        if output().log is not None:
+            shown = BothProgress(shown, LineProgress(write=output().add_to_log))
+        yield shown
 
 
 class LineProgress:
     """Progress as plain lines, for logs."""
 
-    def __init__(self, *, seconds_between_lines: float = 10.0) -> None:
+    def __init__(
+        self, *, seconds_between_lines: float = 10.0, write: Callable[[str], None] | None = None
+    ) -> None:
         """Begin without a task.
 
         Args:
+            write: Takes the lines; None writes them to stderr.
             seconds_between_lines: Least time between two lines of one task; the last line of a task
                 is always written.
         """
         self._seconds_between_lines = seconds_between_lines
+        self._write = write or say
         self._title = ""
         self._total: int | None = None
         self._n_done = 0
@@ -174,7 +169,7 @@ class LineProgress:
 
     def note(self, text: str) -> None:
         """Write one fact."""
-        say(text)
+        self._write(text)
 
     def status(self, text: str) -> None:
         """Show a text in place of the rate."""
@@ -190,7 +185,7 @@ class LineProgress:
         rate = self._n_done / max(self._line_time - self._start_time, 1e-9)
         of_total = f"/{self._total:,}" if self._total is not None else ""
         status = self._status or f"{rate:,.0f}/s"
-        say(f"{self._title}: {self._n_done:,}{of_total}, {status}")
+        self._write(f"{self._title}: {self._n_done:,}{of_total}, {status}")
 
 
 class BarProgress:

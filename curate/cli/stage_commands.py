@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from curate.cli.screen import Session, session
+from curate.cli.session import Session, session
 from curate.errors import UsageError
 from curate.pipeline.commands import Ended, Kind, Option
 

@@ -211,6 +211,13 @@ COLUMNS = (
         meaning="why the image does not stay; null if it does, or is unreadable",
     ),
     Column(
+        name="label_conflict",
+        type="bool",
+        filled_by="dedup",
+        meaning="where there are labels: true if the image's duplicate group has more than one",
+        is_optional=True,
+    ),
+    Column(
         name="selected",
         type="bool",
         filled_by="sample",

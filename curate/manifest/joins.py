@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.errors import CurateError, ResourceError, first_line
+from curate.machine import memory_bytes, parse_bytes
 from curate.manifest.rows import Rows, zip_batches
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ def _open_join(memory: str) -> Iterator[_Join]:
     import duckdb
 
     with tempfile.TemporaryDirectory() as folder:
-        config: dict[str, Any] = {"memory_limit": memory, "temp_directory": folder}
+        most = min(parse_bytes(memory), memory_bytes() // 4)
+        config: dict[str, Any] = {"memory_limit": f"{most}B", "temp_directory": folder}
         with duckdb.connect(config=config) as connection:
             connection.execute("set preserve_insertion_order = false")
             join = _Join(connection)

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.algorithms.neighbors import nearest_prototype
@@ -11,6 +13,8 @@ from curate.choices import Labels, Level
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
 from curate.copies.inputs import Inputs, read_inputs
+from curate.copies.keep_policy import find_protected
+from curate.copies.label_conflicts import find_label_conflicts, resolve_label_conflicts
 from curate.copies.records import Copies, Vectors
 from curate.copies.report import (
     RungCount,
@@ -62,6 +66,7 @@ class DedupResult:
         pairs: The file of evidence, or None.
         sheets: The folder of contact sheets, or None.
         n_drawn: Duplicate groups on the sheets.
+        n_conflicts: Duplicate groups with more than one label.
     """
 
     manifest: str
@@ -82,6 +87,7 @@ class DedupResult:
     unreadable: dict[str, int]
     passed_over: dict[str, int]
     problems: list[str]
+    n_conflicts: int
 
 
 def dedup(  # noqa: PLR0913 - one question, several places for the answer
@@ -131,7 +137,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         check_output_folder(Path(sheets), is_own_sheet, what="the sheets")
     _check_distinct(out, pairs, sheets)
     with space.writing(progress):
-        manifest, found = _read_or_scan(path, out, space, progress, scan_config)
+        manifest, found = _read_or_scan(path, out, space, config.labels, progress, scan_config)
         other = _read_other(Path(against), space, progress) if against is not None else None
         inputs = read_inputs(manifest, other, space, progress)
         judged = None if config.ignore_reviews else read_judged(space.root)
@@ -144,11 +150,12 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
             cache=space.root / "copies",
             on_progress=progress,
         )
+        copies, is_conflict = _resolve_conflicts(manifest, inputs, copies, config)
         is_other = inputs.images.is_other
         is_counted = ~is_other
         if other is not None:
             is_counted &= (copies.duplicate_of >= 0) & is_other[copies.duplicate_of]
-        columns = _make_columns(manifest, inputs, copies, is_counted)
+        columns = _make_columns(manifest, inputs, copies, is_counted, is_conflict)
         write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
         is_dropped = is_counted & ~copies.keep
         n_links = len(inputs.links) if other is None else 0
@@ -182,6 +189,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         pairs=str(pairs) if pairs is not None else None,
         sheets=str(sheets) if sheets is not None else None,
         n_drawn=n_drawn,
+        n_conflicts=_count_groups(copies, is_conflict, is_counted),
     )
 
 
@@ -201,14 +209,19 @@ def _is_folder(path: Path) -> bool:
 
 
 def _read_or_scan(
-    path: Path, out: Path, space: Workspace, progress: Progress, config: ScanConfig | None
+    path: Path,
+    out: Path,
+    space: Workspace,
+    labels: Labels,
+    progress: Progress,
+    config: ScanConfig | None,
 ) -> tuple[Manifest, Scan | None]:
     """Return the manifest named, or that of a folder with the other columns of ``out``."""
     if not _is_folder(path):
         return read_manifest(path), None
     found = scan(path, space, progress, config=config)
     found.readable()
-    manifest = found.manifest(Labels.NONE)
+    manifest = found.manifest(labels)
     return (carry_over(manifest, read_manifest(out)) if out.is_file() else manifest), found
 
 
@@ -223,11 +236,52 @@ def _read_other(path: Path, space: Workspace, progress: Progress) -> Manifest:
     return found.manifest(Labels.NONE)
 
 
+def _resolve_conflicts(
+    manifest: Manifest, inputs: Inputs, copies: Copies, config: DedupConfig
+) -> tuple[Copies, NDArray[np.bool_] | None]:
+    """Return copies as the policy for labels wants them, and which images have copies with others.
+
+    That is None where no image has a label.
+    """
+    if "label" not in manifest.rows.schema.names:
+        return copies, None
+    table = manifest.rows.read(["path", "label"])
+    labels = pc.cast(table["label"], pa.string())
+    if labels.null_count == len(labels):
+        return copies, None
+    images = inputs.images
+    rows = pc.index_in(pa.array(images.path, pa.string()), value_set=table["path"])
+    rows = pc.if_else(pa.array(images.is_other), None, rows)
+    is_conflict = find_label_conflicts(copies.group, labels.take(rows).to_pylist())
+    is_protected = find_protected(images.path, config.protect) | images.is_other
+    return (
+        resolve_label_conflicts(copies, is_conflict, config.on_conflict, is_protected),
+        is_conflict,
+    )
+
+
+def _count_groups(
+    copies: Copies, is_conflict: NDArray[np.bool_] | None, is_counted: NDArray[np.bool_]
+) -> int:
+    return 0 if is_conflict is None else len(np.unique(copies.group[is_conflict & is_counted]))
+
+
 def _make_columns(
-    manifest: Manifest, inputs: Inputs, copies: Copies, is_counted: NDArray[np.bool_]
+    manifest: Manifest,
+    inputs: Inputs,
+    copies: Copies,
+    is_counted: NDArray[np.bool_],
+    is_conflict: NDArray[np.bool_] | None,
 ) -> Rows:
     paths = manifest.rows.read(["path"])["path"]
-    return HeldRows(make_columns(inputs, copies, paths, is_counted=is_counted))
+    columns = make_columns(inputs, copies, paths, is_counted=is_counted)
+    if is_conflict is not None:
+        here = np.flatnonzero(~inputs.images.is_other)
+        known = pa.array([inputs.images.path[row] for row in here.tolist()], pa.string())
+        flags = pa.array(is_conflict[here] & is_counted[here])
+        column = flags.take(pc.index_in(paths, value_set=known))
+        columns = columns.append_column("label_conflict", column)
+    return HeldRows(columns)
 
 
 def _load_vectors(

@@ -1,7 +1,6 @@
 """One SwAV training of a workspace's images: is it done, do it, tell how it gets on."""
 
 import hashlib
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from curate.errors import InputError, ResourceError, TrainingError
 from curate.files import disk_errors, remove
+from curate.machine import memory_bytes
 from curate.progress import Progress, task
 from curate.workspace.integrity import Damaged, read_checked_json, write_checked_json
 from curate.workspace.models import INPUTS, open_model, read_model_facts
@@ -176,7 +176,7 @@ class SwavRun:
         shape = (len(self.table), 3, side, side)
         scratch = self.workspace.pixels / ".squares.npy.partial"
         squares: NDArray[np.uint8]
-        if np.prod(shape, dtype=float) < _MEMORY_SHARE * _memory_bytes():
+        if np.prod(shape, dtype=float) < _MEMORY_SHARE * memory_bytes():
             squares = np.empty(shape, np.uint8)
         else:
             squares = np.lib.format.open_memmap(scratch, "w+", np.uint8, shape)
@@ -252,7 +252,3 @@ def _describe_training(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _digest(path: Path | None) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None else None
-
-
-def _memory_bytes() -> float:
-    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

@@ -200,3 +200,46 @@ def test_completion_is_given_for_the_shell_that_is_used(shell):
         check=False,
     )
     assert "dedup" in done.stdout
+
+
+def test_json_lines_are_events_that_end_with_the_result(run, images):
+    code, out, err = run("dedup", images, "--level", "bytes", "--json-lines")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert events[0]["event"] == "begin"
+    assert {
+        key: event[key]
+        for event in events
+        if event["event"] == "end"
+        for key in ("task", "done", "total")
+    } == {"task": "scan", "done": 28, "total": 28}
+    assert events[-1]["event"] == "result"
+    assert events[-1]["result"]["n_duplicates"] == 1
+
+
+def test_a_mistake_is_the_last_of_the_json_lines(run):
+    code, out, err = run("dedup", "nowhere", "--json-lines")
+    event = json.loads(out.splitlines()[-1])
+    assert (event["event"], event["exit_code"]) == ("error", code) == ("error", 3)
+    assert "error: " in err
+    assert run("info", "--json", "--json-lines")[0] == 2
+
+
+def test_the_log_has_what_was_told_though_nothing_was_shown(run, images, tmp_path):
+    assert run("dedup", images, "--level", "bytes", "-q", "--log", "logs/night.log") == (0, "", "")
+    assert run("info", "-w", "nowhere", "--log", "logs/night.log")[0] == 3
+    lines = (tmp_path / "logs" / "night.log").read_text().splitlines()
+    assert any("scan: 28/28" in line for line in lines)
+    assert any("groups, 1 images" in line for line in lines)
+    assert any("error: " in line for line in lines)
+    assert all(line[:2] == "20" and "+00:00 " in line for line in lines)
+
+
+def test_a_pipeline_keeps_its_stages_to_one_object_and_one_log(run, images, tmp_path):
+    (tmp_path / "p.toml").write_text('images = "images"\n[dedup]\nlevel = "bytes"\n[split]\n')
+    code, out, err = run("run", "p.toml", "--json", "--log", "night.log", "--jobs", "1")
+    assert (code, err) == (0, "")
+    steps = json.loads(out)["steps"]
+    assert [step["name"] for step in steps] == ["dedup", "split"]
+    assert steps[0]["result"]["n_duplicates"] == 1
+    assert "split runs" in (tmp_path / "night.log").read_text()

@@ -16,7 +16,7 @@ PROMISED = {
     "cluster": "--out --clusters --levels --assign --labels",
     "dedup": (
         "--out --level --precision --threshold --overlays --recolour --min-overlap --keep --protect "
-        "--against --pairs --sheet --check --ignore-reviews"
+        "--against --pairs --sheet --check --ignore-reviews --labels --on-conflict"
     ),
     "compare": "--out --precision",
     "sample": "--size --out --by --stratify --within --include --exclude",
@@ -37,7 +37,7 @@ PROMISED = {
     "info": "--clusters --verify --repair",
     "run": "--from --dry-run --set --init --schema",
 }
-EVERYWHERE = "--workspace -w --json --quiet -q --seed --help"
+EVERYWHERE = "--workspace -w --json --quiet -q --seed --help --jobs --max-memory --json-lines --log"
 
 
 def help_of(*names):
@@ -65,6 +65,12 @@ def test_heavy_packages_wait_until_a_command_runs():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_command_ever_asks_anything(name):
+    parameters = typer.main.get_command(app).commands[name].params
+    assert not [one.name for one in parameters if getattr(one, "prompt", None)]
 
 
 @pytest.mark.parametrize("name", NAMES)

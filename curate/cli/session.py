@@ -1,0 +1,89 @@
+"""How commands behave for a while: where what they tell goes, and what a pipeline wants of them."""
+
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from curate.files import disk_errors
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Output:
+    """Where what is told goes, besides the terminal.
+
+    Attributes:
+        is_json_lines: Whether progress and result go to stdout as JSON, an object a line.
+        log: A file that lines are added to, or None.
+    """
+
+    is_json_lines: bool = False
+    log: Path | None = None
+
+    def add_to_log(self, line: str) -> None:
+        """Add a line with the time, in UTC, to the log, if there is one.
+
+        Raises:
+            CurateError: It cannot be written.
+        """
+        if self.log is not None:
+            with disk_errors(self.log), self.log.open("a", encoding="utf-8") as file:
+                file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n")
+
+
+class Session:
+    """How commands behave while it lasts: a pipeline runs them in one.
+
+    Attributes:
+        is_check: Whether a command ends once it has understood its words.
+        is_silent: Whether commands show nothing.
+        takes_results: Whether results are wanted.
+        results: Those of the commands that ended.
+    """
+
+    def __init__(
+        self, *, is_check: bool = False, is_silent: bool = False, takes_results: bool = True
+    ) -> None:
+        """Say how commands behave."""
+        self.is_check = is_check
+        self.is_silent = is_silent
+        self.takes_results = takes_results
+        self.results: list[dict[str, Any]] = []
+        self._tokens: list[Token[Session]] = []
+
+    def __enter__(self) -> "Session":
+        self._tokens.append(_SESSION.set(self))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _SESSION.reset(self._tokens.pop())
+
+
+_ALONE = Session(takes_results=False)
+_PLAIN = Output()
+_SESSION: ContextVar[Session] = ContextVar("session", default=_ALONE)
+_OUTPUT: ContextVar[Output] = ContextVar("output", default=_PLAIN)
+
+
+def session() -> Session:
+    """Return the session that commands are in."""
+    return _SESSION.get()
+
+
+def output() -> Output:
+    """Return where what is told goes."""
+    return _OUTPUT.get()
+
+
+def use_output(wanted: Output) -> None:
+    """Have what is told go there from now on.
+
+    Raises:
+        CurateError: The log cannot be written.
+    """
+    _OUTPUT.set(wanted)
+    if wanted.log is not None:
+        with disk_errors(wanted.log):
+            wanted.log.parent.mkdir(parents=True, exist_ok=True)
+            wanted.log.open("a").close()
