@@ -1,6 +1,5 @@
 """Work on all processors, in order, with bounded memory."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,10 +10,10 @@ Result = TypeVar("Result")
 
 
 def n_workers() -> int:
-    """Return the number of processors this process may use, at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
+    """Return the number of processors that this process and its container may use, at least 1."""
+    from swav_train.cores import count_cores
+
+    return count_cores()
 
 
 def ordered_map(

@@ -35,6 +35,7 @@ from swav_train.run.retry import (
     read_retry,
     write_retry,
 )
+from swav_train.run.thread_choice import keeping_threads
 
 OnStart = Callable[[TrainStart], None]
 OnRetry = Callable[[str], None]
@@ -108,7 +109,7 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
     if finished is not None:
         return finished
     device = resolve_device(config.device)
-    with process_group(device.type), torch.random.fork_rng(devices=[]):
+    with process_group(device.type), torch.random.fork_rng(devices=[]), keeping_threads():
         retry = read_retry(out, identity=job.identity)
         while True:
             attempt = new_attempt(job, retry=retry)

@@ -1,3 +1,4 @@
+import itertools
 import json
 import subprocess
 import sys
@@ -167,6 +168,20 @@ def test_a_budget_replaces_the_epochs(tmp_path):
     assert seen[-1].learning_rate < 0.05 * SHORT.learning_rate
     assert seen[-1].epoch == seen[-1].epochs == result.epochs
     assert result.config.epochs == result.epochs
+
+
+@pytest.mark.parametrize("seconds_a_look", [0.5, 5.0, 100.0])
+def test_a_budget_that_a_slow_machine_cannot_keep_ends_the_training_all_the_same(
+    tmp_path, seconds_a_look
+):
+    """Describing the images takes longer than the whole budget on these clocks."""
+    ticks = itertools.count()
+    parts = RunParts(
+        read_clock=lambda: seconds_a_look * next(ticks), checkpoint=CheckpointParams(seconds=1e9)
+    )
+    result = train(IMAGES, SHORT, tmp_path, budget_seconds=5.0, parts=parts)
+    assert 1 <= result.steps <= 12
+    assert load_encoder(tmp_path, device="cpu").encode(IMAGES[:3]).projections.shape == (3, 8)
 
 
 def test_images_may_be_a_sequence_of_any_shapes(tmp_path):
