@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -45,7 +46,8 @@ class SwavRun:
 
     Attributes:
         workspace: Holds the pixels and gets the model.
-        settings: Of SwAV.
+        settings: Of SwAV on a machine of usual speed: another training with equal ones is the same.
+        fit_settings: Measures this machine and returns the settings to train with.
         table: One row for each different image: ``hash``, ``width``, ``height``.
         name: Of the model.
         init: Weights to start from, or None.
@@ -55,6 +57,7 @@ class SwavRun:
 
     workspace: Workspace
     settings: "swav_config.TrainConfig"
+    fit_settings: Callable[[], "swav_config.TrainConfig"]
     table: pa.Table
     name: str
     init: Path | None
@@ -99,9 +102,10 @@ class SwavRun:
                 remove(self._scratch)
             self._scratch.mkdir(parents=True, exist_ok=True)
             write_json(self._scratch / "inputs.json", self.inputs)
-            squares, held = self._squares(progress)
+            settings = self._settle_settings()
+            squares, held = self._squares(settings.cache_size, progress)
             try:
-                done = self._learn(squares, progress, began=began)
+                done = self._learn(settings, squares, progress, began=began)
             finally:
                 del squares
                 remove(held)
@@ -111,8 +115,22 @@ class SwavRun:
             self._scratch.rename(self._final)
         return {**result, "was_trained": True}
 
+    def _settle_settings(self) -> "swav_config.TrainConfig":
+        """Return the settings to train with: of an interrupted training, or for this machine."""
+        from swav_train import TrainConfig
+
+        kept = self._scratch / "settings.json"
+        if not kept.is_file():
+            write_json(kept, self.fit_settings().to_dict())
+        return TrainConfig.from_dict(_read(kept))
+
     def _learn(
-        self, squares: NDArray[np.uint8], progress: Progress, *, began: float
+        self,
+        settings: "swav_config.TrainConfig",
+        squares: NDArray[np.uint8],
+        progress: Progress,
+        *,
+        began: float,
     ) -> "SwavResult":
         """Let SwAV learn.
 
@@ -124,11 +142,11 @@ class SwavRun:
         from swav_train.errors import TrainingDiverged, WeightsUnavailable
 
         width, height = (self.table[name].to_numpy() for name in ("width", "height"))
-        watch = _Watch(progress, self.settings, self.budget_seconds)
+        watch = _Watch(progress, settings, self.budget_seconds)
         try:
             return train_swav(
                 squares,
-                self.settings,
+                settings,
                 self._scratch,
                 budget_seconds=self.budget_seconds,
                 spent_seconds=time.monotonic() - began,
@@ -144,9 +162,8 @@ class SwavRun:
         finally:
             watch.end()
 
-    def _squares(self, progress: Progress) -> tuple[NDArray[np.uint8], Path]:
+    def _squares(self, side: int, progress: Progress) -> tuple[NDArray[np.uint8], Path]:
         """Return the images (N, 3, S, S) uint8, in memory, or in a mapped file if they are many."""
-        side = self.settings.cache_size
         shape = (len(self.table), 3, side, side)
         scratch = self.workspace.pixels / ".squares.npy.partial"
         squares: NDArray[np.uint8]

@@ -43,7 +43,7 @@ from swav_train.run.retry import Retry, remove_retry
 from swav_train.run.state import TrainState, load_backbone_weights, new_state
 from swav_train.run.step import train_step
 from swav_train.run.thread_choice import choose_threads, list_thread_counts
-from swav_train.run.view_agreement import HeldOutViews, split_held_out
+from swav_train.run.view_agreement import HeldOutViews, choose_interval, split_held_out
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +99,7 @@ class Attempt:
         batches: The images to train on.
         views: Makes crops of them.
         held_out: The images to measure on.
+        epochs_between_measures: Of them; in small folders an epoch is soon over.
         clock: Of this attempt.
         timer: Of its checkpoints.
         history: Measures of its epochs.
@@ -113,6 +114,7 @@ class Attempt:
     batches: BatchReader
     views: MultiCrop
     held_out: HeldOutViews
+    epochs_between_measures: int
     clock: TrainClock
     timer: CheckpointTimer
     finish: FinishPlan
@@ -172,6 +174,9 @@ def new_attempt(job: Job, *, retry: Retry | None = None) -> Attempt:
         ),
         views=MultiCrop(config, precision=resolve_precision(config.precision, device)),
         held_out=HeldOutViews(job.source, held_out_indices, config, device),
+        epochs_between_measures=choose_interval(
+            len(train_indices), len(held_out_indices), n_crops=config.n_crops
+        ),
         clock=clock,
         timer=CheckpointTimer(job.parts.checkpoint, read_clock=job.parts.read_clock),
         finish=plan_finish(
