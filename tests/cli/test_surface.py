@@ -17,7 +17,7 @@ PROMISED = {
     "dedup": (
         "--out --level --precision --threshold --keep --protect --against --pairs --sheet --check"
     ),
-    "sample": "--size --out --by --stratify --within --include --exclude",
+    "sample": "--size --out --by --stratify --within --quota --continue --include --exclude",
     "export": "--to --as --layout --where",
     "split": "--ratios --stratify --by --stable --out",
     "diff": "",
