@@ -141,6 +141,8 @@ def _describe(result: "TrainResult") -> "Iterator[str]":
             "nearest view is of the same image)"
         )
     yield f"  started from     {result.started_from}"
+    if result.kept:
+        yield f"  features         {result.kept}"
     yield f"  model            {result.model}"
     if result.n_unreadable:
         yield f"  unreadable       {result.n_unreadable:,} files; the manifest says why"

@@ -244,16 +244,7 @@ def _weigh_out(
     group, values = _read_groups(manifest, column, rows, option="--by")
     available = np.bincount(group)
     taken = np.bincount(group[is_drawn], minlength=len(available))
-    match config.quota:
-        case Path():
-            weights = read_target_shares(config.quota, column, values)
-        case Quota.EQUAL:
-            weights = np.ones(len(available))
-        case Quota.PROPORTIONAL:
-            weights = available.astype(np.float64)
-        case Quota.COMPLEXITY:
-            vectors = _load_vectors(manifest, rows, workspace, option="--quota complexity")
-            weights = weigh_by_complexity(vectors, group)
+    weights = _weigh_groups(manifest, rows, group, values, config, workspace)
     most = int(np.where(weights > 0, available, taken).sum())
     if most < config.size:
         raise UsageError(
@@ -263,6 +254,27 @@ def _weigh_out(
     expected = expected_quotas(weights, available, config.size, taken)
     quotas = round_quotas(expected, config.seed)
     return NestedQuotas(group, quotas, np.maximum(quotas, 1) / np.maximum(expected, 1e-12))
+
+
+def _weigh_groups(  # noqa: PLR0913, PLR0917 - what one of the four needs
+    manifest: Manifest,
+    rows: NDArray[np.int64],
+    group: NDArray[np.int64],
+    values: list[str | None],
+    config: SampleConfig,
+    workspace: Path,
+) -> NDArray[np.float64]:
+    """Return the weight of each group, (G,) >= 0."""
+    match config.quota:
+        case Quota.EQUAL:
+            return np.ones(len(values))
+        case Quota.PROPORTIONAL:
+            return np.bincount(group).astype(np.float64)
+        case Quota.COMPLEXITY:
+            vectors = _load_vectors(manifest, rows, workspace, option="--quota complexity")
+            return weigh_by_complexity(vectors, group)
+        case _:
+            return read_target_shares(Path(config.quota), config.by[0], values)
 
 
 def _rank_rows(

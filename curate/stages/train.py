@@ -134,6 +134,8 @@ class TrainResult:
         seconds: Time of training.
         warning: What to do if little was learned; None if all is well.
         mended: What went wrong first and with what settings it began again; None if nothing did.
+        kept: Whether the trained or the published features were kept, and by what figures; None
+            where it started from none.
         was_trained: False where the same training had been finished before.
     """
 
@@ -154,6 +156,7 @@ class TrainResult:
     seconds: float
     warning: str | None
     mended: str | None
+    kept: str | None
     was_trained: bool
 
 

@@ -237,6 +237,7 @@ def _told(done: "SwavResult") -> dict[str, Any]:
         "seconds": last.seconds,
         "warning": done.warning,
         "mended": done.mended,
+        "kept": done.kept,
     }
 
 

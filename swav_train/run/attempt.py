@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from swav_train.config import TrainConfig
 from swav_train.cores import count_cores
@@ -40,7 +40,12 @@ from swav_train.run.finalize import (
 from swav_train.run.metrics import METRICS_FILE, EpochMetrics, read_metrics
 from swav_train.run.result import TrainResult, TrainStart, describe_result
 from swav_train.run.retry import Retry, remove_retry
-from swav_train.run.state import TrainState, load_backbone_weights, new_state
+from swav_train.run.state import (
+    TrainState,
+    build_published,
+    load_backbone_weights,
+    new_state,
+)
 from swav_train.run.step import train_step
 from swav_train.run.thread_choice import choose_threads, list_thread_counts
 from swav_train.run.view_agreement import HeldOutViews, choose_interval, split_held_out
@@ -105,6 +110,7 @@ class Attempt:
         history: Measures of its epochs.
         epoch_began: When the running epoch began, seconds of the clock.
         finish: The work after the last step.
+        published: The backbone as it was published, where the training started from that.
     """
 
     job: Job
@@ -120,6 +126,7 @@ class Attempt:
     finish: FinishPlan
     history: list[EpochMetrics] = field(default_factory=list)
     epoch_began: float = 0.0
+    published: nn.Module | None = None
 
     def progress(self) -> float:
         """Return the share of the training that is done, of steps or of the time budget."""
@@ -209,9 +216,11 @@ def open_attempt(attempt: Attempt, *, init: Path | None = None) -> TrainStart:
     elif init is not None:
         weights = read_backbone_weights(init)
         load_backbone_weights(state, weights, origin=f"the weights of {init.name}")
-    elif config.pretrained:
+    if config.pretrained and init is None:
         weights, origin = job.parts.read_published(config.backbone)
-        load_backbone_weights(state, weights, origin=origin)
+        if state.step == 0:
+            load_backbone_weights(state, weights, origin=origin)
+        attempt.published = build_published(config, weights, state.device)
     if attempt.clock.budget_seconds is not None:
         _fit_to_machine(attempt, attempt.clock.budget_seconds)
     barrier()
@@ -247,6 +256,7 @@ def _fit_to_machine(attempt: Attempt, budget_seconds: float) -> None:
         attempt.config.n_prototypes,
         budget_seconds=budget_seconds,
         seconds_per_image=broadcast_value(seconds_per_image),
+        is_compared=attempt.published is not None,
     )
     attempt.clock.reserve(attempt.finish.seconds)
 
@@ -261,8 +271,12 @@ def close_attempt(attempt: Attempt) -> TrainResult:
         What was made.
     """
     job, state, retry = attempt.job, attempt.state, attempt.retry
-    encoder, usage_entropy = finalize(
-        state, job.source, attempt.finish, read_clock=job.parts.read_clock
+    finished = finalize(
+        state,
+        job.source,
+        attempt.finish,
+        published=attempt.published,
+        read_clock=job.parts.read_clock,
     )
     state.seconds = attempt.clock.seconds()
     result = TrainResult(
@@ -274,14 +288,15 @@ def close_attempt(attempt: Attempt) -> TrainResult:
         seconds=state.seconds + (retry.seconds if retry else 0.0),
         started_from=state.started_from,
         metrics=attempt.history[-1],
-        usage_entropy=usage_entropy,
+        usage_entropy=finished.usage_entropy,
         warning=describe_weakness(attempt.history[-1]),
         was_finished=False,
         mended=retry.reason if retry else None,
+        kept=finished.comparison.describe() if finished.comparison else None,
     )
     if rank() == 0:
         facts = describe_result(result, job.identity)
-        save_encoder(job.out, encoder, facts)
+        save_encoder(job.out, finished.encoder, facts)
         remove_checkpoint(job.out)
         remove_retry(job.out)
     barrier()

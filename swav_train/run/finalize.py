@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from swav_train.config import TrainConfig
 from swav_train.data.pixel_source import PixelSource
 from swav_train.data.seeds import make_generator
-from swav_train.method.multicrop import normalise, squash
+from swav_train.method.multicrop import MultiCrop, normalise, squash
 from swav_train.method.neighbor_prediction import learn_prototypes
 from swav_train.networks.encoder import EncoderParts, describe_images
 from swav_train.networks.swav_model import calibrate_batch_norm
-from swav_train.networks.whitening import fit_whitening
+from swav_train.networks.whitening import Whitening, fit_whitening
 from swav_train.run.clock import Deadline
+from swav_train.run.keep_better import MOST_IMAGES, Comparison, measure_features
 from swav_train.run.metrics import compute_usage_entropy
 from swav_train.run.state import TrainState
 
@@ -99,6 +100,7 @@ def plan_finish(
     *,
     budget_seconds: float | None,
     seconds_per_image: float,
+    is_compared: bool = False,
     params: FinalizeParams = FINALIZE,
 ) -> FinishPlan:
     """Return how many images to finalize with: fewer where they took over a tenth of a budget.
@@ -108,8 +110,10 @@ def plan_finish(
         n_prototypes: K.
         budget_seconds: Time for the whole training; None where its epochs are given.
         seconds_per_image: From :func:`measure_seconds_per_image`.
+        is_compared: Whether the published network describes them, too.
         params: How many at most and at least.
     """
+    seconds_per_image *= 2 if is_compared else 1
     most = min(n_images, max(params.most_images, params.images_a_prototype * n_prototypes))
     if budget_seconds is None:
         return FinishPlan(n_sample=most)
@@ -126,25 +130,39 @@ def plan_finish(
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """A training made ready for use.
+
+    Attributes:
+        encoder: Its parts.
+        usage_entropy: Entropy of the prototypes nearest to the images over log K.
+        comparison: With the published features, where there were some.
+    """
+
+    encoder: EncoderParts
+    usage_entropy: float
+    comparison: Comparison | None
+
+
 def finalize(
     state: TrainState,
     source: PixelSource,
     plan: FinishPlan,
     *,
+    published: nn.Module | None = None,
     read_clock: Callable[[], float] = time.monotonic,
     params: FinalizeParams = FINALIZE,
-) -> tuple[EncoderParts, float]:
-    """Make an encoder of a trained model.
+) -> Finished:
+    """Make an encoder of a trained model, or of the network that it started from if that is better.
 
     Args:
         state: Its model is changed: averaged weights if there are any, evaluation mode.
         source: The training images.
         plan: How many to use, drawn at random, whole, and for how long.
+        published: The backbone before the first step; None if that was random.
         read_clock: Seconds that only grow.
         params: How much work it is.
-
-    Returns:
-        The encoder, and the entropy of the prototypes nearest to the images over log K.
     """
     model, config = state.model, state.config
     with torch.no_grad():
@@ -158,28 +176,90 @@ def finalize(
     few = _read_whole(source, few_parts, config, state.device)
     # Statistics are a third of the work, as their cost says.
     calibrate_batch_norm(model, _stop_when(lambda: deadline.is_over(1 / 3), few))
-    model.eval()
-    images = _read_whole(source, parts, config, state.device)
-    with torch.no_grad():
-        described = [
-            describe_images(model.backbone, batch, n_stages=config.embedding_stages)
-            for batch in _stop_when(deadline.is_over, images)
-        ]
-        stages = [torch.cat(stage) for stage in zip(*described, strict=True)]
-        whitening = fit_whitening(
-            stages, max_dim=config.embedding_dim, power=config.whitening_power
-        )
-        embeddings = whitening(torch.cat(stages, dim=1))
+    share = 1.0 if published is None else 2 / 3
+    features = _describe(model.backbone, state, source, parts, lambda: deadline.is_over(share))
+    comparison = None
+    if published is not None:
+        others = _describe(published, state, source, parts, deadline.is_over)
+        comparison = _compare(features, others, state, source, torch.cat(parts))
+        features = others if comparison.keeps_published else features
     head = learn_prototypes(
-        embeddings,
+        features.embeddings,
         n_prototypes=config.n_prototypes,
         dim=config.projection_dim,
         generator=make_generator(config.seed, "prototypes"),
         spent_share=Deadline(plan.prototype_seconds, read_clock=read_clock).spent_share,
     )
-    counts = torch.bincount(head.find_nearest(embeddings), minlength=config.n_prototypes)
-    made = EncoderParts(backbone=model.backbone, whitening=whitening, head=head)
-    return made, compute_usage_entropy(counts)
+    counts = torch.bincount(head.find_nearest(features.embeddings), minlength=config.n_prototypes)
+    return Finished(
+        encoder=EncoderParts(backbone=features.backbone, whitening=features.whitening, head=head),
+        usage_entropy=compute_usage_entropy(counts),
+        comparison=comparison,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Features:
+    """What a backbone makes of some images: (N, D) unit rows, and how."""
+
+    backbone: nn.Module
+    whitening: Whitening
+    embeddings: Tensor
+
+
+@torch.no_grad()
+def _describe(
+    backbone: nn.Module,
+    state: TrainState,
+    source: PixelSource,
+    parts: Sequence[Tensor],
+    is_over: Callable[[], bool],
+) -> _Features:
+    config = state.config
+    backbone.eval()
+    described = [
+        describe_images(backbone, batch, n_stages=config.embedding_stages)
+        for batch in _stop_when(is_over, _read_whole(source, parts, config, state.device))
+    ]
+    stages = [torch.cat(stage) for stage in zip(*described, strict=True)]
+    whitening = fit_whitening(stages, max_dim=config.embedding_dim, power=config.whitening_power)
+    embeddings = whitening(torch.cat(stages, dim=1))
+    return _Features(backbone=backbone, whitening=whitening, embeddings=embeddings)
+
+
+@torch.no_grad()
+def _compare(
+    trained: _Features,
+    published: _Features,
+    state: TrainState,
+    source: PixelSource,
+    order: Tensor,
+) -> Comparison:
+    """Return how well both features know views of the first images of ``order``, (N,)."""
+    config = state.config
+    rows = order[:MOST_IMAGES]
+    pair = replace(config, crops=(replace(config.crops[0], count=2),))
+    views = MultiCrop(pair)(
+        source.read(rows).to(state.device),
+        source.aspects[rows],
+        make_generator(config.seed, "compared views"),
+    )
+    figures = [
+        measure_features(*(_embed(features, view, config.embedding_stages) for view in views))
+        for features in (trained, published)
+    ]
+    return Comparison(trained=figures[0], published=figures[1])
+
+
+def _embed(features: _Features, images: Tensor, n_stages: int) -> Tensor:
+    """Return (B, D) unit rows of normalised images, a few at a time."""
+    parts = [
+        features.whitening(
+            torch.cat(describe_images(features.backbone, few, n_stages=n_stages), dim=1)
+        )
+        for few in images.split(FINALIZE.fewest_batch)
+    ]
+    return torch.cat(parts)
 
 
 def _stop_when(is_over: Callable[[], bool], batches: Iterable[Tensor]) -> Iterator[Tensor]:

@@ -249,8 +249,8 @@ def baselines(folder):
     state = new_state(config, CPU)
     learned = folder.learns_from.numpy()
     source = PixelSource(pixels[learned], size=config.cache_size, aspects=aspects[learned])
-    parts, _ = finalize(state, source, FinishPlan(n_sample=4096))
-    untrained = Encoder(parts, config=config, device=CPU)
+    made = finalize(state, source, FinishPlan(n_sample=4096))
+    untrained = Encoder(made.encoder, config=config, device=CPU)
     embeddings, _ = encode_all(untrained, pixels)
     accuracy = knn_accuracy(embeddings, folder.labels, folder.is_test)
     yield f"| untrained | {accuracy:.3f} | | | | | | | | |"

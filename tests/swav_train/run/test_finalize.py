@@ -1,6 +1,18 @@
 import pytest
+import torch
 
-from swav_train.run.finalize import FINALIZE, FinalizeParams, plan_finish
+from swav_train.data.pixel_source import PixelSource
+from swav_train.run.finalize import (
+    FINALIZE,
+    FinalizeParams,
+    FinishPlan,
+    finalize,
+    plan_finish,
+)
+from swav_train.run.state import build_published, new_state
+from tests.swav_train.swav_samples import SHORT, noise_images
+
+CPU = torch.device("cpu")
 
 
 def plan(n_images=10_000, n_prototypes=300, *, budget_seconds=None, seconds_per_image=0.01):
@@ -45,3 +57,20 @@ def test_the_work_after_the_last_step_is_foreseen():
     planned = plan(2000, budget_seconds=1000.0, seconds_per_image=0.01)
     assert planned.seconds == pytest.approx(20 + 5.12 + 50 + FINALIZE.fixed_seconds)
     assert plan(2000).seconds == 0
+
+
+@pytest.mark.parametrize("spoils_training", [True, False])
+def test_the_features_that_tell_images_apart_are_kept(spoils_training):
+    state = new_state(SHORT, CPU)
+    published = build_published(SHORT, new_state(SHORT, CPU).model.backbone.state_dict(), CPU)
+    spoilt, good = (
+        (state.model.backbone, published) if spoils_training else (published, state.model.backbone)
+    )
+    with torch.no_grad():
+        for parameter in spoilt.parameters():
+            parameter.zero_()
+    state.average.clear()
+    source = PixelSource(noise_images(60), size=16)
+    made = finalize(state, source, FinishPlan(n_sample=60), published=published)
+    assert made.encoder.backbone is good
+    assert made.comparison.keeps_published == spoils_training

@@ -32,8 +32,8 @@ def test_thirty_epochs_on_real_images_beat_the_untrained_network(pieces, tmp_pat
         overrides={"epochs": 30, "n_prototypes": 30, "learning_rate": 0.005},
     )
     state = new_state(config, torch.device("cpu"))
-    parts, _ = finalize(state, PixelSource(images, size=32), FinishPlan(n_sample=450))
-    untrained = Encoder(parts, config=config, device=torch.device("cpu"))
+    made = finalize(state, PixelSource(images, size=32), FinishPlan(n_sample=450))
+    untrained = Encoder(made.encoder, config=config, device=torch.device("cpu"))
     result = train(images, config, tmp_path)
     trained = load_encoder(tmp_path, device="cpu")
     whole = squash(torch.from_numpy(images), config.image_size)

@@ -245,3 +245,13 @@ def test_training_says_what_it_started_from(tmp_path):
 def test_a_budget_of_no_time_is_refused(tmp_path, budget_seconds):
     with pytest.raises(ValueError, match="budget_seconds"):
         train(IMAGES, SHORT, tmp_path, budget_seconds=budget_seconds)
+
+
+def test_training_says_which_features_were_kept(tmp_path):
+    weights = build_backbone(SHORT.backbone, SHORT.stem).state_dict()
+    parts = RunParts(read_published=lambda _: (weights, "a test"))
+    config = replace(SHORT, pretrained=True, epochs=1)
+    kept = train(IMAGES, config, tmp_path, parts=parts).kept
+    assert "view agreement" in kept
+    assert train(IMAGES, config, tmp_path, parts=parts).kept == kept
+    assert train(IMAGES, replace(SHORT, epochs=1), tmp_path / "scratch").kept is None
