@@ -31,7 +31,7 @@ class NeighborParams:
     the mean NMI of the clusters with the classes over three numbers of clusters each: 0.452 with 10
     neighbours and 300 steps, 0.453 with 100 steps, 0.451 with 5 neighbours, 0.490 with 20 on the
     three smaller sets, where 10 have 0.500, and 0.443 without prototypes, as merged averages.
-    `tests/benchmarks/groups_quality.py` measures again.
+    `tests/benchmarks/neighbor_prototypes.py` measures again.
 
     Attributes:
         neighbors: Nearest images that one is drawn from at each step.
