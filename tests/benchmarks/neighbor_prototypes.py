@@ -1,10 +1,10 @@
 """Prototypes by swapped prediction between neighbours, on the features of a published network.
 
-    python tests/benchmarks/neighbor_prototypes.py FOLDER [--side 96] [--images 5000] [--levels 10,30]
+    python tests/benchmarks/neighbor_prototypes.py FOLDER [--side 96] [--levels 10,30]
 
-FOLDER holds one subfolder per class. Features are those of ``efficientnet_lite0`` as it came. Prints
-the NMI with the classes of k-means, of the nearest prototype, and of nested clusters merged from
-features that are averaged over neighbours, and from projections that are.
+FOLDER holds one subfolder per class. Features are those of ``efficientnet_lite0`` as it came.
+Prints the NMI with the classes of k-means, of the nearest prototype, and of nested clusters merged
+from features that are averaged over neighbours, and from projections that are.
 """
 
 import argparse
