@@ -116,6 +116,14 @@ class MapBy(StrEnum):
     UMAP = "umap"
 
 
+class Quota(StrEnum):
+    """How a sample is shared out over groups; a file of shares is the other way."""
+
+    EQUAL = "equal"
+    PROPORTIONAL = "proportional"
+    COMPLEXITY = "complexity"
+
+
 class ExportAs(StrEnum):
     """How images are taken out."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from swav_train.cores import count_cores
 from swav_train.defaults import derive_config
 from swav_train.device import resolve_device
 from swav_train.errors import TrainingDiverged, WeightsUnavailable
@@ -130,8 +130,8 @@ def run(options: argparse.Namespace) -> TrainResult:
     config = derive_config(
         n_images=max(2, len(paths)),
         side_px=side,
-        device=str(resolve_device(options.device)),
-        n_cores=os.cpu_count() or 1,
+        device=resolve_device(options.device).type,
+        n_cores=count_cores(),
         budget_seconds=options.budget,
         overrides=dict(parse_setting(text) for text in options.set),
     )

@@ -17,8 +17,12 @@ class BudgetParams:
     Attributes:
         default_seconds: Time where nobody says; chosen.
         full_budget_images: Fewer images than this get less of it, with the root; chosen.
-        images_per_core_second: Two 32 px crops of an image through ``resnet10_w32`` with the small
-            stem, bfloat16, measured on two CPU cores.
+        network: What a machine's speed is measured with, small stem, two 32 px crops an image.
+        images_per_core_second: Through it, forward, back and crops, where the machine's speed is
+            not known: measured in bfloat16 on two cores that had nothing else to do; a busy
+            machine of the same kind made 240.
+        reference_cores: Whose speed counts where epochs are given, so that the same settings follow
+            on every machine.
         gpu_cores: CPU cores that a GPU counts for; a guess on the safe side, not measured.
         pretrained_cost: Images of a random start that one of a pretrained start costs; a guess.
         most_epochs: However small the folder; chosen.
@@ -26,7 +30,9 @@ class BudgetParams:
 
     default_seconds: float = 480.0
     full_budget_images: int = 2000
+    network: str = "resnet10_w32"
     images_per_core_second: float = 550.0
+    reference_cores: int = 2
     gpu_cores: int = 50
     pretrained_cost: int = 8
     most_epochs: int = 400
@@ -85,6 +91,8 @@ class BatchParams:
         prototypes_an_image: A batch of codes serves so many prototypes an image: 64 images 300,
             measured. With more prototypes there is a queue.
         fewest: Even where an epoch has less than four steps then; chosen.
+        most_epochs_without_queue: Epochs before a queue is used, as in the paper (section 4.1).
+        queue_share: It waits for 1 / so much of the training at most; the paper's 15 of 200 epochs.
     """
 
     cpu: int = 128
@@ -92,6 +100,8 @@ class BatchParams:
     gpu: int = 512
     prototypes_an_image: int = 5
     fewest: int = 16
+    most_epochs_without_queue: int = 15
+    queue_share: int = 13
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,7 +174,7 @@ def default_budget_seconds(n_images: int) -> float:
     return BUDGET.default_seconds * min(1.0, math.sqrt(n_images / BUDGET.full_budget_images))
 
 
-def derive_config(
+def derive_config(  # noqa: PLR0913 - all that settings follow from
     *,
     n_images: int,
     side_px: int,
@@ -172,6 +182,7 @@ def derive_config(
     n_cores: int,
     budget_seconds: float | None,
     overrides: Mapping[str, object],
+    images_per_second: float | None = None,
 ) -> TrainConfig:
     """Return settings that suit the images, the machine and the time, overrides kept as they are.
 
@@ -194,7 +205,11 @@ def derive_config(
         device: ``cpu`` or ``cuda``; what ``auto`` stands for on this machine.
         n_cores: CPU cores, >= 1.
         budget_seconds: Time for the whole training, > 0; None for the default.
-        overrides: Settings by name that are not derived; others follow from them.
+        overrides: Settings by name that are not derived; others follow from them. Where epochs
+            are among them and there is no budget, nothing follows from the number of cores.
+        images_per_second: Of this CPU, as
+            :func:`swav_train.run.machine_speed.measure_images_per_second` has it; None for 550 a
+            core.
 
     Returns:
         A valid configuration.
@@ -211,23 +226,34 @@ def derive_config(
     given = convert_settings(overrides)
     is_gpu = device.startswith("cuda")
     is_pretrained = bool(given.get("pretrained"))
-    seconds = budget_seconds or default_budget_seconds(n_images)
-    core_seconds = (
-        seconds
-        * (BUDGET.gpu_cores if is_gpu else n_cores)
-        / (BUDGET.pretrained_cost if is_pretrained else 1)
+    n_affordable = _count_affordable_images(
+        budget_seconds or default_budget_seconds(n_images),
+        images_per_second,
+        n_cores=n_cores if budget_seconds or "epochs" not in given else BUDGET.reference_cores,
+        is_gpu=is_gpu,
     )
+    if is_pretrained:
+        n_affordable /= BUDGET.pretrained_cost
     start = FROM_PRETRAINED if is_pretrained else FROM_RANDOM
     sizes = _derive_sizes(
-        given, start, n_images=n_images, side_px=side_px, core_seconds=core_seconds
+        given, start, n_images=n_images, side_px=side_px, n_affordable=n_affordable
     )
     counts = _derive_counts(
-        given, n_images=n_images, crops=sizes["crops"], core_seconds=core_seconds, is_gpu=is_gpu
+        given, n_images=n_images, crops=sizes["crops"], n_affordable=n_affordable, is_gpu=is_gpu
     )
     others = _derive_others(start, batch_size=counts["batch_size"], is_gpu=is_gpu)
     is_large = sizes["crops"][0].size > CROPS.most_for_small_stem
     stem = Stem.STANDARD if is_pretrained or is_large else Stem.SMALL
     return TrainConfig(**(sizes | counts | others | {"stem": stem, "device": device} | given))
+
+
+def _count_affordable_images(
+    seconds: float, images_per_second: float | None, *, n_cores: int, is_gpu: bool
+) -> float:
+    """Return how many images, as two 32 px crops of the smallest network, the time affords."""
+    if images_per_second is not None and not is_gpu:
+        return seconds * images_per_second
+    return seconds * BUDGET.images_per_core_second * (BUDGET.gpu_cores if is_gpu else n_cores)
 
 
 def _derive_sizes(
@@ -236,7 +262,7 @@ def _derive_sizes(
     *,
     n_images: int,
     side_px: int,
-    core_seconds: float,
+    n_affordable: float,
 ) -> dict[str, Any]:
     """Return crops and the sides of what is stored and encoded, px."""
     crops: tuple[CropSpec, ...] | None = given.get("crops")
@@ -245,12 +271,13 @@ def _derive_sizes(
         if image_size is not None:
             crop_size = _crop_size_of_encoder(image_size)
         else:
-            crop_size = start.crop_size or _affordable_crop_size(n_images, side_px, core_seconds)
+            crop_size = start.crop_size or _affordable_crop_size(n_images, side_px, n_affordable)
         crops = (_full_crops(crop_size),)
+    image_size = image_size or _encoder_size(crops[0].size, start.encoder_side or side_px)
     return {
         "crops": crops,
-        "image_size": image_size or _encoder_size(crops[0].size, start.encoder_side or side_px),
-        "cache_size": _cache_size(side_px, crops[0].size),
+        "image_size": image_size,
+        "cache_size": _cache_size(side_px, crops[0].size, image_size),
     }
 
 
@@ -259,17 +286,18 @@ def _derive_counts(
     *,
     n_images: int,
     crops: tuple[CropSpec, ...],
-    core_seconds: float,
+    n_affordable: float,
     is_gpu: bool,
 ) -> dict[str, int]:
-    """Return how many prototypes, images of a step, embeddings in the queue, epochs and steps."""
+    """Return the numbers of prototypes, images of a step, rows of the queue, epochs and steps."""
     n_prototypes = given.get("n_prototypes") or _n_prototypes(n_images)
     batch_size = given.get("batch_size") or _batch_size(n_images, n_prototypes, is_gpu=is_gpu)
-    epochs = given.get("epochs") or _epochs(n_images, crops, core_seconds)
+    epochs = given.get("epochs") or _epochs(n_images, crops, n_affordable)
     return {
         "n_prototypes": n_prototypes,
         "batch_size": batch_size,
         "queue_size": _queue_size(n_images, n_prototypes, batch_size),
+        "queue_start_epoch": min(BATCH.most_epochs_without_queue, epochs // BATCH.queue_share),
         "epochs": epochs,
         "freeze_prototypes_steps": _freeze_steps(n_images, batch_size, epochs),
     }
@@ -292,13 +320,13 @@ def _full_crops(size: int) -> CropSpec:
     return CropSpec(count=2, size=size, min_area=FULL_AREA[0], max_area=FULL_AREA[1])
 
 
-def _affordable_crop_size(n_images: int, side_px: int, core_seconds: float) -> int:
+def _affordable_crop_size(n_images: int, side_px: int, n_affordable: float) -> int:
     """Return the largest of some sizes that the images have and the time affords."""
     fitting = [
         size
         for size in CROPS.sizes
         if size <= side_px
-        and _images_seen((_full_crops(size),), core_seconds) >= CROPS.enough_epochs * n_images
+        and _images_seen((_full_crops(size),), n_affordable) >= CROPS.enough_epochs * n_images
     ]
     return max(fitting, default=CROPS.sizes[0])
 
@@ -317,9 +345,13 @@ def _crop_size_of_encoder(image_size: int) -> int:
     return max(8, 8 * round(image_size / 12))
 
 
-def _cache_size(side_px: int, crop_size: int) -> int:
-    """Return the stored side: half as much again as a crop, never more than the images have."""
-    return max(crop_size, min(side_px, 8 * round(1.5 * crop_size / 8)))
+def _cache_size(side_px: int, crop_size: int, image_size: int) -> int:
+    """Return the stored side: the encoder's, or half as much again as a crop where that is more.
+
+    Batch statistics, whitening and prototypes are taken from the stored squares, so these must be
+    no coarser than what the encoder will be asked about; never more than the images have.
+    """
+    return max(crop_size, min(side_px, max(image_size, 8 * round(1.5 * crop_size / 8))))
 
 
 def _n_prototypes(n_images: int) -> int:
@@ -349,11 +381,11 @@ def _queue_size(n_images: int, n_prototypes: int, batch_size: int) -> int:
     return batch_size * math.ceil(min(4 * n_prototypes, n_images / 4) / batch_size)
 
 
-def _epochs(n_images: int, crops: tuple[CropSpec, ...], core_seconds: float) -> int:
-    seen = _images_seen(crops, core_seconds)
+def _epochs(n_images: int, crops: tuple[CropSpec, ...], n_affordable: float) -> int:
+    seen = _images_seen(crops, n_affordable)
     return max(1, min(BUDGET.most_epochs, round(seen / n_images)))
 
 
-def _images_seen(crops: tuple[CropSpec, ...], core_seconds: float) -> float:
+def _images_seen(crops: tuple[CropSpec, ...], n_affordable: float) -> float:
     cost = sum(crop.count * crop.size**2 for crop in crops) / (2 * 32**2)
-    return BUDGET.images_per_core_second * core_seconds / cost
+    return n_affordable / cost

@@ -29,8 +29,8 @@ class ContentVectors:
     """The vectors of M different contents, so that equal files are not each other's neighbours.
 
     Attributes:
-        embeddings: (M, D) float32, unit rows: for neighbours and clusters.
-        projections: (M, P) float32, unit rows: what the prototypes are compared with.
+        embeddings: (M, D) float32, unit rows: for neighbours.
+        projections: (M, P) float32, unit rows: for clusters, what prototypes are compared with.
         content_of: (N,) int64, content of each image.
     """
 
@@ -86,7 +86,7 @@ def cluster_by_prototypes(
     nearest_of = nearest_prototype(contents.projections, prototypes)
     centroids = list_centroids(contents.embeddings, nearest_of, int(nearest_of.max()) + 1)
     neighbors = nearest(contents.embeddings, n_neighbors, centroids=centroids)
-    averages = average_over_neighbors(contents.embeddings, neighbors.index)
+    averages = average_over_neighbors(contents.projections, neighbors.index)
     nested = nested_kmeans(averages, nearest_of, len(prototypes), {n_clusters, *levels})
     means = nested[n_clusters].means
     if is_balanced:

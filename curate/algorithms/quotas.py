@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+_BISECTIONS = 100
+"""Halvings of the bounds of a factor: more than float64 can tell apart."""
 
 
 def even_quotas(available: Ints, size: int) -> Ints:
@@ -74,6 +76,64 @@ def proportional_quotas(available: Ints, size: int, rng: np.random.Generator) ->
     marks = (np.cumsum(remainders[order]) + rng.integers(n_images)) // n_images
     quotas[order] += np.diff(marks, prepend=0)
     return np.asarray(quotas, np.int64)
+
+
+def expected_quotas(weights: Floats, available: Ints, size: int, taken: Ints) -> Floats:
+    """Share ``size`` draws over groups by their weights, as far as they have images.
+
+    Every group gives a multiple of its weight, the same for all, or all it has, or what it gave
+    before where that is more.
+
+    Args:
+        weights: (G,) float64, >= 0.
+        available: (G,) int64, images in each group.
+        size: Draws in all.
+        taken: (G,) int64, images of each that are drawn already, at most ``available``.
+
+    Returns:
+        (G,) float64 that add up to ``size``.
+
+    Raises:
+        ValueError: ``size`` is out of range, or groups of weight 0 would have to give some.
+
+    >>> expected_quotas(np.array([1.0, 3.0]), np.array([9, 9]), 8, np.array([0, 0])).tolist()
+    [2.0, 6.0]
+    """
+    _check_size(available, size)
+    most = np.where(weights > 0, available, taken)
+    if not taken.sum() <= size <= most.sum():
+        raise ValueError(f"cannot draw {size} where {taken.sum()} to {most.sum()} can be")
+    low, high = 0.0, float((available / np.where(weights > 0, weights, np.inf)).max()) + 1.0
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        if _share(weights, most, taken, middle).sum() >= size:
+            high = middle
+        else:
+            low = middle
+    quotas = _share(weights, most, taken, high)
+    is_between = (quotas > taken) & (quotas < most)
+    # What bisection leaves goes to groups that are at neither bound.
+    quotas[is_between] += (size - quotas.sum()) / max(1, is_between.sum())
+    return quotas
+
+
+def _share(weights: Floats, most: Ints, taken: Ints, factor: float) -> Floats:
+    return np.asarray(np.clip(factor * weights, taken, most))
+
+
+def round_quotas(expected: Floats, seed: int) -> Ints:
+    """Return whole quotas whose means over seeds are ``expected``, each off by less than one.
+
+    Systematic sampling (Madow 1949): the running sums are cut at whole steps from a random start.
+
+    Args:
+        expected: (G,) float64, >= 0, that add up to a whole number.
+        seed: Of the start.
+    """
+    start = np.random.default_rng([seed, 2]).random()
+    sums = np.concatenate([[0.0], np.cumsum(expected)])
+    sums[-1] = round(sums[-1])
+    return np.diff(np.floor(sums + start)).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)

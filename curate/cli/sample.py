@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.choices import Within
+from curate.choices import Quota, Within
 from curate.cli import options
 from curate.cli.screen import run_stage
 
@@ -38,6 +38,21 @@ def sample(
             help="Take images of each value at random, or the central or the diverse ones first."
         ),
     ] = Within.RANDOM,
+    quota: Annotated[
+        str,
+        typer.Option(
+            help="Share draws out over the values of --by: equal, proportional to their images, by "
+            "the complexity of their images, or as a CSV file of values and shares says."
+        ),
+    ] = Quota.EQUAL.value,
+    continue_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--continue",
+            help="Keep the images that are selected in this manifest; they count.",
+            show_default="none",
+        ),
+    ] = None,
     include: Annotated[
         str | None,
         typer.Option(
@@ -71,6 +86,8 @@ def sample(
         by=columns,
         stratify=stratify,
         within=within,
+        quota=Quota(quota) if quota in list(Quota) else Path(quota),
+        continue_from=continue_from,
         include=include,
         exclude=exclude,
         seed=seed,

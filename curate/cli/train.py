@@ -149,6 +149,8 @@ def _describe(result: "TrainResult") -> "Iterator[str]":
         "nearest view is of the same image)"
     )
     yield f"  started from     {result.started_from}"
+    if result.kept:
+        yield f"  features         {result.kept}"
     yield f"  model            {result.model}"
     yield from options.describe_unreadable(result.unreadable)
     if result.mended:

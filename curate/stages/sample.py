@@ -1,19 +1,27 @@
-"""Sample: draw a subset with even shares of every group, without duplicates."""
+"""Sample: draw a subset with a share of every group, without duplicates."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.algorithms.group_complexity import weigh_by_complexity
 from curate.algorithms.group_ranks import rank_farthest_first, rank_in_groups
-from curate.algorithms.quotas import NestedQuotas, nested_quotas
-from curate.choices import Within, take_choice
+from curate.algorithms.quotas import (
+    NestedQuotas,
+    expected_quotas,
+    nested_quotas,
+    round_quotas,
+)
+from curate.choices import Quota, Within, take_choice
 from curate.errors import UsageError
 from curate.manifest.column_text import as_text
 from curate.manifest.columns import SAMPLE_COLUMNS
+from curate.manifest.joins import find_partners
 from curate.manifest.manifest import (
     Manifest,
     check_overwritable,
@@ -23,6 +31,7 @@ from curate.manifest.manifest import (
 from curate.manifest.row_filter import matching
 from curate.manifest.rows import HeldRows
 from curate.manifest.selection import is_kept, read_hashes
+from curate.manifest.target_shares import read_target_shares
 from curate.progress import Progress, Silent, task
 from curate.workspace.embedding_store import EmbeddingStore, Vectors
 from curate.workspace.workspace import find_workspace
@@ -41,6 +50,10 @@ class SampleConfig:
             the shares of ``by`` are even within each of them. None for none.
         within: Which images of a group are taken: any at random, those nearest to their prototype,
             or those that cover the group best.
+        quota: How draws are shared out over the values of ``by``: the same number each, in
+            proportion to their images, by the complexity of their images, or as a CSV file says
+            (:mod:`curate.manifest.target_shares`). All but the first take one column and no strata.
+        continue_from: A manifest whose selected images are in the new subset, too, and count.
         include: Rows to draw from, an expression of DuckDB; None for all.
         exclude: Rows not to draw from; None for none.
         seed: Of the random draw.
@@ -50,6 +63,8 @@ class SampleConfig:
     by: tuple[str, ...] = ("cluster",)
     stratify: str | None = None
     within: Within = Within.RANDOM
+    quota: Quota | Path = Quota.EQUAL
+    continue_from: Path | None = None
     include: str | None = None
     exclude: str | None = None
     seed: int = 0
@@ -58,15 +73,26 @@ class SampleConfig:
         """Take the choice by its name and check the range.
 
         Raises:
-            UsageError: There is no such choice, ``size`` is below 1, or there is no column.
+            UsageError: There is no such choice, ``size`` is below 1, there is no column, or columns
+                and quotas do not go together.
         """
         take_choice(self, "within", Within)
+        if self.is_weighted and (len(self.by) > 1 or self.stratify is not None):
+            raise UsageError(
+                "--quota and --continue share out over one column, without --stratify",
+                hint="use --by cluster, or leave --quota and --continue out",
+            )
         if not self.by:
             raise UsageError("a sample needs a column to balance", hint="use --by cluster")
         if self.size < 1:
             raise UsageError(
                 f"size must be at least 1, got {self.size}", hint="use --size 500, say"
             )
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether groups have weights, where else all are alike."""
+        return self.quota != Quota.EQUAL or self.continue_from is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,18 +146,24 @@ def sample(
             f"{config.size} images asked for, {len(available)} can be drawn",
             hint=f"use --size {len(available)} or less; duplicates and unreadable images are out",
         )
-    nested = _share_out(source, available, config)
+    root = find_workspace(workspace).root
+    is_drawn = _find_drawn(source, available, config)
+    if config.is_weighted:
+        nested = _weigh_out(source, available, is_drawn, config, root)
+    else:
+        nested = _share_out(source, available, config)
     group, quotas = nested.group, nested.quotas
-    rank = _rank_rows(
-        source, available, group, config, find_workspace(workspace).root, progress or Silent()
-    )
+    rank = _rank_rows(source, available, group, config, root, progress or Silent())
+    rank = rank_in_groups(rank - len(rank) * is_drawn.astype(np.float64), group)
     is_taken = rank < quotas[group]
     selected = np.zeros(len(source.rows), bool)
     selected[available[is_taken]] = True
     weight = np.zeros(len(source.rows), np.float32)
     weight[available[is_taken]] = nested.weights()[group[is_taken]]
     columns = HeldRows(pa.table([pa.array(selected), pa.array(weight)], schema=SAMPLE_COLUMNS))
-    write_manifest(source.with_columns(columns, stage="sample", config=asdict(config)), out)
+    write_manifest(
+        source.with_columns(columns, stage="sample", config=_describe_config(config)), out
+    )
     return SampleResult(
         manifest=str(out),
         n_selected=int(selected.sum()),
@@ -140,6 +172,11 @@ def sample(
         smallest=int(quotas.min()),
         largest=int(quotas.max()),
     )
+
+
+def _describe_config(config: SampleConfig) -> dict[str, Any]:
+    """Return the settings as JSON values."""
+    return {n: str(v) if isinstance(v, Path) else v for n, v in asdict(config).items()}
 
 
 def _is_available(manifest: Manifest, config: SampleConfig) -> NDArray[np.bool_]:
@@ -152,25 +189,99 @@ def _is_available(manifest: Manifest, config: SampleConfig) -> NDArray[np.bool_]
     return chosen
 
 
-def _read_codes(
+def _read_groups(
     manifest: Manifest, column: str, rows: NDArray[np.int64], *, option: str
-) -> NDArray[np.int64]:
-    """Return the values of a column at some rows as numbers."""
+) -> tuple[NDArray[np.int64], list[str | None]]:
+    """Return the values of a column at some rows as numbers, and what each number stands for."""
     hint = f"cluster first: `curate cluster --out M.parquet`, or choose a column with {option}"
     values = manifest.column(column, hint=hint).take(pa.array(rows))
     if pa.types.is_nested(values.type) or pa.types.is_dictionary(values.type):
         values = as_text(values, column)
     coded = pc.dictionary_encode(values.combine_chunks(), null_encoding="encode")
-    return np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
+    codes = np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
+    return codes, [None if value is None else str(value) for value in coded.dictionary.to_pylist()]
 
 
 def _share_out(manifest: Manifest, rows: NDArray[np.int64], config: SampleConfig) -> NestedQuotas:
     """Return how many images each group of the finest level gives."""
     strata = None
     if config.stratify is not None:
-        strata = _read_codes(manifest, config.stratify, rows, option="--stratify")
-    levels = [_read_codes(manifest, name, rows, option="--by") for name in config.by]
+        strata = _read_groups(manifest, config.stratify, rows, option="--stratify")[0]
+    levels = [_read_groups(manifest, name, rows, option="--by")[0] for name in config.by]
     return nested_quotas(config.size, levels, strata=strata, seed=config.seed)
+
+
+def _find_drawn(
+    manifest: Manifest, rows: NDArray[np.int64], config: SampleConfig
+) -> NDArray[np.bool_]:
+    """Return which of some rows an earlier sample drew.
+
+    Raises:
+        UsageError: The earlier manifest is no sample, or more of it can be drawn than are wanted.
+    """
+    if config.continue_from is None:
+        return np.zeros(len(rows), bool)
+    earlier = read_manifest(config.continue_from)
+    selected = earlier.column("selected", hint="name a manifest that `curate sample` wrote")
+    partners = find_partners(manifest.rows, earlier.rows, on="path")[rows]
+    is_selected = np.append(pc.fill_null(selected, fill_value=False).to_numpy(), [False])
+    is_drawn = np.asarray(is_selected[partners], bool)
+    if is_drawn.sum() > config.size:
+        raise UsageError(
+            f"{config.continue_from} has {is_drawn.sum()} images selected, {config.size} are asked "
+            "for in all",
+            hint=f"use --size {is_drawn.sum()} or more",
+        )
+    return is_drawn
+
+
+def _weigh_out(
+    manifest: Manifest,
+    rows: NDArray[np.int64],
+    is_drawn: NDArray[np.bool_],
+    config: SampleConfig,
+    workspace: Path,
+) -> NestedQuotas:
+    """Return how many images each group gives by its weight.
+
+    Raises:
+        UsageError: The groups that have a weight have too few images.
+    """
+    (column,) = config.by
+    group, values = _read_groups(manifest, column, rows, option="--by")
+    available = np.bincount(group)
+    taken = np.bincount(group[is_drawn], minlength=len(available))
+    weights = _weigh_groups(manifest, rows, group, values, config, workspace)
+    most = int(np.where(weights > 0, available, taken).sum())
+    if most < config.size:
+        raise UsageError(
+            f"{config.size} images asked for, the groups with a share have {most}",
+            hint=f"use --size {most} or less, or give more groups a share",
+        )
+    expected = expected_quotas(weights, available, config.size, taken)
+    quotas = round_quotas(expected, config.seed)
+    return NestedQuotas(group, quotas, np.maximum(quotas, 1) / np.maximum(expected, 1e-12))
+
+
+def _weigh_groups(  # noqa: PLR0913, PLR0917 - what one of the four needs
+    manifest: Manifest,
+    rows: NDArray[np.int64],
+    group: NDArray[np.int64],
+    values: list[str | None],
+    config: SampleConfig,
+    workspace: Path,
+) -> NDArray[np.float64]:
+    """Return the weight of each group, (G,) >= 0."""
+    match config.quota:
+        case Quota.EQUAL:
+            return np.ones(len(values))
+        case Quota.PROPORTIONAL:
+            return np.bincount(group).astype(np.float64)
+        case Quota.COMPLEXITY:
+            vectors = _load_vectors(manifest, rows, workspace, option="--quota complexity")
+            return weigh_by_complexity(vectors, group)
+        case _:
+            return read_target_shares(Path(config.quota), config.by[0], values)
 
 
 def _rank_rows(
@@ -190,7 +301,7 @@ def _rank_rows(
             similarity = manifest.column("cluster_similarity", hint=hint).to_numpy()[rows]
             return rank_in_groups(-similarity, group)
         case Within.DIVERSE:
-            vectors = _load_vectors(manifest, rows, workspace)
+            vectors = _load_vectors(manifest, rows, workspace, option="--within diverse")
             ranks = np.empty(len(rows), np.int64)
             with task(progress, "ordering farthest first", int(group.max()) + 1):
                 for members, places in rank_farthest_first(vectors, group, config.size):
@@ -199,7 +310,9 @@ def _rank_rows(
             return ranks
 
 
-def _load_vectors(manifest: Manifest, rows: NDArray[np.int64], workspace: Path) -> Vectors:
+def _load_vectors(
+    manifest: Manifest, rows: NDArray[np.int64], workspace: Path, *, option: str
+) -> Vectors:
     """Return the embeddings of some rows.
 
     Raises:
@@ -207,8 +320,8 @@ def _load_vectors(manifest: Manifest, rows: NDArray[np.int64], workspace: Path) 
     """
     if manifest.model is None:
         raise UsageError(
-            "--within diverse needs embeddings, the manifest names no model",
-            hint="cluster first, or use --within random",
+            f"{option} needs embeddings, the manifest names no model",
+            hint=f"cluster first, or leave {option} out",
         )
     name, _, weights = manifest.model.partition("@")
     store = EmbeddingStore(workspace / "embeddings" / name, weights)

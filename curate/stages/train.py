@@ -143,6 +143,8 @@ class TrainResult:
         unreadable: How many files cannot be used, by reason.
         passed_over: How many files were not looked at, by ending or by what they are.
         problems: Folders and links that could not be looked at, a sentence each.
+        kept: Whether the trained or the published features were kept, and by what figures; None
+            where it started from none.
         was_trained: False where the same training had been finished before.
     """
 
@@ -164,6 +166,7 @@ class TrainResult:
     seconds: float
     warning: str | None
     mended: str | None
+    kept: str | None
     was_trained: bool
     unreadable: dict[str, int]
     passed_over: dict[str, int]
@@ -209,10 +212,10 @@ def train(
                 f"training needs {FEWEST_IMAGES} or more",
                 hint="`curate dedup IMAGES` works without a model",
             )
-        settings = _settings(config, table)
         run = SwavRun(
             workspace=space,
-            settings=settings,
+            settings=_settings(config, table),
+            fit_settings=lambda: _settings(config, table, images_per_second=_measure_speed(config)),
             table=table,
             name=config.name,
             init=Path(config.init) if config.init is not None else None,
@@ -267,7 +270,9 @@ def _check_weights(path: Path) -> None:
         raise InputError(str(error), hint="name a .safetensors file of weights") from None
 
 
-def _derive(config: TrainConfig, *, n_images: int, side_px: int) -> "swav_config.TrainConfig":
+def _derive(
+    config: TrainConfig, *, n_images: int, side_px: int, images_per_second: float | None = None
+) -> "swav_config.TrainConfig":
     import torch
 
     from swav_train import derive_config
@@ -283,8 +288,18 @@ def _derive(config: TrainConfig, *, n_images: int, side_px: int) -> "swav_config
             n_cores=n_workers(),
             budget_seconds=config.budget_seconds,
             overrides=config.overrides(),
+            images_per_second=images_per_second,
         )
     )
+
+
+def _measure_speed(config: TrainConfig) -> float | None:
+    """Return the images a second of this CPU; None where settings do not follow from it."""
+    if config.epochs is not None or config.recipe is not None:
+        return None
+    from swav_train.run.machine_speed import measure_images_per_second
+
+    return measure_images_per_second()
 
 
 def _as_usage(call: Callable[[], Result]) -> Result:
@@ -306,10 +321,14 @@ def _distinct(table: pa.Table) -> pa.Table:
     return table.filter(pa.array(np.concatenate([[True], hashes[1:] != hashes[:-1]])))
 
 
-def _settings(config: TrainConfig, table: pa.Table) -> "swav_config.TrainConfig":
+def _settings(
+    config: TrainConfig, table: pa.Table, *, images_per_second: float | None = None
+) -> "swav_config.TrainConfig":
     short = pc.min_element_wise(table["width"], table["height"])
     side_px = min(256, round(pc.quantile(short, 0.5)[0].as_py()))
-    return _derive(config, n_images=len(table), side_px=side_px)
+    return _derive(
+        config, n_images=len(table), side_px=side_px, images_per_second=images_per_second
+    )
 
 
 def _budget_seconds(config: TrainConfig, n_images: int) -> float | None:

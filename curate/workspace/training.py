@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,7 @@ _SHOWN_SETTINGS = (
     ("device", "device"),
 )
 _MEMORY_SHARE = 0.25
+_SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,8 @@ class SwavRun:
 
     Attributes:
         workspace: Holds the pixels and gets the model.
-        settings: Of SwAV.
+        settings: Of SwAV on a machine of usual speed: another training with equal ones is the same.
+        fit_settings: Measures this machine and returns the settings to train with.
         table: One row for each different image: ``hash``, ``width``, ``height``.
         name: Of the model.
         init: Weights to start from, or None.
@@ -56,6 +58,7 @@ class SwavRun:
 
     workspace: Workspace
     settings: "swav_config.TrainConfig"
+    fit_settings: Callable[[], "swav_config.TrainConfig"]
     table: pa.Table
     name: str
     init: Path | None
@@ -113,9 +116,10 @@ class SwavRun:
                 remove(self._scratch)
             self._scratch.mkdir(parents=True, exist_ok=True)
             write_checked_json(self._scratch / INPUTS, self.inputs)
-            squares, held = self._squares(progress)
+            settings = self._settle_settings(progress)
+            squares, held = self._squares(settings.cache_size, progress)
             try:
-                self._learn(squares, progress, began=began)
+                self._learn(settings, squares, progress, began=began)
             finally:
                 del squares
                 remove(held)
@@ -133,7 +137,31 @@ class SwavRun:
             progress.note(f"{damage}; the training begins anew")
             return {}
 
-    def _learn(self, squares: NDArray[np.uint8], progress: Progress, *, began: float) -> None:
+    def _settle_settings(self, progress: Progress) -> "swav_config.TrainConfig":
+        """Return the settings to train with: of an interrupted training, or for this machine."""
+        from swav_train import TrainConfig
+
+        path = self._scratch / _SETTINGS
+        try:
+            kept = read_checked_json(path)
+        except FileNotFoundError:
+            kept = None
+        except Damaged as damage:
+            progress.note(f"{damage}; this machine is measured anew")
+            kept = None
+        if kept is None:
+            kept = self.fit_settings().to_dict()
+            write_checked_json(path, kept)
+        return TrainConfig.from_dict(kept)
+
+    def _learn(
+        self,
+        settings: "swav_config.TrainConfig",
+        squares: NDArray[np.uint8],
+        progress: Progress,
+        *,
+        began: float,
+    ) -> None:
         """Let SwAV learn.
 
         Raises:
@@ -145,11 +173,11 @@ class SwavRun:
         from swav_train.errors import TrainingDiverged, WeightsUnavailable, WeightsUnusable
 
         width, height = (self.table[name].to_numpy() for name in ("width", "height"))
-        watch = _Watch(progress, self.settings, self.budget_seconds)
+        watch = _Watch(progress, settings, self.budget_seconds)
         try:
             train_swav(
                 squares,
-                self.settings,
+                settings,
                 self._scratch,
                 budget_seconds=self.budget_seconds,
                 spent_seconds=time.monotonic() - began,
@@ -157,7 +185,7 @@ class SwavRun:
                 on_epoch=watch.epoch,
                 on_retry=progress.note,
                 init=self.init,
-                beside=(INPUTS,),
+                beside=(INPUTS, _SETTINGS),
             )
         except TrainingDiverged as error:
             raise TrainingError(f"training failed: {error.reason}", hint=error.advice) from None
@@ -170,9 +198,8 @@ class SwavRun:
         finally:
             watch.end()
 
-    def _squares(self, progress: Progress) -> tuple[NDArray[np.uint8], Path]:
+    def _squares(self, side: int, progress: Progress) -> tuple[NDArray[np.uint8], Path]:
         """Return the images (N, 3, S, S) uint8, in memory, or in a mapped file if they are many."""
-        side = self.settings.cache_size
         shape = (len(self.table), 3, side, side)
         scratch = self.workspace.pixels / ".squares.npy.partial"
         squares: NDArray[np.uint8]
@@ -247,6 +274,7 @@ def _describe_training(facts: Mapping[str, Any]) -> dict[str, Any]:
         "seconds": last["seconds"],
         "warning": facts["warning"],
         "mended": facts["mended"],
+        "kept": facts["kept"],
     }
 
 

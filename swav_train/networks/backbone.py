@@ -121,10 +121,8 @@ def _replace_layer(network: nn.Module, path: str, layer: nn.Module) -> None:
     setattr(network.get_submodule(parent), name, layer)
 
 
-def pool_features(
-    network: nn.Module, images: Tensor, *, n_stages: int
-) -> tuple[Tensor, list[Tensor]]:
-    """Return the pooled features, and those of the last stages with a coarse sense of place.
+def pool_features(network: nn.Module, images: Tensor, *, n_stages: int) -> list[Tensor]:
+    """Return the features of the last stages with a coarse sense of place, and the pooled ones.
 
     The map of each stage is averaged over the cells of a grid (:data:`GRID`): a network of few
     training steps has more to say there than in its last, globally averaged layer.
@@ -135,14 +133,14 @@ def pool_features(
         n_stages: How many stages, 1 to 3.
 
     Returns:
-        (B, F) float, what calling the network gives, and one (B, channels * cells) float per stage,
-        of the finest grid with 2,304 features at most, or the coarsest. The pooled
-        features follow if they are more than the mean of the last stage, and stand alone for a
-        network that hides its stages.
+        One (B, channels * cells) float per stage, of the finest grid with 2,304 features at most,
+        or the coarsest. The pooled features, (B, F) float, what calling the network gives, follow
+        if they are more than the mean of the last stage, and stand alone for a network that hides
+        its stages.
     """
     if not hasattr(network, "forward_intermediates"):
         pooled: Tensor = network(images)
-        return pooled, [pooled]
+        return [pooled]
     timm_network: Any = network
     last, maps = timm_network.forward_intermediates(images, indices=n_stages)
     pooled = timm_network.forward_head(last)
@@ -150,7 +148,7 @@ def pool_features(
     pool = nn.functional.adaptive_avg_pool2d
     cells = [pool(stage, side).flatten(1) for stage, side in zip(maps, sides, strict=True)]
     is_more = pooled.shape[1] != maps[-1].shape[1]
-    return pooled, [*cells, pooled] if is_more else cells
+    return [*cells, pooled] if is_more else cells
 
 
 def _choose_grid(n_channels: list[int], params: GridParams = GRID) -> tuple[int, ...]:

@@ -14,10 +14,17 @@ from torch import Tensor, nn
 from swav_train.config import TrainConfig
 from swav_train.device import resolve_device
 from swav_train.errors import DamagedFile
-from swav_train.files import digest_file, read_json, read_tensors, write_json, write_tensors
+from swav_train.files import (
+    digest_file,
+    read_json,
+    read_tensors,
+    strip_prefix,
+    write_json,
+    write_tensors,
+)
 from swav_train.method.multicrop import normalise
-from swav_train.networks.backbone import pool_features
-from swav_train.networks.swav_model import SwavModel
+from swav_train.method.neighbor_prediction import PrototypeHead
+from swav_train.networks.backbone import build_backbone, pool_features
 from swav_train.networks.whitening import Whitening
 
 WEIGHTS = "weights.safetensors"
@@ -32,17 +39,30 @@ class Encoded:
 
     Attributes:
         embeddings: (B, D) float32 unit rows, for neighbours, search and groups.
-        projections: (B, P) float32 unit rows, to be compared with the prototypes.
+        projections: (B, P) float32 unit rows, to be compared with the prototypes and for clusters.
     """
 
     embeddings: Tensor
     projections: Tensor
 
 
-def describe_images(
-    backbone: nn.Module, images: Tensor, *, n_stages: int
-) -> tuple[list[Tensor], Tensor]:
-    """Return what embeddings and projections are made of.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EncoderParts:
+    """What an encoder is made of.
+
+    Attributes:
+        backbone: Trained, in evaluation mode.
+        whitening: Turns its features into embeddings.
+        head: Turns embeddings into projections, and holds the prototypes.
+    """
+
+    backbone: nn.Module
+    whitening: Whitening
+    head: PrototypeHead
+
+
+def describe_images(backbone: nn.Module, images: Tensor, *, n_stages: int) -> list[Tensor]:
+    """Return what embeddings are made of.
 
     Args:
         backbone: In evaluation mode.
@@ -50,35 +70,34 @@ def describe_images(
         n_stages: Last stages to describe with, 1 to 3.
 
     Returns:
-        One (B, F_i) float32 per stage, the mean of an image and its mirror, and (B, F) float
-        pooled features, see :func:`swav_train.networks.backbone.pool_features`.
+        One (B, F_i) float32 per stage, see :func:`swav_train.networks.backbone.pool_features`, the
+        mean of an image and its mirror.
     """
-    pooled, cells = pool_features(backbone, images, n_stages=n_stages)
-    _, mirrored = pool_features(backbone, images.flip(3), n_stages=n_stages)
-    stages = [(one.float() + two.float()) / 2 for one, two in zip(cells, mirrored, strict=True)]
-    return stages, pooled
+    cells = pool_features(backbone, images, n_stages=n_stages)
+    mirrored = pool_features(backbone, images.flip(3), n_stages=n_stages)
+    return [(one.float() + two.float()) / 2 for one, two in zip(cells, mirrored, strict=True)]
 
 
 class Encoder:
-    """A trained backbone, its whitening, its projection head and its prototypes."""
+    """A trained backbone, its whitening, its head and its prototypes."""
 
-    def __init__(
-        self, model: SwavModel, whitening: Whitening, *, config: TrainConfig, device: torch.device
-    ) -> None:
+    def __init__(self, parts: EncoderParts, *, config: TrainConfig, device: torch.device) -> None:
         """Put the parts together, in evaluation mode.
 
         Args:
-            model: Trained.
-            whitening: Fitted on its features.
+            parts: Of a finished training.
             config: Of the training.
             device: Where to compute.
         """
         self.image_size = config.image_size
         self._n_stages = config.embedding_stages
         self._device = device
-        self._model = model.to(device).to(memory_format=torch.channels_last).eval()
+        self._backbone = parts.backbone.to(device).to(memory_format=torch.channels_last).eval()
         self._whitening = Whitening(
-            mean=whitening.mean.to(device), matrix=whitening.matrix.to(device)
+            mean=parts.whitening.mean.to(device), matrix=parts.whitening.matrix.to(device)
+        )
+        self._head = PrototypeHead(
+            matrix=parts.head.matrix.to(device), prototypes=parts.head.prototypes.to(device)
         )
 
     @property
@@ -89,13 +108,12 @@ class Encoder:
     @property
     def projection_dim(self) -> int:
         """P, length of a projection."""
-        return self._model.prototypes.shape[1]
+        return self._head.prototypes.shape[1]
 
     @property
     def prototypes(self) -> Tensor:
         """(K, P) float32, unit rows, on the CPU."""
-        prototypes: Tensor = self._model.prototypes.detach()
-        return prototypes.cpu()
+        return self._head.prototypes.cpu()
 
     @torch.inference_mode()
     def encode(self, pixels: Tensor | NDArray[np.uint8]) -> Encoded:
@@ -116,27 +134,23 @@ class Encoder:
             given = f"{tuple(batch.shape)} {batch.dtype}"
             raise ValueError(f"pixels must be (B, 3, {size}, {size}) uint8, got {given}")
         images = normalise(batch.to(self._device)).contiguous(memory_format=torch.channels_last)
-        parts, pooled = describe_images(self._model.backbone, images, n_stages=self._n_stages)
-        return Encoded(
-            embeddings=self._whitening(torch.cat(parts, dim=1)).cpu(),
-            projections=self._model.project(pooled).cpu(),
-        )
+        parts = describe_images(self._backbone, images, n_stages=self._n_stages)
+        embeddings = self._whitening(torch.cat(parts, dim=1))
+        return Encoded(embeddings=embeddings.cpu(), projections=self._head(embeddings).cpu())
 
 
-def save_encoder(
-    folder: Path, model: SwavModel, whitening: Whitening, facts: dict[str, Any]
-) -> None:
+def save_encoder(folder: Path, parts: EncoderParts, facts: dict[str, Any]) -> None:
     """Write ``weights.safetensors``, then ``model.json``, which says that the model is whole.
 
     Args:
         folder: Exists; has the measures of the epochs.
-        model: Trained, batch norm calibrated.
-        whitening: Fitted on its features.
+        parts: Of the encoder.
         facts: JSON values; ``config`` holds the settings of the model.
     """
     (folder / FACTS).unlink(missing_ok=True)
-    tensors = dict(model.state_dict())
-    tensors |= {"whitening.mean": whitening.mean, "whitening.matrix": whitening.matrix}
+    tensors = {f"backbone.{name}": value for name, value in parts.backbone.state_dict().items()}
+    tensors |= {"whitening.mean": parts.whitening.mean, "whitening.matrix": parts.whitening.matrix}
+    tensors |= {"head.matrix": parts.head.matrix, "prototypes": parts.head.prototypes}
     write_tensors(folder / WEIGHTS, tensors)
     names = [name for name in (WEIGHTS, METRICS) if (folder / name).exists()]
     digests = {name: digest_file(folder / name) for name in names}
@@ -190,10 +204,12 @@ def load_encoder(folder: Path, *, device: str = "auto") -> Encoder:
     config = TrainConfig.from_dict(facts["config"])
     check_weights(folder, facts)
     tensors, _ = read_tensors(folder / WEIGHTS)
-    whitening = Whitening(
-        mean=tensors.pop("whitening.mean"), matrix=tensors.pop("whitening.matrix")
-    )
     with torch.random.fork_rng(devices=[]):
-        model = SwavModel(config)
-    model.load_state_dict(tensors)
-    return Encoder(model, whitening, config=config, device=resolve_device(device))
+        backbone = build_backbone(config.backbone, config.stem)
+    backbone.load_state_dict(strip_prefix("backbone.", tensors))
+    parts = EncoderParts(
+        backbone=backbone,
+        whitening=Whitening(mean=tensors["whitening.mean"], matrix=tensors["whitening.matrix"]),
+        head=PrototypeHead(matrix=tensors["head.matrix"], prototypes=tensors["prototypes"]),
+    )
+    return Encoder(parts, config=config, device=resolve_device(device))

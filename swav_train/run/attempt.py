@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from swav_train.config import TrainConfig
+from swav_train.cores import count_cores
 from swav_train.data.batch_reader import BatchReader
 from swav_train.data.pixel_source import PixelSource
 from swav_train.device import resolve_device, resolve_precision
@@ -30,17 +32,23 @@ from swav_train.run.checkpoint import (
 from swav_train.run.clock import TrainClock
 from swav_train.run.diagnosis import describe_weakness
 from swav_train.run.finalize import (
-    choose_n_sample,
-    estimate_seconds,
+    FinishPlan,
     finalize,
     measure_seconds_per_image,
+    plan_finish,
 )
 from swav_train.run.metrics import METRICS_FILE, EpochMetrics, read_metrics
 from swav_train.run.result import TrainResult, TrainStart, describe_result
 from swav_train.run.retry import Retry, remove_retry
-from swav_train.run.state import TrainState, load_backbone_weights, new_state
+from swav_train.run.state import (
+    TrainState,
+    build_published,
+    load_backbone_weights,
+    new_state,
+)
 from swav_train.run.step import train_step
-from swav_train.run.view_agreement import HeldOutViews, split_held_out
+from swav_train.run.thread_choice import choose_threads, list_thread_counts
+from swav_train.run.view_agreement import HeldOutViews, choose_interval, split_held_out
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,12 +104,13 @@ class Attempt:
         batches: The images to train on.
         views: Makes crops of them.
         held_out: The images to measure on.
+        epochs_between_measures: Of them; in small folders an epoch is soon over.
         clock: Of this attempt.
         timer: Of its checkpoints.
         history: Measures of its epochs.
         epoch_began: When the running epoch began, seconds of the clock.
-        seconds_per_image: Time to describe a whole image; 0 without a budget, where it is not
-            measured.
+        finish: The work after the last step.
+        published: The backbone as it was published, where the training started from that.
     """
 
     job: Job
@@ -111,11 +120,13 @@ class Attempt:
     batches: BatchReader
     views: MultiCrop
     held_out: HeldOutViews
+    epochs_between_measures: int
     clock: TrainClock
     timer: CheckpointTimer
+    finish: FinishPlan
     history: list[EpochMetrics] = field(default_factory=list)
     epoch_began: float = 0.0
-    seconds_per_image: float = 0.0
+    published: nn.Module | None = None
 
     def progress(self) -> float:
         """Return the share of the training that is done, of steps or of the time budget."""
@@ -124,14 +135,6 @@ class Attempt:
         if self.clock.budget_seconds is None:
             return state.step / (self.config.epochs * self.batches.steps_per_epoch)
         return self.clock.share_spent(state.seconds) if state.step else 0.0
-
-    def n_sample(self) -> int:
-        """Return how many images to finalize with."""
-        return choose_n_sample(
-            len(self.job.source),
-            budget_seconds=self.clock.budget_seconds,
-            seconds_per_image=self.seconds_per_image,
-        )
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -157,6 +160,7 @@ def new_attempt(job: Job, *, retry: Retry | None = None) -> Attempt:
         config = retry.config
         if budget_seconds is not None:
             budget_seconds = max(1.0, budget_seconds - retry.seconds)
+    clock = TrainClock(budget_seconds, read_clock=job.parts.read_clock)
     n_images, n_processes = len(job.source), world_size()
     batch_size = max(2, min(config.batch_size, n_images) // n_processes) * n_processes
     config = replace(config, batch_size=batch_size)
@@ -177,8 +181,14 @@ def new_attempt(job: Job, *, retry: Retry | None = None) -> Attempt:
         ),
         views=MultiCrop(config, precision=resolve_precision(config.precision, device)),
         held_out=HeldOutViews(job.source, held_out_indices, config, device),
-        clock=TrainClock(budget_seconds, read_clock=job.parts.read_clock),
+        epochs_between_measures=choose_interval(
+            len(train_indices), len(held_out_indices), n_crops=config.n_crops
+        ),
+        clock=clock,
         timer=CheckpointTimer(job.parts.checkpoint, read_clock=job.parts.read_clock),
+        finish=plan_finish(
+            n_images, config.n_prototypes, budget_seconds=None, seconds_per_image=0.0
+        ),
     )
 
 
@@ -197,29 +207,24 @@ def open_attempt(attempt: Attempt, *, init: Path | None = None) -> TrainStart:
         WeightsUnavailable: Pretrained weights cannot be had.
     """
     job, config, state = attempt.job, attempt.config, attempt.state
-    seconds_before = 0.0
     job.out.mkdir(parents=True, exist_ok=True)
     if rank() == 0:
         remove_partials(job.out)
     if attempt.load():
         attempt.history = read_metrics(job.out / METRICS_FILE, epochs=state.epoch)
-        seconds_before = state.seconds
+        attempt.clock.add_earlier(state.seconds)
     elif init is not None:
         weights = read_backbone_weights(init)
         load_backbone_weights(state, weights, origin=f"the weights of {init.name}")
-    elif config.pretrained:
+    if config.pretrained and init is None:
         weights, origin = job.parts.read_published(config.backbone)
-        load_backbone_weights(state, weights, origin=origin)
+        if state.step == 0:
+            load_backbone_weights(state, weights, origin=origin)
+        attempt.published = build_published(config, weights, state.device)
     if attempt.clock.budget_seconds is not None:
-        attempt.seconds_per_image = measure_seconds_per_image(
-            state, job.source, read_clock=job.parts.read_clock
-        )
-        attempt.clock.reserved_seconds = estimate_seconds(
-            attempt.n_sample(), seconds_per_image=attempt.seconds_per_image
-        )
+        _fit_to_machine(attempt, attempt.clock.budget_seconds)
     barrier()
-    attempt.epoch_began = seconds_before
-    attempt.clock.resume(seconds_before)
+    attempt.epoch_began = attempt.clock.seconds()
     attempt.timer.restart()
     return TrainStart(
         config=config,
@@ -229,6 +234,31 @@ def open_attempt(attempt: Attempt, *, init: Path | None = None) -> TrainStart:
         started_from=state.started_from,
         resumed_epochs=state.epoch,
     )
+
+
+def _fit_to_machine(attempt: Attempt, budget_seconds: float) -> None:
+    """Choose the threads, and plan the work after the last step, by what describing images takes.
+
+    torch keeps the number of threads; :func:`swav_train.run.train.train` gives its own back.
+    """
+    job, state = attempt.job, attempt.state
+
+    def measure() -> float:
+        return measure_seconds_per_image(state, job.source, read_clock=job.parts.read_clock)
+
+    if state.device.type == "cpu":
+        most = min(count_cores(), torch.get_num_threads())
+        _, seconds_per_image = choose_threads(list_thread_counts(most), measure)
+    else:
+        seconds_per_image = measure()
+    attempt.finish = plan_finish(
+        len(job.source),
+        attempt.config.n_prototypes,
+        budget_seconds=budget_seconds,
+        seconds_per_image=broadcast_value(seconds_per_image),
+        is_compared=attempt.published is not None,
+    )
+    attempt.clock.reserve(attempt.finish.seconds)
 
 
 def close_attempt(attempt: Attempt) -> TrainResult:
@@ -241,8 +271,13 @@ def close_attempt(attempt: Attempt) -> TrainResult:
         What was made.
     """
     job, state, retry = attempt.job, attempt.state, attempt.retry
-    n_sample = int(broadcast_value(attempt.n_sample()))
-    whitening, usage_entropy = finalize(state, job.source, n_sample=n_sample)
+    finished = finalize(
+        state,
+        job.source,
+        attempt.finish,
+        published=attempt.published,
+        read_clock=job.parts.read_clock,
+    )
     state.seconds = attempt.clock.seconds()
     result = TrainResult(
         folder=job.out,
@@ -253,14 +288,15 @@ def close_attempt(attempt: Attempt) -> TrainResult:
         seconds=state.seconds + (retry.seconds if retry else 0.0),
         started_from=state.started_from,
         metrics=attempt.history[-1],
-        usage_entropy=usage_entropy,
+        usage_entropy=finished.usage_entropy,
         warning=describe_weakness(attempt.history[-1]),
         was_finished=False,
         mended=retry.reason if retry else None,
+        kept=finished.comparison.describe() if finished.comparison else None,
     )
     if rank() == 0:
         facts = describe_result(result, job.identity)
-        save_encoder(job.out, state.model, whitening, facts)
+        save_encoder(job.out, finished.encoder, facts)
         remove_checkpoint(job.out)
         remove_retry(job.out)
     barrier()

@@ -130,8 +130,24 @@ def measure_epoch(attempt: Attempt, progress: float) -> EpochMetrics:
         loss=loss,
         loss_ratio=loss / math.log(config.n_prototypes),
         usage_entropy=compute_usage_entropy(sum_over_processes(tally.usage)),
-        view_agreement=attempt.held_out.measure(state.model),
+        view_agreement=measure_view_agreement(attempt, progress),
         learning_rate=float(state.optimizer.param_groups[-1]["lr"]),
         images_per_second=tally.steps * config.batch_size / seconds,
         seconds=state.seconds,
     )
+
+
+def measure_view_agreement(attempt: Attempt, progress: float) -> float:
+    """Return the view agreement after the epoch that just ended, or the last one known.
+
+    It is measured in the first epoch, the last one, and so rarely between that it costs little.
+
+    Args:
+        attempt: Its history lacks the epoch still.
+        progress: Share of the training that is done.
+    """
+    state = attempt.state
+    is_due = (state.epoch - 1) % attempt.epochs_between_measures == 0
+    if is_due or progress >= 1 or not attempt.history:
+        return attempt.held_out.measure(state.model)
+    return attempt.history[-1].view_agreement

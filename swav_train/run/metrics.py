@@ -29,7 +29,7 @@ class EpochMetrics:
             in [0, 1]; 1 means that all are used alike.
         view_agreement: How often the nearest neighbour of one view of an image is the other view of
             it, among images held out of training, or of training where there are
-            none to spare, in [0, 1]; see
+            none to spare, in [0, 1], as last measured; see
             :mod:`swav_train.run.view_agreement`.
         learning_rate: Of the last step.
         images_per_second: Images of this epoch per second, each with all its crops.

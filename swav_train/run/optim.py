@@ -14,6 +14,8 @@ from swav_train.config import Optimizer, TrainConfig
 class Lars(torch.optim.Optimizer):
     """SGD with momentum whose step is scaled per tensor (arXiv:1708.03888, Algorithm 1).
 
+    The momentum holds steps, each with the learning rate of its time, as the algorithm has it.
+
     Tensors of one dimension (norms, biases) take plain momentum steps without decay.
     """
 
@@ -58,16 +60,18 @@ class Lars(torch.optim.Optimizer):
     def _move(self, parameter: Tensor, group: dict[str, Any]) -> None:
         gradient = parameter.grad
         assert gradient is not None
+        rate = group["lr"]
         if parameter.ndim > 1:
-            gradient = gradient.add(parameter, alpha=group["weight_decay"])
+            decay = group["weight_decay"]
             size, slope = parameter.norm(), gradient.norm()
-            ratio = torch.where((size > 0) & (slope > 0), group["trust"] * size / slope, 1.0)
-            gradient = gradient * ratio
+            ratio = group["trust"] * size / (slope + decay * size)
+            rate = rate * torch.where((size > 0) & (slope > 0), ratio, 1.0)
+            gradient = gradient.add(parameter, alpha=decay)
         state = self.state[parameter]
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(parameter)
-        state["momentum_buffer"].mul_(group["momentum"]).add_(gradient)
-        parameter.add_(state["momentum_buffer"], alpha=-group["lr"])
+        state["momentum_buffer"].mul_(group["momentum"]).add_(gradient * rate)
+        parameter.sub_(state["momentum_buffer"])
 
 
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:

@@ -52,6 +52,8 @@ class TrainResult:
         warning: What is wrong with the run and what to try, one sentence; None if nothing is.
         was_finished: True if the folder held this model already.
         mended: What went wrong first and what was changed then, one sentence; None if nothing.
+        kept: Whether the trained or the published features were kept and by what figures, one
+            clause; None where nothing was published.
     """
 
     folder: Path
@@ -66,6 +68,7 @@ class TrainResult:
     warning: str | None
     was_finished: bool
     mended: str | None = None
+    kept: str | None = None
 
 
 def describe_result(result: TrainResult, identity: dict[str, Any]) -> dict[str, Any]:
@@ -93,6 +96,7 @@ def describe_result(result: TrainResult, identity: dict[str, Any]) -> dict[str, 
         "usage_entropy": result.usage_entropy,
         "warning": result.warning,
         "mended": result.mended,
+        "kept": result.kept,
         "metrics": asdict(result.metrics),
     }
 
@@ -124,4 +128,5 @@ def read_finished(out: Path, identity: dict[str, Any]) -> TrainResult | None:
         warning=facts["warning"],
         was_finished=True,
         mended=facts.get("mended"),
+        kept=facts.get("kept"),
     )

@@ -13,6 +13,7 @@ from swav_train.data.seeds import derive_seed
 from swav_train.distributed import world_size
 from swav_train.errors import WeightsUnusable
 from swav_train.method.embedding_queue import EmbeddingQueue
+from swav_train.networks.backbone import build_backbone
 from swav_train.networks.swav_model import SwavModel
 from swav_train.run.optim import build_optimizer
 from swav_train.sync_batch_norm import synchronise_batch_norm
@@ -143,3 +144,19 @@ def load_backbone_weights(state: TrainState, weights: Mapping[str, Tensor], *, o
         for name, average in state.average.items():
             average.copy_(state.model.get_parameter(name))
     state.started_from = origin
+
+
+def build_published(
+    config: TrainConfig, weights: Mapping[str, Tensor], device: torch.device
+) -> nn.Module:
+    """Return the backbone with published weights, beside the one that is trained.
+
+    Args:
+        config: Names the backbone.
+        weights: Tensors by their names in the backbone.
+        device: Where it goes.
+    """
+    with torch.random.fork_rng(devices=[]):
+        backbone = build_backbone(config.backbone, config.stem)
+    backbone.load_state_dict({name: weights[name] for name in backbone.state_dict()})
+    return backbone.to(device).to(memory_format=torch.channels_last).eval()

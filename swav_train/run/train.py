@@ -44,6 +44,7 @@ from swav_train.run.retry import (
     remove_retry,
     write_retry,
 )
+from swav_train.run.thread_choice import keeping_threads
 
 _MODEL_FILES = (FACTS, WEIGHTS, METRICS_FILE, CHECKPOINT_FOLDER, RETRY_FILE)
 """What the folder of a model holds."""
@@ -125,7 +126,7 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
         return finished
     device = resolve_device(config.device)
     is_writer = os.environ.get("RANK", "0") == "0"  # known before the processes meet
-    with lock_folder(out) if is_writer else nullcontext(), _meet(device):
+    with lock_folder(out) if is_writer else nullcontext(), _meet(device), keeping_threads():
         return _run_attempts(
             job, init=init, on_start=on_start, on_epoch=on_epoch, on_retry=on_retry
         )

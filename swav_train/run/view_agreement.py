@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from swav_train.config import TrainConfig
 from swav_train.data.pixel_source import PixelSource
 from swav_train.data.seeds import make_generator
+from swav_train.device import resolve_precision
 from swav_train.method.multicrop import MultiCrop
 from swav_train.networks.swav_model import SwavModel
 
@@ -22,11 +24,16 @@ class HeldOutParams:
         most: However large the folder.
         share: Of all images.
         fewest_to_spare: A folder with fewer images has none to spare.
+        cost_share: Of the work of the training that measuring may be, at most.
+        backward_cost: Times that a training step passes its crops through the network: forward,
+            and back at twice the cost.
     """
 
     most: int = 256
     share: float = 0.05
     fewest_to_spare: int = 400
+    cost_share: float = 0.02
+    backward_cost: int = 3
 
 
 HELD_OUT = HeldOutParams()
@@ -66,6 +73,21 @@ def split_held_out(
     return order[n_held:].sort().values, order[:n_held]
 
 
+def choose_interval(
+    n_train: int, n_held: int, *, n_crops: int, params: HeldOutParams = HELD_OUT
+) -> int:
+    """Return after how many epochs to measure again: in small folders an epoch is soon over.
+
+    Args:
+        n_train: Images of an epoch.
+        n_held: Images to measure on.
+        n_crops: Crops of an image, about as large as a view.
+        params: How much it may cost.
+    """
+    n_views, n_passes = 2 * n_held, params.backward_cost * n_crops * n_train
+    return max(1, math.ceil(n_views / (params.cost_share * n_passes)))
+
+
 def compute_view_agreement(first: Tensor, second: Tensor) -> float:
     """Return how often the nearest row of ``second`` is the same image's.
 
@@ -96,6 +118,8 @@ class HeldOutViews:
             device: Where the model is.
         """
         pair = replace(config, crops=(replace(config.crops[0], count=2),))
+        self._device = device
+        self._precision = resolve_precision(config.precision, device)
         self._views = MultiCrop(pair)(
             source.read(indices).to(device),
             source.aspects[indices],
@@ -104,9 +128,14 @@ class HeldOutViews:
 
     @torch.no_grad()
     def measure(self, model: SwavModel) -> float:
-        """Return the :func:`compute_view_agreement` of the projections, in evaluation mode."""
+        """Return the :func:`compute_view_agreement` of the projections, in evaluation mode.
+
+        In the precision of the training: float32 took twice as long.
+        """
         was_training = model.training
         model.eval()
-        first, second = (model.project(model.backbone(view)) for view in self._views)
+        is_lower = self._precision != torch.float32
+        with torch.autocast(self._device.type, self._precision, enabled=is_lower):
+            first, second = (model.project(model.backbone(view)) for view in self._views)
         model.train(was_training)
         return compute_view_agreement(first, second)

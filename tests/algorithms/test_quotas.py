@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from curate.algorithms.quotas import even_quotas, nested_quotas, proportional_quotas
+from curate.algorithms.quotas import (
+    even_quotas,
+    expected_quotas,
+    nested_quotas,
+    proportional_quotas,
+    round_quotas,
+)
 
 
 @pytest.mark.parametrize(
@@ -100,3 +106,32 @@ def test_weights_of_all_draws_add_up_to_the_rows():
     groups = np.repeat([0, 1, 2], [60, 25, 4])
     nested = nested_quotas(20, [groups])
     assert (nested.weights() * nested.quotas).sum() == pytest.approx(89)
+
+
+def test_weighted_quotas_are_multiples_of_the_weights_within_bounds():
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        n_groups = int(rng.integers(1, 20))
+        available = rng.integers(1, 40, n_groups)
+        taken = rng.integers(0, available + 1) * (rng.random(n_groups) < 0.3)
+        weights = rng.random(n_groups)
+        size = int(rng.integers(taken.sum(), available.sum() + 1))
+        quotas = expected_quotas(weights, available, size, taken)
+        assert quotas.sum() == pytest.approx(size)
+        assert (quotas >= taken - 1e-9).all()
+        assert (quotas <= available + 1e-9).all()
+        factor = (quotas / weights)[(quotas > taken + 1e-6) & (quotas < available - 1e-6)]
+        assert np.ptp(factor) < 1e-6 * factor.max() if len(factor) else True
+
+
+def test_rounded_quotas_add_up_and_are_right_on_average():
+    expected = np.array([0.3, 2.5, 4.0, 0.2, 3.0])
+    rounded = np.array([round_quotas(expected, seed) for seed in range(2000)])
+    assert (rounded.sum(axis=1) == 10).all()
+    assert (np.abs(rounded - expected) < 1).all()
+    np.testing.assert_allclose(rounded.mean(axis=0), expected, atol=0.05)
+
+
+def test_groups_without_weight_cannot_be_made_to_give():
+    with pytest.raises(ValueError, match="cannot draw 5 where 0 to 4"):
+        expected_quotas(np.array([1.0, 0.0]), np.array([4, 9]), 5, np.array([0, 0]))

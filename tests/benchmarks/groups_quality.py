@@ -5,7 +5,9 @@
 IMAGES has one folder a class. Trains (or takes the workspace's model), clusters and prints, each
 row from the same features:
 
-* NMI, ARI and purity of the groups against FAISS k-means with as many groups;
+* NMI, ARI and purity of the groups against FAISS k-means with as many groups, and against groups
+  that are merged in the same way from embeddings averaged over neighbours, without the prototypes
+  of swapped prediction between neighbours;
 * AUROC of ``outlier``, ``isolation`` and a small ``cluster_margin`` for images whose neighbours
   disagree with their label, and of ``label_suspect`` for labels that were flipped.
 """
@@ -26,6 +28,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, r
 import curate
 from curate.algorithms.classifiers import label_suspicion
 from curate.algorithms.neighbors import nearest
+from curate.algorithms.nested_kmeans import average_over_neighbors, nested_kmeans
 from curate.choices import Labels
 from curate.workspace.embedding import open_store
 from curate.workspace.models import find_model
@@ -73,9 +76,13 @@ def group_rows(
     """Yield the table of groups."""
     yield "| groups | N | NMI | ARI | purity |"
     yield "| --- | --- | --- | --- | --- |"
+    sizes = {name: int(groups.max()) + 1 for name, groups in columns.items()}
+    averaged = without_prototypes(features["embeddings"], sorted(set(sizes.values())))
     for name, groups in columns.items():
-        n_groups = int(groups.max()) + 1
+        n_groups = sizes[name]
         yield f"| curate, {name} | {n_groups} | {agreement(groups, classes)} |"
+        before = agreement(averaged[n_groups], classes)
+        yield f"| averages, merged | {n_groups} | {before} |"
         for kind, vectors in features.items():
             found = [
                 tuple(
@@ -85,6 +92,15 @@ def group_rows(
                 for s in SEEDS
             ]
             yield f"| k-means on {kind} | {n_groups} | {spread_of(found)} |"
+
+
+def without_prototypes(embeddings: Vectors, sizes: list[int]) -> dict[int, Ints]:
+    """Return groups of each size merged from k-means on averaged embeddings."""
+    near = nearest(embeddings, 10)
+    averages = average_over_neighbors(embeddings, near.index)
+    start = k_means(embeddings, max(sizes), seed=0).astype(np.int32)
+    levels = nested_kmeans(averages, start, max(sizes), sizes)
+    return {size: level.cluster.astype(np.int64) for size, level in levels.items()}
 
 
 def signal_rows(
@@ -121,13 +137,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("images", type=Path)
     parser.add_argument("--budget", type=float, default=300.0, help="seconds of training")
+    parser.add_argument("--pretrained", action="store_true")
     parser.add_argument("--workspace", type=Path, default=None)
     options = parser.parse_args()
     root = options.workspace or Path(tempfile.mkdtemp())
     if not find_workspace(root).models():
-        curate.train(
-            options.images, curate.TrainConfig(budget_seconds=options.budget), workspace=root
-        )
+        config = curate.TrainConfig(budget_seconds=options.budget, pretrained=options.pretrained)
+        curate.train(options.images, config, workspace=root)
     table = clustered(options.images, root)
     n_labels = len(set(table["label"].to_pylist()))
     alone = clustered(options.images, root, clusters=n_labels)

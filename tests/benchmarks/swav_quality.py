@@ -34,7 +34,7 @@ from swav_train.method.sinkhorn import sinkhorn
 from swav_train.networks.encoder import Encoder
 from swav_train.networks.whitening import fit_whitening
 from swav_train.run.attempt import RunParts
-from swav_train.run.finalize import finalize
+from swav_train.run.finalize import FinishPlan, finalize
 from swav_train.run.metrics import compute_usage_entropy
 from swav_train.run.state import new_state
 from swav_train.run.step import train_step
@@ -249,8 +249,8 @@ def baselines(folder):
     state = new_state(config, CPU)
     learned = folder.learns_from.numpy()
     source = PixelSource(pixels[learned], size=config.cache_size, aspects=aspects[learned])
-    whitening, _ = finalize(state, source, n_sample=4096)
-    untrained = Encoder(state.model, whitening, config=config, device=CPU)
+    made = finalize(state, source, FinishPlan(n_sample=4096))
+    untrained = Encoder(made.encoder, config=config, device=CPU)
     embeddings, _ = encode_all(untrained, pixels)
     accuracy = knn_accuracy(embeddings, folder.labels, folder.is_test)
     yield f"| untrained | {accuracy:.3f} | | | | | | | | |"

@@ -19,7 +19,7 @@ PROMISED = {
         "--against --pairs --sheet --check --ignore-reviews --labels --on-conflict"
     ),
     "compare": "--out --precision",
-    "sample": "--size --out --by --stratify --within --include --exclude",
+    "sample": "--size --out --by --stratify --within --quota --continue --include --exclude",
     "export": "--to --as --layout --where --changed --null",
     "split": "--ratios --stratify --by --stable --out",
     "prune": (

@@ -175,3 +175,79 @@ def test_expressions_choose_what_is_drawn_from(manifest):
     assert result.n_available == 15
     assert set(chosen(table)["cluster"]) == {1}
     assert min(chosen(table)["bytes"]) >= 70
+
+
+def counts_of(table):
+    return np.bincount(chosen(table)["cluster"], minlength=4).tolist()
+
+
+def test_quotas_may_be_in_proportion_to_the_images(manifest):
+    counts = np.array(
+        [counts_of(drawn(manifest, size=18, quota="proportional", seed=s)[1]) for s in range(40)]
+    )
+    assert (counts.sum(axis=1) == 18).all()
+    np.testing.assert_allclose(counts.mean(axis=0), [12, 5, 0.8, 0.2], atol=0.25)
+
+
+def test_a_file_says_what_share_a_group_gets(manifest, tmp_path):
+    shares = tmp_path / "shares.csv"
+    shares.write_text("cluster,share\n1,3\n0,1\n")
+    _, table = drawn(manifest, size=20, quota=shares)
+    assert counts_of(table) == [5, 15, 0, 0]
+    _, table = drawn(manifest, size=40, quota=shares)
+    assert counts_of(table) == [15, 25, 0, 0]
+    taken = chosen(table)
+    assert sum(taken["weight"]) == pytest.approx(85)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("cluster,share\n7,1\n", "'7', which has no image"),
+        ("cluster,share\n1,lots\n", "'lots'"),
+        ("cluster,share\n1,-1\n", "'-1'"),
+        ("group,share\n1,1\n", "no columns cluster and share"),
+        ("cluster,share\n2,1\n", "the groups with a share have 4"),
+        ("", "no columns"),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_told(manifest, tmp_path, text, said):
+    (tmp_path / "shares.csv").write_text(text)
+    with pytest.raises(UsageError, match=said):
+        drawn(manifest, size=20, quota=tmp_path / "shares.csv")
+
+
+def test_what_is_chosen_already_stays_and_counts(manifest, tmp_path):
+    first = tmp_path / "first.parquet"
+    sample(manifest, SampleConfig(size=20, by=("label",), seed=3), out=first)
+    before = pq.read_table(first)
+    _, table = drawn(manifest, size=40, continue_from=first)
+    assert set(chosen(before)["path"]) <= set(chosen(table)["path"])
+    assert counts_of(table) == [18, 17, 4, 1] or counts_of(table) == [17, 18, 4, 1]
+    _, same = drawn(manifest, size=20, continue_from=first)
+    assert chosen(same)["path"] == chosen(before)["path"]
+
+
+def test_fewer_than_are_chosen_already_is_a_mistake(manifest, tmp_path):
+    sample(manifest, SampleConfig(size=20), out=tmp_path / "first.parquet")
+    with pytest.raises(UsageError, match="20 images selected, 10 are asked"):
+        drawn(manifest, size=10, continue_from=tmp_path / "first.parquet")
+    with pytest.raises(UsageError, match="selected"):
+        drawn(manifest, size=30, continue_from=manifest)
+
+
+def test_quotas_go_with_one_column_and_no_strata():
+    with pytest.raises(UsageError, match="one column"):
+        SampleConfig(size=5, by=("a", "b"), quota="complexity")
+    with pytest.raises(UsageError, match="one column"):
+        SampleConfig(size=5, stratify="a", continue_from="s.parquet")
+
+
+def test_complex_groups_give_more(trained, tmp_path):
+    from curate import cluster
+
+    space = trained / ".curate"
+    cluster(trained / "images", out=tmp_path / "m.parquet", workspace=space)
+    config = SampleConfig(size=12, quota="complexity")
+    result = sample(tmp_path / "m.parquet", config, out=tmp_path / "s.parquet", workspace=space)
+    assert result.n_selected == 12

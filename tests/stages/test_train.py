@@ -129,3 +129,25 @@ def test_a_gpu_that_is_not_there_is_said_so(images, workspace):
 
     with pytest.raises(ResourceError, match="no CUDA device"):
         train(images, TrainConfig(device="cuda"), workspace=workspace.root)
+
+
+def test_settings_that_were_fitted_to_a_machine_outlive_an_interruption(images, workspace):
+    """A second measurement of the speed would give other settings, and nothing to go on from."""
+    from curate.progress import Silent
+
+    class Interrupting(Silent):
+        def status(self, text):
+            raise KeyboardInterrupt
+
+    config = TrainConfig(budget_seconds=4, image_size=32, prototypes=6, device="cpu")
+    with pytest.raises(KeyboardInterrupt):
+        train(images, config, workspace=workspace.root, progress=Interrupting())
+    (scratch,) = (workspace.root / "models").glob(".*")
+    settings = json.loads((scratch / "settings.json").read_text())
+    settings["epochs"] = 321
+    (scratch / "settings.json").write_text(json.dumps(settings))
+    result = train(images, config, workspace=workspace.root)
+    final = workspace.root / "models" / "default"
+    assert json.loads((final / "settings.json").read_text())["epochs"] == 321
+    assert result.was_trained
+    assert not train(images, config, workspace=workspace.root).was_trained

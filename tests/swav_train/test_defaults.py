@@ -4,6 +4,7 @@ import pytest
 
 from swav_train.config import TrainConfig
 from swav_train.defaults import derive_config
+from swav_train.run.finalize import plan_finish
 
 
 def derive(**changes):
@@ -72,6 +73,45 @@ def test_small_batches_get_a_queue():
 def test_a_batch_has_enough_images_for_its_prototypes():
     assert derive(n_images=10_000).batch_size == 64
     assert derive(n_images=20_000).batch_size == 128
+
+
+MACHINES = [("cpu", 2), ("cpu", 16), ("cuda", 16)]
+
+
+@pytest.mark.parametrize("n_images", [100, 1000, 10_000, 100_000, 1_000_000, 3_000_000])
+@pytest.mark.parametrize(("device", "n_cores"), MACHINES)
+@pytest.mark.parametrize("minutes", [8, 60, 480])
+@pytest.mark.parametrize("side_px", [32, 256])
+def test_every_setting_takes_effect_within_the_time(n_images, device, n_cores, minutes, side_px):
+    config = derive(
+        n_images=n_images,
+        side_px=side_px,
+        device=device,
+        n_cores=n_cores,
+        budget_seconds=60.0 * minutes,
+    )
+    n_steps = config.epochs * (n_images // config.batch_size)
+    assert config.queue_size == 0 or config.queue_start_epoch <= config.epochs / 10
+    assert config.queue_size <= n_images
+    assert (config.batch_size + config.queue_size) * 5 >= config.n_prototypes
+    assert config.freeze_prototypes_steps <= n_steps / 10
+    assert config.cache_size >= min(side_px, config.image_size)
+    plan = plan_finish(n_images, config.n_prototypes, budget_seconds=None, seconds_per_image=0.0)
+    assert plan.n_sample >= min(n_images, 8 * config.n_prototypes)
+
+
+def test_a_slower_machine_gets_smaller_crops_and_fewer_epochs():
+    fast, slow = (
+        derive(n_images=500, side_px=200, budget_seconds=300.0, images_per_second=speed)
+        for speed in (2000.0, 200.0)
+    )
+    assert slow.crops[0].size < fast.crops[0].size
+    assert derive(images_per_second=100.0).epochs < derive(images_per_second=1000.0).epochs
+
+
+def test_given_epochs_nothing_follows_from_the_machine():
+    one, many = (derive(side_px=200, n_cores=n, overrides={"epochs": 9}) for n in (1, 64))
+    assert one == many
 
 
 @pytest.mark.parametrize("change", [{"n_images": 1}, {"side_px": 0}, {"budget_seconds": 0.0}])

@@ -22,9 +22,8 @@ def test_spatial_features_tell_a_picture_from_its_shuffled_quarters(name):
     network = build_backbone(name, Stem.SMALL).eval()
     images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        pooled, stages = pool_features(network, images, n_stages=3)
-        _, swapped = pool_features(network, images.roll(32, 3), n_stages=3)
-        torch.testing.assert_close(pooled, network(images))
+        stages = pool_features(network, images, n_stages=3)
+        swapped = pool_features(network, images.roll(32, 3), n_stages=3)
     assert {stage.ndim for stage in stages} == {2}
     assert not torch.allclose(stages[0], swapped[0], atol=1e-3)
 

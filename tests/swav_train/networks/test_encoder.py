@@ -3,8 +3,14 @@ import pytest
 import torch
 
 from swav_train.files import read_json, write_json
-from swav_train.networks.encoder import describe_images, load_encoder, save_encoder
-from swav_train.networks.swav_model import SwavModel
+from swav_train.method.neighbor_prediction import PrototypeHead
+from swav_train.networks.backbone import build_backbone
+from swav_train.networks.encoder import (
+    EncoderParts,
+    describe_images,
+    load_encoder,
+    save_encoder,
+)
 from swav_train.networks.whitening import fit_whitening
 from tests.swav_train.swav_samples import TINY, noise_images
 
@@ -12,15 +18,16 @@ from tests.swav_train.swav_samples import TINY, noise_images
 @pytest.fixture
 def folder(tmp_path):
     torch.manual_seed(0)
-    model = SwavModel(TINY)
-    whitening = fit_whitening(_features(model), max_dim=12, power=0.3)
-    save_encoder(tmp_path, model, whitening, {"config": TINY.to_dict()})
-    return tmp_path
-
-
-def _features(model):
+    backbone = build_backbone(TINY.backbone, TINY.stem).eval()
     with torch.no_grad():
-        return describe_images(model.eval().backbone, torch.randn(50, 3, 16, 16), n_stages=3)[0]
+        features = describe_images(backbone, torch.randn(50, 3, 16, 16), n_stages=3)
+    parts = EncoderParts(
+        backbone=backbone,
+        whitening=fit_whitening(features, max_dim=12, power=0.3),
+        head=PrototypeHead(matrix=torch.randn(12, 8), prototypes=torch.randn(10, 8)),
+    )
+    save_encoder(tmp_path, parts, {"config": TINY.to_dict()})
+    return tmp_path
 
 
 def test_a_saved_encoder_comes_back(folder):

@@ -41,3 +41,12 @@ def test_the_more_it_is_whitened_the_more_images_a_dimension_needs(power, kept):
 def test_equal_features_do_not_blow_up():
     whitening = fit_whitening([torch.ones(9, 7)], max_dim=7, power=0.5)
     assert whitening(torch.ones(2, 7)).isfinite().all()
+
+
+def test_fewer_images_than_features_give_the_directions_of_the_covariance():
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(40, 60, generator=generator).double() * torch.linspace(1, 3, 60)
+    _, directions = torch.linalg.eigh(torch.cov(features.t()))
+    white = fit_whitening([features.float()], max_dim=5, power=0.0).matrix.double()
+    alignment = torch.nn.functional.normalize(white, dim=0).t() @ directions[:, -5:].flip(1)
+    torch.testing.assert_close(alignment.abs(), torch.eye(5).double(), atol=1e-4, rtol=0)

@@ -7,7 +7,7 @@ from swav_train.data.pixel_source import PixelSource
 from swav_train.defaults import derive_config
 from swav_train.method.multicrop import squash
 from swav_train.networks.encoder import Encoder, load_encoder
-from swav_train.run.finalize import finalize
+from swav_train.run.finalize import FinishPlan, finalize
 from swav_train.run.state import new_state
 from swav_train.run.train import train
 
@@ -32,8 +32,8 @@ def test_thirty_epochs_on_real_images_beat_the_untrained_network(pieces, tmp_pat
         overrides={"epochs": 30, "n_prototypes": 30, "learning_rate": 0.005},
     )
     state = new_state(config, torch.device("cpu"))
-    whitening, _ = finalize(state, PixelSource(images, size=32), n_sample=450)
-    untrained = Encoder(state.model, whitening, config=config, device=torch.device("cpu"))
+    made = finalize(state, PixelSource(images, size=32), FinishPlan(n_sample=450))
+    untrained = Encoder(made.encoder, config=config, device=torch.device("cpu"))
     result = train(images, config, tmp_path)
     trained = load_encoder(tmp_path, device="cpu")
     whole = squash(torch.from_numpy(images), config.image_size)

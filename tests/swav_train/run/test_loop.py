@@ -1,3 +1,4 @@
+import itertools
 import json
 import subprocess
 import sys
@@ -169,6 +170,20 @@ def test_a_budget_replaces_the_epochs(tmp_path):
     assert result.config.epochs == result.epochs
 
 
+@pytest.mark.parametrize("seconds_a_look", [0.5, 5.0, 100.0])
+def test_a_budget_that_a_slow_machine_cannot_keep_ends_the_training_all_the_same(
+    tmp_path, seconds_a_look
+):
+    """Describing the images takes longer than the whole budget on these clocks."""
+    ticks = itertools.count()
+    parts = RunParts(
+        read_clock=lambda: seconds_a_look * next(ticks), checkpoint=CheckpointParams(seconds=1e9)
+    )
+    result = train(IMAGES, SHORT, tmp_path, budget_seconds=5.0, parts=parts)
+    assert 1 <= result.steps <= 12
+    assert load_encoder(tmp_path, device="cpu").encode(IMAGES[:3]).projections.shape == (3, 8)
+
+
 def test_images_may_be_a_sequence_of_any_shapes(tmp_path):
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (3, 20 + i % 5, 30), dtype=np.uint8) for i in range(20)]
@@ -230,3 +245,13 @@ def test_training_says_what_it_started_from(tmp_path):
 def test_a_budget_of_no_time_is_refused(tmp_path, budget_seconds):
     with pytest.raises(ValueError, match="budget_seconds"):
         train(IMAGES, SHORT, tmp_path, budget_seconds=budget_seconds)
+
+
+def test_training_says_which_features_were_kept(tmp_path):
+    weights = build_backbone(SHORT.backbone, SHORT.stem).state_dict()
+    parts = RunParts(read_published=lambda _: (weights, "a test"))
+    config = replace(SHORT, pretrained=True, epochs=1)
+    kept = train(IMAGES, config, tmp_path, parts=parts).kept
+    assert "view agreement" in kept
+    assert train(IMAGES, config, tmp_path, parts=parts).kept == kept
+    assert train(IMAGES, replace(SHORT, epochs=1), tmp_path / "scratch").kept is None

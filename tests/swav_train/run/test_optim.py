@@ -36,6 +36,26 @@ def test_lars_steps_are_in_proportion_to_the_weights():
         optimizer.step(lambda: 0.0)
 
 
+def test_lars_makes_the_steps_of_its_algorithm_while_the_rate_changes():
+    parameter = torch.nn.Parameter(torch.tensor([[3.0, 4.0]]))
+    optimizer = Lars([parameter], lr=0.1, momentum=0.9, weight_decay=0.5, trust=0.01)
+    weight, velocity = torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2)
+    for rate, gradient in ((0.1, [[6.0, 8.0]]), (0.4, [[-1.0, 2.0]])):
+        gradient = torch.tensor(gradient)
+        local_rate = 0.01 * weight.norm() / (gradient.norm() + 0.5 * weight.norm())
+        velocity = 0.9 * velocity + rate * local_rate * (gradient + 0.5 * weight)
+        weight = weight - velocity
+        set_rate(optimizer, rate)
+        parameter.grad = gradient
+        optimizer.step()
+        torch.testing.assert_close(parameter.detach(), weight)
+
+
+def set_rate(optimizer, rate):
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
 def test_norms_biases_and_prototypes_do_not_decay():
     model = SwavModel(TINY)
     optimizer = build_optimizer(model, TINY)

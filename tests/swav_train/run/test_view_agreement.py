@@ -3,7 +3,12 @@ import torch
 
 from swav_train.data.pixel_source import PixelSource
 from swav_train.networks.swav_model import SwavModel
-from swav_train.run.view_agreement import HeldOutViews, compute_view_agreement, split_held_out
+from swav_train.run.view_agreement import (
+    HeldOutViews,
+    choose_interval,
+    compute_view_agreement,
+    split_held_out,
+)
 from tests.swav_train.swav_samples import TINY, noise_images
 
 
@@ -18,6 +23,15 @@ def test_small_folders_spare_none():
     train, held = split_held_out(100, seed=0)
     assert train.tolist() == list(range(100))
     assert len(held) == 100
+
+
+@pytest.mark.parametrize("n_images", [8, 100, 399, 400, 1000, 100_000])
+def test_measuring_costs_a_fiftieth_of_the_training(n_images):
+    train, held = split_held_out(n_images, seed=0)
+    interval = choose_interval(len(train), len(held), n_crops=2)
+    work = interval * 3 * 2 * len(train)
+    assert 2 * len(held) <= 0.02 * work
+    assert interval <= 20
 
 
 def test_agreement_counts_rows_that_find_themselves():

@@ -1,0 +1,53 @@
+"""How many threads to compute with: measured, since a busy core makes two slower than one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+N_LOOKS = 2
+"""Measurements of each number, of which the faster counts; chosen."""
+
+
+def list_thread_counts(n_cores: int) -> list[int]:
+    """Return the numbers of threads to try: all cores, half of them, and so on down to one.
+
+    Args:
+        n_cores: That the process may use, >= 1.
+    """
+    counts = [n_cores]
+    while counts[-1] > 1:
+        counts.append(counts[-1] // 2)
+    return counts
+
+
+def choose_threads(counts: Sequence[int], measure: Callable[[], float]) -> tuple[int, float]:
+    """Return the number of threads that work is fastest with, and its time; torch keeps it.
+
+    Where another process has one of two cores, a step with two OpenMP threads was measured to take
+    twenty times as long as with one: each waits for the other at every layer.
+
+    Args:
+        counts: To try, the first wins a draw.
+        measure: Does some work and returns the seconds that it took.
+    """
+    best = {count: float("inf") for count in counts}
+    for _ in range(N_LOOKS):
+        for count in counts:
+            torch.set_num_threads(count)
+            best[count] = min(best[count], measure())
+    chosen = min(counts, key=lambda count: best[count])
+    torch.set_num_threads(chosen)
+    return chosen, best[chosen]
+
+
+@contextmanager
+def keeping_threads() -> Iterator[None]:
+    """Leave torch with the number of threads that it had before."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
