@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.cli import options
+from curate.cli.drawing import draw_curve
 from curate.cli.screen import run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from curate.stages.info import InfoResult
-
-_BARS = "▁▂▃▄▅▆▇█"
-_WIDTH = 40
 
 
 def info(
@@ -73,12 +71,3 @@ def _describe(result: "InfoResult") -> "Iterator[str]":
         yield f"           loss / log K {draw_curve(model.loss_ratio)} {model.loss_ratio[-1]:.3f}"
     for manifest in result.manifests:
         yield f"manifest   {manifest}"
-
-
-def draw_curve(values: list[float]) -> str:
-    """Return values from 0 to 1 as a line of bars, at most 40; a bar may stand for several."""
-    values_per_bar = max(1, -(-len(values) // _WIDTH))
-    starts = range(0, len(values), values_per_bar)
-    parts = [values[start : start + values_per_bar] for start in starts]
-    means = [sum(part) / len(part) for part in parts]
-    return "".join(_BARS[min(7, max(0, int(mean * 8)))] for mean in means)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.cli import options
-from curate.cli.screen import run_stage
+from curate.cli.drawing import draw_curve
+from curate.cli.screen import Drawing, run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,13 +124,18 @@ def train(
     )
 
 
-def _describe(result: "TrainResult") -> "Iterator[str]":
+def _describe(result: "TrainResult") -> "Iterator[str | Drawing]":
     settings = result.settings
     verb = "trained" if result.was_trained else "was trained already:"
     yield (
         f"{verb} model '{result.name}' on {result.n_images:,} different images in "
         f"{options.format_duration(result.seconds)}, {result.epochs} epochs"
     )
+    curves = (
+        f"  loss / log K     {draw_curve(result.loss_ratios)}\n"
+        f"  prototype usage  {draw_curve(result.usage_entropies)}"
+    )
+    yield Drawing(draw=lambda: curves)
     yield f"  loss / log K     {result.loss_ratio:.3f}  (1: nothing learned)"
     yield (
         f"  prototype usage  {result.usage_entropy:.3f}  "

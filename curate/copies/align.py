@@ -56,7 +56,7 @@ def align_images(pixels: Sequence[Pixels], pairs: Sequence[tuple[int, int]]) -> 
     n_methods = len(_METHODS)
     findings = verifier.verify(np.tile(first, n_methods), np.tile(second, n_methods), method)
     best = select_best(drop_unaligned(findings), BUILT_IN).findings
-    row_of = {pair: row for row, pair in enumerate(zip(best.a.tolist(), best.b.tolist(), strict=True))}
+    row_of = {(int(best.a[row]), int(best.b[row])): row for row in range(len(best))}
     lays: list[Lay | None] = []
     for pair in pairs:
         row = row_of.get(pair)
@@ -76,7 +76,7 @@ def align_images(pixels: Sequence[Pixels], pairs: Sequence[tuple[int, int]]) -> 
 def _as_shares(
     working: NDArray[np.float32], shape_a: tuple[int, ...], shape_b: tuple[int, ...]
 ) -> tuple[float, float, float, float, float, float]:
-    """Return a map between working px as one between shares of the sides; px lie in their middle."""
+    """Return a map between working px, whose places are their middles, as one between shares."""
     size_a, size_b = np.array(shape_a[1::-1], float), np.array(shape_b[1::-1], float)
     linear = working[:, :2].astype(np.float64)
     shift = working[:, 2] + 0.5 - linear @ np.array([0.5, 0.5])

@@ -27,7 +27,9 @@ class Pictures:
             side: Their long side at most, px.
         """
         missing = [h for h in dict.fromkeys(content_hashes) if h and (h, side) not in self._packed]
-        packed = self.read_each(missing, lambda pixels: as_data_uri(encode_webp(shrink(pixels, side))))
+        packed = self.read_each(
+            missing, lambda pixels: as_data_uri(encode_webp(shrink(pixels, side)))
+        )
         self._packed |= {(h, side): address for h, address in packed.items()}
         return [self._packed.get((h, side)) if h else None for h in content_hashes]
 
@@ -44,7 +46,9 @@ class Pictures:
             content_hashes: Of the images.
             make: Makes it of pixels (h, w, 3) uint8; images are read in parts, made on all cores.
         """
-        there = [h for h, has in zip(content_hashes, self._cache.has(content_hashes), strict=True) if has]
+        there = [
+            h for h, has in zip(content_hashes, self._cache.has(content_hashes), strict=True) if has
+        ]
         made: dict[str, Made] = {}
         for start in range(0, len(there), _BATCH):
             part = there[start : start + _BATCH]

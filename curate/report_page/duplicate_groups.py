@@ -132,5 +132,7 @@ def _align(
         for place, (a, b) in wanted.items()
         if a in row_of and b in row_of
     }
-    found = dict(zip(usable, align_images(list(pixels.values()), list(usable.values())), strict=True))
+    found = dict(
+        zip(usable, align_images(list(pixels.values()), list(usable.values())), strict=True)
+    )
     return [found.get(place) for place in range(len(groups))]

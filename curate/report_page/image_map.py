@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from curate.choices import MapBy
 from curate.errors import ResourceError
-from curate.pages.thumbnails import as_data_uri, draw_sprites, encode_webp, shrink
 from curate.pages.images_table import ImagesTable
 from curate.pages.pictures import Pictures
+from curate.pages.thumbnails import as_data_uri, draw_sprites, encode_webp, shrink
 from curate.workspace.embedding_store import EmbeddingStore
 
 _SPRITE_SIDE = 40
@@ -119,16 +120,12 @@ def _load_vectors(
 ) -> tuple[NDArray[np.float32], str]:
     if store is not None and not store.missing(hashes):
         return store.load(hashes).embeddings, "placed by the trained model's features"
-    import cv2
-
     size = (_COLOUR_SIDE, _COLOUR_SIDE)
     rows = [cv2.resize(small[h], size, interpolation=cv2.INTER_AREA).ravel() for h in hashes]
-    return np.asarray(rows, np.float32) / 255, "placed by colour and layout"
+    return np.asarray(rows, np.float32) / np.float32(255), "placed by colour and layout"
 
 
-def _project(
-    vectors: NDArray[np.float32], by: MapBy, seed: int
-) -> NDArray[np.float64]:
+def _project(vectors: NDArray[np.float32], by: MapBy, seed: int) -> NDArray[np.float64]:
     """Return a place in the unit square for each vector, (P, 2).
 
     Raises:

@@ -10,6 +10,9 @@ from markupsafe import Markup
 from curate.choices import MapBy
 from curate.copies.align import Lay
 from curate.manifest.manifest import Manifest
+from curate.pages.group_index import GroupIndex
+from curate.pages.images_table import ImagesTable
+from curate.pages.pictures import Pictures
 from curate.pages.templates import hash_script, read_asset, render
 from curate.progress import Progress, task
 from curate.report_page.actions import list_actions
@@ -19,9 +22,6 @@ from curate.report_page.cluster_wall import ClusterTile, build_wall
 from curate.report_page.duplicate_groups import DuplicateGroup, describe_groups
 from curate.report_page.galleries import Gallery, list_issues, list_outliers, list_suspects
 from curate.report_page.image_map import draw_map
-from curate.pages.group_index import GroupIndex
-from curate.pages.images_table import ImagesTable
-from curate.pages.pictures import Pictures
 from curate.report_page.summary import Summary, summarize
 from curate.report_page.training_curve import TrainingCurve, read_training_curve
 from curate.version import __version__
@@ -80,7 +80,7 @@ class Report:
     n_on_map: int
 
 
-def build_report(
+def build_report(  # noqa: PLR0913 - what is reported, from where, and how
     manifest: Manifest,
     space: Workspace,
     *,
@@ -126,7 +126,9 @@ def build_report(
         progress.advance()
         galleries = builder.show_galleries(summary)
         progress.advance()
-    script = read_asset("curate.pages", "pair_viewer.js") + read_asset("curate.report_page", "report.js")
+    script = read_asset("curate.pages", "pair_viewer.js") + read_asset(
+        "curate.report_page", "report.js"
+    )
     html = render(
         "curate.report_page",
         "report.html",
@@ -238,8 +240,7 @@ class _Builder:
         small = self._show_rows(rows)
         large = self._show_rows(rows[:2], side=self._params.pair_side)
         members = [
-            {**image, "member": member}
-            for image, member in zip(small, group.members, strict=True)
+            {**image, "member": member} for image, member in zip(small, group.members, strict=True)
         ]
         return {
             "group": group,
@@ -329,4 +330,3 @@ def _draw_charts(
             x_range=(0, 1),
         )
     return charts
-

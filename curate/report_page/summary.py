@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.choices import Level
-from curate.report_page.balance import Balance, measure_balance
 from curate.pages.images_table import ImagesTable
+from curate.report_page.balance import Balance, measure_balance
 
 Ints = NDArray[np.int64]
 

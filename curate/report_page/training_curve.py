@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+from curate.workspace.models import read_metrics
 from curate.workspace.workspace import Workspace
 
 
@@ -15,7 +16,8 @@ class TrainingCurve:
         backbone: timm's name of the network.
         n_prototypes: How many.
         loss_ratio: Of each epoch, loss over log K; 1 means nothing was learned.
-        usage: Of each epoch, entropy of the prototypes' usage over log K; 1 means all are used alike.
+        usage: Of each epoch, entropy of the prototypes' usage over log K; 1 means all are used
+            alike.
     """
 
     model: str
@@ -31,8 +33,7 @@ def read_training_curve(space: Workspace, identity: str | None) -> TrainingCurve
     if not name or name not in space.models():
         return None
     folder = space.model(name)
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    history = [json.loads(line) for line in lines]
+    history = read_metrics(folder)
     settings = json.loads((folder / "result.json").read_text())["settings"]
     return TrainingCurve(
         model=name,

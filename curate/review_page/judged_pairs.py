@@ -17,15 +17,15 @@ def read_judged(root: Path) -> Judged:
     return Judged(
         copies=frozenset(_pair(one.hashes) for one in pairs if one.verdict is Verdict.COPY),
         different=frozenset(_pair(one.hashes) for one in pairs if one.verdict is Verdict.DIFFERENT),
-        chosen=frozenset(
-            one.hashes[0] for one in log.of("image") if one.verdict is Verdict.KEEP
-        ),
+        chosen=frozenset(one.hashes[0] for one in log.of("image") if one.verdict is Verdict.KEEP),
     )
 
 
 def read_judged_probabilities(root: Path) -> tuple[list[float], list[bool]]:
     """Return the stated probability of each judged pair, and whether a person called it a copy."""
-    pairs = [one for one in DecisionLog.of_workspace(root).of("pair") if one.probability is not None]
+    pairs = [
+        one for one in DecisionLog.of_workspace(root).of("pair") if one.probability is not None
+    ]
     return (
         [float(one.probability or 0) for one in pairs],
         [one.verdict is Verdict.COPY for one in pairs],

@@ -137,7 +137,9 @@ class ReviewQueue:
         place_of = np.empty(len(self._order), np.int64)
         place_of[self._order] = np.arange(len(self._order))
         group = self.images.codes("group")
-        rows = [row for row in np.flatnonzero(group >= 0).tolist() if self.images.hashes[row] in named]
+        rows = [
+            row for row in np.flatnonzero(group >= 0).tolist() if self.images.hashes[row] in named
+        ]
         slots = np.searchsorted(self._index.numbers, group[rows])
         for place in np.unique(place_of[slots]).tolist():
             self.refresh(place)

@@ -97,6 +97,7 @@ class ClusterResult:
         n_clusters: Number of clusters, empty ones included.
         smallest: Images in the smallest cluster, empty ones included.
         largest: Images in the largest cluster.
+        sizes: Images in each cluster.
     """
 
     manifest: str
@@ -108,6 +109,7 @@ class ClusterResult:
     n_clusters: int
     smallest: int
     largest: int
+    sizes: list[int]
 
 
 def cluster(
@@ -169,6 +171,7 @@ def cluster(
         n_clusters=n_clusters,
         smallest=int(sizes.min()),
         largest=int(sizes.max()),
+        sizes=sizes.tolist(),
     )
 
 

@@ -14,6 +14,7 @@ from curate.choices import Status
 from curate.errors import InputError
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.workspace.catalogue import Catalogue
+from curate.workspace.models import read_metrics
 from curate.workspace.workspace import Workspace, find_workspace
 
 
@@ -162,7 +163,7 @@ def _clusters(manifest: Manifest) -> list[ClusterInfo]:
 def _model_info(space: Workspace, name: str) -> ModelInfo:
     folder = space.model(name)
     result = _json(folder / "result.json")
-    history = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    history = read_metrics(folder)
     shards = space.embeddings(name).glob("[0-9]*.parquet")
     return ModelInfo(
         name=name,

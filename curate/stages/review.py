@@ -103,7 +103,7 @@ def review(
     )
 
 
-def _serve(  # noqa: PLR0913 - what is served, and where
+def _serve(
     images: ImagesTable,
     log: DecisionLog,
     cache: PixelCache,

@@ -71,12 +71,14 @@ class SplitResult:
     Attributes:
         manifest: The file written.
         n_images: Images in each split, by name.
+        ratios: Share asked for each.
         n_units: Sets of images that stay together, single ones included.
         n_straddling: Such sets whose images already lay in different splits and were not moved.
     """
 
     manifest: str
     n_images: dict[str, int]
+    ratios: dict[str, float]
     n_units: int
     n_straddling: int
 
@@ -113,6 +115,7 @@ def split(
     return SplitResult(
         manifest=str(out),
         n_images=dict(zip(names, counts.tolist(), strict=True)),
+        ratios=dict(config.ratios),
         n_units=len(units.first),
         n_straddling=n_straddling,
     )

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from curate.errors import InputError, UsageError
 from curate.parallel import n_workers
 from curate.progress import Progress, Silent
-from curate.workspace.models import require_device
+from curate.workspace.models import read_metrics, require_device
 from curate.workspace.scan import scan
 from curate.workspace.training import SwavRun
 from curate.workspace.workspace import find_workspace
@@ -135,6 +135,8 @@ class TrainResult:
         warning: What to do if little was learned; None if all is well.
         mended: What went wrong first and with what settings it began again; None if nothing did.
         was_trained: False where the same training had been finished before.
+        loss_ratios: Loss over log K of each epoch.
+        usage_entropies: Usage of the prototypes of each epoch.
     """
 
     model: str
@@ -155,6 +157,8 @@ class TrainResult:
     warning: str | None
     mended: str | None
     was_trained: bool
+    loss_ratios: list[float]
+    usage_entropies: list[float]
 
 
 def train(
@@ -203,6 +207,7 @@ def train(
             resumes=config.resume,
         )
         result = run.finished() or run.train(progress, began=began)
+    history = read_metrics(space.model(config.name))
     return TrainResult(
         model=str(space.model(config.name)),
         name=config.name,
@@ -210,6 +215,8 @@ def train(
         n_images=len(table),
         n_unreadable=found.n_unreadable,
         scan_images_per_second=found.images_per_second,
+        loss_ratios=[line["loss_ratio"] for line in history],
+        usage_entropies=[line["usage_entropy"] for line in history],
         **result,
     )
 

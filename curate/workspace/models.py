@@ -38,6 +38,12 @@ class Model:
         return dict(json.loads((self.folder / "model.json").read_text()))
 
 
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Return what the ``metrics.jsonl`` of a model's folder holds, one for each epoch."""
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [dict(json.loads(line)) for line in lines]
+
+
 def find_model(workspace: Workspace, name: str | None) -> Model:
     """Return the model named; without a name ``default``, or the only one there is.
 

@@ -11,7 +11,7 @@ from tests.conftest import picture, save
 
 HOSTILE = (
     "<script>alert(1)<\\script>.png",
-    "\"><img src=x onerror=alert(2)>.png",
+    '"><img src=x onerror=alert(2)>.png',
     "'; alert(3); '.png",
     "{{ 7 * 7 }} & {% raw %}.png",
     "صورة.png",
@@ -22,7 +22,7 @@ HOSTILE = (
 
 @pytest.fixture(scope="session")
 def made_folder(tmp_path_factory):
-    """Return a folder with odd names and shapes, copies and broken files, deduplicated and split."""
+    """Return a folder with odd names and shapes, copies and a broken file, searched and split."""
     root = tmp_path_factory.mktemp("report")
     images = root / "images"
     for seed in range(20):

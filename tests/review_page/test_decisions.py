@@ -52,5 +52,7 @@ def test_a_foreign_line_is_passed_over(tmp_path):
 
 def test_the_stated_probability_is_kept_with_what_the_person_said(tmp_path):
     log = DecisionLog.of_workspace(tmp_path)
-    log.append([judge("a", "b", Verdict.COPY, 1, probability=0.9), judge("a", "c", Verdict.COPY, 1)])
+    log.append(
+        [judge("a", "b", Verdict.COPY, 1, probability=0.9), judge("a", "c", Verdict.COPY, 1)]
+    )
     assert read_judged_probabilities(tmp_path) == ([0.9], [True])

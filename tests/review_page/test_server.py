@@ -72,7 +72,13 @@ def test_a_foreign_host_or_origin_is_refused(client, headers):
 
 def test_only_thumbnails_of_the_manifest_are_served(client):
     assert client.get("/image/0/96").headers["content-type"] == "image/webp"
-    for path in ("/image/6/96", "/image/0/97", "/image/-1/96", "/image/../m.parquet", "/etc/passwd"):
+    for path in (
+        "/image/6/96",
+        "/image/0/97",
+        "/image/-1/96",
+        "/image/../m.parquet",
+        "/etc/passwd",
+    ):
         assert client.get(path).status_code == 404
 
 
@@ -92,29 +98,47 @@ def test_a_decision_is_in_the_file_before_the_answer_comes(client, tmp_path):
 
 @pytest.mark.parametrize(
     "body",
-    ["", "[]", "{}", '{"place": 9, "verb": "copy", "rows": [4]}', '{"place": -1, "verb": "copy", "rows": [4]}',
-     '{"place": 0, "verb": "copy", "rows": [0]}', '{"place": 0, "verb": "burn", "rows": [4]}',
-     '{"place": 0, "subject": "cluster", "verdict": "take"}', '{"place": 0, "subject": "none", "verdict": "take"}'],
-)  # fmt: skip
+    [
+        "",
+        "[]",
+        "{}",
+        '{"place": 9, "verb": "copy", "rows": [4]}',
+        '{"place": -1, "verb": "copy", "rows": [4]}',
+        '{"place": 0, "verb": "copy", "rows": [0]}',
+        '{"place": 0, "verb": "burn", "rows": [4]}',
+        '{"place": 0, "subject": "cluster", "verdict": "take"}',
+        '{"place": 0, "subject": "none", "verdict": "take"}',
+    ],
+)
 def test_a_decision_that_makes_no_sense_is_refused_and_not_written(client, tmp_path, body):
     assert client.post("/api/decide", content=body).status_code == 400
     assert not (tmp_path / "reviews.jsonl").exists()
 
 
 def test_keeping_another_image_makes_it_the_first_of_its_group(client):
-    answer = client.post("/api/decide", content=json.dumps({"place": 1, "verb": "keep", "rows": [2]}))
+    answer = client.post(
+        "/api/decide", content=json.dumps({"place": 1, "verb": "keep", "rows": [2]})
+    )
     assert answer.json()["group"]["members"][0]["row"] == 2
 
 
 def test_clusters_of_one_name_share_it_and_hidden_ones_have_an_empty_one(review, tmp_path):
     log = DecisionLog.of_workspace(tmp_path)
-    for row, verdict, text in ((0, Verdict.NAME, "cats"), (2, Verdict.NAME, "cats"), (4, Verdict.REJECT, None)):
-        log.append([Decision(subject="cluster", hashes=(f"{row:064x}",), verdict=verdict, text=text)])
+    for row, verdict, text in (
+        (0, Verdict.NAME, "cats"),
+        (2, Verdict.NAME, "cats"),
+        (4, Verdict.REJECT, None),
+    ):
+        log.append(
+            [Decision(subject="cluster", hashes=(f"{row:064x}",), verdict=verdict, text=text)]
+        )
     columns = make_review_columns(review.images, log)
     assert columns["cluster_name"].to_pylist() == ["cats"] * 4 + ["", ""]
 
 
-def test_outliers_are_listed_most_unlike_first_and_a_verdict_becomes_a_column(client, review, tmp_path):
+def test_outliers_are_listed_most_unlike_first_and_a_verdict_becomes_a_column(
+    client, review, tmp_path
+):
     first = client.get("/api/subjects/outlier").json()["subjects"][0]
     assert first["row"] == 5
     body = {"place": 0, "subject": "outlier", "verdict": "reject"}

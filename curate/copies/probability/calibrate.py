@@ -14,6 +14,7 @@ from curate.copies.probability.classifier import BUILT_IN, CopyClassifier, fit_m
 from curate.copies.verification.findings import Findings, select_best
 
 Evidence = NDArray[np.float32]
+Targets = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,21 +43,29 @@ class CalibrationParams:
 CALIBRATION_PARAMS = CalibrationParams()
 
 
-def calibrate(synthetic: Evidence, candidates: Evidence) -> CopyClassifier:
+def calibrate(
+    synthetic: Evidence, candidates: Evidence, judged: tuple[Evidence, Targets] | None = None
+) -> CopyClassifier:
     """Return the built-in classifier fitted to evidence.
 
     Args:
         synthetic: (M, 20) float32, on made copies.
         candidates: (E, 20) float32, on candidates.
+        judged: (J, 20) float32, on pairs that a person judged, each as weighty as a candidate, and
+            (J,) float64, 1 for copies, 0 for others.
     """
+    seen, said = judged or (candidates[:0], np.zeros(0))
     params = CALIBRATION_PARAMS
-    evidence = np.concatenate([synthetic, candidates])
+    evidence = np.concatenate([synthetic, candidates, seen])
     classifier = BUILT_IN
     for _ in range(params.n_rounds):
         guess = classifier.predict(candidates)
-        target = np.concatenate([np.ones(len(synthetic)), guess])
+        target = np.concatenate([np.ones(len(synthetic)), guess, said])
         weight = np.concatenate(
-            [np.full(len(synthetic), params.synthetic_weight), np.ones(len(candidates))]
+            [
+                np.full(len(synthetic), params.synthetic_weight),
+                np.ones(len(candidates) + len(said)),
+            ]
         )
         classifier = fit_map(BUILT_IN, evidence, target, weight, prior_spread=params.prior_spread)
     return classifier

@@ -16,13 +16,19 @@ from curate.copies.probability.classifier import BUILT_IN, CopyClassifier, find_
 from curate.copies.probability.synthetic_pairs import load_synthetic_evidence
 from curate.copies.records import Pixels
 from curate.copies.rungs.base import Known
-from curate.copies.verification.findings import Findings, Links, select_best
+from curate.copies.verification.findings import (
+    Findings,
+    Links,
+    drop_unaligned,
+    select_best,
+)
 from curate.copies.verification.keypoints import extract_keypoints, make_working_copy
 from curate.copies.verification.verifier import Verifier
 from curate.parallel import ordered_map
 from curate.progress import task
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 _BATCH = 32  # images read at a time
 _SHARD = 4096  # images whose keypoints are written at a time
@@ -58,7 +64,7 @@ class NearSearch:
         self._hashes = [known.images.content_hash[row] for row in rows.tolist()]
         self._fingerprints = np.array([int(name[:16], 16) for name in self._hashes], np.uint64)
         self._pixels, self._config, self._cache = known.pixels, known.config, known.cache
-        self._progress = known.progress
+        self._progress, self._judged = known.progress, known.judged
         self._store = KeypointStore(self._cache)
         self._evidence = EvidenceStore(self._cache)
         self._extract_missing(known.images.phash[rows])
@@ -152,7 +158,21 @@ class NearSearch:
                 self._read,
                 seed=self._config.seed,
             )
-        return calibrate(synthetic, select_candidates(findings, self._fingerprints))
+        candidates = select_candidates(findings, self._fingerprints)
+        return calibrate(synthetic, candidates, self._find_judged(findings))
+
+    def _find_judged(self, findings: Findings) -> tuple[NDArray[np.float32], Floats] | None:
+        """Return the evidence on pairs that a person judged, and 1 for copies; None without any."""
+        if not self._judged:
+            return None
+        best = select_best(drop_unaligned(findings), BUILT_IN).findings
+        said = [
+            self._judged.tell(self._hashes[a], self._hashes[b])
+            for a, b in zip(best.a.tolist(), best.b.tolist(), strict=True)
+        ]
+        is_judged = np.array([one is not None for one in said], np.bool_)
+        target = np.array([one for one in said if one is not None], np.float64)
+        return best.evidence[is_judged], target
 
     def _read(self, rows: Sequence[int]) -> list[Pixels]:
         return self._pixels.read([self._hashes[row] for row in rows])
