@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from curate.version import __version__
 
 if TYPE_CHECKING:
+    from curate.manifest.manifest import read_manifest
+    from curate.retrieval.show import show
     from curate.stages.cluster import ClusterConfig, ClusterResult, cluster
     from curate.stages.dedup import DedupConfig, DedupResult, dedup
     from curate.stages.diff import DiffResult, diff
@@ -65,14 +67,22 @@ __all__ = [
     "info",
     "merge",
     "probe",
+    "read_manifest",
     "report",
     "review",
     "sample",
     "search",
     "sheet",
+    "show",
     "split",
     "train",
 ]
+
+
+_ELSEWHERE = {
+    "read_manifest": "curate.manifest.manifest",
+    "show": "curate.retrieval.show",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -83,5 +93,7 @@ def __getattr__(name: str) -> object:
     """
     if name not in __all__:
         raise AttributeError(f"module 'curate' has no attribute {name!r}")
+    if name in _ELSEWHERE:
+        return getattr(import_module(_ELSEWHERE[name]), name)
     stage = name.removesuffix("Config").removesuffix("Result").lower()
     return getattr(import_module(f"curate.stages.{stage}"), name)

@@ -172,8 +172,8 @@ def _describe(result: "DedupResult") -> "Iterator[str | Drawing]":
     if result.n_reviews:
         yield f"{result.n_reviews:,} decisions of curate review are obeyed"
     yield f"manifest: {result.manifest}"
-    if result.pairs:
-        yield f"evidence: {result.pairs}"
+    if result.evidence:
+        yield f"evidence: {result.evidence}"
     if result.sheets:
         yield f"sheets: {result.sheets}, {result.n_drawn:,} of {result.n_groups:,} groups"
     yield f"next: curate sample {result.manifest} --size 500"

@@ -131,15 +131,17 @@ def _describe(result: "TrainResult") -> "Iterator[str | Drawing]":
         f"{verb} model '{result.name}' on {result.n_images:,} different images in "
         f"{options.format_duration(result.seconds)}, {result.epochs} epochs"
     )
-    curves = (
-        f"  loss / log K     {draw_curve(result.loss_ratios)}\n"
-        f"  prototype usage  {draw_curve(result.usage_entropies)}"
-    )
-    yield Drawing(draw=lambda: curves)
-    yield f"  loss / log K     {result.loss_ratio:.3f}  (1: nothing learned)"
-    yield (
-        f"  prototype usage  {result.usage_entropy:.3f}  "
-        f"(1: all {settings['n_prototypes']} used alike)"
+    loss, usage = f"{result.loss_ratio:.3f}", f"{result.usage_entropy:.3f}"
+    alike = f"(1: all {settings['n_prototypes']} used alike)"
+    yield Drawing(
+        draw=lambda: (
+            f"  loss / log K     {draw_curve(result.loss_ratios)} {loss}\n"
+            f"  prototype usage  {draw_curve(result.usage_entropies)} {usage}"
+        ),
+        plain=[
+            f"  loss / log K     {loss}  (1: nothing learned)",
+            f"  prototype usage  {usage}  {alike}",
+        ],
     )
     if result.view_agreement is not None:
         yield (

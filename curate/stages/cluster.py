@@ -28,6 +28,7 @@ from curate.manifest.manifest import (
 )
 from curate.manifest.rows import FilledRows, HeldRows
 from curate.manifest.selection import is_readable
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
 from curate.workspace.embedding_store import Embedded
@@ -84,7 +85,7 @@ class ClusterConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ClusterResult:
+class ClusterResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:

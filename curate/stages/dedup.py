@@ -1,9 +1,12 @@
 """Dedup: find the copies, say why each is one, and choose what stays."""
 
-from dataclasses import asdict, dataclass
+import hashlib
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -21,6 +24,7 @@ from curate.copies.report import (
     make_pair_table,
     write_sheets,
 )
+from curate.errors import InputError
 from curate.files import check_output, replacing
 from curate.manifest.manifest import (
     Manifest,
@@ -30,18 +34,22 @@ from curate.manifest.manifest import (
     write_manifest,
 )
 from curate.manifest.rows import HeldRows, Rows
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
+from curate.retrieval.show import show
 from curate.review_page.judged_pairs import read_judged
 from curate.workspace.embedding import embed_missing
 from curate.workspace.models import find_model, prototypes_of
 from curate.workspace.scan import scan
 from curate.workspace.workspace import Workspace, find_workspace
 
+_SHOWN_GROUPS = 4
+_SHOWN_MEMBERS = 6
 __all__ = ["DedupConfig", "DedupResult", "RungCount", "dedup"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DedupResult:
+class DedupResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:
@@ -56,7 +64,9 @@ class DedupResult:
         threshold: Least probability of being a copy that counted.
         rungs: The same by evidence, strongest first.
         n_reviews: Decisions on pairs and kept images, of `curate review`, that the groups obey.
-        pairs: The file of evidence, or None.
+        evidence: The file of evidence that was asked for, or None.
+        workspace: Folder of the workspace, in which the result may be questioned.
+        config: The stage's settings.
         sheets: The folder of contact sheets, or None.
         n_drawn: Duplicate groups on the sheets.
     """
@@ -72,9 +82,71 @@ class DedupResult:
     threshold: float
     rungs: list[RungCount]
     n_reviews: int
-    pairs: str | None
+    evidence: str | None
+    workspace: str
+    config: DedupConfig
     sheets: str | None
     n_drawn: int
+
+    @property
+    def pairs(self) -> pa.Table:
+        """The accepted pairs with their evidence, a row each, as ``--pairs`` writes them.
+
+        Raises:
+            InputError: A later run removed them from the workspace.
+        """
+        path = _evidence_path(Path(self.workspace), Path(self.manifest))
+        if not path.is_file():
+            raise InputError("the evidence is gone", hint="run `curate dedup` again")
+        return pq.read_table(path)
+
+    def least_sure(self, n: int = 20) -> pa.Table:
+        """Return the n accepted pairs that are least surely copies, the least sure first."""
+        return self.pairs.sort_by([("similarity", "ascending"), ("path", "ascending")]).slice(0, n)
+
+    def groups(self) -> list[list[str]]:
+        """Return the paths of each duplicate group, the kept image first, in order of number."""
+        rows = read_manifest(Path(self.manifest)).rows.read(["path", "group", "duplicate_of"])
+        found: dict[int, list[str]] = {}
+        for row in rows.filter(pc.is_valid(rows["group"])).to_pylist():
+            members = found.setdefault(row["group"], [])
+            members.insert(0 if row["duplicate_of"] is None else len(members), row["path"])
+        return [found[number] for number in sorted(found)]
+
+    def at(
+        self, *, precision: float | None = None, threshold: float | None = None
+    ) -> "DedupResult":
+        """Return what another cut gives, from the evidence that is known; nothing is searched.
+
+        The manifest is left as it is: that of the other cut lies in the workspace.
+
+        Args:
+            precision: Share of the accepted pairs that should be copies; None keeps that asked for.
+            threshold: Least probability that counts, in its place.
+        """
+        config = replace(self.config, precision=precision or self.config.precision)
+        config = replace(config, threshold=threshold)
+        root = Path(self.workspace)
+        out = root / "cuts" / f"{_name_of(Path(self.manifest))}.parquet"
+        cut = dedup(self.manifest, config, out=out, against=self.against, workspace=root)
+        Workspace(root).remember(manifest=Path(self.manifest).absolute())  # the newest, as before
+        return cut
+
+    def _show_images(self) -> str:
+        """Return the first groups, each in a row."""
+        rows = []
+        for members in self.groups()[:_SHOWN_GROUPS]:
+            paths = members[:_SHOWN_MEMBERS]
+            rows.append(show(paths, workspace=self.workspace)._repr_html_())
+        return "".join(rows)
+
+
+def _evidence_path(root: Path, manifest: Path) -> Path:
+    return root / "evidence" / f"{_name_of(manifest)}.parquet"
+
+
+def _name_of(manifest: Path) -> str:
+    return hashlib.sha256(str(manifest.absolute()).encode()).hexdigest()[:16]
 
 
 def dedup(  # noqa: PLR0913 - one question, several places for the answer
@@ -139,9 +211,9 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
         is_dropped = is_counted & ~copies.keep
         n_drawn = 0
-        if pairs is not None:
-            with replacing(Path(pairs)) as scratch:
-                pq.write_table(make_pair_table(inputs, copies.pairs), scratch, compression="zstd")
+        for path_of_pairs in (pairs, _evidence_path(space.root, out)):
+            if path_of_pairs is not None:
+                _write_pairs(inputs, copies, Path(path_of_pairs))
         if sheets is not None:
             n_drawn = write_sheets(
                 Path(sheets), inputs, copies, is_dropped=is_dropped, most_groups=most_groups
@@ -161,10 +233,17 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         threshold=copies.threshold,
         rungs=count_rungs(inputs.images, copies, is_dropped=is_dropped),
         n_reviews=judged.count(inputs.images.content_hash) if judged is not None else 0,
-        pairs=str(pairs) if pairs is not None else None,
+        evidence=str(pairs) if pairs is not None else None,
+        workspace=str(space.root),
+        config=config,
         sheets=str(sheets) if sheets is not None else None,
         n_drawn=n_drawn,
     )
+
+
+def _write_pairs(inputs: Inputs, copies: Copies, path: Path) -> None:
+    with replacing(path) as scratch:
+        pq.write_table(make_pair_table(inputs, copies.pairs), scratch, compression="zstd")
 
 
 def _is_folder(path: Path) -> bool:

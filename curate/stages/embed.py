@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
 from curate.workspace.models import find_model
@@ -24,7 +25,7 @@ class EmbedConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class EmbedResult:
+class EmbedResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:

@@ -15,6 +15,7 @@ from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
 from curate.manifest.rows import Rows, TakenRows
 from curate.manifest.selection import is_readable, is_selected
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent, task
 from curate.sources import open_source
 
@@ -37,7 +38,7 @@ class ExportConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ExportResult:
+class ExportResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from curate.choices import Status
 from curate.errors import InputError
 from curate.manifest.manifest import Manifest, read_manifest
+from curate.pages.notebook import ShownInNotebooks
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.models import read_metrics
 from curate.workspace.workspace import Workspace, find_workspace
@@ -61,7 +62,7 @@ class ClusterInfo:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class InfoResult:
+class InfoResult(ShownInNotebooks):
     """What a workspace holds.
 
     Attributes:

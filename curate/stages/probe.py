@@ -13,6 +13,7 @@ from curate.algorithms.probe_accuracy import evaluate_classifiers
 from curate.errors import InputError, UsageError
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.selection import is_readable
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
 from curate.workspace.models import model_of
@@ -72,7 +73,7 @@ class ClassScore:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ProbeResult:
+class ProbeResult(ShownInNotebooks):
     """What the stage found.
 
     Attributes:

@@ -10,6 +10,7 @@ from curate.errors import ResourceError, UsageError
 from curate.manifest.manifest import check_overwritable, read_manifest, write_manifest
 from curate.manifest.rows import HeldRows
 from curate.pages.images_table import ImagesTable
+from curate.pages.notebook import ShownInNotebooks
 from curate.review_page.columns import make_review_columns
 from curate.review_page.decisions import FILE, DecisionLog
 from curate.workspace.pixel_cache import PixelCache
@@ -37,7 +38,7 @@ class ReviewConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ReviewResult:
+class ReviewResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:

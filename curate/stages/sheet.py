@@ -13,6 +13,7 @@ from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
 from curate.manifest.selection import is_readable
+from curate.pages.notebook import ShownInNotebooks
 from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.workspace import Workspace, find_workspace
 
@@ -44,7 +45,7 @@ class SheetConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SheetResult:
+class SheetResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:

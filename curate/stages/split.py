@@ -24,6 +24,7 @@ from curate.manifest.joins import find_possible_twins
 from curate.manifest.manifest import Manifest, read_manifest, write_manifest
 from curate.manifest.rows import HeldRows, Rows, TakenRows
 from curate.manifest.selection import is_readable
+from curate.pages.notebook import ShownInNotebooks
 
 Ints = NDArray[np.int64]
 
@@ -65,7 +66,7 @@ class SplitConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SplitResult:
+class SplitResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:

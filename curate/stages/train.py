@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.errors import InputError, UsageError
+from curate.pages.notebook import ShownInNotebooks
 from curate.parallel import n_workers
 from curate.progress import Progress, Silent
 from curate.workspace.models import read_metrics, require_device
@@ -112,7 +113,7 @@ class TrainConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrainResult:
+class TrainResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:
