@@ -20,7 +20,7 @@ def report(
     out: Annotated[Path, typer.Option(help="Write the page to this .html file.")] = Path(
         "report.html"
     ),
-    map: Annotated[  # noqa: A002 - the option's name
+    map: Annotated[
         MapBy,
         typer.Option(
             help="Place the images on the map by principal components, or by UMAP where it is "

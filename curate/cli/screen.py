@@ -3,10 +3,10 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -15,6 +15,7 @@ from curate.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from rich.console import RenderableType
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def run_stage(
     work: "Callable[[Progress], Result]",
-    describe: "Callable[[Result], Iterable[str]]",
+    describe: "Callable[[Result], Iterable[str | Drawing]]",
     *,
     as_json: bool,
     is_quiet: bool,
@@ -35,7 +36,7 @@ def run_stage(
 
     Args:
         work: Runs the stage.
-        describe: Turns the result into lines of text.
+        describe: Turns the result into lines of text and drawings.
         as_json: Whether the result is printed as JSON, and nothing else is.
         is_quiet: Whether nothing is printed.
         holds_stages: Whether the work is made of stages, which show their own progress.
@@ -56,8 +57,8 @@ def run_stage(
     if as_json:
         print_json(asdict(result))
     elif not is_quiet:
-        for line in describe(result):
-            say(line)
+        for part in describe(result):
+            _print_part(part)
     return result
 
 
@@ -95,6 +96,31 @@ _SESSION: ContextVar[Session] = ContextVar("session", default=Session(takes_resu
 def session() -> Session:
     """Return the session that commands are in."""
     return _SESSION.get()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawing:
+    """A part of a summary that is drawn on a terminal, and is plain lines elsewhere.
+
+    Attributes:
+        draw: Gives what Rich draws.
+        plain: The lines.
+    """
+
+    draw: "Callable[[], RenderableType]"
+    plain: Sequence[str] = ()
+
+
+def _print_part(part: str | Drawing) -> None:
+    if isinstance(part, str):
+        say(part)
+    elif sys.stderr.isatty():
+        from rich.console import Console
+
+        Console(stderr=True, highlight=False).print(part.draw())
+    else:
+        for line in part.plain:
+            say(line)
 
 
 def say(line: str) -> None:
