@@ -1,16 +1,21 @@
 # make demo               the whole chain on photographs that come with the packages
 # make demo IMAGES=DIR    the same on your own folder
 # make test               the whole test suite
+# make pictures           the pictures of the docs, from the demo's output (needs chromium)
 # make check              format, lint, types and import floors
 
 PYTHON ?= python3
 VENV ?= .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test check clean
+.PHONY: demo pictures test check clean
 
 demo: $(READY)
 	$(VENV)/bin/python examples/demo.py $(if $(IMAGES),"$(IMAGES)")
+
+pictures: $(READY)
+	test -f demo/report.html || $(MAKE) demo
+	$(VENV)/bin/python examples/docs_pictures.py
 
 test: $(READY)
 	$(VENV)/bin/python -m pytest $(ARGS)

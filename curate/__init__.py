@@ -30,7 +30,9 @@ if TYPE_CHECKING:
         Within,
     )
     from curate.errors import CurateError, InputError, ResourceError, TrainingError, UsageError
+    from curate.manifest.manifest import read_manifest
     from curate.retrieval.results import Found, Placement
+    from curate.retrieval.show import show
     from curate.stages.cluster import ClusterConfig, ClusterResult, cluster
     from curate.stages.compare import CompareResult, compare
     from curate.stages.dedup import DedupConfig, DedupResult, RungCount, dedup
@@ -122,6 +124,7 @@ __all__ = [
     "merge",
     "probe",
     "prune",
+    "read_manifest",
     "report",
     "restore",
     "review",
@@ -129,6 +132,7 @@ __all__ = [
     "sample",
     "search",
     "sheet",
+    "show",
     "split",
     "train",
     "verify",
@@ -138,7 +142,9 @@ _PLACES = {
     "curate.choices": "Assign Changed ExportAs KeepPolicy Labels Layout Level Precision Recipe "
     "Removal SearchBy Status Within",
     "curate.errors": "CurateError InputError ResourceError TrainingError UsageError",
+    "curate.manifest.manifest": "read_manifest",
     "curate.retrieval.results": "Found Placement",
+    "curate.retrieval.show": "show",
     "curate.stages.cluster": "ClusterConfig ClusterResult cluster",
     "curate.stages.compare": "CompareResult compare",
     "curate.stages.dedup": "DedupConfig DedupResult RungCount dedup",

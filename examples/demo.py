@@ -87,10 +87,13 @@ def main() -> None:
     table = pq.read_table(DEMO / "manifest.parquet", columns=["keep"])
     size = min(100, pc.sum(table["keep"]).as_py())
     run("sample", "manifest.parquet", "--size", str(size), "--out", "sample.parquet")
+    run("split", "manifest.parquet", "--stratify", "cluster")
+    run("report", "manifest.parquet", "--out", "report.html")
     tell_groups()
     if given is None:
         tell_planted()
     print(f"manifests: {DEMO / 'manifest.parquet'} and {DEMO / 'sample.parquet'}")
+    print(f"look at it: {(DEMO / 'report.html').absolute().as_uri()}")
     print(f"took {time.monotonic() - begin:.0f} s")
 
 

@@ -48,3 +48,21 @@ def test_the_demos_folder_has_its_copies_planted(tmp_path):
     assert all((images / row["copy"]).is_file() for row in rows)
     assert all((images / row["original"]).is_file() for row in rows)
     assert len(list(images.rglob("*.jpg"))) > 350
+
+
+@pytest.mark.slow
+def test_the_notebook_walks_the_whole_job(tmp_path, monkeypatch):
+    nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
+    client = pytest.importorskip("nbclient", reason="nbclient is not installed")
+    notebook = nbformat.read(EXAMPLES / "walk_through.ipynb", as_version=4)
+    assert all(cell.get("outputs") or cell.cell_type == "markdown" for cell in notebook.cells[2:])
+    (tmp_path / "demo_photos.py").write_text((EXAMPLES / "demo_photos.py").read_text())
+    monkeypatch.setenv("PYTHONPATH", str(EXAMPLES.parent))
+    run_notebook = client.NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+    )
+    run_notebook.execute()
+    shown = str([cell.get("outputs") for cell in notebook.cells])
+    assert "DedupResult" in shown
+    assert "data:image/webp" in shown
+    assert (tmp_path / "notebook_demo" / "report.html").is_file()

@@ -7,7 +7,8 @@ import typer
 
 from curate.choices import Assign, Labels
 from curate.cli import options
-from curate.cli.screen import run_stage
+from curate.cli.drawing import draw_histogram
+from curate.cli.screen import Drawing, run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +95,8 @@ def cluster(
     )
 
 
-def _describe(result: "ClusterResult") -> "Iterator[str]":
+def _describe(result: "ClusterResult") -> "Iterator[str | Drawing]":
+    yield Drawing(draw=lambda: draw_histogram(result.sizes))
     unreadable = f", {result.n_unreadable:,} of them unreadable" if result.n_unreadable else ""
     yield (
         f"{result.n_images:,} images{unreadable}, in {result.n_clusters:,} clusters "

@@ -7,10 +7,13 @@ import typer
 
 from curate.choices import KeepPolicy, Labels, Level, OnConflict, YesNo
 from curate.cli import options
-from curate.cli.screen import run_stage
+from curate.cli.drawing import draw_bar, draw_table
+from curate.cli.screen import Drawing, run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rich.table import Table
 
     from curate.stages.dedup import DedupResult
 
@@ -161,20 +164,39 @@ def dedup(
         raise typer.Exit(EXIT_COPIES_FOUND)
 
 
-def _describe(result: "DedupResult") -> "Iterator[str]":
+def _draw(result: "DedupResult") -> "Table":
+    rows = [
+        (
+            rung.match,
+            f"{rung.n_groups:,}",
+            f"{rung.n_images:,}",
+            options.format_bytes(rung.bytes),
+            draw_bar(rung.n_images / result.n_duplicates),
+        )
+        for rung in result.rungs
+        if rung.n_images and rung.match != "file"
+    ]
+    return draw_table(("evidence", "groups", "images", "size", ""), rows)
+
+
+def _list_rungs(result: "DedupResult") -> list[str]:
+    lines = [f"  {'evidence':10} {'groups':>8} {'images':>8} {'size':>10}"]
+    return lines + [
+        f"  {rung.match:10} {rung.n_groups:8,} {rung.n_images:8,} "
+        f"{options.format_bytes(rung.bytes):>10}"
+        for rung in result.rungs
+        if rung.n_images and rung.match != "file"
+    ]
+
+
+def _describe(result: "DedupResult") -> "Iterator[str | Drawing]":
     copies = f"{result.n_duplicates:,} images ({options.format_bytes(result.duplicate_bytes)})"
     if result.against is None:
         yield f"{result.n_images:,} images: {result.n_groups:,} groups, {copies} need not be kept"
     else:
         yield f"{result.n_images:,} images: {copies} are copies of images in {result.against}"
     if result.n_duplicates:
-        yield f"  {'evidence':10} {'groups':>8} {'images':>8} {'size':>10}"
-    for rung in result.rungs:
-        if rung.n_images and rung.match != "file":
-            yield (
-                f"  {rung.match:10} {rung.n_groups:8,} {rung.n_images:8,} "
-                f"{options.format_bytes(rung.bytes):>10}"
-            )
+        yield Drawing(draw=lambda: _draw(result), plain=_list_rungs(result))
     if result.n_conflicts:
         yield f"  labels differ in {result.n_conflicts:,} groups: see label_conflict"
     if result.n_links:
@@ -183,8 +205,8 @@ def _describe(result: "DedupResult") -> "Iterator[str]":
     if result.n_reviews:
         yield f"{result.n_reviews:,} decisions of curate review are obeyed"
     yield f"manifest: {result.manifest}"
-    if result.pairs:
-        yield f"evidence: {result.pairs}"
+    if result.evidence:
+        yield f"evidence: {result.evidence}"
     if result.sheets:
         yield f"sheets: {result.sheets}, {result.n_drawn:,} of {result.n_groups:,} groups"
     yield f"next: curate sample {result.manifest} --size 500"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.cli import options
+from curate.cli.drawing import draw_curve
 from curate.cli.screen import run_stage
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from curate.stages.info import InfoResult
     from curate.stages.verify import VerifyResult
 
-_BARS = "▁▂▃▄▅▆▇█"
-_WIDTH = 40
 EXIT_DAMAGED = 3
 
 
@@ -117,12 +116,3 @@ def _describe(result: "InfoResult") -> "Iterator[str]":
         yield f"damaged    {damage}"
     for manifest in result.manifests:
         yield f"manifest   {manifest}"
-
-
-def draw_curve(values: list[float]) -> str:
-    """Return values from 0 to 1 as a line of bars, at most 40; a bar may stand for several."""
-    values_per_bar = max(1, -(-len(values) // _WIDTH))
-    starts = range(0, len(values), values_per_bar)
-    parts = [values[start : start + values_per_bar] for start in starts]
-    means = [sum(part) / len(part) for part in parts]
-    return "".join(_BARS[min(7, max(0, int(mean * 8)))] for mean in means)

@@ -45,7 +45,13 @@ def review(
             typer.launch(address)
 
     run_stage(
-        lambda _: run(manifest, ReviewConfig(port=port), workspace=workspace, on_ready=tell),
+        lambda progress: run(
+            manifest,
+            ReviewConfig(port=port),
+            workspace=workspace,
+            on_ready=tell,
+            progress=progress,
+        ),
         _describe,
         as_json=as_json,
         is_quiet=quiet,

@@ -3,9 +3,9 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -16,6 +16,7 @@ from curate.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from rich.console import RenderableType
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def run_stage(
     work: "Callable[[Progress], Result]",
-    describe: "Callable[[Result], Iterable[str]]",
+    describe: "Callable[[Result], Iterable[str | Drawing]]",
     *,
     as_json: bool,
     is_quiet: bool,
@@ -36,7 +37,7 @@ def run_stage(
 
     Args:
         work: Runs the stage.
-        describe: Turns the result into lines of text.
+        describe: Turns the result into lines of text and drawings.
         as_json: Whether the result is printed as JSON, and nothing else is.
         is_quiet: Whether nothing is printed.
         holds_stages: Whether the work is made of stages, which show their own progress.
@@ -60,7 +61,7 @@ def run_stage(
 
 def _show_result(
     result: "Result",
-    describe: "Callable[[Result], Iterable[str]]",
+    describe: "Callable[[Result], Iterable[str | Drawing]]",
     *,
     as_json: bool,
     is_quiet: bool,
@@ -71,9 +72,35 @@ def _show_result(
         print_json({"event": "result", "time": time.time(), "result": asdict(result)})
     elif as_json:
         print_json(asdict(result))
-    for line in describe(result):
-        output().add_to_log(line)
+    for part in describe(result):
+        for line in [part] if isinstance(part, str) else part.plain:
+            output().add_to_log(line)
         if not (is_event or as_json or is_quiet):
+            _print_part(part)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawing:
+    """A part of a summary that is drawn on a terminal, and is plain lines elsewhere.
+
+    Attributes:
+        draw: Gives what Rich draws.
+        plain: The lines.
+    """
+
+    draw: "Callable[[], RenderableType]"
+    plain: Sequence[str] = ()
+
+
+def _print_part(part: str | Drawing) -> None:
+    if isinstance(part, str):
+        say(part)
+    elif sys.stderr.isatty():
+        from rich.console import Console
+
+        Console(stderr=True, highlight=False).print(part.draw())
+    else:
+        for line in part.plain:
             say(line)
 
 

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.cli import options
-from curate.cli.screen import run_stage
+from curate.cli.drawing import draw_bar, draw_table
+from curate.cli.screen import Drawing, run_stage
 from curate.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rich.table import Table
 
     from curate.stages.split import SplitResult
 
@@ -66,6 +69,21 @@ def split(
     )
 
 
+def _draw(result: "SplitResult") -> "Table":
+    n_images = max(sum(result.n_images.values()), 1)
+    rows = [
+        (
+            name,
+            f"{count:,}",
+            f"{count / n_images:.3f}",
+            f"{result.ratios[name]:.3f}" if name in result.ratios else "",
+            draw_bar(count / n_images),
+        )
+        for name, count in result.n_images.items()
+    ]
+    return draw_table(("split", "images", "share", "asked", ""), rows)
+
+
 def _parse_ratios(text: str) -> tuple[tuple[str, float], ...]:
     """Return names and shares of ``train=0.8,val=0.2``.
 
@@ -82,10 +100,15 @@ def _parse_ratios(text: str) -> tuple[tuple[str, float], ...]:
         ) from None
 
 
-def _describe(result: "SplitResult") -> "Iterator[str]":
+def _describe(result: "SplitResult") -> "Iterator[str | Drawing]":
     n_images = sum(result.n_images.values())
-    for name, count in result.n_images.items():
-        yield f"  {name:12} {count:8,}  {count / max(n_images, 1):.3f}"
+    yield Drawing(
+        draw=lambda: _draw(result),
+        plain=[
+            f"  {name:12} {count:8,}  {count / max(n_images, 1):.3f}"
+            for name, count in result.n_images.items()
+        ],
+    )
     if result.n_straddling:
         yield f"  {result.n_straddling:,} groups straddle: their images had splits already"
     yield f"manifest: {result.manifest}"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curate.cli import options
-from curate.cli.screen import run_stage
+from curate.cli.drawing import draw_curve
+from curate.cli.screen import Drawing, run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,17 +132,24 @@ def train(
     )
 
 
-def _describe(result: "TrainResult") -> "Iterator[str]":
+def _describe(result: "TrainResult") -> "Iterator[str | Drawing]":
     settings = result.settings
     verb = "trained" if result.was_trained else "was trained already:"
     yield (
         f"{verb} model '{result.name}' on {result.n_images:,} different images in "
         f"{options.format_duration(result.seconds)}, {result.epochs} epochs"
     )
-    yield f"  loss / log K     {result.loss_ratio:.3f}  (1: nothing learned)"
-    yield (
-        f"  prototype usage  {result.usage_entropy:.3f}  "
-        f"(1: all {settings['n_prototypes']} used alike)"
+    loss, usage = f"{result.loss_ratio:.3f}", f"{result.usage_entropy:.3f}"
+    alike = f"(1: all {settings['n_prototypes']} used alike)"
+    yield Drawing(
+        draw=lambda: (
+            f"  loss / log K     {draw_curve(result.loss_ratios)} {loss}\n"
+            f"  prototype usage  {draw_curve(result.usage_entropies)} {usage}"
+        ),
+        plain=[
+            f"  loss / log K     {loss}  (1: nothing learned)",
+            f"  prototype usage  {usage}  {alike}",
+        ],
     )
     of_what = f"{result.n_held_out:,} images held out" if result.n_held_out else "training images"
     yield (

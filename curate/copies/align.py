@@ -78,7 +78,7 @@ def align_images(pixels: Sequence[Pixels], pairs: Sequence[tuple[int, int]]) -> 
 def _as_shares(
     working: NDArray[np.float32], shape_a: tuple[int, ...], shape_b: tuple[int, ...]
 ) -> tuple[float, float, float, float, float, float]:
-    """Return a map between working px as one between shares of the sides; px lie in their middle."""
+    """Return a map between working px, whose places are their middles, as one between shares."""
     size_a, size_b = np.array(shape_a[1::-1], float), np.array(shape_b[1::-1], float)
     linear = working[:, :2].astype(np.float64)
     shift = working[:, 2] + 0.5 - linear @ np.array([0.5, 0.5])

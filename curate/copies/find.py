@@ -73,7 +73,7 @@ def find_copies(  # noqa: PLR0913 - the images, what is known of them, and what 
             progress=on_progress or Silent(),
             is_protected=find_protected(images.path, config.protect) | images.is_other,
             centrality=measure_centrality(vectors) if vectors is not None else None,
-            is_chosen=judged.find_chosen(images.content_hash) if judged else None,
+            judged=judged,
         )
         for rung in list_rungs(config.level):
             known = known.add(rung.group(known))

@@ -35,6 +35,13 @@ class Judged:
         """Whether there is any."""
         return bool(self.copies or self.different or self.chosen)
 
+    def tell(self, first: str, second: str) -> bool | None:
+        """Return whether a person called two contents copies, or None if nobody judged them."""
+        for pair in ((first, second), (second, first)):
+            if pair in self.copies or pair in self.different:
+                return pair not in self.different
+        return None
+
     def count(self, content_hashes: Sequence[str]) -> int:
         """Return how many of the decisions are on these images."""
         known = set(content_hashes)

@@ -110,10 +110,11 @@ def _fill_links(table: pa.Table, paths: pa.ChunkedArray, links: Mapping[str, str
     which = pc.index_in(paths, value_set=names)
     is_link = which.is_valid()
     target = targets.take(which)
-    group = _number_linked(table["group"], paths, targets)
-    group_of_target = group.take(pc.index_in(target, value_set=paths.combine_chunks()))
+    row_of_target = pc.index_in(target, value_set=paths.combine_chunks())
+    scene, group = (_number_linked(table[name], paths, targets) for name in ("scene", "group"))
     filled = {
-        "group": pc.if_else(is_link, group_of_target, group),
+        "scene": pc.if_else(is_link, scene.take(row_of_target), scene),
+        "group": pc.if_else(is_link, group.take(row_of_target), group),
         "match": pc.if_else(is_link, Level.FILE.value, table["match"]),
         "duplicate_of": pc.if_else(is_link, target, table["duplicate_of"]),
         "similarity": pc.if_else(is_link, pa.scalar(1.0, pa.float32()), table["similarity"]),
@@ -126,7 +127,7 @@ def _fill_links(table: pa.Table, paths: pa.ChunkedArray, links: Mapping[str, str
 def _number_linked(
     group: pa.ChunkedArray, paths: pa.ChunkedArray, targets: pa.Array
 ) -> pa.ChunkedArray:
-    """Return groups in which files that stood alone but have other names are groups, too."""
+    """Return groups, or scenes, in which files that stood alone but have other names are, too."""
     is_target = pc.is_in(paths, value_set=targets)
     is_new = pc.and_(is_target, group.is_null()).to_numpy()
     first = (pc.max(group).as_py() if group.null_count < len(group) else -1) + 1

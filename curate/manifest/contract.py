@@ -183,7 +183,8 @@ COLUMNS = (
         type="string",
         filled_by="dedup",
         meaning="strongest evidence that ties the image to the kept one: `file` (another name "
-        "of it: a link), `bytes`, `pixels`, `near`, `scene`, `semantic`",
+        "of it: a link), `bytes`, `pixels`, `near`, `scene`, `semantic`; `reviewed` where a person "
+        "alone tied them",
     ),
     Column(
         name="duplicate_of",
@@ -235,6 +236,35 @@ COLUMNS = (
         type="string",
         filled_by="split",
         meaning="`train`, `val`, …; copies and `--by` groups share one; null for unreadable files",
+    ),
+    Column(
+        name="cluster_name",
+        type="string",
+        filled_by="review",
+        meaning="name that a person gave the cluster in `curate review`; clusters "
+        "of one name are merged by it, a hidden one has an empty name",
+        is_optional=True,
+    ),
+    Column(
+        name="outlier_review",
+        type="string",
+        filled_by="review",
+        meaning="what a person said of the outlier: `accept` or `reject`",
+        is_optional=True,
+    ),
+    Column(
+        name="label_review",
+        type="string",
+        filled_by="review",
+        meaning="what a person said of a suspicious label: `accept`, it is right, or `reject`",
+        is_optional=True,
+    ),
+    Column(
+        name="pick",
+        type="string",
+        filled_by="review",
+        meaning="what a person said of the image for a sample: `take` or `leave`",
+        is_optional=True,
     ),
 )
 """Every column that a stage fills; in a file, the optional ones of a stage follow its others."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from curate.errors import InputError, UsageError
+from curate.errors import InputError, ResourceError, UsageError
 from curate.files import check_output
 from curate.manifest.conformed_rows import ConformedRows
 from curate.manifest.csv import companion_path, is_companion, is_csv, read_csv, write_csv
@@ -61,6 +61,18 @@ class Manifest:
             rows=FilledRows(self.rows, columns),
             stages={**self.stages, stage: dict(config)},
         )
+
+    def to_pandas(self) -> Any:  # noqa: ANN401 - pandas is no dependency
+        """Return all rows as a pandas DataFrame.
+
+        Raises:
+            ResourceError: pandas is not installed.
+        """
+        try:
+            import pandas as _  # noqa: F401 - Arrow needs it
+        except ImportError:
+            raise ResourceError("pandas is not installed", hint="pip install pandas") from None
+        return self.rows.read().to_pandas()
 
     def check(self, name: str, *, hint: str) -> None:
         """Check that there is a column.

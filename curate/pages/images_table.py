@@ -103,7 +103,8 @@ class ImagesTable:
     @cached_property
     def is_dropped(self) -> NDArray[np.bool_]:
         """(N,) whether the image is a copy that need not be kept."""
-        return self.is_readable & (self.texts("duplicate_of") != None)  # noqa: E711 - elementwise
+        is_copy = self.texts("duplicate_of") != None  # noqa: E711 - elementwise
+        return np.asarray(self.is_readable & is_copy, np.bool_)
 
     @cached_property
     def bytes(self) -> Ints:

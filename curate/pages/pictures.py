@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from curate.errors import InputError
 from curate.pages.thumbnails import Pixels, as_data_uri, encode_webp, shrink
 from curate.parallel import ordered_map
 from curate.workspace.pixel_cache import PixelCache
@@ -51,6 +52,16 @@ class Pictures:
         ]
         made: dict[str, Made] = {}
         for start in range(0, len(there), _BATCH):
-            part = there[start : start + _BATCH]
-            made |= dict(zip(part, ordered_map(make, self._cache.read(part)), strict=True))
+            pixels = self._read_there(there[start : start + _BATCH])
+            made |= dict(zip(pixels, ordered_map(make, pixels.values()), strict=True))
         return made
+
+    def _read_there(self, content_hashes: Sequence[str]) -> dict[str, Pixels]:
+        """Return pixels by content hash, without those that are damaged and cannot be mended."""
+        try:
+            return dict(zip(content_hashes, self._cache.read(content_hashes), strict=True))
+        except InputError:
+            if len(content_hashes) == 1:
+                return {}
+        half = len(content_hashes) // 2
+        return self._read_there(content_hashes[:half]) | self._read_there(content_hashes[half:])

@@ -17,7 +17,7 @@ WEBP_QUALITY = 62
 
 
 def shrink(pixels: Pixels, side: int) -> Pixels:
-    """Return an image whose long side has at most ``side`` px, (h, w, 3) uint8; none is enlarged."""
+    """Return an image (h, w, 3) whose long side has at most ``side`` px; none is enlarged."""
     height, width = pixels.shape[:2]
     factor = min(1.0, side / max(height, width))
     if factor == 1.0:

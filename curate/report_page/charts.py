@@ -107,9 +107,9 @@ def _draw_axes(
     for y in nice_ticks(*y_range, 4):
         top = place(x_range[0], y)[1]
         parts.append(
-            f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{top:.1f}" y2="{top:.1f}"/>'
-            f'<text class="tick" x="{_LEFT - 6}" y="{top + 4:.1f}" text-anchor="end">{format_tick(y)}'
-            "</text>"
+            f'<path class="grid" d="M{_LEFT} {top:.1f}H{_WIDTH - _RIGHT}"/>'
+            f'<text class="tick" x="{_LEFT - 6}" y="{top + 4:.1f}" text-anchor="end">'
+            f"{format_tick(y)}</text>"
         )
     for x in nice_ticks(*x_range, 6):
         left = place(x, y_range[0])[0]
@@ -118,10 +118,11 @@ def _draw_axes(
             f"{format_tick(x)}</text>"
         )
     middle = _LEFT + (_WIDTH - _LEFT - _RIGHT) / 2
+    turned = f"translate(12 {_TOP + (bottom - _TOP) / 2}) rotate(-90)"
     parts.append(
         f'<text class="axis" x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">{escape(x_label)}'
-        f'</text><text class="axis" transform="translate(12 {_TOP + (bottom - _TOP) / 2}) rotate(-90)"'
-        f' text-anchor="middle">{escape(y_label)}</text>'
+        f'</text><text class="axis" text-anchor="middle" transform="{turned}">{escape(y_label)}'
+        "</text>"
     )
     return "".join(parts)
 

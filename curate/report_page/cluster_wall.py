@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from curate.pages.images_table import ImagesTable
+
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,15 +66,13 @@ def build_wall(images: ImagesTable, *, n_clusters: int, n_examples: int) -> list
     return tiles
 
 
-def _pick_examples(
-    members: np.typing.NDArray[np.int64], is_medoid: np.typing.NDArray[np.bool_], n: int
-) -> list[int]:
+def _pick_examples(members: Ints, is_medoid: NDArray[np.bool_], n: int) -> list[int]:
     """Return the medoid and images at even steps of typicality."""
     first = members[is_medoid][:1]
     others = members[~np.isin(members, first)]
     n_others = min(n - len(first), len(others))
-    steps = np.linspace(0, len(others) - 1, n_others).round().astype(np.int64) if n_others else []
-    return [*first.tolist(), *others[steps].tolist()] if n_others else first.tolist()
+    steps = np.linspace(0, max(len(others) - 1, 0), n_others).round().astype(np.int64)
+    return [*first.tolist(), *others[steps].tolist()]
 
 
 def _count_labels(labels: list[str | None]) -> list[tuple[str, float]]:

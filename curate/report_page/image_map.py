@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -119,11 +120,9 @@ def _load_vectors(
 ) -> tuple[NDArray[np.float32], str]:
     if store is not None and not store.missing(hashes):
         return store.load(hashes).embeddings, "placed by the trained model's features"
-    import cv2
-
     size = (_COLOUR_SIDE, _COLOUR_SIDE)
     rows = [cv2.resize(small[h], size, interpolation=cv2.INTER_AREA).ravel() for h in hashes]
-    return np.asarray(rows, np.float32) / 255, "placed by colour and layout"
+    return np.asarray(rows, np.float32) / np.float32(255), "placed by colour and layout"
 
 
 def _project(vectors: NDArray[np.float32], by: MapBy, seed: int) -> NDArray[np.float64]:

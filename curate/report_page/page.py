@@ -26,7 +26,7 @@ from curate.report_page.summary import Summary, summarize
 from curate.report_page.training_curve import TrainingCurve, read_training_curve
 from curate.version import __version__
 from curate.workspace.embedding import open_named_store
-from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_mending import open_pixels
 from curate.workspace.workspace import Workspace
 
 OWN_MARK = "made by curate: report"
@@ -80,7 +80,7 @@ class Report:
     n_on_map: int
 
 
-def build_report(
+def build_report(  # noqa: PLR0913 - what is reported, from where, and how
     manifest: Manifest,
     space: Workspace,
     *,
@@ -107,7 +107,7 @@ def build_report(
     """
     images = ImagesTable.read(manifest)
     summary = summarize(images)
-    pictures = Pictures(PixelCache(space.pixels))
+    pictures = Pictures(open_pixels(space, progress))
     builder = _Builder(images, pictures, PAGE_PARAMS)
     curve = read_training_curve(space, manifest.model)
     with task(progress, "report, parts", 4):

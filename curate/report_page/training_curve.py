@@ -1,8 +1,9 @@
 """The training curve: how the model that made the features learned."""
 
-import json
 from dataclasses import dataclass
 
+from curate.workspace.integrity import Damaged
+from curate.workspace.models import read_metrics, read_model_facts
 from curate.workspace.workspace import Workspace
 
 
@@ -15,7 +16,8 @@ class TrainingCurve:
         backbone: timm's name of the network.
         n_prototypes: How many.
         loss_ratio: Of each epoch, loss over log K; 1 means nothing was learned.
-        usage: Of each epoch, entropy of the prototypes' usage over log K; 1 means all are used alike.
+        usage: Of each epoch, entropy of the prototypes' usage over log K; 1 means all are used
+            alike.
     """
 
     model: str
@@ -26,14 +28,16 @@ class TrainingCurve:
 
 
 def read_training_curve(space: Workspace, identity: str | None) -> TrainingCurve | None:
-    """Return the curve of the model that a manifest names, or None if the workspace has it not."""
+    """Return the curve of the model that a manifest names, or None if the workspace lacks it."""
     name = (identity or "").partition("@")[0]
     if not name or name not in space.models():
         return None
     folder = space.model(name)
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    history = [json.loads(line) for line in lines]
-    settings = json.loads((folder / "result.json").read_text())["settings"]
+    history = read_metrics(folder)
+    try:
+        settings = read_model_facts(folder)["config"]
+    except Damaged:
+        return None
     return TrainingCurve(
         model=name,
         backbone=settings["backbone"],

@@ -1,4 +1,4 @@
-"""Columns: what was decided of clusters, outliers, labels and the sample, as columns of a manifest."""
+"""Columns: what was decided of clusters, outliers, labels and the sample, for the manifest."""
 
 import numpy as np
 import pyarrow as pa

@@ -1,7 +1,7 @@
 """Decisions: what a person said of pairs, clusters and images, by content hash, never lost.
 
-The log ``reviews.jsonl`` of a workspace is only ever appended to, a line at a time, and each line is
-on the disk before its sender hears of it. So a killed server loses nothing; a line that a crash cut
+The log ``reviews.jsonl`` of a workspace is only ever appended to, and what is appended is on the
+disk before its sender hears of it. So a killed server loses nothing; a line that a crash cut
 short is passed over. The last word on a subject counts. Contents are named, not paths: a decision
 holds for moved files and in other manifests.
 """
@@ -133,7 +133,7 @@ class DecisionLog:
 
     def _restore(self, action: int) -> list[Decision]:
         """Return decisions that bring back what held before an action."""
-        first = {}
+        first: dict[tuple[str, tuple[str, ...]], int] = {}
         for place, one in enumerate(self._history):
             if one.action == action:
                 first.setdefault(one.key, place)

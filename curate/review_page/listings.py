@@ -1,5 +1,6 @@
 """Listings: clusters, outliers, label suspects and the sample, as rows that a person decides on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,13 +31,13 @@ class Listing:
     Attributes:
         subject: The kind.
         rows: (n,) int64, the image that stands for each.
-        captions: Of each.
+        caption: Gives what is said of each, by its place.
         examples: Further images of each; empty but for clusters.
     """
 
     subject: str
     rows: Ints
-    captions: list[str]
+    caption: Callable[[int], str]
     examples: list[list[int]]
 
     def __len__(self) -> int:
@@ -50,7 +51,7 @@ class Listing:
             "place": place,
             "row": row,
             "path": images.paths[row],
-            "caption": self.captions[place],
+            "caption": self.caption(place),
             "examples": self.examples[place] if self.examples else [],
             "verdict": decision.verdict.value if decision is not None else None,
             "text": decision.text if decision is not None else None,
@@ -84,25 +85,24 @@ def list_subjects(images: ImagesTable) -> dict[str, Listing]:
         "outlier": Listing(
             subject="outlier",
             rows=by_outlier,
-            captions=[f"outlier {value:.2f}" for value in outlier[by_outlier].tolist()],
+            caption=lambda place: f"outlier {outlier[by_outlier[place]]:.2f}",
             examples=[],
         ),
         "label": Listing(
             subject="label",
             rows=by_suspect,
-            captions=[
-                f"labelled {labels[row]}; {100 * suspect[row]:.0f} % of its neighbours disagree"
-                for row in by_suspect.tolist()
-            ],
+            caption=lambda place: (
+                f"labelled {labels[by_suspect[place]]}; "
+                f"{100 * suspect[by_suspect[place]]:.0f} % of its neighbours disagree"
+            ),
             examples=[],
         ),
         "sample": Listing(
             subject="sample",
             rows=sampled,
-            captions=[
-                "in the sample" if is_in else "not in the sample"
-                for is_in in images.is_selected[sampled].tolist()
-            ],
+            caption=lambda place: (
+                "in the sample" if images.is_selected[sampled[place]] else "not in the sample"
+            ),
             examples=[],
         ),
     }
@@ -124,7 +124,7 @@ def list_clusters(images: ImagesTable) -> Listing:
     return Listing(
         subject="cluster",
         rows=rows[starts[order]] if len(order) else np.zeros(0, np.int64),
-        captions=[f"cluster {numbers[place]}, {sizes[place]:,} images" for place in order.tolist()],
+        caption=lambda place: f"cluster {numbers[order[place]]}, {sizes[order[place]]:,} images",
         examples=examples,
     )
 

@@ -293,29 +293,35 @@ def _send_picture(review: Review, request: Request) -> Response:
 
 
 async def _decide(review: Review, request: Request) -> Response:
+    body = await request.body()
+    if len(body) > _MOST_BODY:
+        raise HTTPException(413)
     try:
-        body = await request.body()
-        if len(body) > _MOST_BODY:
-            raise HTTPException(413)
-        asked = json.loads(body)
-        place = int(asked["place"])
-        if "subject" in asked:
-            if not 0 <= place < len(review.listings[asked["subject"]]):
-                raise ValueError("no such place")
-            review.decide_subject(asked["subject"], place, asked["verdict"], asked.get("text"))
-            return JSONResponse({"count": review.count()})
-        if not 0 <= place < len(review.queue):
-            raise ValueError("no such place")
-        review.decide_group(place, str(asked["verb"]), [int(row) for row in asked["rows"]])
+        return JSONResponse(_take_decision(review, json.loads(body)))
     except (ValueError, KeyError, TypeError) as error:
         raise HTTPException(400, str(error)) from None
-    return JSONResponse(
-        {
-            "count": review.count(),
-            "group": review.queue.describe(place),
-            "next": review.queue.next_open(place),
-        }
-    )
+
+
+def _take_decision(review: Review, asked: dict[str, Any]) -> dict[str, Any]:
+    """Take the decision that a request names, and return what the page shows then.
+
+    Raises:
+        ValueError: It makes no sense.
+        KeyError: Part of it is missing.
+    """
+    place, subject = int(asked["place"]), asked.get("subject")
+    n_places = len(review.queue) if subject is None else len(review.listings[subject])
+    if not 0 <= place < n_places:
+        raise ValueError("no such place")
+    if subject is not None:
+        review.decide_subject(subject, place, asked["verdict"], asked.get("text"))
+        return {"count": review.count()}
+    review.decide_group(place, str(asked["verb"]), [int(row) for row in asked["rows"]])
+    return {
+        "count": review.count(),
+        "group": review.queue.describe(place),
+        "next": review.queue.next_open(place),
+    }
 
 
 def _undo(review: Review, _request: Request) -> Response:

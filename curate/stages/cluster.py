@@ -28,6 +28,7 @@ from curate.manifest.manifest import (
 )
 from curate.manifest.rows import FilledRows, HeldRows
 from curate.manifest.selection import is_readable
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
 from curate.workspace.embedding_store import Embedded
@@ -87,7 +88,7 @@ class ClusterConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ClusterResult:
+class ClusterResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:
@@ -103,6 +104,7 @@ class ClusterResult:
         unreadable: How many files cannot be used, by reason.
         passed_over: How many files were not looked at, by ending or by what they are.
         problems: Folders and links that could not be looked at, a sentence each.
+        sizes: Images in each cluster.
     """
 
     manifest: str
@@ -117,6 +119,7 @@ class ClusterResult:
     unreadable: dict[str, int]
     passed_over: dict[str, int]
     problems: list[str]
+    sizes: list[int]
 
 
 def cluster(
@@ -185,6 +188,7 @@ def cluster(
         unreadable=catalogue.unreadable,
         passed_over=dict(catalogue.passed_over),
         problems=list(catalogue.problems),
+        sizes=sizes.tolist(),
     )
 
 

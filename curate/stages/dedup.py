@@ -1,6 +1,7 @@
 """Dedup: find the copies, say why each is one, and choose what stays."""
 
-from dataclasses import asdict, dataclass
+import hashlib
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from curate.copies.report import (
     count_rungs,
     is_pair_table,
     make_columns,
+    make_pair_table,
     write_pair_table,
     write_sheets,
 )
@@ -36,18 +38,23 @@ from curate.manifest.manifest import (
 )
 from curate.manifest.rows import HeldRows, Rows
 from curate.manifest.selection import count_reasons
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
+from curate.retrieval.show import show
 from curate.review_page.judged_pairs import read_judged
 from curate.workspace.embedding import embed_missing
+from curate.workspace.integrity import Damaged, read_table, write_table
 from curate.workspace.models import find_model, prototypes_of
 from curate.workspace.scan import Scan, ScanConfig, scan
 from curate.workspace.workspace import Workspace, find_workspace
 
+_SHOWN_GROUPS = 4
+_SHOWN_MEMBERS = 6
 __all__ = ["DedupConfig", "DedupResult", "RungCount", "dedup"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DedupResult:
+class DedupResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:
@@ -63,7 +70,9 @@ class DedupResult:
         threshold: Least probability of being a copy that counted.
         rungs: The same by evidence, strongest first.
         n_reviews: Decisions on pairs and kept images, of `curate review`, that the groups obey.
-        pairs: The file of evidence, or None.
+        evidence: The file of evidence that was asked for, or None.
+        workspace: Folder of the workspace, in which the result may be questioned.
+        config: The stage's settings.
         sheets: The folder of contact sheets, or None.
         n_drawn: Duplicate groups on the sheets.
         n_conflicts: Duplicate groups with more than one label.
@@ -81,13 +90,76 @@ class DedupResult:
     threshold: float
     rungs: list[RungCount]
     n_reviews: int
-    pairs: str | None
+    evidence: str | None
+    workspace: str
+    config: DedupConfig
     sheets: str | None
     n_drawn: int
     unreadable: dict[str, int]
     passed_over: dict[str, int]
     problems: list[str]
     n_conflicts: int
+
+    @property
+    def pairs(self) -> pa.Table:
+        """The accepted pairs with their evidence, a row each, as ``--pairs`` writes them.
+
+        Raises:
+            Damaged: They are lost, or are not what was written.
+        """
+        path = _evidence_path(Workspace(Path(self.workspace)), Path(self.manifest))
+        try:
+            return read_table(path)
+        except Damaged as damage:
+            raise Damaged(path, damage.reason, hint="run `curate dedup` again") from None
+
+    def least_sure(self, n: int = 20) -> pa.Table:
+        """Return the n accepted pairs that are least surely copies, the least sure first."""
+        return self.pairs.sort_by([("similarity", "ascending"), ("path", "ascending")]).slice(0, n)
+
+    def groups(self) -> list[list[str]]:
+        """Return the paths of each duplicate group, the kept image first, in order of number."""
+        rows = read_manifest(Path(self.manifest)).rows.read(["path", "group", "duplicate_of"])
+        found: dict[int, list[str]] = {}
+        for row in rows.filter(pc.is_valid(rows["group"])).to_pylist():
+            members = found.setdefault(row["group"], [])
+            members.insert(0 if row["duplicate_of"] is None else len(members), row["path"])
+        return [found[number] for number in sorted(found)]
+
+    def at(
+        self, *, precision: float | None = None, threshold: float | None = None
+    ) -> "DedupResult":
+        """Return what another cut gives, from the evidence that is known; nothing is searched.
+
+        The manifest is left as it is: that of the other cut lies in the workspace.
+
+        Args:
+            precision: Share of the accepted pairs that should be copies; None keeps that asked for.
+            threshold: Least probability that counts, in its place.
+        """
+        config = replace(self.config, precision=precision or self.config.precision)
+        config = replace(config, threshold=threshold)
+        root = Path(self.workspace)
+        out = root / "cuts" / f"{_name_of(Path(self.manifest))}.parquet"
+        cut = dedup(self.manifest, config, out=out, against=self.against, workspace=root)
+        Workspace(root).remember(manifest=Path(self.manifest).absolute())  # the newest, as before
+        return cut
+
+    def _show_images(self) -> str:
+        """Return the first groups, each in a row."""
+        rows = []
+        for members in self.groups()[:_SHOWN_GROUPS]:
+            paths = members[:_SHOWN_MEMBERS]
+            rows.append(show(paths, workspace=self.workspace)._repr_html_())
+        return "".join(rows)
+
+
+def _evidence_path(space: Workspace, manifest: Path) -> Path:
+    return space.evidence / f"{_name_of(manifest)}.parquet"
+
+
+def _name_of(manifest: Path) -> str:
+    return hashlib.sha256(str(manifest.absolute()).encode()).hexdigest()[:16]
 
 
 def dedup(  # noqa: PLR0913 - one question, several places for the answer
@@ -130,12 +202,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     space = find_workspace(workspace)
     path = Path(target) if target is not None else space.newest_manifest()
     out = Path(out) if out is not None else Path("manifest.parquet") if _is_folder(path) else path
-    check_overwritable(out)
-    if pairs is not None:
-        check_output(Path(pairs), is_pair_table, what="a table of pairs")
-    if sheets is not None:
-        check_output_folder(Path(sheets), is_own_sheet, what="the sheets")
-    _check_distinct(out, pairs, sheets)
+    _check_outputs(out, pairs, sheets)
     with space.writing(progress):
         manifest, found = _read_or_scan(path, out, space, config.labels, progress, scan_config)
         other = _read_other(Path(against), space, progress) if against is not None else None
@@ -162,6 +229,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         n_drawn = 0
         if pairs is not None:
             write_pair_table(Path(pairs), inputs, copies.pairs)
+        write_table(make_pair_table(inputs, copies.pairs), _evidence_path(space, out))
         if sheets is not None:
             with replacing_own_folder(Path(sheets), is_own_sheet) as folder:
                 n_drawn = write_sheets(
@@ -186,20 +254,28 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         threshold=copies.threshold,
         rungs=count_rungs(inputs.images, copies, is_dropped=is_dropped, n_links=n_links),
         n_reviews=judged.count(inputs.images.content_hash) if judged is not None else 0,
-        pairs=str(pairs) if pairs is not None else None,
+        evidence=str(pairs) if pairs is not None else None,
+        workspace=str(space.root),
+        config=config,
         sheets=str(sheets) if sheets is not None else None,
         n_drawn=n_drawn,
         n_conflicts=_count_groups(copies, is_conflict, is_counted),
     )
 
 
-def _check_distinct(*outputs: Path | str | None) -> None:
-    """Check that no two outputs are one place.
+def _check_outputs(out: Path, pairs: Path | str | None, sheets: Path | str | None) -> None:
+    """Check that outputs may be written and that no two are one place.
 
     Raises:
-        UsageError: They are.
+        InputError: One may not be written.
+        UsageError: Two are one place.
     """
-    places = [Path(output).resolve() for output in outputs if output is not None]
+    check_overwritable(out)
+    if pairs is not None:
+        check_output(Path(pairs), is_pair_table, what="a table of pairs")
+    if sheets is not None:
+        check_output_folder(Path(sheets), is_own_sheet, what="the sheets")
+    places = [Path(output).resolve() for output in (out, pairs, sheets) if output is not None]
     if len(set(places)) < len(places):
         raise UsageError("two outputs have one name", hint="name each of them differently")
 

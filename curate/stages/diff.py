@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.manifest import read_manifest
 from curate.manifest.rows import Rows, TakenRows
+from curate.pages.notebook import ShownInNotebooks
 
 Ints = NDArray[np.int64]
 
@@ -21,7 +22,7 @@ COMPARED = (*MEMBERSHIPS, "keep", "selected", "split", "label")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DiffResult:
+class DiffResult(ShownInNotebooks):
     """How the second manifest differs from the first.
 
     Attributes:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate.choices import check_device
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
 from curate.workspace.models import find_model, require_device
@@ -33,7 +34,7 @@ class EmbedConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class EmbedResult:
+class EmbedResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:

@@ -19,6 +19,7 @@ from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
 from curate.manifest.rows import HeldRows, Rows, TakenRows
 from curate.manifest.selection import is_readable, is_selected
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent, task
 from curate.sources import open_source
 from curate.sources.changes import Recorded, has_changed
@@ -68,7 +69,7 @@ class ExportConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ExportResult:
+class ExportResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:

@@ -1,6 +1,5 @@
 """Info: what the workspace holds."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +10,17 @@ import pyarrow.compute as pc
 from curate.choices import Status
 from curate.errors import InputError
 from curate.manifest.manifest import Manifest, read_manifest
+from curate.pages.notebook import ShownInNotebooks
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.embedding import open_store
 from curate.workspace.integrity import Damaged
-from curate.workspace.models import METRICS, Model, find_model_damage, open_model, read_model_facts
+from curate.workspace.models import (
+    Model,
+    find_model_damage,
+    open_model,
+    read_metrics,
+    read_model_facts,
+)
 from curate.workspace.workspace import Workspace, find_workspace
 
 
@@ -62,7 +68,7 @@ class ClusterInfo:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class InfoResult:
+class InfoResult(ShownInNotebooks):
     """What a workspace holds.
 
     Attributes:
@@ -179,21 +185,14 @@ def _open_models(space: Workspace) -> tuple[list[ModelInfo], list[str]]:
 
 def _describe_model(model: Model, *, n_embedded: int) -> ModelInfo:
     facts = read_model_facts(model.folder)
+    ratios = [line["loss_ratio"] for line in read_metrics(model.folder)]
     return ModelInfo(
         name=model.name,
         backbone=facts["config"]["backbone"],
         n_prototypes=facts["config"]["n_prototypes"],
         started_from=facts["started_from"],
         epochs=facts["epochs"],
-        loss_ratio=_read_loss_ratios(model) or [facts["metrics"]["loss_ratio"]],
+        loss_ratio=ratios or [facts["metrics"]["loss_ratio"]],
         usage_entropy=facts["usage_entropy"],
         n_embedded=n_embedded,
     )
-
-
-def _read_loss_ratios(model: Model) -> list[float]:
-    """Return the loss over log K of each epoch; nothing if the measures are damaged."""
-    path = model.folder / METRICS
-    if not path.exists() or any(one.path == path for one in find_model_damage(model.folder)):
-        return []
-    return [json.loads(line)["loss_ratio"] for line in path.read_text().splitlines()]

@@ -13,13 +13,14 @@ from curate.manifest.joins import find_partners, find_possible_twins
 from curate.manifest.manifest import check_overwritable, read_manifest, write_manifest
 from curate.manifest.parquet import ParquetRows
 from curate.manifest.rows import Rows, TakenRows
+from curate.pages.notebook import ShownInNotebooks
 
 FILE_FACTS = frozenset({"path", "hash", "bytes", "width", "height", "format", "status", "reason"})
 """Columns that say what file a row is of: another table gives them only where it is told to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MergeResult:
+class MergeResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:

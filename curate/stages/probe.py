@@ -15,6 +15,7 @@ from curate.manifest.column_text import as_text
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.selection import is_kept, is_readable, read_hashes
 from curate.manifest.units import ChosenImages
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.workspace.embedding import embed_missing
 from curate.workspace.models import model_of, require_device
@@ -79,7 +80,7 @@ class ClassScore:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ProbeResult:
+class ProbeResult(ShownInNotebooks):
     """What the stage found.
 
     Attributes:

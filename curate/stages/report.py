@@ -7,6 +7,7 @@ from curate.choices import MapBy
 from curate.errors import UsageError
 from curate.files import check_output, replacing
 from curate.manifest.manifest import read_manifest
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.report_page.certainty import compare_with_judged
 from curate.report_page.page import OWN_MARK, build_report
@@ -28,7 +29,7 @@ class ReportConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ReportResult:
+class ReportResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:

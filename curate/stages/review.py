@@ -10,9 +10,12 @@ from curate.errors import ResourceError, UsageError
 from curate.manifest.manifest import check_overwritable, read_manifest, write_manifest
 from curate.manifest.rows import HeldRows
 from curate.pages.images_table import ImagesTable
+from curate.pages.notebook import ShownInNotebooks
+from curate.progress import Progress, Silent
 from curate.review_page.columns import make_review_columns
 from curate.review_page.decisions import FILE, DecisionLog
 from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_mending import open_pixels
 from curate.workspace.workspace import find_workspace
 
 
@@ -37,7 +40,7 @@ class ReviewConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ReviewResult:
+class ReviewResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:
@@ -63,6 +66,7 @@ def review(
     *,
     workspace: Path | None = None,
     on_ready: Callable[[str], None] = lambda address: None,
+    progress: Progress | None = None,
 ) -> ReviewResult:
     """Serve the review page of a manifest until it is interrupted.
 
@@ -74,6 +78,7 @@ def review(
         config: The stage's settings.
         workspace: Folder of the workspace; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         on_ready: Hears the address, with its token, when the page can be opened.
+        progress: Hears of damage that is mended.
 
     Raises:
         InputError: The manifest or the workspace cannot be used.
@@ -87,7 +92,7 @@ def review(
     images = ImagesTable.read(read)
     log = DecisionLog.of_workspace(space.root)
     n_groups, n_decided = _serve(
-        images, log, PixelCache(space.pixels), str(manifest), config.port, on_ready
+        images, log, open_pixels(space, progress or Silent()), str(manifest), config.port, on_ready
     )
     columns = make_review_columns(images, log)
     if columns.num_columns:

@@ -32,6 +32,7 @@ from curate.manifest.row_filter import matching
 from curate.manifest.rows import HeldRows
 from curate.manifest.selection import is_kept, read_hashes
 from curate.manifest.target_shares import read_target_shares
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent, task
 from curate.workspace.embedding_store import EmbeddingStore, Vectors
 from curate.workspace.workspace import find_workspace
@@ -96,7 +97,7 @@ class SampleConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SampleResult:
+class SampleResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:

@@ -9,6 +9,7 @@ from curate.choices import SearchBy, check_device, find_choice
 from curate.copies.config import DedupConfig
 from curate.errors import InputError, UsageError
 from curate.images.contact_sheet import Tile, check_sheet, draw_sheet, write_sheet
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent, task
 from curate.retrieval.by_copies import ByCopies
 from curate.retrieval.by_features import ByFeatures
@@ -72,7 +73,7 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SearchResult:
+class SearchResult(ShownInNotebooks):
     """What the stage found.
 
     Attributes:

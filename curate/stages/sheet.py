@@ -13,6 +13,7 @@ from curate.images.contact_sheet import Tile, check_sheet, draw_sheet, write_she
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
 from curate.manifest.selection import is_readable, read_hashes
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.pixel_mending import open_pixels
@@ -46,7 +47,7 @@ class SheetConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SheetResult:
+class SheetResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:

@@ -22,6 +22,7 @@ from curate.manifest.manifest import check_overwritable, read_manifest, write_ma
 from curate.manifest.rows import HeldRows, Rows, TakenRows
 from curate.manifest.selection import is_readable
 from curate.manifest.units import ChosenImages, Codes
+from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 
 Ints = NDArray[np.int64]
@@ -65,7 +66,7 @@ class SplitConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SplitResult:
+class SplitResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:
@@ -73,6 +74,7 @@ class SplitResult:
         n_images: Images in each split, by name; with ``stable`` splits that the manifest had and
             the ratios do not name come last.
         empty: Names of splits without images.
+        ratios: Share asked for each.
         n_units: Sets of images that stay together, single ones included.
         n_straddling: Such sets whose images already lay in different splits and were not moved.
     """
@@ -80,6 +82,7 @@ class SplitResult:
     manifest: str
     n_images: dict[str, int]
     empty: list[str]
+    ratios: dict[str, float]
     n_units: int
     n_straddling: int
 
@@ -129,6 +132,7 @@ def split(
         manifest=str(out),
         n_images=n_images,
         empty=empty,
+        ratios=dict(config.ratios),
         n_units=len(units.first),
         n_straddling=n_straddling,
     )

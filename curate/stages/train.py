@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from curate.choices import Precision, Recipe, check_device, take_choice
 from curate.errors import InputError, UsageError
+from curate.pages.notebook import ShownInNotebooks
 from curate.parallel import n_workers
 from curate.progress import Progress, Silent
-from curate.workspace.models import require_device
+from curate.workspace.models import read_metrics, require_device
 from curate.workspace.scan import ScanConfig, scan
 from curate.workspace.training import SwavRun
 from curate.workspace.workspace import find_workspace
@@ -117,7 +118,7 @@ class TrainConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrainResult:
+class TrainResult(ShownInNotebooks):
     """What the stage did.
 
     Attributes:
@@ -146,6 +147,8 @@ class TrainResult:
         kept: Whether the trained or the published features were kept, and by what figures; None
             where it started from none.
         was_trained: False where the same training had been finished before.
+        loss_ratios: Loss over log K of each epoch.
+        usage_entropies: Usage of the prototypes of each epoch.
     """
 
     model: str
@@ -171,6 +174,8 @@ class TrainResult:
     unreadable: dict[str, int]
     passed_over: dict[str, int]
     problems: list[str]
+    loss_ratios: list[float]
+    usage_entropies: list[float]
 
 
 def train(
@@ -223,6 +228,7 @@ def train(
             resumes=config.resume,
         )
         result = run.finished(progress) or run.train(progress, began=began)
+    history = read_metrics(space.model(config.name))
     return TrainResult(
         model=str(space.model(config.name)),
         name=config.name,
@@ -234,6 +240,8 @@ def train(
         problems=list(found.problems),
         n_held_out=count_held_out(len(table)),
         scan_images_per_second=found.images_per_second,
+        loss_ratios=[line["loss_ratio"] for line in history],
+        usage_entropies=[line["usage_entropy"] for line in history],
         **result,
     )
 

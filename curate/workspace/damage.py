@@ -11,7 +11,12 @@ from curate.progress import Progress
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.embedding import embed_missing
 from curate.workspace.embedding_store import EmbeddingStore
-from curate.workspace.integrity import Damaged, read_checked_json, write_checked_json
+from curate.workspace.integrity import (
+    Damaged,
+    check_table,
+    read_checked_json,
+    write_checked_json,
+)
 from curate.workspace.models import (
     FACTS,
     INPUTS,
@@ -43,6 +48,7 @@ def find_damage(workspace: Workspace) -> list[Damaged]:
         ),
         *_find_training_damage(workspace),
         *(damage for store in _open_stores(workspace) for damage in store.find_damage()),
+        *_find_evidence_damage(workspace),
     ]
 
 
@@ -50,7 +56,7 @@ def repair(workspace: Workspace, progress: Progress) -> None:
     """Make again what can be made again.
 
     The catalogue and the pixels are made by reading files, vectors by embedding; a training that
-    was interrupted begins anew. Weights cannot be made again.
+    was interrupted begins anew. Weights cannot be made again. Evidence of results is forgotten.
 
     Args:
         workspace: Of which only ``copies/`` is left out.
@@ -71,6 +77,9 @@ def repair(workspace: Workspace, progress: Progress) -> None:
         for name in workspace.models():
             _forget_measures(workspace.model(name), progress)
             _mend_embeddings(workspace, name, progress)
+        for damage in _find_evidence_damage(workspace):
+            progress.note(f"{damage}; `curate dedup` writes it again")
+            remove(damage.path)
 
 
 def _find_catalogue_damage(workspace: Workspace) -> Iterator[Damaged]:
@@ -138,6 +147,17 @@ def _forget_measures(folder: Path, progress: Progress) -> None:
         write_checked_json(folder / FACTS, facts)
         remove(path)
         progress.note(f"{path} is damaged; only the last epoch's measures are left")
+
+
+def _find_evidence_damage(workspace: Workspace) -> list[Damaged]:
+    """Return what is wrong with the accepted pairs that results show."""
+    found = []
+    for path in sorted(workspace.evidence.glob("*.parquet")):
+        try:
+            check_table(path)
+        except Damaged as damage:
+            found.append(damage)
+    return found
 
 
 def _list_trainings(workspace: Workspace) -> list[Path]:

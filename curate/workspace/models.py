@@ -1,6 +1,7 @@
 """The trained models of a workspace."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,20 @@ def read_model_facts(folder: Path) -> dict[str, Any]:
         raise Damaged(path, "it is lost", hint=hint) from None
     except Damaged as damage:
         raise Damaged(path, damage.reason, hint=hint) from None
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Return a model's measures, one for each epoch; none where they are lost or damaged."""
+    path = folder / METRICS
+    try:
+        digests = read_model_facts(folder)["digests"]
+        if METRICS in digests:
+            _check_digest(path, digests[METRICS])
+    except Damaged:
+        return []
+    if not path.exists():
+        return []
+    return [dict(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _check_digest(path: Path, digest: str) -> None:

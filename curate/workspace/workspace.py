@@ -47,6 +47,11 @@ class Workspace:
         """The folder of pixel shards."""
         return self.root / "pixels"
 
+    @property
+    def evidence(self) -> Path:
+        """The folder of the accepted pairs that results show."""
+        return self.root / "evidence"
+
     def model(self, name: str) -> Path:
         """Return the folder of a model."""
         return self.root / "models" / name

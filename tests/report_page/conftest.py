@@ -22,7 +22,7 @@ HOSTILE = (
 
 @pytest.fixture(scope="session")
 def made_folder(tmp_path_factory):
-    """Return a folder with odd names and shapes, copies and broken files, deduplicated and split."""
+    """Return a folder with odd names and shapes, copies and a broken file, searched and split."""
     root = tmp_path_factory.mktemp("report")
     images = root / "images"
     for seed in range(20):

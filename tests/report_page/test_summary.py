@@ -47,7 +47,7 @@ def test_commands_quote_what_a_shell_would_take_apart():
 
 def test_a_folder_that_was_not_searched_is_told_to_search_first():
     actions = list_actions(summarize(ImagesTable(make_table(3))), "m.parquet", "/i")
-    assert [action.command for action in actions][0] == "curate dedup m.parquet"
+    assert actions[0].command == "curate dedup m.parquet"
 
 
 def test_equal_sizes_are_as_even_as_there_are_groups():

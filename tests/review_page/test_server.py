@@ -98,10 +98,18 @@ def test_a_decision_is_in_the_file_before_the_answer_comes(client, tmp_path):
 
 @pytest.mark.parametrize(
     "body",
-    ["", "[]", "{}", '{"place": 9, "verb": "copy", "rows": [4]}', '{"place": -1, "verb": "copy", "rows": [4]}',
-     '{"place": 0, "verb": "copy", "rows": [0]}', '{"place": 0, "verb": "burn", "rows": [4]}',
-     '{"place": 0, "subject": "cluster", "verdict": "take"}', '{"place": 0, "subject": "none", "verdict": "take"}'],
-)  # fmt: skip
+    [
+        "",
+        "[]",
+        "{}",
+        '{"place": 9, "verb": "copy", "rows": [4]}',
+        '{"place": -1, "verb": "copy", "rows": [4]}',
+        '{"place": 0, "verb": "copy", "rows": [0]}',
+        '{"place": 0, "verb": "burn", "rows": [4]}',
+        '{"place": 0, "subject": "cluster", "verdict": "take"}',
+        '{"place": 0, "subject": "none", "verdict": "take"}',
+    ],
+)
 def test_a_decision_that_makes_no_sense_is_refused_and_not_written(client, tmp_path, body):
     assert client.post("/api/decide", content=body).status_code == 400
     assert not (tmp_path / "reviews.jsonl").exists()

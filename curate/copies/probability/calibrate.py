@@ -48,20 +48,25 @@ class CalibrationParams:
 CALIBRATION_PARAMS = CalibrationParams()
 
 
-def calibrate(synthetic: Evidence, candidates: Evidence) -> CopyClassifier:
+def calibrate(
+    synthetic: Evidence, candidates: Evidence, judged: tuple[Evidence, Floats] | None = None
+) -> CopyClassifier:
     """Return the built-in classifier fitted to evidence.
 
     Args:
         synthetic: (M, 55) float32, on made copies.
         candidates: (E, 55) float32, on candidates that were looked at closely.
+        judged: (J, 55) float32, on pairs that a person judged, each as weighty as a candidate, and
+            (J,) float64, 1 for copies, 0 for others.
     """
+    seen, said = judged or (candidates[:0], np.zeros(0))
     params = CALIBRATION_PARAMS
     share = estimate_share(CLOSE_LOOK.measure_odds(candidates))
     guess = shift_odds(CLOSE_LOOK.measure_odds(candidates), share)
-    evidence = np.concatenate([synthetic, candidates])
-    target = np.concatenate([np.ones(len(synthetic)), guess])
+    evidence = np.concatenate([synthetic, candidates, seen])
+    target = np.concatenate([np.ones(len(synthetic)), guess, said])
     weight = np.concatenate(
-        [np.full(len(synthetic), params.synthetic_weight), np.ones(len(candidates))]
+        [np.full(len(synthetic), params.synthetic_weight), np.ones(len(candidates) + len(said))]
     )
     prior = add_bias(CLOSE_LOOK, share)
     return fit_map(prior, evidence, target, weight, prior_spread=params.prior_spread)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from curate.choices import Level
 from curate.copies.config import DedupConfig
 from curate.copies.grouping import choose_best
+from curate.copies.judged import Judged
 from curate.copies.keep_policy import Looks, Qualities, order_by_preference
 from curate.copies.placement import pair_whole_images
 from curate.copies.records import Images, Pairs, PixelReader, QueryImage, Vectors
@@ -66,7 +67,7 @@ class Known:
         progress: Hears how it gets on.
         is_protected: (N,) bool, must never be dropped.
         centrality: (N,) float32, cosine to the middle of its prototype, or None.
-        is_chosen: (N,) bool, a person chose it to stay; None if nobody chose.
+        judged: What a person decided, or None.
         groupings: What the stronger rungs have found, strongest first.
     """
 
@@ -78,7 +79,7 @@ class Known:
     progress: Progress
     is_protected: NDArray[np.bool_]
     centrality: NDArray[np.float32] | None
-    is_chosen: NDArray[np.bool_] | None = None
+    judged: Judged | None = None
     groupings: tuple[Grouping, ...] = ()
 
     def add(self, grouping: Grouping) -> "Known":
@@ -140,7 +141,7 @@ class Known:
             looks=looks,
             is_protected=self.is_protected,
             centrality=self.centrality,
-            is_chosen=self.is_chosen,
+            is_chosen=self.judged.find_chosen(images.content_hash) if self.judged else None,
         )
 
 

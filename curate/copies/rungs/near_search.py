@@ -30,6 +30,7 @@ from curate.parallel import ordered_map
 from curate.progress import task
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 _BATCH = 32  # images read at a time
 _SHARD = 4096  # images whose keypoints are written at a time
@@ -66,7 +67,7 @@ class NearSearch:
         self._rows, self._frames = rows, known.images.frames[rows]
         self._fingerprints = np.array([int(name[:16], 16) for name in self._hashes], np.uint64)
         self._pixels, self._config, self._cache = known.pixels, known.config, known.cache
-        self._progress = known.progress
+        self._progress, self._judged = known.progress, known.judged
         self._store = KeypointStore(self._cache)
         self._evidence = EvidenceStore(self._cache)
         self._extract_missing(known.images.phash[rows])
@@ -178,7 +179,25 @@ class NearSearch:
                 self._read,
                 seed=self._config.seed,
             )
-        return calibrate(synthetic, select_candidates(findings, self._fingerprints))
+        candidates = select_candidates(findings, self._fingerprints)
+        return calibrate(synthetic, candidates, self._find_judged(findings))
+
+    def _find_judged(self, findings: Findings) -> tuple[NDArray[np.float32], Floats] | None:
+        """Return the evidence on pairs that a person judged, and 1 for copies; None without any.
+
+        Pairs that the first look was enough to refuse have no evidence that the fit could use.
+        """
+        if not self._judged:
+            return None
+        best = select_best(findings, FIRST_LOOK, CLOSE_LOOK).findings
+        best = take_pairs(best, np.asarray(np.isfinite(best.whole_evidence).all(axis=1)))
+        said = [
+            self._judged.tell(self._hashes[a], self._hashes[b])
+            for a, b in zip(best.a.tolist(), best.b.tolist(), strict=True)
+        ]
+        is_judged = np.array([one is not None for one in said], np.bool_)
+        target = np.array([one for one in said if one is not None], np.float64)
+        return best.whole_evidence[is_judged], target
 
     def _read(self, rows: Sequence[int]) -> list[Pixels]:
         return self._pixels.read([self._hashes[row] for row in rows])

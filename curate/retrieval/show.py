@@ -1,0 +1,32 @@
+"""Show: images of a workspace by path, for a notebook."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from curate.pages.notebook import ShownImages
+from curate.pages.pictures import Pictures
+from curate.progress import Silent
+from curate.retrieval.catalogue_images import find_contents
+from curate.workspace.pixel_mending import open_pixels
+from curate.workspace.workspace import find_workspace
+
+_SIDE = 128  # px
+
+
+def show(
+    paths: Sequence[str], *, lines: Sequence[str] | None = None, workspace: Path | str | None = None
+) -> ShownImages:
+    """Return images that a notebook shows.
+
+    Args:
+        paths: As a manifest has them.
+        lines: Text below each; None takes the paths.
+        workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
+
+    Raises:
+        UsageError: The workspace has no readable image of a path.
+    """
+    space = find_workspace(Path(workspace) if workspace is not None else None)
+    pictures = Pictures(open_pixels(space, Silent()))
+    sources = pictures.pack(find_contents(space, list(paths)), side=_SIDE)
+    return ShownImages(sources=sources, lines=list(lines if lines is not None else paths))
