@@ -46,13 +46,10 @@ def resolve_label_conflicts(
         policy: What becomes of them.
         is_protected: (N,) images that never go.
     """
-    match policy:
-        case OnConflict.REPORT:
-            return copies
-        case OnConflict.KEEP:
-            is_changed, keeps = is_conflict & ~copies.keep, True
-        case OnConflict.DROP:
-            is_changed, keeps = is_conflict & ~is_protected, False
+    if policy is OnConflict.REPORT:
+        return copies
+    keeps = policy is OnConflict.KEEP
+    is_changed = is_conflict & (~copies.keep if keeps else ~is_protected)
     is_tied = is_changed if keeps else np.zeros(len(is_changed), bool)
     similarity = copies.similarity.copy()
     similarity[is_tied] = np.nan
