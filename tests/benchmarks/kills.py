@@ -45,8 +45,8 @@ class Chain:
     def start(self, line: str) -> subprocess.Popen[bytes]:
         """Start a command."""
         words = [word.format(images=self._images) for word in line.split()]
-        errors = (self.folder / "stderr").open("wb")
-        return subprocess.Popen([*PROGRAM, *words], cwd=self.folder, stderr=errors)
+        with (self.folder / "stderr").open("wb") as errors:
+            return subprocess.Popen([*PROGRAM, *words], cwd=self.folder, stderr=errors)
 
     def finish(self, line: str) -> str | None:
         """Run a command to its end; return what it says if it fails."""
