@@ -264,7 +264,7 @@ def _weigh_out(
     return NestedQuotas(group, quotas, np.maximum(quotas, 1) / np.maximum(expected, 1e-12))
 
 
-def _weigh_groups(  # noqa: PLR0913, PLR0917 - what one of the four needs
+def _weigh_groups(
     manifest: Manifest,
     rows: NDArray[np.int64],
     group: NDArray[np.int64],

@@ -39,6 +39,9 @@ class FinalizeParams:
         calibration_images: That batch statistics are taken from.
         calibration_cost: Of such an image, over the cost of describing one, which takes its mirror,
             too.
+        comparison_cost: Times the work where two networks describe, and two views of a quarter of
+            the images besides.
+        fewest_compared: Images that views are made of, at least.
         most_batch: Images at once, at 96 px; fewer large ones, for memory's sake.
         fewest_batch: Images at once, however large.
         batch_over_look: A batch over the images that the time is measured on.
@@ -57,6 +60,8 @@ class FinalizeParams:
     prototype_share: float = 0.05
     calibration_images: int = 1024
     calibration_cost: float = 0.5
+    comparison_cost: float = 3.0
+    fewest_compared: int = 16
     most_batch: int = 256
     fewest_batch: int = 32
     batch_over_look: int = 16
@@ -113,7 +118,7 @@ def plan_finish(
         is_compared: Whether the published network describes them, too.
         params: How many at most and at least.
     """
-    seconds_per_image *= 2 if is_compared else 1
+    seconds_per_image *= params.comparison_cost if is_compared else 1
     most = min(n_images, max(params.most_images, params.images_a_prototype * n_prototypes))
     if budget_seconds is None:
         return FinishPlan(n_sample=most)
@@ -237,7 +242,9 @@ def _compare(
 ) -> Comparison:
     """Return how well both features know views of the first images of ``order``, (N,)."""
     config = state.config
-    rows = order[:MOST_IMAGES]
+    # As far as the time went: of a quarter of what was described, two views each.
+    n_images = min(len(trained.embeddings), len(published.embeddings))
+    rows = order[: min(MOST_IMAGES, max(FINALIZE.fewest_compared, n_images // 4))]
     pair = replace(config, crops=(replace(config.crops[0], count=2),))
     views = MultiCrop(pair)(
         source.read(rows).to(state.device),

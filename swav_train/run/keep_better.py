@@ -51,5 +51,5 @@ class Comparison:
         """Return one clause for people."""
         figures = f"view agreement {self.trained:.3f} trained, {self.published:.3f} published"
         if self.keeps_published:
-            return f"the published features were better; kept ({figures})"
+            return f"the published features are as good or better; kept ({figures})"
         return f"the trained features are better than the published ones ({figures})"
