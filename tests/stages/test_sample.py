@@ -175,3 +175,28 @@ def test_expressions_choose_what_is_drawn_from(manifest):
     assert result.n_available == 15
     assert set(chosen(table)["cluster"]) == {1}
     assert min(chosen(table)["bytes"]) >= 70
+
+
+def test_small_strata_have_their_chance_and_weights_stay_unbiased(manifest):
+    """Strata of 60, 25, 4 and 1 images, 5 draws: the last two are less than one draw each."""
+    estimates, means, seen = [], [], np.zeros(4)
+    for seed in range(1500):
+        _, table = drawn(manifest, size=5, by=("status",), stratify="cluster", seed=seed)
+        taken = chosen(table)
+        assert len(taken["path"]) == 5
+        seen += np.bincount(taken["cluster"], minlength=4)
+        estimates.append(np.dot(taken["bytes"], taken["weight"]))
+        means.append(np.sum(taken["weight"]))
+    np.testing.assert_allclose(seen / 1500, np.array([60, 25, 4, 1]) * 5 / 90, atol=0.06)
+    for values, truth in ((estimates, np.arange(90).sum()), (means, 90)):
+        assert abs(np.mean(values) - truth) < 4 * np.std(values) / np.sqrt(len(values))
+
+
+def test_strata_and_levels_together_are_unbiased_too(manifest):
+    estimates = []
+    for seed in range(800):
+        table = drawn(manifest, size=7, by=("format", "cluster"), stratify="cluster", seed=seed)[1]
+        taken = chosen(table)
+        estimates.append(np.dot(taken["bytes"], taken["weight"]))
+    truth = np.arange(90).sum()
+    assert abs(np.mean(estimates) - truth) < 4 * np.std(estimates) / np.sqrt(len(estimates))
