@@ -110,7 +110,8 @@ __all__ = [
 ]
 
 _PLACES = {
-    "curate.choices": "Assign Changed ExportAs KeepPolicy Labels Layout Level Precision Recipe SearchBy Status Within",
+    "curate.choices": "Assign Changed ExportAs KeepPolicy Labels Layout Level Precision Recipe "
+    "SearchBy Status Within",
     "curate.errors": "CurateError InputError ResourceError TrainingError UsageError",
     "curate.retrieval.results": "Found Placement",
     "curate.stages.cluster": "ClusterConfig ClusterResult cluster",

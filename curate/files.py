@@ -124,6 +124,7 @@ def _settle_folder(scratch: Path, folder: Path) -> None:
 
     Raises:
         InputError: Something lies in it.
+        OSError: It cannot be moved.
     """
     try:
         scratch.rename(folder)
@@ -196,8 +197,8 @@ def _followed(path: Path) -> Path:
 def check_output(path: Path, is_ours: Callable[[Path], bool], *, what: str) -> None:
     """Check that a file may be written to a place; its folder is made.
 
-    A file that is there already is replaced only if it is one that curate wrote, so that no image, no
-    device and nobody's work is ever lost. A link is followed: what counts is the file there.
+    A file that is there already is replaced only if it is one that curate wrote, so that no image,
+    no device and nobody's work is ever lost. A link is followed: what counts is the file there.
 
     Args:
         path: The place.
@@ -243,8 +244,8 @@ def check_output_folder(folder: Path, is_ours: Callable[[Path], bool], *, what: 
         foreign = next((path for path in inside if not is_ours(path)), None)
         if foreign is not None:
             raise InputError(
-                f"{folder} holds {foreign.name}, which is not one of {what} that curate made, so the "
-                "folder is not replaced",
+                f"{folder} holds {foreign.name}, which is not one of {what} that curate made, so "
+                "the folder is not replaced",
                 hint="name a new folder",
             )
         _check_place(folder)

@@ -49,13 +49,13 @@ def say(line: str) -> None:
 
 
 def make_visible(text: str) -> str:
-    """Return a text of one line in which all that a terminal would obey, not show, is escaped.
+    r"""Return a text of one line in which all that a terminal would obey, not show, is escaped.
 
-    Names of files and labels may hold line breaks, escape sequences that move the cursor or rename the
-    window, marks that turn the order of the letters around, and bytes that are no text.
+    Names of files and labels may hold line breaks, escape sequences that move the cursor or rename
+    the window, marks that turn the order of the letters around, and bytes that are no text.
 
-    >>> make_visible("a\\x1b[2J\\n.jpg")
-    'a\\\\x1b[2J\\\\n.jpg'
+    >>> print(make_visible("a\x1b[2J\n.jpg"))
+    a\x1b[2J\n.jpg
     """
     if text.isprintable():
         return text
@@ -69,8 +69,8 @@ def _escape(one: str) -> str:
 def print_json(content: dict[str, Any]) -> None:
     """Write one JSON object to stdout.
 
-    It is ASCII where a name in it has bytes that are no text, or marks that a terminal would obey: the
-    same object, in escapes.
+    It is ASCII where a name in it has bytes that are no text, or marks that a terminal would obey:
+    the same object, in escapes.
     """
     text = json.dumps(content, ensure_ascii=False, default=str)
     if not text.isprintable():

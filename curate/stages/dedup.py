@@ -114,12 +114,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     space = find_workspace(workspace)
     path = Path(target) if target is not None else space.newest_manifest()
     out = Path(out) if out is not None else Path("manifest.parquet") if _is_folder(path) else path
-    check_overwritable(out)
-    if pairs is not None:
-        check_output(Path(pairs), is_pair_table, what="a table of pairs")
-    if sheets is not None:
-        check_output_folder(Path(sheets), is_own_sheet, what="the sheets")
-    _check_distinct(out, pairs, sheets)
+    _check_outputs(out, pairs, sheets)
     with space.writing():
         manifest = _read_or_scan(path, out, space, progress)
         other = _read_other(Path(against), space, progress) if against is not None else None
@@ -168,15 +163,21 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     )
 
 
-def _check_distinct(*outputs: Path | str | None) -> None:
-    """Check that no two outputs are one place.
+def _check_outputs(out: Path, pairs: Path | str | None, sheets: Path | str | None) -> None:
+    """Check that all outputs may be written, before the work.
 
     Raises:
-        UsageError: They are.
+        UsageError: Two of them are one place.
+        InputError: One would replace what is not ours.
     """
-    places = [Path(output).resolve() for output in outputs if output is not None]
+    places = [Path(output).resolve() for output in (out, pairs, sheets) if output is not None]
     if len(set(places)) < len(places):
         raise UsageError("two outputs have one name", hint="name each of them differently")
+    check_overwritable(out)
+    if pairs is not None:
+        check_output(Path(pairs), is_pair_table, what="a table of pairs")
+    if sheets is not None:
+        check_output_folder(Path(sheets), is_own_sheet, what="the sheets")
 
 
 def _is_folder(path: Path) -> bool:

@@ -12,8 +12,8 @@ from curate.algorithms.group_ranks import rank_farthest_first, rank_in_groups
 from curate.algorithms.quotas import NestedQuotas, nested_quotas
 from curate.choices import Within, take_choice
 from curate.errors import UsageError
-from curate.manifest.columns import SAMPLE_COLUMNS
 from curate.manifest.column_text import as_text
+from curate.manifest.columns import SAMPLE_COLUMNS
 from curate.manifest.manifest import (
     Manifest,
     check_overwritable,

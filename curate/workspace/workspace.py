@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from filelock import FileLock, Timeout
 
 from curate.errors import InputError, ResourceError
 from curate.files import disk_errors, remove, write_json
+
+_OURS = re.compile(r"(lock|pixels|models|embeddings|copies|catalogue|pending-|workspace|\.)")
+"""How names in a workspace begin, one that was killed before it was named included."""
 
 FORMAT = 1
 FOLDER = ".curate"
@@ -134,6 +138,7 @@ class Workspace:
         """
         self.facts()
         with disk_errors(self.root):
+            self._check_place()
             self.root.mkdir(parents=True, exist_ok=True)
             holder = self.root / "lock.json"
             lock = FileLock(self.root / "lock")
@@ -149,6 +154,22 @@ class Workspace:
         finally:
             remove(holder)
             lock.release()
+
+    def _check_place(self) -> None:
+        """Check that the folder is new, or a workspace: nothing of anybody else's is written over.
+
+        Raises:
+            InputError: It holds something else.
+        """
+        if not self.root.is_dir() or (self.root / "workspace.json").is_file():
+            return
+        names = sorted(path.name for path in self.root.iterdir())
+        foreign = [name for name in names if not _OURS.match(name)]
+        if foreign:
+            raise InputError(
+                f"{self.root} holds {foreign[0]} and is no workspace",
+                hint="name a new folder with --workspace DIR",
+            )
 
     def sweep(self) -> None:
         """Remove what a killed run left half written; only the lock's holder may."""

@@ -18,6 +18,7 @@ from swav_train.device import resolve_device
 from swav_train.distributed import barrier, broadcast_value, process_group, rank
 from swav_train.errors import TrainingDiverged
 from swav_train.files import check_model_folder, lock_folder
+from swav_train.networks.encoder import FACTS, WEIGHTS
 from swav_train.run.attempt import (
     STANDARD_PARTS,
     Attempt,
@@ -30,7 +31,6 @@ from swav_train.run.attempt import (
 from swav_train.run.checkpoint import FOLDER as CHECKPOINT_FOLDER
 from swav_train.run.checkpoint import remove_checkpoint
 from swav_train.run.clock import subtract_spent
-from swav_train.networks.encoder import FACTS, WEIGHTS
 from swav_train.run.loop import OnEpoch, run_loop
 from swav_train.run.metrics import METRICS_FILE
 from swav_train.run.result import TrainResult, TrainStart, read_finished
@@ -87,8 +87,8 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
         on_epoch: Called after each epoch, in the first process.
         on_retry: Told why a failed run begins again and with what, in the first process.
         init: Safetensors file to start the backbone from, of this package or of timm.
-        beside: Names of files that the caller keeps in ``out``. Anything else there that is no part of
-            a model is left alone, and no model is written.
+        beside: Names of files that the caller keeps in ``out``. Anything else there that is no part
+            of a model is left alone, and no model is written.
         parts: What is called for the work, for tests and comparisons.
 
     Returns:

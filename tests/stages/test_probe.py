@@ -79,7 +79,7 @@ def test_copies_are_left_out_and_told(colours, trained):
 def test_groups_of_copies_and_images_that_belong_together_are_not_divided(colours, trained):
     table = pq.read_table(colours)
     labels = table["label"].to_pylist()
-    order = {label: 0 for label in labels}
+    order = dict.fromkeys(labels, 0)
     patients = []
     for label in labels:  # ten patients of three images for each label
         patients.append(f"{label}{order[label] // 3}")
