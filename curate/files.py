@@ -126,6 +126,7 @@ def _settle_folder(scratch: Path, folder: Path) -> None:
 
     Raises:
         InputError: Something lies in it.
+        OSError: It cannot be moved.
     """
     try:
         scratch.rename(folder)
@@ -278,8 +279,8 @@ def check_output_folder(folder: Path, is_ours: Callable[[Path], bool], *, what: 
         foreign = next((path for path in inside if not is_ours(path)), None)
         if foreign is not None:
             raise InputError(
-                f"{folder} holds {foreign.name}, which is not one of {what} that curate made, so the "
-                "folder is not replaced",
+                f"{folder} holds {foreign.name}, which is not one of {what} that curate made, so "
+                "the folder is not replaced",
                 hint="name a new folder",
             )
         _check_place(folder)

@@ -119,8 +119,8 @@ def run(options: argparse.Namespace) -> TrainResult:
     """Read the images, derive the settings and train.
 
     Raises:
-        ValueError: The folder holds fewer than two readable images, that of the model holds something
-            else, or a setting does not fit.
+        ValueError: The folder holds fewer than two readable images, that of the model holds
+            something else, or a setting does not fit.
     """
     check_place(options.out)
     paths = list_images(options.folder)

@@ -45,8 +45,8 @@ def stratified_split(
         classes: (N,) int64.
         held_out: Share, in (0, 1).
         seed: Of the choice.
-        unit_of: (N,) int64 unit of each row, in [0, U), whose rows are not divided; such a unit counts
-            in the class of its first row. None for units of one row.
+        unit_of: (N,) int64 unit of each row, in [0, U), whose rows are not divided; such a unit
+            counts in the class of its first row. None for units of one row.
     """
     if unit_of is None:
         unit_of = np.arange(len(classes))

@@ -51,9 +51,9 @@ def proportional_quotas(available: Ints, size: int, rng: np.random.Generator) ->
     """Share ``size`` draws over groups in proportion to their sizes, rounded at random.
 
     A group whose share is no whole number gets the whole number below it or that above it, so that
-    its mean over many draws is the share: small groups have their chance, and none is always rounded
-    down. The roundings are drawn together, by systematic sampling in random order (Madow 1949), so
-    that the quotas add up.
+    its mean over many draws is the share: small groups have their chance, and none is always
+    rounded down. The roundings are drawn together, by systematic sampling in random order (Madow
+    1949), so that the quotas add up.
 
     Args:
         available: (G,) int64, images in each group, >= 0, not all 0.
@@ -160,10 +160,11 @@ class NestedQuotas:
 def nested_quotas(
     size: int, levels: Sequence[Ints], *, strata: Ints | None = None, seed: int = 0
 ) -> NestedQuotas:
-    """Share draws over strata in proportion, rounded at random, then evenly over the first level's groups, and so on.
+    """Share draws over strata in proportion, then evenly over the first level's groups, and so on.
 
-    The levels of Vo et al. 2024 (arXiv:2405.15613): each group's quota is shared out evenly over
-    the groups of the next level within it.
+    Shares of strata are rounded at random. The levels are those of Vo et al. 2024
+    (arXiv:2405.15613): each group's quota is shared out evenly over the groups of the next level
+    within it.
 
     Args:
         size: Draws in all, 0 to N.

@@ -24,8 +24,8 @@ def probe(
     together: Annotated[
         str | None,
         typer.Option(
-            help="Do not divide images with equal values of this column, such as a patient or a video, "
-            "into those learned from and those tested; --by names the labels.",
+            help="Do not divide images with equal values of this column, such as a patient or a "
+            "video, into those learned from and those tested; --by names the labels.",
             show_default="copies only",
         ),
     ] = None,

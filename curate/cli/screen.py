@@ -110,13 +110,13 @@ def say(line: str) -> None:
 
 
 def make_visible(text: str) -> str:
-    """Return a text of one line in which all that a terminal would obey, not show, is escaped.
+    r"""Return a text of one line in which all that a terminal would obey, not show, is escaped.
 
-    Names of files and labels may hold line breaks, escape sequences that move the cursor or rename the
-    window, marks that turn the order of the letters around, and bytes that are no text.
+    Names of files and labels may hold line breaks, escape sequences that move the cursor or rename
+    the window, marks that turn the order of the letters around, and bytes that are no text.
 
-    >>> make_visible("a\\x1b[2J\\n.jpg")
-    'a\\\\x1b[2J\\\\n.jpg'
+    >>> print(make_visible("a\x1b[2J\n.jpg"))
+    a\x1b[2J\n.jpg
     """
     if text.isprintable():
         return text

@@ -37,7 +37,8 @@ def split(
         bool,
         typer.Option(
             "--stable",
-            help="Never move an image that has a split already, even one that --ratios does not name.",
+            help="Never move an image that has a split already, even one that --ratios does not "
+            "name.",
         ),
     ] = False,
     out: Annotated[

@@ -73,8 +73,8 @@ class ListExporter(Exporter, form=ExportAs.LIST):
         Args:
             folder: Where it goes.
             resources: Closes it.
-            has_null_ends: Whether a zero byte ends each path, as ``xargs -0`` reads it, so that it may
-                hold a line break.
+            has_null_ends: Whether a zero byte ends each path, as ``xargs -0`` reads it, so that it
+                may hold a line break.
         """
         super().__init__(folder, resources)
         self._end = b"\0" if has_null_ends else b"\n"

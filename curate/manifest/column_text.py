@@ -1,4 +1,4 @@
-"""The values of a column as text, whatever their type: what they are grouped, split and shown by."""
+"""The values of a column as text, whatever their type: what they are grouped and split by."""
 
 import pyarrow as pa
 import pyarrow.compute as pc

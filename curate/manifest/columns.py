@@ -35,6 +35,6 @@ _NUMBERED = re.compile(r"(\w+)_\d+")
 
 
 def known_type(name: str) -> pa.DataType | None:
-    """Return the type of a column of the contract, ``cluster_12`` among them; None for any other."""
+    """Return the type of a column of the contract, such as ``cluster_12``; None for any other."""
     numbered = _NUMBERED.fullmatch(name)
     return _TYPES.get(f"{numbered[1]}_N" if numbered else name)

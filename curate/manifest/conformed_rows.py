@@ -1,8 +1,8 @@
 """Rows whose columns of the contract have the types and values that the contract says.
 
-A manifest comes from anywhere: other tools write its columns as dictionaries, large strings or wider
-numbers, and people write what they like. Here columns of the contract become what they should be, or
-the file is refused, so that no stage has to ask.
+A manifest comes from anywhere: other tools write its columns as dictionaries, large strings or
+wider numbers, and people write what they like. Here columns of the contract become what they should
+be, or the file is refused, so that no stage has to ask.
 """
 
 from collections.abc import Iterator, Sequence

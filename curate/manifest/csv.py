@@ -1,9 +1,9 @@
-"""Read and write tables as CSV files, with the types of their columns in a JSON file beside.
+r"""Read and write tables as CSV files, with the types of their columns in a JSON file beside.
 
-CSV knows no types and no lists. So the values of a list are joined by ``;``, and the types lie, with
-whatever else belongs to the table, in a companion: a file of the same name and ``.json``. Empty text
-is quoted, null is not. In a list a backslash stands before ``;`` and before a backslash; ``\\N`` is
-null, and ``\\E`` empty text, so that a list of one empty text is not a list of nothing.
+CSV knows no types and no lists. So the values of a list are joined by ``;``, and the types lie,
+with whatever else belongs to the table, in a companion: a file of the same name and ``.json``.
+Empty text is quoted, null is not. In a list a backslash stands before ``;`` and before a backslash;
+``\N`` is null, and ``\E`` empty text, so that a list of one empty text is not a list of nothing.
 """
 
 import json
@@ -151,9 +151,9 @@ def _join_lists(column: pa.Array) -> pa.Array:
 
 
 def _split_list(text: str | None) -> list[str | None] | None:
-    """Return the items that a text of `_join_lists` stands for.
+    r"""Return the items that a text of `_join_lists` stands for.
 
-    >>> _split_list(r"a\\;b;\\N;\\E")
+    >>> _split_list(r"a\;b;\N;\E")
     ['a;b', None, '']
     """
     if text is None or text == "":
@@ -175,7 +175,11 @@ def _unescape(item: str) -> str | None:
 
 
 def _restore_fields(table: pa.Table, fields: Mapping[str, pa.Field]) -> pa.Table:
-    """Return the table with its joined lists as lists, and nulls only where they may be."""
+    """Return the table with its joined lists as lists, and nulls only where they may be.
+
+    Raises:
+        ValueError: There is a null where none may be.
+    """
     for index, name in enumerate(table.column_names):
         field = fields.get(name)
         if field is None:

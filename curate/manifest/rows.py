@@ -249,10 +249,9 @@ def _hold_batches(
     for batch in batches:
         left -= batch.nbytes
         if left < 0:
-            shown = ", ".join(names[:_SHOWN])
+            shown = ", ".join([*names[:_SHOWN], *(["…"] if len(names) > _SHOWN else [])])
             raise ResourceError(
-                f"the values of {shown}{', …' if len(names) > _SHOWN else ''} take more memory than "
-                "this machine has",
+                f"the values of {shown} take more memory than this machine has",
                 hint="leave out columns with large values, or take a larger machine",
             )
         yield batch

@@ -1,4 +1,4 @@
-"""Which images stay together: those of one content, of one group of copies, of one value of a column."""
+"""Which images stay together: those of one content, one group of copies or one value."""
 
 from dataclasses import dataclass
 

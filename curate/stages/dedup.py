@@ -264,20 +264,20 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
 
 
 def _check_outputs(out: Path, pairs: Path | str | None, sheets: Path | str | None) -> None:
-    """Check that outputs may be written and that no two are one place.
+    """Check that all outputs may be written, before the work.
 
     Raises:
-        InputError: One may not be written.
-        UsageError: Two are one place.
+        UsageError: Two of them are one place.
+        InputError: One would replace what is not ours.
     """
+    places = [Path(output).resolve() for output in (out, pairs, sheets) if output is not None]
+    if len(set(places)) < len(places):
+        raise UsageError("two outputs have one name", hint="name each of them differently")
     check_overwritable(out)
     if pairs is not None:
         check_output(Path(pairs), is_pair_table, what="a table of pairs")
     if sheets is not None:
         check_output_folder(Path(sheets), is_own_sheet, what="the sheets")
-    places = [Path(output).resolve() for output in (out, pairs, sheets) if output is not None]
-    if len(set(places)) < len(places):
-        raise UsageError("two outputs have one name", hint="name each of them differently")
 
 
 def _is_folder(path: Path) -> bool:

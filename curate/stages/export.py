@@ -1,6 +1,7 @@
 """Export: write the images of a manifest to a folder, as links, copies, archives or lists."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
@@ -26,10 +27,8 @@ from curate.sources.changes import Recorded, has_changed
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.workspace import Workspace, find_workspace
 
-_UNKNOWN = np.iinfo(np.int64).min
-_NEVER = _UNKNOWN + 1
-"""A time that no file has: where the catalogue knows other bytes than the manifest, so that the file
-is read."""
+_UNKNOWN = np.iinfo(np.int64).min  # a time that the catalogue does not know
+_NEVER = _UNKNOWN + 1  # one that no file has: the catalogue knows other bytes, so the file is read
 _TOLD = 5
 _HINT = "write the manifest again with `curate cluster` or `curate dedup`"
 
@@ -156,10 +155,8 @@ class _Watch:
         Raises:
             InputError: Its file has changed, and that is not to be; or it cannot be read.
         """
-        try:
+        with _reading(item.file):
             is_changed = has_changed(item.file, recorded, item.content)
-        except OSError as error:
-            raise _unreadable(item.file, error) from None
         if not is_changed:
             return True
         if self._what_then is Changed.FAIL:
@@ -176,11 +173,20 @@ class _Watch:
             self._progress.note(f"and {self.n_changed - _TOLD:,} more files that have changed")
 
 
-def _unreadable(file: Path, error: OSError) -> InputError:
-    return InputError(
-        f"{file} cannot be read: {error.strerror}",
-        hint="mend it, or leave it out with --where",
-    )
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Turn what the system says of a source file into an error with a way out.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be read: {error.strerror}",
+            hint="mend it, or leave it out with --where",
+        ) from None
 
 
 def _read_times(rows: Rows, source: str, space: Workspace) -> NDArray[np.int64] | None:
@@ -254,7 +260,8 @@ def _items(
                 hash=facts.get("hash"),
                 mtime_ns=None if time == _UNKNOWN else time,
             )
-            content = _read(file) if exporter_class.writes_content else None
+            with _reading(file):
+                content = file.read_bytes() if exporter_class.writes_content else None
             row = batch.slice(number, 1)
             yield Item(file=file, place=next(places), row=row, content=content), recorded
 
@@ -269,15 +276,3 @@ def _columns_to_read(rows: Rows, exporter_class: type[Exporter]) -> list[str]:
 
 def _facts_in(schema: pa.Schema) -> list[str]:
     return [name for name in ("path", "bytes", "hash") if name in schema.names]
-
-
-def _read(file: Path) -> bytes:
-    """Return the bytes of a file.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise _unreadable(file, error) from None

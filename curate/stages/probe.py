@@ -29,9 +29,9 @@ class ProbeConfig:
 
     Attributes:
         by: Column with the labels; rows where it is null are left out.
-        together: Column of which images with equal values, such as those of a patient or a video, are
-            learned from together or tested together; None for none. Images of one content or of one
-            group of copies are never divided.
+        together: Column of which images with equal values, such as those of a patient or a video,
+            are learned from together or tested together; None for none. Images of one content or of
+            one group of copies are never divided.
         neighbors: k of the k-NN classifier, >= 1.
         held_out: Share of each class that is tested, in (0, 1), where no test manifest is named.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.

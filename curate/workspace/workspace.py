@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,11 @@ from curate.files import disk_errors, remove
 from curate.progress import Progress, Silent
 from curate.workspace.integrity import Damaged, read_checked_json, write_checked_json
 from curate.workspace.permissions import ALL, restrict_below, restrict_folder
+
+_OURS = re.compile(
+    r"(lock|pixels|models|embeddings|copies|catalogue|evidence|reviews|cuts|pipelines|pending-|workspace|\.)"
+)
+"""How names in a workspace begin, one that was killed before it was named included."""
 
 FORMAT = 2
 FOLDER = ".curate"
@@ -210,6 +216,7 @@ class Workspace:
         """
         self.facts()
         with disk_errors(self.root):
+            self._check_place()
             self.root.mkdir(parents=True, exist_ok=True)
             holder = self.root / "lock.json"
             lock = FileLock(self.root / "lock")
@@ -249,6 +256,22 @@ class Workspace:
             progress.note(f"{damage[0]}; written again")
             remove(damage[0].path)
             self._write_facts(self.facts())
+
+    def _check_place(self) -> None:
+        """Check that the folder is new, or a workspace: nothing of anybody else's is written over.
+
+        Raises:
+            InputError: It holds something else.
+        """
+        if not self.root.is_dir() or (self.root / "workspace.json").is_file():
+            return
+        names = sorted(path.name for path in self.root.iterdir())
+        foreign = [name for name in names if not _OURS.match(name)]
+        if foreign:
+            raise InputError(
+                f"{self.root} holds {foreign[0]} and is no workspace",
+                hint="name a new folder with --workspace DIR",
+            )
 
     def sweep(self) -> None:
         """Remove what a killed run left half written; only the lock's holder may."""

@@ -90,8 +90,8 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
         on_epoch: Called after each epoch, in the first process.
         on_retry: Told why a failed or damaged run begins again and with what, in the first process.
         init: Safetensors file to start the backbone from, of this package or of timm.
-        beside: Names of files that the caller keeps in ``out``. Anything else there that is no part of
-            a model is left alone, and no model is written.
+        beside: Names of files that the caller keeps in ``out``. Anything else there that is no part
+            of a model is left alone, and no model is written.
         parts: What is called for the work, for tests and comparisons.
 
     Returns:

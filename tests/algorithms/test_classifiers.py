@@ -87,3 +87,12 @@ def test_a_content_has_the_class_of_its_first_image():
     neighbors = np.array([[1, 2], [0, 2], [0, 1]])
     neighbor_classes = classes_of_neighbors(neighbors, contents, classes)
     assert neighbor_classes.tolist() == [[6, 8], [5, 8], [6, 8], [5, 6]]
+
+
+def test_units_are_held_out_whole_and_every_class_keeps_one_to_learn_from():
+    classes = np.repeat([0, 1, 2], [30, 20, 4])
+    unit_of = np.concatenate([np.arange(30) // 3, 10 + np.arange(20) // 2, [20, 20, 20, 20]])
+    is_held = stratified_split(classes, 0.3, seed=0, unit_of=unit_of)
+    for unit in np.unique(unit_of):
+        assert len(set(is_held[unit_of == unit])) == 1
+    assert [int(is_held[classes == value].sum()) for value in range(3)] == [9, 6, 0]

@@ -98,10 +98,14 @@ TABLES = {
         _with(t, "path", t["path"].combine_chunks().dictionary_encode()),
         "label", t["label"].combine_chunks().dictionary_encode(),
     ),
-    "large strings": lambda t: _cast(_cast(t, "path", pa.large_string()), "hash", pa.large_string()),
+    "large strings": lambda t: _cast(
+        _cast(t, "path", pa.large_string()), "hash", pa.large_string()
+    ),
     "bytes for paths": lambda t: _cast(t, "path", pa.binary()),
     "wide numbers": lambda t: _cast(_cast(t, "cluster", pa.int64()), "width", pa.float64()),
-    "columns of nulls": lambda t: _with(_with(t, "keep", pa.nulls(len(t))), "group", pa.nulls(len(t))),
+    "columns of nulls": lambda t: _with(
+        _with(t, "keep", pa.nulls(len(t))), "group", pa.nulls(len(t))
+    ),
     "no rows": lambda t: t.slice(0, 0),
     "one row": lambda t: t.slice(3, 1),
     "only what must be there": lambda t: t.select(["path", "hash", "status"]),
@@ -121,7 +125,7 @@ TABLES = {
     "stages that are text": lambda t: _facts(t, stages="all"),
     "another Parquet file": lambda _: pa.table({"a": [1, 2], "b": ["x", "y"]}),
     "a cell of 8 MB": lambda t: _with(t, "mine", ["x" * (8 << 20)] + [""] * (len(t) - 1)),
-    "one text of a quarter of a megabyte in every row": lambda t: _with(t, "mine", ["x" * (1 << 18)] * len(t)),
+    "one long text in every row": lambda t: _with(t, "mine", ["x" * (1 << 18)] * len(t)),
     "a hundred thousand rows of one": lambda t: pa.table(
         {
             name: pa.DictionaryArray.from_arrays(

@@ -71,7 +71,7 @@ def contents(root):
     return found
 
 
-def make_place(root, kind, ending):
+def make_place(root, kind, ending):  # noqa: C901, PLR0912 - a list of places
     """Make a place of a kind that no output may take; return its name."""
     photo, name = root / "images" / "red" / "000.png", root / f"place{ending}"
     match kind:
@@ -212,3 +212,11 @@ def test_what_a_terminal_would_obey_is_escaped_in_whatever_is_printed(run, tmp_p
         _, err = run(line, "")
         shown = err.replace("\n", "")
         assert shown.isprintable(), (line, err)
+
+
+def test_a_folder_of_mine_does_not_become_a_workspace(run, tmp_path):
+    before = contents(tmp_path)
+    for folder in ("images", "m.parquet", "/dev/null", "images/red/000.png"):
+        code, err = run("dedup images --out new.parquet --workspace {}", folder)
+        assert code == 3, err
+    assert contents(tmp_path) == before

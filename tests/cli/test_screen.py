@@ -1,9 +1,11 @@
 import io
+import json
 
+import pytest
 from rich.console import Console
 from rich.progress import Progress as Bars
 
-from curate.cli.screen import BarProgress, LineProgress, show_progress
+from curate.cli.screen import BarProgress, LineProgress, print_json, say, show_progress
 from curate.progress import Silent, task
 
 
@@ -54,3 +56,27 @@ def test_progress_is_silent_where_that_is_wanted_and_lines_without_a_terminal():
         assert isinstance(progress, Silent)
     with show_progress(is_silent=False) as progress:
         assert isinstance(progress, LineProgress)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain é 漢 ▁.jpg", "plain é 漢 ▁.jpg"),
+        ("\x1b[2J\x1b]0;t\x07", r"\x1b[2J\x1b]0;t\x07"),
+        ("two\nlines\r\t", r"two\nlines\r\t"),
+        ("\u202egnp.exe\u2066", r"\u202egnp.exe\u2066"),
+        ("\x9b31m\x7f\u2028", r"\x9b31m\x7f\u2028"),
+        ("caf\udce9", r"caf\udce9"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_escaped(capsys, text, shown):
+    say(text)
+    assert capsys.readouterr().err == f"{shown}\n"
+
+
+def test_json_keeps_every_name_as_it_is(capsys):
+    content = {"path": "é\x1b[2J\u202e\udce9"}
+    print_json(content)
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == content
+    assert printed.isascii()

@@ -46,3 +46,18 @@ def test_a_list_holds_names_that_are_no_utf8_as_they_are(tmp_path):
     with ListExporter.open(tmp_path) as exporter:
         exporter.add(Item(file=file, place=file, row=row))
     assert (tmp_path / LIST).read_bytes() == os.fsencode(tmp_path) + b"/caf\xe9.png\n"
+
+
+def test_a_path_with_a_line_break_needs_a_list_of_zero_bytes(tmp_path):
+    file = tmp_path / "two\nlines.png"
+    item = Item(file=file, place=file, row=pa.RecordBatch.from_pydict({"path": ["two\nlines.png"]}))
+    with (
+        pytest.raises(UsageError, match="line break") as caught,
+        ListExporter.open(tmp_path) as lines,
+    ):
+        lines.add(item)
+    assert "--null" in caught.value.hint
+    with ListExporter.open(tmp_path, has_null_ends=True) as zeros:
+        zeros.add(item)
+        zeros.add(item)
+    assert (tmp_path / LIST).read_bytes() == (os.fsencode(file) + b"\0") * 2

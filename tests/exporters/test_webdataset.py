@@ -1,9 +1,12 @@
 import tarfile
 from contextlib import ExitStack
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from curate.choices import ExportAs
+from curate.exporters.base import Item
 from curate.exporters.shards import ShardParams
 from curate.exporters.webdataset import WebDatasetExporter
 
@@ -41,3 +44,24 @@ def test_a_full_shard_is_followed_by_another_and_keys_count_on(items, tmp_path):
     shards = sorted((tmp_path / "out").iterdir())
     assert [path.name for path in shards] == ["000000.tar", "000001.tar", "000002.tar"]
     assert names(shards[2]) == ["00000002-b.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "image_format", "member"),
+    [
+        ("photo", "JPEG", "00000000-photo.jpg"),
+        ("IMG_2024.05.01", "JPEG", "00000000-IMG_2024_05_01.jpg"),
+        ("a.jpg_large", "PNG", "00000000-a_jpg_large.png"),
+        ("scan.TIF", "TIFF", "00000000-scan.tif"),
+        ("wrong.png", "JPEG", "00000000-wrong.png"),
+        ("unknown.x", None, "00000000-unknown.x"),
+    ],
+)
+def test_a_name_without_an_ending_gets_that_of_its_format(tmp_path, name, image_format, member):
+    row = {"label": pa.array([None], pa.string()), "format": pa.array([image_format], pa.string())}
+    item = Item(
+        file=Path(name), place=Path(name), row=pa.RecordBatch.from_pydict(row), content=b"bytes"
+    )
+    with WebDatasetExporter.open(tmp_path) as exporter:
+        exporter.add(item)
+    assert names(tmp_path / "000000.tar") == [member]

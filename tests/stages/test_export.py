@@ -197,3 +197,101 @@ def test_labels_of_fiftyone_belong_to_one_image_each(place):
     assert files(place / "out" / "data") == ["a-2.png", "a.bmp", "deep/er/b.png"]
     labels = json.loads((place / "out" / "labels.json").read_text())["labels"]
     assert labels == {"a": None, "a-2": None, "deep/er/b": None}
+
+
+class Notes(Silent):
+    def __init__(self):
+        self.texts = []
+
+    def note(self, text):
+        self.texts.append(text)
+
+
+@pytest.fixture
+def dated(place):
+    """A manifest with sizes and hashes of three images, and a workspace that knows their times."""
+    from curate import dedup
+
+    dedup(place / "images", out=place / "m.parquet", workspace=place / ".curate")
+    return place / "m.parquet"
+
+
+def change(file, *, keeps_size, keeps_time):
+    """Change a file; its size and time may stay as they were."""
+    before, raw = file.stat(), bytearray(file.read_bytes())
+    raw[-20] ^= 0xFF
+    file.write_bytes(bytes(raw) + (b"" if keeps_size else b"more"))
+    if keeps_time:
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("form", ExportAs)
+@pytest.mark.parametrize(
+    ("keeps_size", "keeps_time"), [(False, False), (False, True), (True, False)]
+)
+def test_a_file_that_has_changed_is_told_and_left_out(place, dated, form, keeps_size, keeps_time):
+    change(place / "images" / "c.png", keeps_size=keeps_size, keeps_time=keeps_time)
+    config, notes = ExportConfig(form=form), Notes()
+    result = export(dated, place / "out", config, workspace=place / ".curate", progress=notes)
+    assert (result.n_images, result.n_changed) == (2, 1)
+    (note,) = notes.texts
+    assert "c.png has changed" in note
+
+
+@pytest.mark.parametrize("form", [ExportAs.COPY, ExportAs.TAR, ExportAs.PARQUET])
+def test_where_the_bytes_are_read_the_hash_tells_any_change(place, dated, form):
+    change(place / "images" / "c.png", keeps_size=True, keeps_time=True)
+    nowhere = place / "nowhere"
+    result = export(dated, place / "out", ExportConfig(form=form), workspace=nowhere)
+    assert (result.n_images, result.n_changed) == (2, 1)
+
+
+def test_a_file_that_was_only_touched_is_the_same(place, dated):
+    os.utime(place / "images" / "c.png", (1, 1))
+    assert export(dated, place / "out", workspace=place / ".curate").n_changed == 0
+
+
+def test_a_file_that_was_scanned_again_since_is_another_than_the_manifest_says(place, dated):
+    from curate import dedup
+
+    change(place / "images" / "c.png", keeps_size=True, keeps_time=False)
+    space = place / ".curate"
+    dedup(place / "images", out=place / "newer.parquet", workspace=space)
+    assert export(dated, place / "out", workspace=space).n_changed == 1
+    assert export(place / "newer.parquet", place / "new", workspace=space).n_changed == 0
+
+
+def test_changed_files_may_be_taken_or_end_the_export(place, dated):
+    change(place / "images" / "c.png", keeps_size=False, keeps_time=False)
+    taken = export(dated, place / "out", ExportConfig(form="copy", changed="take"))
+    assert (taken.n_images, taken.n_changed) == (3, 1)
+    assert (place / "out" / "c.png").read_bytes() == (place / "images" / "c.png").read_bytes()
+    with pytest.raises(InputError, match=r"c\.png has changed"):
+        export(dated, place / "not", ExportConfig(changed="fail"))
+    assert not (place / "not").exists()
+
+
+def test_names_of_255_bytes_are_exported_and_numbered(place):
+    name = "é" * 125 + ".png"
+    save(place / "images" / name, picture(1))
+    save(place / "images" / "deep" / name, picture(2))
+    manifest = written(place, [f"deep/{name}", name])
+    for form in (ExportAs.COPY, ExportAs.TAR, ExportAs.FIFTYONE):
+        config = ExportConfig(form=form, layout=Layout.FLAT)
+        assert export(manifest, place / form.value, config).n_images == 2
+    assert max(len(os.fsencode(path)) for path in os.listdir(place / "copy")) <= 255
+    assert len(files(place / "copy")) == 2
+
+
+@pytest.mark.parametrize("form", ExportAs)
+def test_every_format_takes_names_that_are_no_utf8(place, form):
+    raw = os.path.join(os.fsencode(place / "images"), b"caf\xe9.png")
+    os.rename(os.fsencode(place / "images" / "a.png"), raw)
+    manifest = written(place, ["caf%E9.png"], label=["cat"])
+    assert export(manifest, place / "out", ExportConfig(form=form)).n_images == 1
+
+
+def test_null_is_for_lists():
+    assert ExportConfig(form="list", null=True).null
+    with pytest.raises(UsageError, match="--null"):
+        ExportConfig(form="copy", null=True)

@@ -1,3 +1,5 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curate import ClusterConfig, ProbeConfig, cluster, probe
@@ -63,3 +65,31 @@ def test_a_manifest_of_other_weights_is_refused(colours, tmp_path, images):
     train(images, config, workspace=tmp_path / "w")
     with pytest.raises(InputError, match="was written with model"):
         probe(colours, workspace=tmp_path / "w")
+
+
+def test_copies_are_left_out_and_told(colours, trained):
+    table = pq.read_table(colours)
+    keep = [number % 3 != 0 for number in range(len(table))]
+    table = table.append_column("keep", pa.array(keep))
+    pq.write_table(table, colours)
+    result = probe(colours, workspace=trained / ".curate")
+    assert (result.n_train + result.n_test, result.n_duplicates) == (60, 30)
+
+
+def test_groups_of_copies_and_images_that_belong_together_are_not_divided(colours, trained):
+    table = pq.read_table(colours)
+    labels = table["label"].to_pylist()
+    order = dict.fromkeys(labels, 0)
+    patients = []
+    for label in labels:  # ten patients of three images for each label
+        patients.append(f"{label}{order[label] // 3}")
+        order[label] += 1
+    pq.write_table(table.append_column("patient", pa.array(patients)), colours)
+    config = ProbeConfig(together="patient")
+    result = probe(colours, config, workspace=trained / ".curate")
+    assert (result.n_units, result.n_train, result.n_test) == (30, 63, 27)
+    groups = pa.array([int(patient[-1]) for patient in patients], pa.int32())
+    pq.write_table(table.append_column("group", groups), colours)
+    assert probe(colours, workspace=trained / ".curate").n_units == 10
+    with pytest.raises(UsageError, match="no column 'ward'"):
+        probe(colours, ProbeConfig(together="ward"), workspace=trained / ".curate")

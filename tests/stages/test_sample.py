@@ -251,3 +251,28 @@ def test_complex_groups_give_more(trained, tmp_path):
     config = SampleConfig(size=12, quota="complexity")
     result = sample(tmp_path / "m.parquet", config, out=tmp_path / "s.parquet", workspace=space)
     assert result.n_selected == 12
+
+
+def test_small_strata_have_their_chance_and_weights_stay_unbiased(manifest):
+    """Strata of 60, 25, 4 and 1 images, 5 draws: the last two are less than one draw each."""
+    estimates, means, seen = [], [], np.zeros(4)
+    for seed in range(1500):
+        _, table = drawn(manifest, size=5, by=("status",), stratify="cluster", seed=seed)
+        taken = chosen(table)
+        assert len(taken["path"]) == 5
+        seen += np.bincount(taken["cluster"], minlength=4)
+        estimates.append(np.dot(taken["bytes"], taken["weight"]))
+        means.append(np.sum(taken["weight"]))
+    np.testing.assert_allclose(seen / 1500, np.array([60, 25, 4, 1]) * 5 / 90, atol=0.06)
+    for values, truth in ((estimates, np.arange(90).sum()), (means, 90)):
+        assert abs(np.mean(values) - truth) < 4 * np.std(values) / np.sqrt(len(values))
+
+
+def test_strata_and_levels_together_are_unbiased_too(manifest):
+    estimates = []
+    for seed in range(800):
+        table = drawn(manifest, size=7, by=("format", "cluster"), stratify="cluster", seed=seed)[1]
+        taken = chosen(table)
+        estimates.append(np.dot(taken["bytes"], taken["weight"]))
+    truth = np.arange(90).sum()
+    assert abs(np.mean(estimates) - truth) < 4 * np.std(estimates) / np.sqrt(len(estimates))

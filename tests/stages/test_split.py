@@ -8,6 +8,8 @@ from curate.errors import UsageError
 from curate.manifest.columns import SCAN_COLUMNS
 from curate.manifest.manifest import Manifest, write_manifest
 from curate.manifest.rows import HeldRows
+from curate.progress import Silent
+from tests.stages.made_manifest import write_made_manifest
 
 
 def written(root, n_images=300, *, n_groups=40, name="m.parquet", split_column=None):
@@ -33,6 +35,12 @@ def written(root, n_images=300, *, n_groups=40, name="m.parquet", split_column=N
         table = table.append_column("split", pa.array(split_column, pa.string()))
     write_manifest(Manifest(rows=HeldRows(table), source="/images"), root / name)
     return root / name
+
+
+def made(root, n_images, **columns):
+    """Write a manifest of images that are all different, with more columns."""
+    contents = {f"{i:04d}.jpg": f"{i:064x}" for i in range(n_images)}
+    return write_made_manifest(root / "made.parquet", contents, **columns)
 
 
 def rows_of(path):
@@ -113,3 +121,36 @@ def test_an_unknown_column_is_refused_and_the_manifest_is_left(tmp_path):
     with pytest.raises(UsageError, match="no column 'video'"):
         split(path, SplitConfig(by="video"))
     assert path.read_bytes() == before
+
+
+def test_an_image_that_has_any_split_stays_whatever_the_ratios_name_now(tmp_path):
+    before = ["train", "holdout", "", "test"] * 10 + [None] * 160
+    path = made(tmp_path, 200, split=before)
+    result = split(path, SplitConfig(ratios=(("a", 0.5), ("train", 0.5)), stable=True))
+    after = [row["split"] for row in rows_of(path)]
+    for old, new in zip(before, after, strict=True):
+        assert new == old if old else new in {"a", "train"}
+    assert list(result.n_images) == ["a", "train", "holdout", "test"]
+    assert (result.n_images["holdout"], result.n_images["test"]) == (10, 10)
+    assert sum(result.n_images.values()) == 200
+
+
+def test_a_new_copy_joins_its_image_in_a_split_that_the_ratios_do_not_name(tmp_path):
+    path = made(tmp_path, 4, group=[0] * 4, split=["holdout", None, None, None])
+    split(path, SplitConfig(stable=True))
+    assert {row["split"] for row in rows_of(path)} == {"holdout"}
+
+
+def test_an_empty_split_is_told(tmp_path):
+    class Notes(Silent):
+        def note(self, text):
+            told.append(text)
+
+    told = []
+    result = split(made(tmp_path, 10, group=[0] * 10), progress=Notes())
+    assert result.empty == ["val", "test"]
+    assert [text.partition(":")[0] for text in told] == [
+        "the split val is empty",
+        "the split test is empty",
+    ]
+    assert split(made(tmp_path, 100)).empty == []
