@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from curate.pages.templates import format_count, format_few, format_size
 from curate.report_page.summary import SUSPECT_FROM, Summary
 
-
 EVEN_ENOUGH = 0.9
 """Effective number of clusters as a share of all, above which no balanced sample is proposed: one
 of 850 from 2,100 photos, which shares out what there is, came to 0.98."""
