@@ -223,8 +223,7 @@ COLUMNS = (
         name="label_review",
         type="string",
         filled_by="review",
-        meaning="what a person said of a suspicious label: `accept`, it is right, "
-        "or `reject`",
+        meaning="what a person said of a suspicious label: `accept`, it is right, or `reject`",
         is_optional=True,
     ),
     Column(
