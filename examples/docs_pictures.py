@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / "demo"
 PICTURES = ROOT / "docs" / "pictures"
-CURATE = Path(sys.executable).with_name("curate")
+CURATE = str(Path(sys.executable).with_name("curate"))
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
     "--disable-background-networking",
@@ -30,7 +30,16 @@ QUALITY = 72  # of WebP: a picture takes 30 to 130 kB and its text stays sharp
 
 
 def save(page: Page, name: str) -> None:
-    """Save what a page shows."""
+    """Save what a page shows, without the place of this checkout."""
+    page.evaluate(
+        """root => {
+          const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          while (walk.nextNode()) {
+            walk.currentNode.data = walk.currentNode.data.replaceAll(root, "");
+          }
+        }""",
+        f"{ROOT}/",
+    )
     picture = Image.open(io.BytesIO(page.screenshot()))
     PICTURES.mkdir(parents=True, exist_ok=True)
     path = PICTURES / f"{name}.webp"
@@ -59,12 +68,14 @@ def take_report(browser: Browser) -> None:
         page.wait_for_timeout(300)
         page.evaluate("part => document.querySelector(part)?.scrollIntoView()", part)
         if name == "report_copies":
-            page.get_by_role("button", name="Laid over").nth(1).click()
+            page.locator("#copies").get_by_role("button", name="Laid over").nth(1).click()
         if name == "report_map":
             page.locator("#map-images").check()
-        page.wait_for_timeout(900)
-        page.evaluate("part => document.querySelector(part)?.scrollIntoView()", part)
-        page.wait_for_timeout(300)
+        for _ in range(4):  # cards get their height when they come into sight
+            page.wait_for_timeout(400)
+            page.evaluate(
+                "part => document.querySelector(part)?.scrollIntoView({behavior: 'instant'})", part
+            )
         save(page, name)
         page.close()
 
@@ -94,9 +105,10 @@ def take_notebook(browser: Browser) -> None:
     """Take the notebook, if it was executed."""
     page = DEMO / "walk_through.html"
     notebook = ROOT / "examples" / "walk_through.ipynb"
-    words = ["nbconvert", "--to", "html", "--output-dir", str(DEMO), str(notebook)]
-    command = [sys.executable, "-m", *words]
-    subprocess.run(command, check=True, capture_output=True)
+    command = [sys.executable, "-m", "nbconvert", "--to", "html"]
+    subprocess.run(
+        [*command, "--output-dir", str(DEMO), str(notebook)], check=True, capture_output=True
+    )
     shown = open_page(browser)
     shown.route(re.compile("^https?://"), lambda route: route.abort())
     shown.goto(page.as_uri(), wait_until="domcontentloaded")
@@ -111,7 +123,7 @@ def take_terminal(browser: Browser) -> None:
     from rich.ansi import AnsiDecoder
     from rich.console import Console
 
-    lines = []
+    lines: list[str] = []
     for words in (["info"], ["dedup"], ["split", "manifest.parquet", "--stratify", "cluster"]):
         line = " ".join(["curate", *words])
         lines.append(f"$ {line}")
@@ -122,8 +134,9 @@ def take_terminal(browser: Browser) -> None:
         shown = [part.split("\r")[-1] for part in text.replace("\r\n", "\n").split("\n")]
         lines += [part for part in shown if "━" not in part]
     console = Console(record=True, width=80, file=io.StringIO(), force_terminal=True)
-    for styled in AnsiDecoder().decode("\n".join(lines)):
-        console.print(styled)
+    shown_text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).replace(f"{ROOT}/", "")
+    for line_of_text in AnsiDecoder().decode(shown_text):
+        console.print(line_of_text)
     page = browser.new_page(viewport={"width": 1000, "height": 900})
     page.set_content(console.export_svg(title="curate"))
     svg = page.locator("svg").first

@@ -34,6 +34,9 @@ class GroupIndex:
         rows = np.flatnonzero(group >= 0)
         rows = rows[np.argsort(group[rows], kind="stable")]
         numbers, starts, sizes = np.unique(group[rows], return_index=True, return_counts=True)
+        is_whole = np.isin(group[rows], numbers[sizes > 1])  # of a part, groups may be left alone
+        rows = rows[is_whole]
+        numbers, starts, sizes = np.unique(group[rows], return_index=True, return_counts=True)
         sure = np.nan_to_num(images.numbers("similarity"), nan=1.0)[rows]
         least = np.minimum.reduceat(sure, starts) if len(starts) else np.ones(0)
         return cls(numbers, sizes.astype(np.int64), least, rows, starts.astype(np.int64))

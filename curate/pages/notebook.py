@@ -1,11 +1,12 @@
 """How results show themselves in notebooks: a small table, and images with a line each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from html import escape
 from typing import Any
 
 _MOST_LETTERS = 200
+_MOST_RECORDS = 20
 _CELL = "padding:2px 14px 2px 0;text-align:left;vertical-align:top"
 
 
@@ -16,10 +17,12 @@ class ShownInNotebooks:
 
     def _repr_html_(self) -> str:
         """Return the fields as a table; every value is escaped."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}  # type: ignore[arg-type]
         rows = "".join(
-            f'<tr><th style="{_CELL};font-weight:500">{escape(one.name.replace("_", " "))}</th>'
-            f'<td style="{_CELL}">{escape(_format(getattr(self, one.name)))}</td></tr>'
-            for one in fields(self)  # type: ignore[arg-type]
+            f'<tr><th style="{_CELL};font-weight:500">{escape(name.replace("_", " "))}</th>'
+            f'<td style="{_CELL}">{_show_value(value)}</td></tr>'
+            for name, value in values.items()
+            if not is_dataclass(value)
         )
         name = escape(type(self).__name__)
         return f"<table><caption><b>{name}</b></caption>{rows}</table>{self._show_images()}"
@@ -63,6 +66,20 @@ def _show_image(source: str | None, line: str) -> str:
         '<figure style="width:136px;margin:0;font-size:11px;line-height:1.3;'
         f'overflow-wrap:anywhere">{picture}<figcaption>{text}</figcaption></figure>'
     )
+
+
+def _show_value(value: Any) -> str:  # noqa: ANN401 - whatever a result holds
+    """Return a value as HTML; a list of records as a line for each."""
+    if isinstance(value, list) and value and is_dataclass(value[0]):
+        return "<br>".join(
+            escape(
+                ", ".join(
+                    f"{one.name} {_format(getattr(record, one.name))}" for one in fields(record)
+                )
+            )
+            for record in value[:_MOST_RECORDS]
+        )
+    return escape(_format(value))
 
 
 def _format(value: Any) -> str:  # noqa: ANN401 - whatever a result holds

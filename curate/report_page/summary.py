@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.choices import Level
+from curate.pages.group_index import GroupIndex
 from curate.pages.images_table import ImagesTable
 from curate.report_page.balance import Balance, measure_balance
 
@@ -107,7 +108,7 @@ def summarize(images: ImagesTable) -> Summary:
         unreadable=[(reason or "unknown", count) for reason, count in reasons.most_common()],
         was_searched="keep" in images.table.column_names,
         evidence=_count_evidence(images, group),
-        n_groups=len(np.unique(group[group >= 0])),
+        n_groups=len(GroupIndex.of(images).numbers),
         n_copies=int(dropped.sum()),
         copy_bytes=int(images.bytes[dropped].sum()),
         expected_wrong=float((1 - similarity[dropped]).sum()),

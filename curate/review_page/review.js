@@ -151,7 +151,7 @@ function buildSide(group, kept, member, lay) {
   if (member.match) facts.append(fact("evidence", member.match));
   if (member.probability !== null) facts.append(fact("probability", member.probability.toFixed(4)));
   if (lay.matrix) {
-    facts.append(fact("points that agree", String(lay.inliers)), fact("textured tiles that agree", `${(100 * lay.agreement).toFixed(0)} %`));
+    facts.append(fact("points that agree", lay.inliers ? String(lay.inliers) : "none; their frames do"), fact("textured tiles that agree", `${(100 * lay.agreement).toFixed(0)} %`));
     if (lay.mirrored) facts.append(fact("mirrored", "yes"));
   } else if (member !== kept) facts.append(fact("aligned", "no"));
   if (member.reason) facts.append(fact("why the other stays", member.reason));

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from curate.copies.probability.calibrate import estimate_share, shift_odds
+from curate.copies.probability.calibrate import calibrate, estimate_share, shift_odds
+from curate.copies.probability.classifier import CLOSE_LOOK
 
 
 def pairs(share, n=20_000, seed=0):
@@ -32,3 +33,28 @@ def test_two_images_keep_even_odds_nearly():
 
 def test_without_pairs_the_odds_are_even():
     assert estimate_share(np.zeros(0)) == 0.5
+
+
+def find_doubtful(n):
+    """Return evidence of which the built-in classifier is in doubt, (n, F)."""
+    rng = np.random.default_rng(0)
+    evidence = rng.normal(0.4, 0.3, (20_000, CLOSE_LOOK.weights.size - 1)).astype(np.float32)
+    probability = CLOSE_LOOK.predict(evidence)
+    return evidence[(probability > 0.3) & (probability < 0.7)][:n]
+
+
+def test_what_a_person_said_moves_the_probability_of_pairs_like_it():
+    doubtful = find_doubtful(40)
+    judged, others = doubtful[:20], doubtful[20:]
+    said = {
+        word: calibrate(judged[:0], others, (judged, np.full(20, word))).predict(judged).mean()
+        for word in (0.0, 1.0)
+    }
+    assert said[0.0] < calibrate(judged[:0], others).predict(judged).mean() < said[1.0]
+
+
+def test_without_decisions_the_fit_is_as_before():
+    doubtful = find_doubtful(40)
+    nobody = (doubtful[:0], np.zeros(0))
+    before = calibrate(doubtful[:10], doubtful[10:])
+    assert np.array_equal(before.weights, calibrate(doubtful[:10], doubtful[10:], nobody).weights)
