@@ -11,6 +11,7 @@ from curate.copies.config import DedupConfig
 from curate.copies.find import use_one_thread_per_image
 from curate.copies.placement import place_pairs
 from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK
+from curate.copies.probability.context import judge_in_context
 from curate.copies.records import Pairs, QueryImage
 from curate.copies.relations import sort_relations
 from curate.copies.verification.conflicts import find_conflict_places
@@ -86,7 +87,10 @@ def _verify(first: QueryImage, second: QueryImage) -> tuple[Links, Keypoints]:
     """Return the likeliest way to lay the one on the other, if there is any."""
     images = (first.pixels, second.pixels)
     keypoints = Keypoints.of([make_working_copy(pixels) for pixels in images])
-    verifier = Verifier(keypoints, lambda rows: [images[row] for row in rows], FIRST_LOOK,
+    verifier = Verifier(
+        keypoints,
+        lambda rows: [images[row] for row in rows],
+        FIRST_LOOK,
         read_file=lambda row: (first, second)[row].read_exact(),
     )
     versions = orientations(np.array([first.phash], np.uint64)).reshape(-1)
@@ -94,7 +98,8 @@ def _verify(first: QueryImage, second: QueryImage) -> tuple[Links, Keypoints]:
     method = np.array([BY_KEYPOINTS, BY_MIRRORED_KEYPOINTS, BY_FRAME + int(apart.argmin())])
     zeros = np.zeros(len(method), np.int64)
     findings = drop_unaligned(verifier.verify(zeros, zeros + 1, method))
-    return select_best(findings, FIRST_LOOK, CLOSE_LOOK), keypoints
+    probability = CLOSE_LOOK.predict(judge_in_context(findings, None))
+    return select_best(findings, FIRST_LOOK, probability), keypoints
 
 
 def _describe(

@@ -54,7 +54,10 @@ class DedupConfig:
                 raise UsageError(
                     f"{name} must lie in (0, 1], got {value}", hint="it is a share, such as 0.99"
                 )
-        for name, value in {"max_removed": self.max_removed, "min_overlap": self.min_overlap}.items():
+        for name, value in {
+            "max_removed": self.max_removed,
+            "min_overlap": self.min_overlap,
+        }.items():
             if not 0 <= value <= 1:
                 raise UsageError(
                     f"{name} must lie in [0, 1], got {value}", hint="it is a share, such as 0.3"

@@ -28,6 +28,7 @@ class LooksParams:
         seam: Times the edges beside it that the edge of a frame has; the border of a crop has
             none.
         least_outside: Share of an image around the shared part that is a frame, or more of a scene.
+        least_part: Share of a collage that shows other pictures; the bar of a caption is less.
         filled: Share of what lies around that shows something: in a collage, not in a frame.
         marked: Share of the overlap that something lies over in one image more than in the other.
         step: Times the true detail that is one step.
@@ -40,6 +41,7 @@ class LooksParams:
 
     seam: float = 2.0
     least_outside: float = 0.04
+    least_part: float = 0.35
     filled: float = 0.5
     marked: float = 0.015
     step: float = 1.25
@@ -101,7 +103,7 @@ def is_part(findings: Findings) -> Bools:
     is_either = np.zeros(len(findings), np.bool_)
     for side in ("first", "second"):
         is_either |= (
-            (findings.measure_close(f"outside_{side}") > params.least_outside * 3)
+            (findings.measure_close(f"outside_{side}") > params.least_part)
             & (findings.measure_close(f"seam_{side}") > params.seam)
             & (findings.measure_close(f"filled_{side}") > params.filled)
         )

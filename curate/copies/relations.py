@@ -72,6 +72,8 @@ def sort_relations(
     if not config.recolour:
         kept &= findings.evidence[:, _CHROMA] <= RELATION_PARAMS.recoloured
     alike = FIRST_LOOK.predict(findings.evidence)
-    is_scene = ~kept & ~parts & (np.maximum(alike, links.probability) >= RELATION_PARAMS.least_scene)
+    is_scene = (
+        ~kept & ~parts & (np.maximum(alike, links.probability) >= RELATION_PARAMS.least_scene)
+    )
     scenes = take_pairs(Links(findings=findings, probability=alike), is_scene)
     return Relations(copies=take_pairs(links, kept), parts=take_pairs(links, parts), scenes=scenes)

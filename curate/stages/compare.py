@@ -68,9 +68,7 @@ def compare(
         InputError: A file cannot be read.
         UsageError: ``out`` has another ending.
     """
-    found = compare_pictures(
-        _read(Path(first)), _read(Path(second)), config or DedupConfig()
-    )
+    found = compare_pictures(_read(Path(first)), _read(Path(second)), config or DedupConfig())
     if out is not None:
         write_sheet(Path(out), found.picture)
     return _describe(str(first), str(second), found, out=str(out) if out is not None else None)

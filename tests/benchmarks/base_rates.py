@@ -75,9 +75,7 @@ def measure_error(probability, is_copy):
     if len(probability) == 0:
         return 0.0
     bins = np.minimum((probability * 10).astype(int), 9)
-    gaps = [
-        abs(probability[bins == k].sum() - is_copy[bins == k].sum()) for k in range(10)
-    ]
+    gaps = [abs(probability[bins == k].sum() - is_copy[bins == k].sum()) for k in range(10)]
     return sum(gaps) / len(probability)
 
 
@@ -96,9 +94,7 @@ def main():
             with tempfile.TemporaryDirectory() as scratch:
                 out = Path(scratch) / "images"
                 out.mkdir()
-                truth = plant(
-                    folder, out, kinds, share=share, n=options.images, seed=options.seed
-                )
+                truth = plant(folder, out, kinds, share=share, n=options.images, seed=options.seed)
                 found = collect(out, truth, Path(scratch) / "workspace")
             p, y = found.probability, found.is_copy
             counts = []

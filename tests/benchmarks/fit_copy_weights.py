@@ -19,10 +19,8 @@ from folder_evidence import collect, read_truth
 from scipy.optimize import minimize
 
 from curate.copies.probability import classifier
-from curate.copies.verification.detail import DETAIL_NAMES
-from curate.copies.verification.evidence import NAMES
+from curate.copies.probability.classifier import CLOSE_NAMES
 
-KINDS = (*NAMES, *DETAIL_NAMES)
 STRENGTH = 0.3  # inverse of the ridge; larger ones gained nothing on held-out folders
 
 
@@ -35,6 +33,24 @@ def read_folder(folder, work):
     is_whole = np.array([kind[path] == "original" for path in found.paths])
     known &= ~found.is_copy | is_whole[found.a] | is_whole[found.b]
     return found.evidence[known].astype(np.float64), found.is_copy[known]
+
+
+def add_lone_pairs(evidence, is_copy, kinds):
+    """Return the pairs, and those that are no copies once more as if no other image were there.
+
+    In the folders at hand such pairs stand in crowds, and these would else say it all. Two frames of
+    a fixed camera alone are left out: nobody can tell them from a picture and its marked copy.
+    """
+    rng = np.random.default_rng(0)
+    is_moved = ~is_copy & (kinds != "camera")
+    lone = evidence[is_moved].copy()
+    lone[:, CLOSE_NAMES.index("crowd")] = np.log1p(rng.integers(1, 4, len(lone)))
+    lone[:, CLOSE_NAMES.index("both_carry")] = 0
+    return (
+        np.concatenate([evidence, lone]),
+        np.concatenate([is_copy, np.zeros(len(lone), bool)]),
+        np.concatenate([kinds, kinds[is_moved]]),
+    )
 
 
 def weigh(is_copy, kinds):
@@ -50,7 +66,18 @@ def weigh(is_copy, kinds):
 
 def find_sign(name):
     """Return whether more of an evidence speaks for a copy, 1, against one, -1, either, 0, or is not to be used, None."""
-    against = ("conflict", "places", "residual", "two_sided_area", "deficit", "few_", "shear")
+    against = (
+        "conflict",
+        "places",
+        "residual",
+        "two_sided_area",
+        "twice",
+        "both_",
+        "crowd",
+        "deficit",
+        "few_",
+        "shear",
+    )
     if name in ("log_scale", "one_sided"):  # of made folders they tell how these were made
         return None
     if name == "noise":
@@ -65,6 +92,7 @@ def fit(evidence, is_copy, kinds):
     1 % of the pairs of a folder of receipts and of a fixed camera, which they had not seen, log odds
     of 11 and 6.
     """
+    evidence, is_copy, kinds = add_lone_pairs(evidence, is_copy, kinds)
     centre, spread = evidence.mean(axis=0), evidence.std(axis=0) + 1e-6
     x = np.concatenate([(evidence - centre) / spread, np.ones((len(evidence), 1))], axis=1)
     y, weight = np.where(is_copy, 1.0, -1.0), weigh(is_copy, kinds)
@@ -76,7 +104,10 @@ def fit(evidence, is_copy, kinds):
         slope = -x.T @ (weight * y * 0.5 * (1 - np.tanh(margin / 2))) + ridge * theta
         return value, slope
 
-    bounds = [{1: (0, None), -1: (None, 0), 0: (None, None), None: (0, 0)}[find_sign(n)] for n in KINDS]
+    bounds = [
+        {1: (0, None), -1: (None, 0), 0: (None, None), None: (0, 0)}[find_sign(n)]
+        for n in CLOSE_NAMES
+    ]
     found = minimize(
         loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=[*bounds, (None, None)],
         options={"maxiter": 5000},
@@ -94,7 +125,7 @@ def show(name, odds, is_copy):
 def write(centre, spread, weights, bias, note):
     path = Path(classifier.__file__).with_name("weights.json")
     content = json.loads(path.read_text())
-    rows = zip(KINDS, centre, spread, weights, strict=True)
+    rows = zip(CLOSE_NAMES, centre, spread, weights, strict=True)
     content["close"] = {
         "note": note,
         "bias": round(bias, 4),

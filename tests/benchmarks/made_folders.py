@@ -80,7 +80,14 @@ def receipts(n, rng, photos):
                  f"{rng.integers(8, 22)}:{rng.integers(10, 60)}", ""]  # fmt: skip
         chosen = rng.choice(goods[:4] if rng.random() < 0.7 else goods, n_goods)
         lines += [f"{good[:14]:15}{_number(rng):>8}" for good in chosen]
-        lines += ["", f"TOTAL {_number(rng)}", f"CASH {_number(rng)}", "", "THANK YOU", "COME AGAIN"]
+        lines += [
+            "",
+            f"TOTAL {_number(rng)}",
+            f"CASH {_number(rng)}",
+            "",
+            "THANK YOU",
+            "COME AGAIN",
+        ]
         for row, line in enumerate(lines):
             _write(paper, line, (24, 50 + 30 * row), size=0.62, font=font, ink=(40, 40, 40))
         yield _scan(paper[: 80 + 30 * len(lines)], rng)
@@ -89,17 +96,42 @@ def receipts(n, rng, photos):
 def cards(n, rng, photos):
     """Identity cards: one ground, another portrait, name and number."""
     ground = cv2.resize(photos[int(rng.integers(len(photos)))], (640, 400))
-    ground = cv2.addWeighted(cv2.GaussianBlur(ground, (0, 0), 4), 0.3, np.full_like(ground, 225), 0.7, 0)
+    ground = cv2.addWeighted(
+        cv2.GaussianBlur(ground, (0, 0), 4), 0.3, np.full_like(ground, 225), 0.7, 0
+    )
     for x in range(0, 640, int(rng.integers(9, 22))):
         cv2.line(ground, (x, 60), (x + 50, 400), (190, 205, 215), 1)
     for _ in range(n):
         card = ground.copy()
-        _write(card, "MEMBER CARD OF SOMEWHERE", (24, 40), size=0.9, font=FONTS[1], ink=(20, 40, 90), thick=2)
+        _write(
+            card,
+            "MEMBER CARD OF SOMEWHERE",
+            (24, 40),
+            size=0.9,
+            font=FONTS[1],
+            ink=(20, 40, 90),
+            thick=2,
+        )
         face = photos[int(rng.integers(len(photos)))]
         card[90:330, 30:220] = cv2.resize(face, (190, 240))
         for row in range(4):
-            _write(card, ("Name", "First name", "Born", "No")[row], (250, 110 + 62 * row), size=0.5, font=FONTS[0], ink=(90, 90, 90))
-            _write(card, f"{_word(rng).upper()} {rng.integers(1e5)}", (250, 138 + 62 * row), size=0.9, font=FONTS[1], ink=(10, 10, 10), thick=2)
+            _write(
+                card,
+                ("Name", "First name", "Born", "No")[row],
+                (250, 110 + 62 * row),
+                size=0.5,
+                font=FONTS[0],
+                ink=(90, 90, 90),
+            )
+            _write(
+                card,
+                f"{_word(rng).upper()} {rng.integers(1e5)}",
+                (250, 138 + 62 * row),
+                size=0.9,
+                font=FONTS[1],
+                ink=(10, 10, 10),
+                thick=2,
+            )
         yield _scan(card, rng)
 
 
@@ -112,7 +144,9 @@ def camera(n, rng, photos):
         for _ in range(int(rng.integers(1, 3))):
             side = int(np.sqrt(share * 640 * 480))
             w, h = int(side * rng.uniform(0.7, 1.4)), int(side * rng.uniform(0.7, 1.4))
-            thing = cv2.resize(photos[int(rng.integers(len(photos)))], (w, h), interpolation=cv2.INTER_AREA)
+            thing = cv2.resize(
+                photos[int(rng.integers(len(photos)))], (w, h), interpolation=cv2.INTER_AREA
+            )
             mask = np.zeros((h, w), np.uint8)
             cv2.ellipse(mask, (w // 2, h // 2), (w // 2, h // 2), 0, 0, 360, 255, -1)
             y, x = int(rng.integers(0, 480 - h)), int(rng.integers(0, 640 - w))
@@ -147,8 +181,14 @@ def slices(n, rng, photos):
             image[(skull < 1) & (skull > 0.88)] = 200
             for centre, radius, tone in zip(centres, radii, tones, strict=True):
                 inside = ((x - centre[0]) / radius[0]) ** 2 + ((y - centre[1]) / radius[1]) ** 2
-                image += tone * np.clip(1.2 - inside - ((z - centre[2]) / radius[2]) ** 2, 0, 0.6) * (skull < 0.88)
-            texture = cv2.GaussianBlur(rng.normal(0, 1, (256, 256)), (0, 0), 1.2) * 12 * (skull < 0.9)
+                image += (
+                    tone
+                    * np.clip(1.2 - inside - ((z - centre[2]) / radius[2]) ** 2, 0, 0.6)
+                    * (skull < 0.88)
+                )
+            texture = (
+                cv2.GaussianBlur(rng.normal(0, 1, (256, 256)), (0, 0), 1.2) * 12 * (skull < 0.9)
+            )
             image = cv2.GaussianBlur(image, (0, 0), 0.8) + texture + rng.normal(0, 2, image.shape)
             yield np.repeat(np.clip(image, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
             k += 1
@@ -178,7 +218,15 @@ def sprites(n, rng, photos):
         ground = np.linspace(tone, tone - 30, side * 4)[:, None, None] * np.ones((1, side * 4, 3))
         image = ground.astype(np.uint8)
         words = str(rng.integers(10)) if rng.random() < 0.5 else "-" * int(rng.integers(1, 4))
-        _write(image, words, (side, 3 * side), size=side / 10, font=FONTS[int(rng.integers(4))], ink=(20, 20, 20), thick=int(rng.integers(4, 14)))
+        _write(
+            image,
+            words,
+            (side, 3 * side),
+            size=side / 10,
+            font=FONTS[int(rng.integers(4))],
+            ink=(20, 20, 20),
+            thick=int(rng.integers(4, 14)),
+        )
         yield cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
 
 
@@ -199,7 +247,9 @@ KINDS = {kind.__name__: kind for kind in (pages, forms, receipts, cards, camera,
 
 def read_photos(folder, limit=400):
     """Return photos of a folder, (h, w, 3) uint8 each, at most 500 px wide."""
-    files = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    files = sorted(
+        p for p in Path(folder).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png")
+    )
     photos = [cv2.imread(str(path)) for path in files[:: max(1, len(files) // limit)]]
     return [photo for photo in photos if photo is not None and min(photo.shape[:2]) >= 100]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from curate.copies.cache.arrays import read_arrays, write_arrays
 from curate.copies.probability.augment import make_copy
 from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK
+from curate.copies.probability.context import judge_in_context
 from curate.copies.verification.findings import (
     BY_KEYPOINTS,
     BY_MIRRORED_KEYPOINTS,
@@ -34,7 +35,7 @@ def load_synthetic_evidence(
     *,
     seed: int,
 ) -> NDArray[np.float32]:
-    """Return the evidence on one made copy of each image, (n, 55); what was made before is known.
+    """Return the evidence on one made copy of each image, (n, 59); what was made before is known.
 
     Copies that the first look would refuse are left out.
 
@@ -75,7 +76,7 @@ def measure_made_copies(
         seeds: (n, k) uint64, seeds of the augmentations.
 
     Returns:
-        (n, 55) float32, NaN where the first look would refuse the pair.
+        (n, 59) float32, NaN where the first look would refuse the pair.
     """
     n = len(originals)
 
@@ -89,9 +90,9 @@ def measure_made_copies(
     a = np.tile(np.arange(n, dtype=np.int64), 2)
     method = np.repeat([BY_KEYPOINTS, BY_MIRRORED_KEYPOINTS], n)
     findings = drop_unaligned(verifier.verify(a, a + n, method))
-    best = select_best(findings, FIRST_LOOK, CLOSE_LOOK).findings
+    best = select_best(findings, FIRST_LOOK).findings
     evidence = np.full((n, len(CLOSE_LOOK.centre)), np.nan, np.float32)
-    evidence[best.a] = best.whole_evidence
+    evidence[best.a] = judge_in_context(best, None)
     return evidence
 
 

@@ -14,6 +14,7 @@ from curate.copies.candidates.pairs import Candidates, order_pairs
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.placement import place_pairs
 from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK, find_threshold
+from curate.copies.probability.context import judge_in_context
 from curate.copies.records import Pairs, Pixels, QueryImage
 from curate.copies.rungs.base import Searched, spread_over_label
 from curate.copies.verification.findings import Findings, drop_unaligned, select_best
@@ -81,7 +82,8 @@ class NearQuery:
         )
         candidates = take_pairs(candidates, ~is_known)
         findings, shapes, rows = self._verify(queries, keypoints, candidates)
-        links = select_best(findings, FIRST_LOOK, self._classifier)
+        probability = self._classifier.predict(judge_in_context(findings, None))
+        links = select_best(findings, FIRST_LOOK, probability)
         links = take_pairs(links, links.probability >= self.threshold)
         sizes = np.array([(one.height, one.width) for one in queries], np.int32).reshape(-1, 2)
         image_sizes = np.stack([self._images.height[rows], self._images.width[rows]], axis=1)

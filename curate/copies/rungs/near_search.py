@@ -18,6 +18,7 @@ from curate.copies.probability.classifier import (
     CopyClassifier,
     find_threshold,
 )
+from curate.copies.probability.context import FolderContext, judge_in_context, measure_context
 from curate.copies.probability.synthetic_pairs import load_synthetic_evidence
 from curate.copies.records import Pixels
 from curate.copies.rungs.base import Known
@@ -76,11 +77,17 @@ class NearSearch:
             read_file=lambda row: known.pixels.read_exact([int(rows[row])])[0],
         )
         self._classifier = CLOSE_LOOK
+        self._context: FolderContext | None = None
 
     @property
     def shapes(self) -> NDArray[np.int32]:
         """Return height and width of the working copies, (R, 2) int32 px."""
         return self._keypoints.shapes
+
+    @property
+    def context(self) -> FolderContext | None:
+        """Return what the folder says of its images, once the candidates are known."""
+        return self._context
 
     def verify_candidates(self, extra: tuple[Ints, Ints] | None = None) -> Verified:
         """Return all candidates with their probability to be copies.
@@ -102,8 +109,9 @@ class NearSearch:
             parts.append(self._verify_by_keypoints(*extra))
             notes.append(f"{len(extra[0])} pairs by embedding")
         findings = concat_pairs(parts)
+        self._context = self._measure_context(findings)
         self._classifier = self._calibrate(findings)
-        links = select_best(findings, FIRST_LOOK, self._classifier)
+        links = self._judge(findings)
         threshold = config.threshold or find_threshold(links.probability, config.precision)
         return Verified(links=links, classifier=self._classifier, threshold=threshold, notes=notes)
 
@@ -114,7 +122,7 @@ class NearSearch:
             a: (P,) int64, first images.
             b: (P,) int64, second images.
         """
-        return select_best(self._verify_by_keypoints(a, b), FIRST_LOOK, self._classifier)
+        return self._judge(self._verify_by_keypoints(a, b))
 
     def _extract_missing(self, phash: NDArray[np.uint64]) -> None:
         """Extract the keypoints of the images whose keypoints are not known."""
@@ -162,7 +170,18 @@ class NearSearch:
                 self._read,
                 seed=self._config.seed,
             )
-        return calibrate(synthetic, select_candidates(findings, self._fingerprints))
+        best = select_best(findings, FIRST_LOOK).findings
+        evidence = judge_in_context(best, self._context)
+        return calibrate(synthetic, select_candidates(best, evidence, self._fingerprints))
+
+    def _measure_context(self, findings: Findings) -> FolderContext:
+        best = select_best(findings, FIRST_LOOK)
+        return measure_context(best.findings, best.probability, len(self._hashes))
+
+    def _judge(self, findings: Findings) -> Links:
+        """Return each pair once, with its probability to be copies."""
+        probability = self._classifier.predict(judge_in_context(findings, self._context))
+        return select_best(findings, FIRST_LOOK, probability)
 
     def _read(self, rows: Sequence[int]) -> list[Pixels]:
         return self._pixels.read([self._hashes[row] for row in rows])

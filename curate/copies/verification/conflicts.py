@@ -163,9 +163,7 @@ def _measure_variance(image: Floats) -> Floats:
     return np.asarray(np.maximum(square - mean * mean, 0), np.float32)
 
 
-def _find_sides(
-    x: Floats, y: Floats, label: NDArray[np.int32], n: int
-) -> NDArray[np.float64]:
+def _find_sides(x: Floats, y: Floats, label: NDArray[np.int32], n: int) -> NDArray[np.float64]:
     """Return for each of n places which image has the edge around it: 1 the one, -1 the other."""
     ring = CONFLICT_PARAMS.ring
     kernel = np.ones((2 * ring + 1,) * 2, np.uint8)

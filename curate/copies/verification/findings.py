@@ -110,16 +110,18 @@ def drop_unaligned(findings: Findings) -> Findings:
     return take_pairs(findings, np.asarray(np.isfinite(findings.evidence).all(axis=1)))
 
 
-def select_best(findings: Findings, first_look: Classifier, close_look: Classifier) -> Links:
+def select_best(
+    findings: Findings, first_look: Classifier, probability: Probabilities | None = None
+) -> Links:
     """Return the most probable finding on each pair, and its probability to be a copy.
 
     Args:
         findings: Of any order; several may be on one pair.
         first_look: Judges the evidence of the first look; it decides where the close look does not.
-        close_look: Judges the evidence of both looks.
+        probability: (P,) to be copies, as the close look tells; None where the first look is all.
     """
-    probability = close_look.predict(findings.whole_evidence)
     likely = first_look.predict(findings.evidence)
+    probability = likely if probability is None else probability
     order = np.lexsort(
         (findings.mirror, -findings.inliers, -likely, -probability, findings.b, findings.a)
     )

@@ -104,7 +104,10 @@ def _find_content(laid: Laid) -> tuple[float, float, float, float] | None:
     # a speck of dust does not widen the box
     top, bottom = np.quantile(rows, (0.005, 0.995))
     left, right = np.quantile(columns, (0.005, 0.995))
-    x, y = FINE_PRINT_PARAMS.margin * (right - left) + 4, FINE_PRINT_PARAMS.margin * (bottom - top) + 4
+    x, y = (
+        FINE_PRINT_PARAMS.margin * (right - left) + 4,
+        FINE_PRINT_PARAMS.margin * (bottom - top) + 4,
+    )
     return float(left - x), float(top - y), float(right + x), float(bottom + y)
 
 
@@ -115,9 +118,7 @@ def _grow(
     return left, top, right, bottom
 
 
-def _cut(
-    image: Greys, box: tuple[float, ...]
-) -> tuple[Greys, NDArray[np.float64]]:
+def _cut(image: Greys, box: tuple[float, ...]) -> tuple[Greys, NDArray[np.float64]]:
     """Return a piece of an image, no larger than is looked at, and the map from it to the image."""
     left, top = max(0, int(box[0])), max(0, int(box[1]))
     right, bottom = min(image.shape[1], int(box[2]) + 1), min(image.shape[0], int(box[3]) + 1)
@@ -139,9 +140,7 @@ def _scale(factor: float) -> NDArray[np.float64]:
 def _linearize(into: NDArray[np.float64], shape: tuple[int, ...]) -> Floats:
     """Return the affine map nearest to a projective one over a frame, (2, 3) float32."""
     height, width = shape
-    corners = np.array(
-        [[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64
-    )
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64)
     moved = corners @ into.T
     fitted, *_ = np.linalg.lstsq(corners, moved[:, :2] / moved[:, 2:], rcond=None)
     return np.asarray(fitted.T, np.float32)

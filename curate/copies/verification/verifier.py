@@ -217,9 +217,7 @@ class Verifier:
         if self._classifier.predict(evidence[None])[0] < VERIFIER_PARAMS.close_from:
             return np.full(len(CLOSE_NAMES), np.nan, np.float32)
         a, b = pair
-        between = scale_map(
-            a_to_b, (a.grey.shape, b.grey.shape), (a.cached.shape, b.cached.shape)
-        )
+        between = scale_map(a_to_b, (a.grey.shape, b.grey.shape), (a.cached.shape, b.cached.shape))
         close = look_closely(a.cached, b.cached, between)
         if self._read_file is None or not is_sparse(close):
             return close
