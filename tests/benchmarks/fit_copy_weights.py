@@ -4,9 +4,9 @@
 
 Each FOLDER holds ``images/`` and ``truth.csv`` with the columns path and original, as
 ``made_folders.py --copies`` makes them of any photos (those in the wheels of scikit-image and
-scikit-learn will do). Folders named KIND_NUMBER are of one kind; all kinds weigh about the same, and
-copies as much as all other pairs: the weights speak of even odds. Shown are the log odds of copies
-and of others: the 1st, 5th and 25th percentile of the ones, the median, 95th, 99th percentile and
+scikit-learn will do). Folders named KIND_NUMBER are of one kind; all kinds weigh about the same,
+and copies as much as all other pairs: the weights speak of even odds. Shown are the log odds of
+copies and of others: the 1st, 5th and 25th percentile of the ones, the median, 95th, 99th percentile and
 the largest of the others. WORK keeps the evidence.
 """
 
@@ -38,8 +38,8 @@ def read_folder(folder, work):
 def add_lone_pairs(evidence, is_copy, kinds):
     """Return the pairs, and those that are no copies once more as if no other image were there.
 
-    In the folders at hand such pairs stand in crowds, and these would else say it all. Two frames of
-    a fixed camera alone are left out: nobody can tell them from a picture and its marked copy.
+    In the folders at hand such pairs stand in crowds, and these would else say it all. Two frames
+    of a fixed camera alone are left out: nobody can tell them from a picture and its marked copy.
     """
     rng = np.random.default_rng(0)
     is_moved = ~is_copy & (kinds != "camera")
@@ -65,7 +65,10 @@ def weigh(is_copy, kinds):
 
 
 def find_sign(name):
-    """Return whether more of an evidence speaks for a copy, 1, against one, -1, either, 0, or is not to be used, None."""
+    """Return whether more of an evidence speaks for a copy, 1, or against one, -1.
+
+    0 stands for either, None for evidence that is not to be used.
+    """
     against = (
         "conflict",
         "places",
@@ -89,8 +92,8 @@ def fit(evidence, is_copy, kinds):
     """Return centre, spread, weights and bias; no weight has the wrong sign.
 
     Held to their signs, weights learned on some kinds of folders serve others: left free, they told
-    1 % of the pairs of a folder of receipts and of a fixed camera, which they had not seen, log odds
-    of 11 and 6.
+    1 % of the pairs of a folder of receipts and of a fixed camera, which they had not seen, log
+    odds of 11 and 6.
     """
     evidence, is_copy, kinds = add_lone_pairs(evidence, is_copy, kinds)
     centre, spread = evidence.mean(axis=0), evidence.std(axis=0) + 1e-6

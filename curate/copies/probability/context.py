@@ -91,9 +91,7 @@ def _look_up(between: dict[tuple[int, int], float], one: int, other: int) -> flo
     return between[min(one, other), max(one, other)]
 
 
-def judge_in_context(
-    findings: Findings, context: FolderContext | None
-) -> NDArray[np.float32]:
+def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArray[np.float32]:
     """Return the evidence of both looks and of the context, (P, 59) float32.
 
     Args:

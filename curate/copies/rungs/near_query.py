@@ -17,7 +17,8 @@ from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK, find_th
 from curate.copies.probability.context import judge_in_context
 from curate.copies.records import Pairs, Pixels, QueryImage
 from curate.copies.rungs.base import Searched, spread_over_label
-from curate.copies.verification.findings import Findings, drop_unaligned, select_best
+from curate.copies.verification.close_look import CLOSE_LOOK_PARAMS, CloseLook
+from curate.copies.verification.findings import Findings, Links, drop_unaligned, select_best
 from curate.copies.verification.keypoints import Keypoints, concat_keypoints, make_working_copy
 from curate.copies.verification.verifier import Verifier
 
@@ -83,7 +84,7 @@ class NearQuery:
         candidates = take_pairs(candidates, ~is_known)
         findings, shapes, rows = self._verify(queries, keypoints, candidates)
         probability = self._classifier.predict(judge_in_context(findings, None))
-        links = select_best(findings, FIRST_LOOK, probability)
+        links = Links(findings=findings, probability=probability)
         links = take_pairs(links, links.probability >= self.threshold)
         sizes = np.array([(one.height, one.width) for one in queries], np.int32).reshape(-1, 2)
         image_sizes = np.stack([self._images.height[rows], self._images.width[rows]], axis=1)
@@ -134,10 +135,13 @@ class NearQuery:
         rank = np.argsort(np.argsort(np.array(names), kind="stable"), kind="stable")
         pairs = replace(candidates, b=place.astype(np.int64) + n_queries)
         ordered = order_pairs(pairs, rank)
-        verifier = Verifier(both, read, FIRST_LOOK, read_file=read_file)
+        verifier = Verifier(both, read, FIRST_LOOK)
         first = ordered.by_keypoints
         findings = drop_unaligned(verifier.verify(first.a, first.b, first.method))
         rest = ordered.by_frame
         rest = take_pairs(rest, verifier.select_unsure(rest.a, rest.b, findings))
         more = drop_unaligned(verifier.verify(rest.a, rest.b, rest.method))
-        return concat_pairs([findings, more]), both.shapes, rows
+        best = select_best(concat_pairs([findings, more]), FIRST_LOOK)
+        likely = take_pairs(best.findings, best.probability >= CLOSE_LOOK_PARAMS.least)
+        close_look = CloseLook(both.shapes, read, read_file=read_file)
+        return replace(likely, close=close_look.look(likely)), both.shapes, rows

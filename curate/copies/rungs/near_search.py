@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.copies.cache.close_store import CloseStore
 from curate.copies.cache.evidence_store import EvidenceStore
 from curate.copies.cache.keypoint_store import ExtractedKeypoints, KeypointStore
 from curate.copies.candidates.incremental import CandidateSearch
@@ -22,6 +23,7 @@ from curate.copies.probability.context import FolderContext, judge_in_context, m
 from curate.copies.probability.synthetic_pairs import load_synthetic_evidence
 from curate.copies.records import Pixels
 from curate.copies.rungs.base import Known
+from curate.copies.verification.close_look import CLOSE_LOOK_PARAMS, CloseLook, choose_pairs
 from curate.copies.verification.findings import Findings, Links, select_best
 from curate.copies.verification.keypoints import extract_keypoints, make_working_copy
 from curate.copies.verification.verifier import Verifier
@@ -67,6 +69,7 @@ class NearSearch:
         self._progress = known.progress
         self._store = KeypointStore(self._cache)
         self._evidence = EvidenceStore(self._cache)
+        self._close = CloseStore(self._cache)
         self._extract_missing(known.images.phash[rows])
         self._slots = self._store.find_slots(self._hashes)
         self._keypoints = self._store.keypoints.take(self._slots)
@@ -74,6 +77,10 @@ class NearSearch:
             self._keypoints,
             self._read,
             FIRST_LOOK,
+        )
+        self._close_look = CloseLook(
+            self._keypoints.shapes,
+            self._read,
             read_file=lambda row: known.pixels.read_exact([int(rows[row])])[0],
         )
         self._classifier = CLOSE_LOOK
@@ -108,10 +115,15 @@ class NearSearch:
         if extra is not None and len(extra[0]):
             parts.append(self._verify_by_keypoints(*extra))
             notes.append(f"{len(extra[0])} pairs by embedding")
-        findings = concat_pairs(parts)
-        self._context = self._measure_context(findings)
+        best = select_best(concat_pairs(parts), FIRST_LOOK)
+        n = len(self._hashes)
+        chosen = choose_pairs(best.findings, best.probability, n)
+        with task(progress, "looking closely", int(chosen.sum())):
+            findings = self._look(best, chosen, is_shown=True)
+        self._context = measure_context(findings, best.probability, n)
         self._classifier = self._calibrate(findings)
         links = self._judge(findings)
+        notes.append(f"{int(chosen.sum())} pairs looked at closely")
         threshold = config.threshold or find_threshold(links.probability, config.precision)
         return Verified(links=links, classifier=self._classifier, threshold=threshold, notes=notes)
 
@@ -122,7 +134,9 @@ class NearSearch:
             a: (P,) int64, first images.
             b: (P,) int64, second images.
         """
-        return self._judge(self._verify_by_keypoints(a, b))
+        best = select_best(self._verify_by_keypoints(a, b), FIRST_LOOK)
+        chosen = best.probability >= CLOSE_LOOK_PARAMS.least
+        return self._judge(self._look(best, chosen, is_shown=False))
 
     def _extract_missing(self, phash: NDArray[np.uint64]) -> None:
         """Extract the keypoints of the images whose keypoints are not known."""
@@ -170,18 +184,23 @@ class NearSearch:
                 self._read,
                 seed=self._config.seed,
             )
-        best = select_best(findings, FIRST_LOOK).findings
-        evidence = judge_in_context(best, self._context)
-        return calibrate(synthetic, select_candidates(best, evidence, self._fingerprints))
-
-    def _measure_context(self, findings: Findings) -> FolderContext:
-        best = select_best(findings, FIRST_LOOK)
-        return measure_context(best.findings, best.probability, len(self._hashes))
+        evidence = judge_in_context(findings, self._context)
+        return calibrate(synthetic, select_candidates(findings, evidence, self._fingerprints))
 
     def _judge(self, findings: Findings) -> Links:
-        """Return each pair once, with its probability to be copies."""
+        """Return pairs with their probability to be copies."""
         probability = self._classifier.predict(judge_in_context(findings, self._context))
-        return select_best(findings, FIRST_LOOK, probability)
+        return Links(findings=findings, probability=probability)
+
+    def _look(self, links: Links, chosen: NDArray[np.bool_], *, is_shown: bool) -> Findings:
+        """Return the findings on pairs with what a close look shows of the chosen ones."""
+        return self._close.look(
+            self._close_look,
+            self._slots,
+            links.findings,
+            chosen,
+            on_progress=self._progress.advance if is_shown else None,
+        )
 
     def _read(self, rows: Sequence[int]) -> list[Pixels]:
         return self._pixels.read([self._hashes[row] for row in rows])

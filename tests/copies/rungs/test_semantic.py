@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from curate.copies.records import Vectors
 from curate.copies.grouping import choose_dropped
+from curate.copies.records import Vectors
 from curate.copies.rungs.semantic import SemanticParams, pair_alike
 
 
