@@ -14,7 +14,7 @@ from curate.manifest.rows import Rows, TakenRows
 
 Ints = NDArray[np.int64]
 
-MEMBERSHIPS = ("cluster", "group")
+MEMBERSHIPS = ("cluster", "scene", "group")
 """Columns of numbers that mean nothing but who shares them."""
 
 COMPARED = (*MEMBERSHIPS, "keep", "selected", "split", "label")

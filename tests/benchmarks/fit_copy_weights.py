@@ -6,8 +6,8 @@ Each FOLDER holds ``images/`` and ``truth.csv`` with the columns path and origin
 ``made_folders.py --copies`` makes them of any photos (those in the wheels of scikit-image and
 scikit-learn will do). Folders named KIND_NUMBER are of one kind; all kinds weigh about the same,
 and copies as much as all other pairs: the weights speak of even odds. Shown are the log odds of
-copies and of others: the 1st, 5th and 25th percentile of the ones, the median, 95th, 99th percentile and
-the largest of the others. WORK keeps the evidence.
+copies and of others: percentiles 1, 5 and 25 of the ones, the median, percentiles 95 and 99
+and the largest of the others. WORK keeps the evidence.
 """
 
 import argparse

@@ -60,9 +60,9 @@ def test_a_picture_shows_what_was_compared(pictures):
 
 def test_what_cannot_be_read_is_an_error(pictures):
     (pictures / "broken.jpg").write_bytes(b"no picture")
-    with pytest.raises(InputError, match="broken.jpg cannot be read"):
+    with pytest.raises(InputError, match=r"broken\.jpg cannot be read"):
         compare(pictures / "broken.jpg", pictures / "a.png")
-    with pytest.raises(InputError, match=r"gone.jpg cannot be read"):
+    with pytest.raises(InputError, match=r"gone\.jpg cannot be read"):
         compare(pictures / "a.png", pictures / "gone.jpg")
 
 

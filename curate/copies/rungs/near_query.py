@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.choices import PART_OF, Level
 from curate.copies.cache.keypoint_store import KeypointStore
 from curate.copies.candidates.from_hashes import pair_queries_by_hashes
 from curate.copies.candidates.from_keypoints import KeypointIndex, pair_queries_by_keypoints
@@ -16,6 +17,7 @@ from curate.copies.placement import place_pairs
 from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK, find_threshold
 from curate.copies.probability.context import judge_in_context
 from curate.copies.records import Pairs, Pixels, QueryImage
+from curate.copies.relations import sort_relations
 from curate.copies.rungs.base import Searched, spread_over_label
 from curate.copies.verification.close_look import CLOSE_LOOK_PARAMS, CloseLook
 from curate.copies.verification.findings import Findings, Links, drop_unaligned, select_best
@@ -38,7 +40,7 @@ class NearQuery:
         Raises:
             LookupError: Some are missing.
         """
-        config = searched.config
+        config = self._config = searched.config
         self._images, self._pixels = searched.images, searched.pixels
         self._label = list(searched.labels.values())[-1]
         self._heads = np.unique(self._label)
@@ -85,11 +87,15 @@ class NearQuery:
         findings, shapes, rows = self._verify(queries, keypoints, candidates)
         probability = self._classifier.predict(judge_in_context(findings, None))
         links = Links(findings=findings, probability=probability)
-        links = take_pairs(links, links.probability >= self.threshold)
+        relations = sort_relations(links, shapes, self._config, threshold=self.threshold)
         sizes = np.array([(one.height, one.width) for one in queries], np.int32).reshape(-1, 2)
         image_sizes = np.stack([self._images.height[rows], self._images.width[rows]], axis=1)
         numbers = np.concatenate([np.arange(n_queries), n_queries + rows])
-        near = place_pairs(links, shapes, np.concatenate([sizes, image_sizes]), numbers)
+        sizes = np.concatenate([sizes, image_sizes])
+        tables = ((relations.copies, Level.NEAR), (relations.parts, PART_OF))
+        near = concat_pairs(
+            [place_pairs(one, shapes, sizes, numbers, match=name) for one, name in tables]
+        )
         place, b = spread_over_label(np.arange(len(near)), near.b - n_queries, self._label)
         return replace(take_pairs(near, place), b=b)
 
