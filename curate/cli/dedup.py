@@ -119,9 +119,9 @@ def dedup(
 ) -> None:
     """Find copies by bytes, by pixels, and altered ones too.
 
-    Altered copies are verified on their pixels. With --level scene, images of one scene, template or
-    burst go too, but for the best of each. Only --level semantic needs a trained model. No
-    image is changed or removed.
+    Altered copies are verified on their pixels. With --level scene, images of one scene, template
+    or burst go too, but for the best of each. Only --level semantic needs a trained model. No image
+    is changed or removed.
 
     Example: curate dedup ./images --out manifest.parquet --check
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK
+from curate.copies.probability.classifier import FIRST_LOOK
 from curate.copies.records import Pixels
 from curate.copies.verification.findings import (
     BY_FRAME,
@@ -55,7 +55,7 @@ def align_images(pixels: Sequence[Pixels], pairs: Sequence[tuple[int, int]]) -> 
     method = np.repeat(np.array(_METHODS, np.int64), len(pairs))
     n_methods = len(_METHODS)
     findings = verifier.verify(np.tile(first, n_methods), np.tile(second, n_methods), method)
-    best = select_best(drop_unaligned(findings), FIRST_LOOK, CLOSE_LOOK).findings
+    best = select_best(drop_unaligned(findings), FIRST_LOOK).findings
     row_of = {
         pair: row for row, pair in enumerate(zip(best.a.tolist(), best.b.tolist(), strict=True))
     }

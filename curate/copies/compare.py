@@ -1,6 +1,6 @@
 """Two pictures compared: are they copies, how do they lie, what conflicts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,8 +11,10 @@ from curate.copies.config import DedupConfig
 from curate.copies.find import use_one_thread_per_image
 from curate.copies.placement import place_pairs
 from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK
+from curate.copies.probability.context import judge_in_context
 from curate.copies.records import Pairs, QueryImage
 from curate.copies.relations import sort_relations
+from curate.copies.verification.close_look import CloseLook
 from curate.copies.verification.conflicts import find_conflict_places
 from curate.copies.verification.detail import Laid, lay_over, scale_map, shrink_for_close_look
 from curate.copies.verification.findings import (
@@ -85,18 +87,21 @@ def _verify(first: QueryImage, second: QueryImage) -> tuple[Links, Keypoints]:
     """Return the likeliest way to lay the one on the other, if there is any."""
     images = (first.pixels, second.pixels)
     keypoints = Keypoints.of([make_working_copy(pixels) for pixels in images])
-    verifier = Verifier(
-        keypoints,
-        lambda rows: [images[row] for row in rows],
-        FIRST_LOOK,
-        read_file=lambda row: (first, second)[row].read_exact(),
-    )
+    verifier = Verifier(keypoints, lambda rows: [images[row] for row in rows], FIRST_LOOK)
     versions = orientations(np.array([first.phash], np.uint64)).reshape(-1)
     apart = np.bitwise_count(versions ^ np.uint64(second.phash))
     method = np.array([BY_KEYPOINTS, BY_MIRRORED_KEYPOINTS, BY_FRAME + int(apart.argmin())])
     zeros = np.zeros(len(method), np.int64)
     findings = drop_unaligned(verifier.verify(zeros, zeros + 1, method))
-    return select_best(findings, FIRST_LOOK, CLOSE_LOOK), keypoints
+    best = select_best(findings, FIRST_LOOK)
+    close_look = CloseLook(
+        keypoints.shapes,
+        lambda rows: [images[row] for row in rows],
+        read_file=lambda row: (first, second)[row].read_exact(),
+    )
+    seen = replace(best.findings, close=close_look.look(best.findings))
+    probability = CLOSE_LOOK.predict(judge_in_context(seen, None))
+    return Links(findings=seen, probability=probability), keypoints
 
 
 def _describe(

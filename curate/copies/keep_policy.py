@@ -24,6 +24,7 @@ class Looks:
         is_grey: (N,) bool, a copy of it has colour, it has none.
         is_blocky: (N,) bool, shows the blocks of a JPEG that its copies do not.
         is_enlarged: (N,) bool, its pixels show less than a copy's do.
+        is_squeezed: (N,) bool, has far fewer bytes a pixel than a copy.
     """
 
     is_marked: NDArray[np.bool_]
@@ -33,6 +34,7 @@ class Looks:
     is_grey: NDArray[np.bool_]
     is_blocky: NDArray[np.bool_]
     is_enlarged: NDArray[np.bool_]
+    is_squeezed: NDArray[np.bool_]
 
     @classmethod
     def alike(cls, n: int) -> "Looks":
@@ -45,6 +47,7 @@ class Looks:
             is_grey=np.zeros(n, np.bool_),
             is_blocky=np.zeros(n, np.bool_),
             is_enlarged=np.zeros(n, np.bool_),
+            is_squeezed=np.zeros(n, np.bool_),
         )
 
 
@@ -94,10 +97,11 @@ def order_by_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.
 
     Protected images come first, whatever the policy. ``best`` judges content first: nothing laid
     over it, no frame around it, more of the scene, more true detail, colour, no blocks of a bad
-    JPEG, not enlarged. Then the file: more pixels, a lossless format, more bytes per pixel, sharper,
-    older. ``central`` and ``outlying`` prefer the image nearest to the middle of its prototype, or farthest from it as
-    SemDeDup does (arXiv:2303.09540, section 3). Every tie that is
-    left is broken by the shorter path (but for ``first``) and then by the path itself, so no two
+    JPEG, not enlarged, not far more compressed. Then the file: more pixels, a lossless format, more
+    bytes per pixel, sharper, older. ``central`` and ``outlying`` prefer the image nearest to the
+    middle of its prototype, or farthest from it as SemDeDup does (arXiv:2303.09540, section 3).
+    Every tie that is left is broken by the shorter path (but for ``first``) and then by the path
+    itself, so no two
     images tie.
 
     Args:
@@ -168,6 +172,7 @@ def _list_preferences(qualities: Qualities, policy: KeepPolicy) -> list[_Criteri
                 _Criterion("without colour", looks.is_grey),
                 _Criterion("blocks of a bad JPEG", looks.is_blocky),
                 _Criterion("enlarged", looks.is_enlarged),
+                _Criterion("far more compressed", looks.is_squeezed),
                 _Criterion("fewer pixels", -pixels),
                 _Criterion("lossy format", ~lossless),
                 _Criterion("more compressed", -rate),

@@ -28,6 +28,7 @@ class LooksParams:
         seam: Times the edges beside it that the edge of a frame has; the border of a crop has
             none.
         least_outside: Share of an image around the shared part that is a frame, or more of a scene.
+        least_part: Share of a collage that shows other pictures; the bar of a caption is less.
         filled: Share of what lies around that shows something: in a collage, not in a frame.
         marked: Share of the overlap that something lies over in one image more than in the other.
         step: Times the true detail that is one step.
@@ -35,11 +36,13 @@ class LooksParams:
         coloured: See ``grey``.
         blocky: Blocks of a bad JPEG; ``times_blocky`` times those of the copy with the fewest.
         times_blocky: See ``blocky``.
+        squeezed: Times fewer bytes a pixel than a copy.
         enlarged: Share of its copies' resolution, below which an image is enlarged.
     """
 
     seam: float = 2.0
     least_outside: float = 0.04
+    least_part: float = 0.35
     filled: float = 0.5
     marked: float = 0.015
     step: float = 1.25
@@ -48,17 +51,21 @@ class LooksParams:
     blocky: float = 1.5
     times_blocky: float = 1.25
     enlarged: float = 0.8
+    squeezed: float = 1.4
 
 
 LOOKS_PARAMS = LooksParams()
 
 
-def compare_looks(links: Links, sizes: NDArray[np.int32], details: Floats | None) -> Looks:
+def compare_looks(
+    links: Links, sizes: NDArray[np.int32], n_bytes: Ints, details: Floats | None
+) -> Looks:
     """Return how R images look beside their copies.
 
     Args:
         links: Pairs of copies.
         sizes: (R, 2) int32, height and width of the source images.
+        n_bytes: (R,) int64, of the files.
         details: (R, 3) resolution, blocks and colour of images, NaN for those that are no copies;
             None where they do not matter.
     """
@@ -66,9 +73,9 @@ def compare_looks(links: Links, sizes: NDArray[np.int32], details: Floats | None
     is_marked, is_framed = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
     cut = np.zeros(n, np.int64)
     params = LOOKS_PARAMS
-    for one, other, side, far_side in (
-        (findings.a, findings.b, "first", "second"),
-        (findings.b, findings.a, "second", "first"),
+    for one, side, far_side in (
+        (findings.a, "first", "second"),
+        (findings.b, "second", "first"),
     ):
         marks = findings.measure_close(f"marks_{side}")
         rest = findings.measure_close(f"marks_{far_side}")
@@ -84,6 +91,7 @@ def compare_looks(links: Links, sizes: NDArray[np.int32], details: Floats | None
     group = connected_components(n, findings.a, findings.b)
     resolution, blocks, colour = np.nan_to_num(details, nan=1.0).T
     across = resolution * np.sqrt(sizes[:, 0] * sizes[:, 1].astype(np.float64))
+    rate = n_bytes / np.maximum(sizes[:, 0] * sizes[:, 1].astype(np.float64), 1)
     below = np.log(_find_largest(across, group) / np.maximum(across, 1e-9))
     return replace(
         looks,
@@ -91,6 +99,7 @@ def compare_looks(links: Links, sizes: NDArray[np.int32], details: Floats | None
         is_grey=(colour < params.grey) & (_find_largest(colour, group) > params.coloured),
         is_blocky=(blocks > params.blocky)
         & (blocks > -params.times_blocky * _find_largest(-blocks, group)),
+        is_squeezed=rate * params.squeezed < _find_largest(rate, group),
         is_enlarged=resolution < params.enlarged * _find_largest(resolution, group),
     )
 
@@ -101,7 +110,7 @@ def is_part(findings: Findings) -> Bools:
     is_either = np.zeros(len(findings), np.bool_)
     for side in ("first", "second"):
         is_either |= (
-            (findings.measure_close(f"outside_{side}") > params.least_outside * 3)
+            (findings.measure_close(f"outside_{side}") > params.least_part)
             & (findings.measure_close(f"seam_{side}") > params.seam)
             & (findings.measure_close(f"filled_{side}") > params.filled)
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.choices import Level
+from curate.choices import PART_OF, Level
 from curate.copies.cache.arrays import pack_hashes
 from curate.copies.cache.last_run import LastRun
 from curate.copies.cache.version import is_current
@@ -58,7 +58,8 @@ class CopyQuery:
                 pairs = rung.find_copies(queries, known)
                 is_known = np.isin(self._make_keys(pairs), self._make_keys(known))
                 known = concat_pairs([known, take_pairs(pairs, ~is_known)])
-        rank = np.array([Level(name).rank for name in known.match], np.int64)
+        ranks = {PART_OF: Level.NEAR.rank} | {str(level): level.rank for level in Level}
+        rank = np.array([ranks[name] for name in known.match], np.int64)
         return take_pairs(known, np.lexsort((known.b, rank, -known.similarity, known.a)))
 
     def _make_keys(self, pairs: Pairs) -> Ints:

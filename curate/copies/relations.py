@@ -25,8 +25,8 @@ class RelationParams:
     Attributes:
         least_scene: Probability of the first look, which sees whether frames agree and not what
             fills them, from which on two images show one scene: even odds.
-        recoloured: What the correlation of chroma lacks to 0.7, from which on hues have changed; 2 %
-            of copies lack more (`curate.copies.verification.color`).
+        recoloured: What the correlation of chroma lacks to 0.7, from which on hues have changed;
+            few copies lack more (`curate.copies.verification.color`).
     """
 
     least_scene: float = 0.5
@@ -43,8 +43,8 @@ class Relations:
     Attributes:
         copies: Of which one may be dropped for the other.
         parts: A picture and a collage that shows it among others.
-        scenes: The same scene, template or burst with other content, or two views that share little;
-            their probability is that of the first look.
+        scenes: The same scene, template or burst with other content, or two views that share
+            little; their probability is that of the first look.
     """
 
     copies: Links

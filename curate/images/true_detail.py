@@ -76,13 +76,13 @@ def _measure_resolution(grey: Floats) -> float:
     bins = np.minimum((frequency * 2 * n_bins).astype(np.int64), n_bins)
     mass = np.bincount(bins.ravel(), minlength=n_bins + 1)
     level = np.bincount(bins.ravel(), (power * frequency**2).ravel(), n_bins + 1)
-    level = (level / np.maximum(mass, 1))[:n_bins]
+    mean = (level / np.maximum(mass, 1))[:n_bins]
     centre = (np.arange(n_bins) + 0.5) / (2 * n_bins)
     low, high = params.reference
-    reference = float(level[(centre >= low) & (centre <= high)].max(initial=0.0))
+    reference = float(mean[(centre >= low) & (centre <= high)].max(initial=0.0))
     if reference <= 0:
         return 0.0
-    shown = np.nonzero(level * params.drop > reference)[0]
+    shown = np.nonzero(mean * params.drop > reference)[0]
     return float((shown.max(initial=0) + 1) / n_bins)
 
 
@@ -100,7 +100,7 @@ def _cut_tiles(grey: Floats, side: int) -> Floats:
 
 def _spread_starts(length: int, side: int) -> list[int]:
     n = min(6, max(1, length // side))
-    return np.linspace(0, length - side, n).astype(int).tolist()
+    return [int(start) for start in np.linspace(0, length - side, n)]
 
 
 def _measure_blocks(grey: Floats) -> float:

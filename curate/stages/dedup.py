@@ -226,15 +226,10 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
         is_dropped = is_counted & ~copies.keep
         n_links = len(inputs.links) if other is None else 0
-        n_drawn = 0
         if pairs is not None:
             write_pair_table(Path(pairs), inputs, copies.pairs)
         write_table(make_pair_table(inputs, copies.pairs), _evidence_path(space, out))
-        if sheets is not None:
-            with replacing_own_folder(Path(sheets), is_own_sheet) as folder:
-                n_drawn = write_sheets(
-                    folder, inputs, copies, is_dropped=is_dropped, most_groups=most_groups
-                )
+        n_drawn = _draw_sheets(sheets, inputs, copies, is_dropped, most_groups)
         space.remember(manifest=out.absolute())
     for note in copies.notes:
         progress.note(note)
@@ -278,6 +273,20 @@ def _check_outputs(out: Path, pairs: Path | str | None, sheets: Path | str | Non
         check_output(Path(pairs), is_pair_table, what="a table of pairs")
     if sheets is not None:
         check_output_folder(Path(sheets), is_own_sheet, what="the sheets")
+
+
+def _draw_sheets(
+    sheets: Path | str | None,
+    inputs: Inputs,
+    copies: Copies,
+    is_dropped: NDArray[np.bool_],
+    most_groups: int,
+) -> int:
+    """Draw the groups where a folder for them is named; return how many are drawn."""
+    if sheets is None:
+        return 0
+    with replacing_own_folder(Path(sheets), is_own_sheet) as folder:
+        return write_sheets(folder, inputs, copies, is_dropped=is_dropped, most_groups=most_groups)
 
 
 def _is_folder(path: Path) -> bool:

@@ -15,7 +15,7 @@ from curate.pages.notebook import ShownInNotebooks
 
 Ints = NDArray[np.int64]
 
-MEMBERSHIPS = ("cluster", "group")
+MEMBERSHIPS = ("cluster", "scene", "group")
 """Columns of numbers that mean nothing but who shares them."""
 
 COMPARED = (*MEMBERSHIPS, "keep", "selected", "split", "label")

@@ -1,7 +1,7 @@
 """Measure whether the probability of a copy holds, however rare copies are.
 
     python tests/benchmarks/base_rates.py FOLDER... --copybench ../shared/copybench \\
-        [--shares 0 0.005 0.02 0.1 0.5] [--images 600] [--truth FOLDER.csv COLUMN] [--seed 0]
+        [--shares 0 0.005 0.02 0.1 0.5] [--images 600] [--seed 0]
 
 Of each FOLDER, in which next to nothing is a copy, images are taken and altered copies put among
 them, so that these are the share asked for. Told are, for each share: candidates looked at closely,
@@ -37,7 +37,7 @@ def load_kinds(copybench):
 
 
 def plant(folder, out, kinds, *, share, n, seed):
-    """Write images and copies of some of them; return the name of each by which copies are known."""
+    """Write images and copies of some; return the names by which copies are known."""
     rng = random.Random(f"{folder}{share}{seed}")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
     files = rng.sample(files, min(n, len(files)))

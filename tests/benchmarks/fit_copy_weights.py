@@ -4,10 +4,10 @@
 
 Each FOLDER holds ``images/`` and ``truth.csv`` with the columns path and original, as
 ``made_folders.py --copies`` makes them of any photos (those in the wheels of scikit-image and
-scikit-learn will do). Folders named KIND_NUMBER are of one kind; all kinds weigh about the same, and
-copies as much as all other pairs: the weights speak of even odds. Shown are the log odds of copies
-and of others: the 1st, 5th and 25th percentile of the ones, the median, 95th, 99th percentile and
-the largest of the others. WORK keeps the evidence.
+scikit-learn will do). Folders named KIND_NUMBER are of one kind; all kinds weigh about the same,
+and copies as much as all other pairs: the weights speak of even odds. Shown are the log odds of
+copies and of others: percentiles 1, 5 and 25 of the ones, the median, percentiles 95 and 99
+and the largest of the others. WORK keeps the evidence.
 """
 
 import argparse
@@ -19,10 +19,8 @@ from folder_evidence import collect, read_truth
 from scipy.optimize import minimize
 
 from curate.copies.probability import classifier
-from curate.copies.verification.detail import DETAIL_NAMES
-from curate.copies.verification.evidence import NAMES
+from curate.copies.probability.classifier import CLOSE_NAMES
 
-KINDS = (*NAMES, *DETAIL_NAMES)
 STRENGTH = 0.3  # inverse of the ridge; larger ones gained nothing on held-out folders
 
 
@@ -37,6 +35,24 @@ def read_folder(folder, work):
     return found.evidence[known].astype(np.float64), found.is_copy[known]
 
 
+def add_lone_pairs(evidence, is_copy, kinds):
+    """Return the pairs, and those that are no copies once more as if no other image were there.
+
+    In the folders at hand such pairs stand in crowds, and these would else say it all. Two frames
+    of a fixed camera alone are left out: nobody can tell them from a picture and its marked copy.
+    """
+    rng = np.random.default_rng(0)
+    is_moved = ~is_copy & (kinds != "camera")
+    lone = evidence[is_moved].copy()
+    lone[:, CLOSE_NAMES.index("crowd")] = np.log1p(rng.integers(1, 4, len(lone)))
+    lone[:, CLOSE_NAMES.index("both_carry")] = 0
+    return (
+        np.concatenate([evidence, lone]),
+        np.concatenate([is_copy, np.zeros(len(lone), bool)]),
+        np.concatenate([kinds, kinds[is_moved]]),
+    )
+
+
 def weigh(is_copy, kinds):
     """Return a weight for each pair: either class one half, the kinds within it by their root."""
     weight = np.zeros(len(is_copy))
@@ -49,8 +65,22 @@ def weigh(is_copy, kinds):
 
 
 def find_sign(name):
-    """Return whether more of an evidence speaks for a copy, 1, against one, -1, either, 0, or is not to be used, None."""
-    against = ("conflict", "places", "residual", "two_sided_area", "deficit", "few_", "shear")
+    """Return whether more of an evidence speaks for a copy, 1, or against one, -1.
+
+    0 stands for either, None for evidence that is not to be used.
+    """
+    against = (
+        "conflict",
+        "places",
+        "residual",
+        "two_sided_area",
+        "twice",
+        "both_",
+        "crowd",
+        "deficit",
+        "few_",
+        "shear",
+    )
     if name in ("log_scale", "one_sided"):  # of made folders they tell how these were made
         return None
     if name == "noise":
@@ -62,9 +92,10 @@ def fit(evidence, is_copy, kinds):
     """Return centre, spread, weights and bias; no weight has the wrong sign.
 
     Held to their signs, weights learned on some kinds of folders serve others: left free, they told
-    1 % of the pairs of a folder of receipts and of a fixed camera, which they had not seen, log odds
-    of 11 and 6.
+    1 % of the pairs of a folder of receipts and of a fixed camera, which they had not seen, log
+    odds of 11 and 6.
     """
+    evidence, is_copy, kinds = add_lone_pairs(evidence, is_copy, kinds)
     centre, spread = evidence.mean(axis=0), evidence.std(axis=0) + 1e-6
     x = np.concatenate([(evidence - centre) / spread, np.ones((len(evidence), 1))], axis=1)
     y, weight = np.where(is_copy, 1.0, -1.0), weigh(is_copy, kinds)
@@ -77,7 +108,8 @@ def fit(evidence, is_copy, kinds):
         return value, slope
 
     bounds = [
-        {1: (0, None), -1: (None, 0), 0: (None, None), None: (0, 0)}[find_sign(n)] for n in KINDS
+        {1: (0, None), -1: (None, 0), 0: (None, None), None: (0, 0)}[find_sign(n)]
+        for n in CLOSE_NAMES
     ]
     found = minimize(
         loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=[*bounds, (None, None)],
@@ -96,7 +128,7 @@ def show(name, odds, is_copy):
 def write(centre, spread, weights, bias, note):
     path = Path(classifier.__file__).with_name("weights.json")
     content = json.loads(path.read_text())
-    rows = zip(KINDS, centre, spread, weights, strict=True)
+    rows = zip(CLOSE_NAMES, centre, spread, weights, strict=True)
     content["close"] = {
         "note": note,
         "bias": round(bias, 4),

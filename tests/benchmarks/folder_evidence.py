@@ -11,6 +11,7 @@ from curate.copies.cache.version import open_cache
 from curate.copies.config import DedupConfig
 from curate.copies.find import LADDER, use_one_thread_per_image
 from curate.copies.inputs import read_inputs
+from curate.copies.probability.context import judge_in_context
 from curate.copies.rungs.base import Known
 from curate.copies.rungs.near_search import NearSearch
 from curate.progress import Silent
@@ -75,7 +76,7 @@ def collect(images, truth, workspace):
         paths=paths,
         a=links.findings.a,
         b=links.findings.b,
-        evidence=links.findings.whole_evidence,
+        evidence=judge_in_context(links.findings, search.context),
         is_copy=np.array([names[a] == names[b] for a, b in pairs], bool),
         probability=links.probability,
     )

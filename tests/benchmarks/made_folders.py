@@ -1,7 +1,8 @@
 """Folders in which much agrees and nothing is a copy: pages, forms, cards, a fixed camera, a pan,
 slices through a body, things on one floor. Made from seeds and from photos that one has.
 
-    python tests/benchmarks/made_folders.py OUT --photos FOLDER [--images 60] [--seed 0]
+    python tests/benchmarks/made_folders.py OUT --photos FOLDER [--images 60]
+        [--kinds pages forms] [--copies 2] [--seed 0]
 """
 
 import argparse
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
+from curate.copies.probability.augment import make_copy
 
 FONTS = (
     cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX,
@@ -76,8 +79,9 @@ def receipts(n, rng, photos):
     for _ in range(n):
         paper = np.full((900, width, 3), int(rng.integers(225, 255)), np.uint8)
         n_goods = int(np.clip(n_usual + rng.integers(-1, 2), 1, 10))
-        lines = [*head, f"No {rng.integers(1e6):06d}", f"{rng.integers(1, 29)}/{rng.integers(1, 13)}/16 "
-                 f"{rng.integers(8, 22)}:{rng.integers(10, 60)}", ""]  # fmt: skip
+        day = f"{rng.integers(1, 29)}/{rng.integers(1, 13)}/16"
+        clock = f"{rng.integers(8, 22)}:{rng.integers(10, 60)}"
+        lines = [*head, f"No {rng.integers(1e6):06d}", f"{day} {clock}", ""]
         chosen = rng.choice(goods[:4] if rng.random() < 0.7 else goods, n_goods)
         lines += [f"{good[:14]:15}{_number(rng):>8}" for good in chosen]
         lines += [
@@ -242,9 +246,6 @@ def _scan(page, rng):
     return np.clip(seen, 0, 255).astype(np.uint8)
 
 
-KINDS = {kind.__name__: kind for kind in (pages, forms, receipts, cards, camera, pan, slices, floors, sprites)}  # fmt: skip
-
-
 def read_photos(folder, limit=400):
     """Return photos of a folder, (h, w, 3) uint8 each, at most 500 px wide."""
     files = sorted(
@@ -254,14 +255,40 @@ def read_photos(folder, limit=400):
     return [photo for photo in photos if photo is not None and min(photo.shape[:2]) >= 100]
 
 
-def make(out, kind, n, *, photos, seed):
-    """Write one folder of a kind and return it."""
+def photographs(n, rng, photos):
+    """Yield the photos themselves, each once."""
+    for number in rng.permutation(len(photos))[:n]:
+        yield photos[number]
+
+
+MAKERS = (
+    photographs, pages, forms, receipts, cards, camera, pan, slices, floors, sprites,
+)  # fmt: skip
+KINDS = {maker.__name__: maker for maker in MAKERS}
+
+
+def make(out, kind, n, *, photos, seed, n_copies=0):
+    """Write one folder of a kind, with copies of its images if wanted, and return it.
+
+    With copies it holds ``images/`` and ``truth.csv``: path, original, kind.
+    """
     rng = np.random.default_rng([seed, *kind.encode()])
     folder = Path(out) / f"{kind}_{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
+    into = folder / "images" if n_copies else folder
+    into.mkdir(parents=True, exist_ok=True)
+    rows = ["path,original,kind"]
     for number, image in enumerate(KINDS[kind](n, rng, photos)):
         ending = ".png" if kind == "sprites" or rng.random() < 0.2 else ".jpg"
-        cv2.imwrite(str(folder / f"{number:04d}{ending}"), image, [cv2.IMWRITE_JPEG_QUALITY, 88])
+        for copy in range(n_copies + 1):
+            name = f"{number:04d}_{copy}{ending}" if n_copies else f"{number:04d}{ending}"
+            other = photos[int(rng.integers(len(photos)))]
+            shown = make_copy(np.ascontiguousarray(image), other, rng) if copy else image
+            cv2.imwrite(
+                str(into / name), shown, [cv2.IMWRITE_JPEG_QUALITY, 88] if ending == ".jpg" else []
+            )
+            rows.append(f"{name},{number},{'altered' if copy else 'original'}")
+    if n_copies:
+        (folder / "truth.csv").write_text("\n".join(rows) + "\n")
     return folder
 
 
@@ -269,12 +296,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--images", type=int, default=60)
+    parser.add_argument("--copies", type=int, default=0, help="of each image, by curate's augment")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     photos = read_photos(options.photos)
-    for kind in KINDS:
-        print(make(options.out, kind, options.images, photos=photos, seed=options.seed))
+    for kind in options.kinds:
+        n, seed, n_copies = options.images, options.seed, options.copies
+        print(make(options.out, kind, n, photos=photos, seed=seed, n_copies=n_copies))
 
 
 if __name__ == "__main__":

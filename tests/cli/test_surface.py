@@ -15,8 +15,8 @@ PROMISED = {
     "embed": "--model --device",
     "cluster": "--out --clusters --levels --assign --labels",
     "dedup": (
-        "--out --level --precision --threshold --overlays --recolour --min-overlap --keep --protect "
-        "--against --pairs --sheet --check --ignore-reviews --labels --on-conflict"
+        "--out --level --precision --threshold --overlays --recolour --min-overlap --keep "
+        "--protect --against --pairs --sheet --check --ignore-reviews --labels --on-conflict"
     ),
     "compare": "--out --precision",
     "sample": "--size --out --by --stratify --within --quota --continue --include --exclude",

@@ -130,6 +130,38 @@ def test_different_things_on_one_floor_are_no_copies(folder, scene):
     assert groups_of(search(folder(pictures)), folder(pictures).images) == []
 
 
+def test_a_collage_is_told_and_neither_it_nor_its_parts_go(folder, scene):
+    pictures = {"left": scene(1), "right": scene(2)}
+    pictures["collage"] = np.concatenate([scene(1), scene(2)], axis=1)
+    made = folder(pictures | {f"other {seed}": scene(seed) for seed in range(3, 6)})
+    copies = search(made)
+    assert copies.keep.all()
+    assert copies.pairs.match == ["part_of", "part_of"]
+    assert {made.images.path[row] for row in copies.pairs.b.tolist()} == {"left", "right"}
+
+
+def test_a_marked_copy_counts_only_where_overlays_may(folder, scene):
+    marked = scene(1).copy()
+    marked[60:120, 40:280] = (250, 250, 250)
+    made = folder({"a": scene(1), "marked": marked, "other": scene(2)})
+    assert search(made).keep.tolist() == [True, False, True]
+    assert search(made, overlays=False).keep.all()
+
+
+def test_another_colour_counts_only_where_it_may(folder, scene):
+    made = folder({"a": scene(1), "blue": np.ascontiguousarray(scene(1)[..., ::-1])})
+    assert search(made, recolour=False).keep.all()
+
+
+def test_views_that_share_little_are_kept_at_a_share_that_is_named(folder, scene):
+    wide = scene(7, 640, 240)
+    made = folder({"left": wide[:, :400].copy(), "right": wide[:, 160:560].copy()})
+    assert not search(made, min_overlap=0.3).keep.all()
+    strict = search(made, min_overlap=0.9)
+    assert strict.keep.all()
+    assert strict.scene.tolist() == [0, 0]
+
+
 def test_plain_and_odd_images_make_no_false_groups(folder):
     rng = np.random.default_rng(0)
     pictures = {f"flat/{v}": np.full((200, 300, 3), v, np.uint8) for v in (0, 1, 2, 80, 160, 255)}
@@ -238,7 +270,14 @@ def test_the_semantic_rung_needs_vectors_of_all_images(folder, scene):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"precision": 0}, {"threshold": 1.5}, {"max_removed": -0.1}, {"seed": -1}]
+    "settings",
+    [
+        {"precision": 0},
+        {"threshold": 1.5},
+        {"max_removed": -0.1},
+        {"min_overlap": 2},
+        {"seed": -1},
+    ],
 )
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ValueError, match="must"):

@@ -11,7 +11,7 @@ def links_of(*pairs):
     findings = Findings(
         a=np.array([a for a, _, _ in pairs], np.int64),
         b=np.array([b for _, b, _ in pairs], np.int64),
-        mirror=np.zeros(n, np.bool_),
+        method=np.zeros(n, np.int64),
         maps=np.zeros((n, 2, 3), np.float32),
         inliers=np.zeros(n, np.int32),
         evidence=np.zeros((n, len(NAMES)), np.float32),

@@ -55,6 +55,7 @@ def first(policy, **columns):
         {"is_grey": [True, False], "is_blocky": [False, True]},
         {"is_blocky": [True, False], "format": ["PNG", "JPEG"]},
         {"is_enlarged": [True, False], "width": [900, 100]},
+        {"is_squeezed": [True, False], "width": [900, 100]},
         {"width": [100, 101], "format": ["PNG", "JPEG"]},
         {"format": ["JPEG", "PNG"], "bytes": [9000, 5000]},
         {"bytes": [5000, 5001], "sharpness": [9, 1]},

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.copies.cache.arrays import list_shards, next_shard, read_arrays, write_arrays
-from curate.copies.verification.detail import CLOSE_NAMES
 from curate.copies.verification.evidence import NAMES
-from curate.copies.verification.findings import Findings, drop_unaligned, is_mirrored
+from curate.copies.verification.findings import Findings, drop_unaligned
 from curate.copies.verification.verifier import Verifier
 from curate.files import remove
 
@@ -24,7 +23,6 @@ _ROW = np.dtype(
         ("inliers", np.int32),
         ("map", np.float32, (2, 3)),
         ("evidence", np.float32, len(NAMES)),
-        ("close", np.float32, len(CLOSE_NAMES)),
     ]
 )
 
@@ -62,7 +60,7 @@ class EvidenceStore:
             on_progress: Hears how many more pairs are done.
         """
         a, b, method = pairs
-        keys = _make_keys(slots[a], slots[b], method)
+        keys = make_pair_keys(slots[a], slots[b], method)
         unknown = np.nonzero(~self._knows(keys))[0]
         if on_progress is not None:
             on_progress(len(keys) - len(unknown))
@@ -72,14 +70,13 @@ class EvidenceStore:
             self._add(keys[block], findings)
         rows = self._rows[np.searchsorted(self._rows["key"], keys)]
         return drop_unaligned(
-            Findings(
-                a=a,
-                b=b,
-                mirror=is_mirrored(method),
+            Findings.at_first_look(
+                a,
+                b,
+                method,
                 maps=rows["map"],
                 inliers=rows["inliers"],
                 evidence=rows["evidence"],
-                close=rows["close"],
             )
         )
 
@@ -94,7 +91,6 @@ class EvidenceStore:
         rows = np.zeros(len(keys), _ROW)
         rows["key"], rows["inliers"] = keys, findings.inliers
         rows["map"], rows["evidence"] = findings.maps, findings.evidence
-        rows["close"] = findings.close
         write_arrays(next_shard(self._folder, "evidence"), rows=rows)
         self._set([self._rows, rows])
 
@@ -107,7 +103,7 @@ class EvidenceStore:
 def count_slots_named(folder: Path) -> int:
     """Return one more than the largest slot that evidence or candidates of a cache name."""
     most = 0
-    for path in list_shards(folder, "evidence"):
+    for path in list_shards(folder, "evidence") + list_shards(folder, "close"):
         arrays = read_arrays(path) or {}
         keys = np.asarray(arrays.get("rows", np.zeros(0, _ROW)), _ROW)["key"]
         if len(keys):
@@ -119,6 +115,6 @@ def count_slots_named(folder: Path) -> int:
     return most
 
 
-def _make_keys(first: Ints, second: Ints, method: Ints) -> Ints:
+def make_pair_keys(first: Ints, second: Ints, method: Ints) -> Ints:
     """Return one number per pair and method; there is room for 268 million images."""
     return (first << 28 | second) << 4 | method

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK, CopyClassifier, fit_map
-from curate.copies.verification.findings import Findings, select_best
+from curate.copies.probability.classifier import CLOSE_LOOK, CopyClassifier, fit_map
+from curate.copies.verification.findings import Findings
 
 Evidence = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -54,9 +54,9 @@ def calibrate(
     """Return the built-in classifier fitted to evidence.
 
     Args:
-        synthetic: (M, 55) float32, on made copies.
-        candidates: (E, 55) float32, on candidates that were looked at closely.
-        judged: (J, 55) float32, on pairs that a person judged, each as weighty as a candidate, and
+        synthetic: (M, 59) float32, on made copies.
+        candidates: (E, 59) float32, on candidates that were looked at closely.
+        judged: (J, 59) float32, on pairs that a person judged, each as weighty as a candidate, and
             (J,) float64, 1 for copies, 0 for others.
     """
     seen, said = judged or (candidates[:0], np.zeros(0))
@@ -98,19 +98,20 @@ def add_bias(classifier: CopyClassifier, share: float) -> CopyClassifier:
     return replace(classifier, weights=weights)
 
 
-def select_candidates(findings: Findings, fingerprints: NDArray[np.uint64]) -> Evidence:
-    """Return evidence on candidates that were looked at closely, (E, 55).
+def select_candidates(
+    findings: Findings, evidence: Evidence, fingerprints: NDArray[np.uint64]
+) -> Evidence:
+    """Return evidence on candidates that were looked at closely, (E, 59).
 
     Of many, those are taken of the lowest sums of content hashes: a folder that grows a little
     keeps nearly the same ones.
 
     Args:
-        findings: On all candidates.
+        findings: On all candidates, each pair once.
+        evidence: (P, 59) float32, on the same.
         fingerprints: (R,) uint64, of the content hash of each image.
     """
-    best = select_best(findings, FIRST_LOOK, CLOSE_LOOK).findings
-    lot = fingerprints[best.a] + fingerprints[best.b]  # wraps around
-    evidence = best.whole_evidence
+    lot = fingerprints[findings.a] + fingerprints[findings.b]  # wraps around
     is_known = np.isfinite(evidence).all(axis=1)
     drawn = np.argsort(lot[is_known], kind="stable")[: CALIBRATION_PARAMS.n_candidates]
     return evidence[is_known][np.sort(drawn)]

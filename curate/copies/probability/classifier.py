@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.copies.probability.context import CONTEXT_NAMES
 from curate.copies.verification.detail import DETAIL_NAMES
 from curate.copies.verification.evidence import NAMES
 
@@ -99,7 +100,9 @@ def load_classifier(path: Path, look: str, names: Sequence[str]) -> CopyClassifi
 
 
 FIRST_LOOK = load_classifier(_WEIGHTS, "first", NAMES)
-CLOSE_LOOK = load_classifier(_WEIGHTS, "close", (*NAMES, *DETAIL_NAMES))
+CLOSE_NAMES = (*NAMES, *DETAIL_NAMES, *CONTEXT_NAMES)
+"""The kinds of evidence that the close look is judged by."""
+CLOSE_LOOK = load_classifier(_WEIGHTS, "close", CLOSE_NAMES)
 
 
 def fit_map(

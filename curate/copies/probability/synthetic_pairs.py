@@ -1,6 +1,7 @@
 """Synthetic pairs: copies made of the user's own images, and how their evidence looks."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.copies.cache.arrays import read_arrays, write_arrays
+from curate.copies.pair_tables import take_pairs
 from curate.copies.probability.augment import make_copy
 from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK
+from curate.copies.probability.context import judge_in_context
+from curate.copies.verification.close_look import CLOSE_LOOK_PARAMS, CloseLook
 from curate.copies.verification.findings import (
     BY_KEYPOINTS,
     BY_MIRRORED_KEYPOINTS,
@@ -34,7 +38,7 @@ def load_synthetic_evidence(
     *,
     seed: int,
 ) -> NDArray[np.float32]:
-    """Return the evidence on one made copy of each image, (n, 55); what was made before is known.
+    """Return the evidence on one made copy of each image, (n, 59); what was made before is known.
 
     Copies that the first look would refuse are left out.
 
@@ -75,7 +79,7 @@ def measure_made_copies(
         seeds: (n, k) uint64, seeds of the augmentations.
 
     Returns:
-        (n, 55) float32, NaN where the first look would refuse the pair.
+        (n, 59) float32, NaN where the first look would refuse the pair.
     """
     n = len(originals)
 
@@ -89,9 +93,12 @@ def measure_made_copies(
     a = np.tile(np.arange(n, dtype=np.int64), 2)
     method = np.repeat([BY_KEYPOINTS, BY_MIRRORED_KEYPOINTS], n)
     findings = drop_unaligned(verifier.verify(a, a + n, method))
-    best = select_best(findings, FIRST_LOOK, CLOSE_LOOK).findings
+    best = select_best(findings, FIRST_LOOK)
+    likely = take_pairs(best.findings, best.probability >= CLOSE_LOOK_PARAMS.least)
+    close_look = CloseLook(keypoints.shapes, lambda rows: [images[row] for row in rows])
+    likely = replace(likely, close=close_look.look(likely))
     evidence = np.full((n, len(CLOSE_LOOK.centre)), np.nan, np.float32)
-    evidence[best.a] = best.whole_evidence
+    evidence[likely.a] = judge_in_context(likely, None)
     return evidence
 
 

@@ -46,7 +46,11 @@ class NearCopies:
         looks = [Looks.alike(len(heads))]
 
         def rank_heads(links: Links) -> Ints:
-            looks.append(compare_looks(links, sizes, _measure_details(known, heads, links)))
+            looks.append(
+                compare_looks(
+                    links, sizes, known.images.bytes[heads], _measure_details(known, heads, links)
+                )
+            )
             best = np.full(len(heads), len(known.images), np.int64)
             np.minimum.at(best, place, known.rank_images(take_pairs(looks[-1], place)))
             return best

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.choices import PART_OF, Level
 from curate.copies.cache.keypoint_store import KeypointStore
 from curate.copies.candidates.from_hashes import pair_queries_by_hashes
 from curate.copies.candidates.from_keypoints import KeypointIndex, pair_queries_by_keypoints
@@ -14,9 +15,12 @@ from curate.copies.candidates.pairs import Candidates, order_pairs
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.placement import place_pairs
 from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK, find_threshold
+from curate.copies.probability.context import judge_in_context
 from curate.copies.records import Pairs, Pixels, QueryImage
+from curate.copies.relations import sort_relations
 from curate.copies.rungs.base import Searched, spread_over_label
-from curate.copies.verification.findings import Findings, drop_unaligned, select_best
+from curate.copies.verification.close_look import CLOSE_LOOK_PARAMS, CloseLook
+from curate.copies.verification.findings import Findings, Links, drop_unaligned, select_best
 from curate.copies.verification.frames import drop_other_frames
 from curate.copies.verification.keypoints import Keypoints, concat_keypoints, make_working_copy
 from curate.copies.verification.verifier import Verifier
@@ -37,7 +41,7 @@ class NearQuery:
         Raises:
             LookupError: Some are missing.
         """
-        config = searched.config
+        config = self._config = searched.config
         self._images, self._pixels = searched.images, searched.pixels
         self._label = list(searched.labels.values())[-1]
         self._heads = np.unique(self._label)
@@ -82,8 +86,8 @@ class NearQuery:
         )
         candidates = take_pairs(candidates, ~is_known)
         findings, shapes, rows = self._verify(queries, keypoints, candidates)
-        links = select_best(findings, FIRST_LOOK, self._classifier)
-        links = take_pairs(links, links.probability >= self.threshold)
+        probability = self._classifier.predict(judge_in_context(findings, None))
+        links = Links(findings=findings, probability=probability)
         frames = np.array([one.frames for one in queries], np.int32)
         links = drop_other_frames(
             links,
@@ -93,11 +97,17 @@ class NearQuery:
                 if number < n_queries
                 else self._pixels.hash_frames(int(rows[number - n_queries]))
             ),
+            least=self.threshold,
         )
+        relations = sort_relations(links, shapes, self._config, threshold=self.threshold)
         sizes = np.array([(one.height, one.width) for one in queries], np.int32).reshape(-1, 2)
         image_sizes = np.stack([self._images.height[rows], self._images.width[rows]], axis=1)
         numbers = np.concatenate([np.arange(n_queries), n_queries + rows])
-        near = place_pairs(links, shapes, np.concatenate([sizes, image_sizes]), numbers)
+        sizes = np.concatenate([sizes, image_sizes])
+        tables = ((relations.copies, Level.NEAR), (relations.parts, PART_OF))
+        near = concat_pairs(
+            [place_pairs(one, shapes, sizes, numbers, match=name) for one, name in tables]
+        )
         place, b = spread_over_label(np.arange(len(near)), near.b - n_queries, self._label)
         return replace(take_pairs(near, place), b=b)
 
@@ -143,10 +153,13 @@ class NearQuery:
         rank = np.argsort(np.argsort(np.array(names), kind="stable"), kind="stable")
         pairs = replace(candidates, b=place.astype(np.int64) + n_queries)
         ordered = order_pairs(pairs, rank)
-        verifier = Verifier(both, read, FIRST_LOOK, read_file=read_file)
+        verifier = Verifier(both, read, FIRST_LOOK)
         first = ordered.by_keypoints
         findings = drop_unaligned(verifier.verify(first.a, first.b, first.method))
         rest = ordered.by_frame
         rest = take_pairs(rest, verifier.select_unsure(rest.a, rest.b, findings))
         more = drop_unaligned(verifier.verify(rest.a, rest.b, rest.method))
-        return concat_pairs([findings, more]), both.shapes, rows
+        best = select_best(concat_pairs([findings, more]), FIRST_LOOK)
+        likely = take_pairs(best.findings, best.probability >= CLOSE_LOOK_PARAMS.least)
+        close_look = CloseLook(both.shapes, read, read_file=read_file)
+        return replace(likely, close=close_look.look(likely)), both.shapes, rows

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.copies.cache.close_store import CloseStore
 from curate.copies.cache.evidence_store import EvidenceStore
 from curate.copies.cache.keypoint_store import ExtractedKeypoints, KeypointStore
 from curate.copies.candidates.incremental import CandidateSearch
@@ -19,9 +20,11 @@ from curate.copies.probability.classifier import (
     CopyClassifier,
     find_threshold,
 )
+from curate.copies.probability.context import FolderContext, judge_in_context, measure_context
 from curate.copies.probability.synthetic_pairs import load_synthetic_evidence
 from curate.copies.records import Pixels
 from curate.copies.rungs.base import Known
+from curate.copies.verification.close_look import CLOSE_LOOK_PARAMS, CloseLook, choose_pairs
 from curate.copies.verification.findings import Findings, Links, select_best
 from curate.copies.verification.frames import drop_other_frames
 from curate.copies.verification.keypoints import extract_keypoints, make_working_copy
@@ -70,6 +73,7 @@ class NearSearch:
         self._progress, self._judged = known.progress, known.judged
         self._store = KeypointStore(self._cache)
         self._evidence = EvidenceStore(self._cache)
+        self._close = CloseStore(self._cache)
         self._extract_missing(known.images.phash[rows])
         self._slots = self._store.find_slots(self._hashes)
         self._keypoints = self._store.keypoints.take(self._slots)
@@ -77,14 +81,24 @@ class NearSearch:
             self._keypoints,
             self._read,
             FIRST_LOOK,
+        )
+        self._close_look = CloseLook(
+            self._keypoints.shapes,
+            self._read,
             read_file=lambda row: known.pixels.read_exact([int(rows[row])])[0],
         )
         self._classifier = CLOSE_LOOK
+        self._context: FolderContext | None = None
 
     @property
     def shapes(self) -> NDArray[np.int32]:
         """Return height and width of the working copies, (R, 2) int32 px."""
         return self._keypoints.shapes
+
+    @property
+    def context(self) -> FolderContext | None:
+        """Return what the folder says of its images, once the candidates are known."""
+        return self._context
 
     def verify_candidates(self, extra: tuple[Ints, Ints] | None = None) -> Verified:
         """Return all candidates with their probability to be copies.
@@ -105,9 +119,15 @@ class NearSearch:
         if extra is not None and len(extra[0]):
             parts.append(self._verify_by_keypoints(*extra))
             notes.append(f"{len(extra[0])} pairs by embedding")
-        findings = concat_pairs(parts)
+        best = select_best(concat_pairs(parts), FIRST_LOOK)
+        n = len(self._hashes)
+        chosen = choose_pairs(best.findings, best.probability, n)
+        with task(progress, "looking closely", int(chosen.sum())):
+            findings = self._look(best, chosen, is_shown=True)
+        self._context = measure_context(findings, best.probability, n)
         self._classifier = self._calibrate(findings)
-        links = self._drop_other_frames(select_best(findings, FIRST_LOOK, self._classifier))
+        links = self._drop_other_frames(self._judge(findings))
+        notes.append(f"{int(chosen.sum())} pairs looked at closely")
         threshold = config.threshold or find_threshold(links.probability, config.precision)
         return Verified(links=links, classifier=self._classifier, threshold=threshold, notes=notes)
 
@@ -118,16 +138,13 @@ class NearSearch:
             a: (P,) int64, first images.
             b: (P,) int64, second images.
         """
-        links = select_best(self._verify_by_keypoints(a, b), FIRST_LOOK, self._classifier)
-        return self._drop_other_frames(links)
+        best = select_best(self._verify_by_keypoints(a, b), FIRST_LOOK)
+        chosen = best.probability >= CLOSE_LOOK_PARAMS.least
+        return self._drop_other_frames(self._judge(self._look(best, chosen, is_shown=False)))
 
     def _drop_other_frames(self, links: Links) -> Links:
-        likely = links.probability >= THRESHOLD_PARAMS.least
-        return concat_pairs(
-            [
-                take_pairs(links, ~likely),
-                drop_other_frames(take_pairs(links, likely), self._frames, self._hash_frames),
-            ]
+        return drop_other_frames(
+            links, self._frames, self._hash_frames, least=THRESHOLD_PARAMS.least
         )
 
     def _hash_frames(self, row: int) -> Sequence[int]:
@@ -179,25 +196,42 @@ class NearSearch:
                 self._read,
                 seed=self._config.seed,
             )
-        candidates = select_candidates(findings, self._fingerprints)
-        return calibrate(synthetic, candidates, self._find_judged(findings))
+        evidence = judge_in_context(findings, self._context)
+        candidates = select_candidates(findings, evidence, self._fingerprints)
+        return calibrate(synthetic, candidates, self._find_judged(findings, evidence))
 
-    def _find_judged(self, findings: Findings) -> tuple[NDArray[np.float32], Floats] | None:
+    def _find_judged(
+        self, findings: Findings, evidence: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], Floats] | None:
         """Return the evidence on pairs that a person judged, and 1 for copies; None without any.
 
         Pairs that the first look was enough to refuse have no evidence that the fit could use.
         """
         if not self._judged:
             return None
-        best = select_best(findings, FIRST_LOOK, CLOSE_LOOK).findings
-        best = take_pairs(best, np.asarray(np.isfinite(best.whole_evidence).all(axis=1)))
+        known = np.flatnonzero(np.isfinite(evidence).all(axis=1))
         said = [
             self._judged.tell(self._hashes[a], self._hashes[b])
-            for a, b in zip(best.a.tolist(), best.b.tolist(), strict=True)
+            for a, b in zip(findings.a[known].tolist(), findings.b[known].tolist(), strict=True)
         ]
         is_judged = np.array([one is not None for one in said], np.bool_)
         target = np.array([one for one in said if one is not None], np.float64)
-        return best.whole_evidence[is_judged], target
+        return evidence[known[is_judged]], target
+
+    def _judge(self, findings: Findings) -> Links:
+        """Return pairs with their probability to be copies."""
+        probability = self._classifier.predict(judge_in_context(findings, self._context))
+        return Links(findings=findings, probability=probability)
+
+    def _look(self, links: Links, chosen: NDArray[np.bool_], *, is_shown: bool) -> Findings:
+        """Return the findings on pairs with what a close look shows of the chosen ones."""
+        return self._close.look(
+            self._close_look,
+            self._slots,
+            links.findings,
+            chosen,
+            on_progress=self._progress.advance if is_shown else None,
+        )
 
     def _read(self, rows: Sequence[int]) -> list[Pixels]:
         return self._pixels.read([self._hashes[row] for row in rows])

@@ -330,7 +330,7 @@ def measure_detail(laid: Laid) -> Floats:
     correlations, both = [], []
     before = (x, y)
     for sigma, textured in zip(params.sigmas, params.textured, strict=True):
-        after = tuple(np.asarray(cv2.GaussianBlur(one, (0, 0), sigma)) for one in (x, y))
+        after = (_blur(x, sigma), _blur(y, sigma))
         bands = [one - two for one, two in zip(before, after, strict=True)]
         before = after
         _, _, sd_x, sd_y, correlation = measure_moments(bands[0], bands[1], valid, mass)
@@ -349,6 +349,10 @@ def measure_detail(laid: Laid) -> Floats:
     values.append(float(np.log(np.sqrt(max(float(valid.sum()), 1.0)))))
     values += measure_conflict_places(x, y, valid)
     return np.array(values, np.float32)
+
+
+def _blur(image: Floats, sigma: float) -> Floats:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
 
 
 def _describe_band(
@@ -387,7 +391,7 @@ def _largest_patch(mask: Bools) -> float:
 def _describe_residual(
     smooth_x: Floats, smooth_y: Floats, x: Floats, y: Floats, valid: Floats, used: Bools
 ) -> list[float]:
-    """Return the share of energy that a smooth change of tone leaves unexplained, and its places."""
+    """Return the share of energy that a change of contrast leaves unexplained, and its places."""
     rest_x, rest_y = (x - smooth_x) * valid, (y - smooth_y) * valid
     gain = np.sqrt((average_tiles(rest_x**2) + 1) / (average_tiles(rest_y**2) + 1))
     energy_x, energy_y = average_tiles(rest_x**2), average_tiles(rest_y**2)

@@ -83,13 +83,11 @@ class WorkingCopy:
 
     Attributes:
         grey: (h, w) uint8, from `curate.copies.verification.keypoints.make_working_copy`.
-        cached: (H, W) uint8, the same as cached, for a close look.
         colours: (h / 4, w / 4, 3) uint8, from `curate.copies.verification.color.shrink_colours`.
         enlarged: How much it was enlarged to get there, >= 1.
     """
 
     grey: NDArray[np.uint8]
-    cached: NDArray[np.uint8]
     colours: NDArray[np.uint8]
     enlarged: float
 

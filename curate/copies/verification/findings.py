@@ -32,17 +32,18 @@ class Findings:
     Attributes:
         a: (P,) int64, first images.
         b: (P,) int64, second images.
-        mirror: (P,) bool, first image mirrored.
+        method: (P,) int64, how they were aligned, as in
+            `curate.copies.verification.verifier.Verifier.verify`.
         maps: (P, 2, 3) float32, working px of ``a`` to working px of ``b``.
         inliers: (P,) int32.
         evidence: (P, 20) float32, NaN where the images cannot be aligned.
         close: (P, 43) float32, what a close look shows, in the order of ``CLOSE_NAMES``; NaN where
-            the first look was enough to refuse the pair.
+            there was none.
     """
 
     a: Ints
     b: Ints
-    mirror: NDArray[np.bool_]
+    method: Ints
     maps: NDArray[np.float32]
     inliers: NDArray[np.int32]
     evidence: NDArray[np.float32]
@@ -57,11 +58,28 @@ class Findings:
         return cls(
             a=np.zeros(0, np.int64),
             b=np.zeros(0, np.int64),
-            mirror=np.zeros(0, np.bool_),
+            method=np.zeros(0, np.int64),
             maps=np.zeros((0, 2, 3), np.float32),
             inliers=np.zeros(0, np.int32),
             evidence=np.zeros((0, len(NAMES)), np.float32),
             close=np.zeros((0, len(CLOSE_NAMES)), np.float32),
+        )
+
+    @classmethod
+    def at_first_look(
+        cls,
+        a: Ints,
+        b: Ints,
+        method: Ints,
+        *,
+        maps: NDArray[np.float32],
+        inliers: NDArray[np.int32],
+        evidence: NDArray[np.float32],
+    ) -> "Findings":
+        """Return findings that no close look has been at."""
+        close = np.full((len(a), len(CLOSE_NAMES)), np.nan, np.float32)
+        return cls(
+            a=a, b=b, method=method, maps=maps, inliers=inliers, evidence=evidence, close=close
         )
 
     @property
@@ -110,19 +128,15 @@ def drop_unaligned(findings: Findings) -> Findings:
     return take_pairs(findings, np.asarray(np.isfinite(findings.evidence).all(axis=1)))
 
 
-def select_best(findings: Findings, first_look: Classifier, close_look: Classifier) -> Links:
-    """Return the most probable finding on each pair, and its probability to be a copy.
+def select_best(findings: Findings, classifier: Classifier) -> Links:
+    """Return the most probable finding on each pair, and its probability at the first look.
 
     Args:
         findings: Of any order; several may be on one pair.
-        first_look: Judges the evidence of the first look; it decides where the close look does not.
-        close_look: Judges the evidence of both looks.
+        classifier: Gives their probabilities.
     """
-    probability = close_look.predict(findings.whole_evidence)
-    likely = first_look.predict(findings.evidence)
-    order = np.lexsort(
-        (findings.mirror, -findings.inliers, -likely, -probability, findings.b, findings.a)
-    )
+    probability = classifier.predict(findings.evidence)
+    order = np.lexsort((findings.method, -findings.inliers, -probability, findings.b, findings.a))
     a, b = findings.a[order], findings.b[order]
     is_first = np.ones(len(order), np.bool_)
     is_first[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1])

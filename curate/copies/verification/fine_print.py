@@ -91,7 +91,7 @@ def look_at_files(
 
 
 def _find_content(laid: Laid) -> tuple[float, float, float, float] | None:
-    """Return the box around what either image shows within the overlap: left, top, right, bottom."""
+    """Return the box around what the overlap shows: left, top, right, bottom in px, or None."""
     shown = np.zeros(laid.below.shape, np.bool_)
     for image in (laid.below, laid.above):
         mean = cv2.blur(image, (9, 9))

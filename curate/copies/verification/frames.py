@@ -35,16 +35,19 @@ class FrameParams:
 FRAME_PARAMS = FrameParams()
 
 
-def drop_other_frames(links: Links, n_frames: NDArray[np.int32], hash_frames: HashFrames) -> Links:
+def drop_other_frames(
+    links: Links, n_frames: NDArray[np.int32], hash_frames: HashFrames, *, least: float
+) -> Links:
     """Return the pairs without those of two files whose frames do not agree.
 
     Args:
         links: Pairs of rows.
         n_frames: (R,) int32, frames of each row's file.
         hash_frames: Gives the looks of a row's frames.
+        least: Probability from which on a pair is worth reading frames for; less likely pairs stay.
     """
     a, b = links.findings.a, links.findings.b
-    asked = np.flatnonzero((n_frames[a] > 1) & (n_frames[b] > 1))
+    asked = np.flatnonzero((n_frames[a] > 1) & (n_frames[b] > 1) & (links.probability >= least))
     if len(asked) == 0:
         return links
     keeps = np.ones(len(links), np.bool_)

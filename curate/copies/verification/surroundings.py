@@ -36,6 +36,7 @@ class SurroundingParams:
         flat: Grey levels, standard deviation of a tile that something plain may lie over.
         busy: The same, of a tile that it is compared with.
         outlying: Grey levels that a tile's fine residual has if something lies over one image.
+        soft: px, of the blur before marks are looked for.
         livelier: Times the energy that the image has that something lies over.
     """
 
@@ -47,6 +48,7 @@ class SurroundingParams:
     busy: float = 10.0
     outlying: float = 8.0
     livelier: float = 1.3
+    soft: float = 1.2
 
 
 SURROUNDING_PARAMS = SurroundingParams()
@@ -68,8 +70,8 @@ def measure_outside(image: Floats, covered: Floats) -> tuple[float, float, float
     if not params.least_outside < outside < 1:
         return outside, 0.0, 0.0
     inside = (covered > 0).astype(np.uint8)
-    distance = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
-    distance -= cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
+    within = np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 3), np.float32)
+    distance = within - np.asarray(cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3), np.float32)
     gx = cv2.Sobel(image, cv2.CV_32F, 1, 0, scale=0.125)
     gy = cv2.Sobel(image, cv2.CV_32F, 0, 1, scale=0.125)
     edge = cv2.magnitude(gx, gy)
@@ -102,6 +104,8 @@ def measure_marks(x: Floats, y: Floats, valid: Floats) -> tuple[float, float]:
     params = SURROUNDING_PARAMS
     cover = average_tiles(valid)
     used = cover > 0.6
+    # fine detail that the other image has lost is no mark
+    x, y = (np.asarray(cv2.GaussianBlur(one, (0, 0), params.soft), np.float32) for one in (x, y))
     _, _, sd_x, sd_y, correlation = measure_moments(x, y, valid, np.maximum(cover, 1e-3))
     n = max(1, int(used.sum()))
     plain_x = used & (sd_x < params.flat) & (sd_y > params.busy)

@@ -1,4 +1,4 @@
-"""The verifier: pairs of images in, findings out, block by block on all processors."""
+"""The verifier, the first look: pairs in, findings out, block by block on all processors."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from threading import Lock
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,23 +17,14 @@ from curate.copies.verification.alignment import (
     map_frames,
 )
 from curate.copies.verification.color import shrink_colours
-from curate.copies.verification.detail import (
-    CLOSE_NAMES,
-    N_DETAIL,
-    look_closely,
-    scale_map,
-    shrink_for_close_look,
-)
 from curate.copies.verification.evidence import NAMES, WorkingCopy, measure_evidence
 from curate.copies.verification.findings import BY_FRAME, Classifier, Findings, is_mirrored
-from curate.copies.verification.fine_print import is_sparse, look_at_files
 from curate.copies.verification.keypoints import Keypoints, make_working_copy
 from curate.copies.verification.overlay import refine_map
 from curate.parallel import ordered_map
 
 Ints = NDArray[np.int64]
 ReadPixels = Callable[[Sequence[int]], list[NDArray[np.uint8]]]
-ReadFile = Callable[[int], NDArray[np.uint8]]
 
 _CORRELATION = NAMES.index("correlation")
 
@@ -44,30 +34,25 @@ class VerifierParams:
     """Which alignments are measured, and how finely.
 
     Quality is measured by ``tests/benchmarks/dedup_quality.py``, time by ``dedup_scale.py`` there.
-    Who changes one of the first six raises ``CACHE_VERSION``.
+    Who changes one of the first five raises ``CACHE_VERSION``.
 
     Attributes:
         min_inliers: Fewer prove nothing: an affine map always fits three.
         few_inliers: So many or fewer must be some share of all matches: chance agrees on as many.
         least_share: That share.
         doubt: Pairs of a probability between these are aligned more finely and measured again.
-        close_from: Pairs at least as probable at the first look are looked at closely; what is less
-            probable is refused.
         sure: Pairs more probable by their keypoints are not aligned frame on frame as well.
         n_block: Pairs aligned at a time; more take memory.
-        n_cached: Working copies held, 110 kB each.
-        n_files: Images held at full size.
+        n_cached: Working copies held, 22 kB each.
     """
 
     min_inliers: int = 4
     few_inliers: int = 5
     least_share: float = 0.3
     doubt: tuple[float, float] = (0.01, 0.99)
-    close_from: float = 0.2
     sure: float = 0.99
     n_block: int = 64
-    n_cached: int = 2048
-    n_files: int = 12
+    n_cached: int = 4096
 
 
 VERIFIER_PARAMS = VerifierParams()
@@ -81,8 +66,6 @@ class Verifier:
         keypoints: Keypoints,
         read: ReadPixels,
         classifier: Classifier,
-        *,
-        read_file: ReadFile | None = None,
     ) -> None:
         """Verify pairs of N images.
 
@@ -90,13 +73,10 @@ class Verifier:
             keypoints: Of the images.
             read: Gives their cached pixels by row.
             classifier: Says which pairs are in doubt.
-            read_file: Gives every pixel of an image, (H, W, 3) uint8; None where there is no file.
         """
         self._keypoints = keypoints
         self._read = read
         self._classifier = classifier
-        self._read_file = read_file
-        self._files: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
         self._cache: OrderedDict[int, WorkingCopy] = OrderedDict()
         self._lock = Lock()
 
@@ -157,90 +137,35 @@ class Verifier:
         shapes = self._keypoints.shapes
         maps = map_frames(shapes[a], shapes[b], method - BY_FRAME)
         alignment = count_support(self._keypoints, a, b, maps)
-        return self._measure(a, b, is_mirrored(method), alignment)
+        return self._measure(a, b, method, alignment)
 
     def _verify_by_keypoints(self, a: Ints, b: Ints, method: Ints) -> Findings:
         params = VERIFIER_PARAMS
-        mirror = is_mirrored(method)
-        alignment = align_pairs(self._keypoints, a, b, mirror)
+        alignment = align_pairs(self._keypoints, a, b, is_mirrored(method))
         is_chance = (alignment.inliers <= params.few_inliers) & (
             alignment.inliers < params.least_share * np.maximum(alignment.matches, 1)
         )
         kept = (alignment.inliers >= params.min_inliers) & ~is_chance
-        measured = self._measure(a[kept], b[kept], mirror[kept], take_pairs(alignment, kept))
+        measured = self._measure(a[kept], b[kept], method[kept], take_pairs(alignment, kept))
         maps = alignment.maps.copy()
         evidence = np.full((len(a), len(NAMES)), np.nan, np.float32)
-        close = np.full((len(a), len(CLOSE_NAMES)), np.nan, np.float32)
-        maps[kept], evidence[kept], close[kept] = measured.maps, measured.evidence, measured.close
-        return Findings(
-            a=a,
-            b=b,
-            mirror=mirror,
-            maps=maps,
-            inliers=alignment.inliers,
-            evidence=evidence,
-            close=close,
+        maps[kept], evidence[kept] = measured.maps, measured.evidence
+        return Findings.at_first_look(
+            a, b, method, maps=maps, inliers=alignment.inliers, evidence=evidence
         )
 
-    def _measure(
-        self, a: Ints, b: Ints, mirror: NDArray[np.bool_], alignment: Alignment
-    ) -> Findings:
+    def _measure(self, a: Ints, b: Ints, method: Ints, alignment: Alignment) -> Findings:
         copies = self._load_working_copies(np.unique(np.concatenate([a, b])).tolist())
         evidence = np.full((len(a), len(NAMES)), np.nan, np.float32)
-        close = np.full((len(a), len(CLOSE_NAMES)), np.nan, np.float32)
         maps = alignment.maps.copy()
         for row, (i, j) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
             counts = (int(alignment.inliers[row]), int(alignment.matches[row]))
             measured = self._measure_pair(copies[i], copies[j], maps[row], counts)
             if measured is not None:
                 maps[row], evidence[row] = measured
-                pair = (copies[i], copies[j])
-                close[row] = self._look_closely((i, j), pair, maps[row], evidence[row])
-        return Findings(
-            a=a,
-            b=b,
-            mirror=mirror,
-            maps=maps,
-            inliers=alignment.inliers,
-            evidence=evidence,
-            close=close,
+        return Findings.at_first_look(
+            a, b, method, maps=maps, inliers=alignment.inliers, evidence=evidence
         )
-
-    def _look_closely(
-        self,
-        rows: tuple[int, int],
-        pair: tuple[WorkingCopy, WorkingCopy],
-        a_to_b: NDArray[np.float32],
-        evidence: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Return what a close look shows, all NaN where the first look is enough."""
-        if self._classifier.predict(evidence[None])[0] < VERIFIER_PARAMS.close_from:
-            return np.full(len(CLOSE_NAMES), np.nan, np.float32)
-        a, b = pair
-        between = scale_map(a_to_b, (a.grey.shape, b.grey.shape), (a.cached.shape, b.cached.shape))
-        close = look_closely(a.cached, b.cached, between)
-        if self._read_file is None or not is_sparse(close):
-            return close
-        files = (self._load_file(rows[0]), self._load_file(rows[1]))
-        fine = look_at_files(files, (a.cached, b.cached), between)
-        if fine is None or not np.isfinite(fine).all():
-            return close
-        # what lies around the images is seen where all of them is
-        return np.concatenate([fine[:N_DETAIL], close[N_DETAIL:]])
-
-    def _load_file(self, row: int) -> NDArray[np.uint8]:
-        """Return the grey image at full size; the last few are held."""
-        assert self._read_file is not None, "there are files"
-        with self._lock:
-            held = self._files.get(row)
-        if held is not None:
-            return held
-        grey = np.asarray(cv2.cvtColor(self._read_file(row), cv2.COLOR_RGB2GRAY), np.uint8)
-        with self._lock:
-            self._files[row] = grey
-            while len(self._files) > VERIFIER_PARAMS.n_files:
-                self._files.popitem(last=False)
-        return grey
 
     def _measure_pair(
         self,
@@ -287,7 +212,6 @@ def make_copy_with_colours(pixels: NDArray[np.uint8]) -> WorkingCopy:
     height, width = grey.shape
     return WorkingCopy(
         grey=grey,
-        cached=shrink_for_close_look(pixels),
         colours=shrink_colours(pixels, (height, width)),
         enlarged=max(1.0, height / int(pixels.shape[0])),
     )

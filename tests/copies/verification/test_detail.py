@@ -88,7 +88,7 @@ def test_the_side_that_something_lies_over_is_told_and_follows_the_images(scene)
         cv2.rectangle(marked, (x, 60), (x + 50, 130), 255, -1)
     close = look_closely(marked, street, SAME)
     seen = dict(zip(CLOSE_NAMES, close.tolist(), strict=True))
-    assert seen["marks_first"] > 0.05 > seen["marks_second"]
+    assert seen["marks_first"] > seen["marks_second"] + 0.05
     swapped = dict(zip(CLOSE_NAMES, swap_sides(close[None])[0].tolist(), strict=True))
     assert (swapped["marks_first"], swapped["marks_second"]) == (
         seen["marks_second"],

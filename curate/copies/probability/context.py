@@ -1,0 +1,111 @@
+"""Context: what the other pairs of a folder say of a pair.
+
+Of two frames of a fixed camera each carries something of its own; so does, it seems, a marked copy
+beside its original. With a third image the two are told apart: what a carries of its own is half of
+what it differs from b and from c by, less what these differ by from each other.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.copies.verification.findings import Findings
+
+Floats = NDArray[np.float64]
+
+CONTEXT_NAMES = ("marked_once", "marked_twice", "both_carry", "crowd")
+"""The kinds of evidence that come from marks and from other pairs, in order."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContextParams:
+    """How other pairs are heard.
+
+    Measured by ``tests/benchmarks/base_rates.py`` on frames of a fixed camera.
+
+    Attributes:
+        n_neighbors: Images that an image is compared with at most, the likeliest.
+        n_triangles: With fewer nothing is known of an image.
+        alike: Probability of the first look, from which on an image is one of a crowd.
+        little: Share of an image that is little to carry: 8 px square of a cached one.
+    """
+
+    n_neighbors: int = 8
+    n_triangles: int = 1
+    alike: float = 0.5
+    little: float = 1e-3
+
+
+CONTEXT_PARAMS = ContextParams()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FolderContext:
+    """What the pairs of a folder say of each of its n images.
+
+    Attributes:
+        own: (n,) float64, share of the image that it alone carries; 0 where unknown.
+        crowd: (n,) int64, images that look like it at the first look: what looks like many says
+            little of each.
+    """
+
+    own: Floats
+    crowd: NDArray[np.int64]
+
+
+def measure_context(findings: Findings, likely: Floats, n: int) -> FolderContext:
+    """Return what the pairs of a folder say of each of its images.
+
+    Args:
+        findings: On pairs of n images, each once.
+        likely: (P,) how likely each shows the same scene.
+        n: Number of images.
+    """
+    params = CONTEXT_PARAMS
+    area = findings.measure_close("conflict_area").astype(np.float64) ** 2
+    known = np.isfinite(findings.close).all(axis=1)
+    a, b = findings.a[known].tolist(), findings.b[known].tolist()
+    between = dict(zip(zip(a, b, strict=True), area[known].tolist(), strict=True))
+    neighbors: list[list[tuple[float, int]]] = [[] for _ in range(n)]
+    for one, other, chance in zip(a, b, likely[known].tolist(), strict=True):
+        neighbors[one].append((-chance, other))
+        neighbors[other].append((-chance, one))
+    own = np.zeros(n)
+    for image, near in enumerate(neighbors):
+        some = [other for _, other in sorted(near)[: params.n_neighbors]]
+        estimates = [
+            (_look_up(between, image, b) + _look_up(between, image, c) - apart) / 2
+            for number, b in enumerate(some)
+            for c in some[number + 1 :]
+            if (apart := between.get((min(b, c), max(b, c)))) is not None
+        ]
+        if len(estimates) >= params.n_triangles:
+            own[image] = max(0.0, float(np.median(estimates)))
+    is_alike = likely >= params.alike
+    ends = np.concatenate([findings.a[is_alike], findings.b[is_alike]])
+    return FolderContext(own=own, crowd=np.bincount(ends, minlength=n))
+
+
+def _look_up(between: dict[tuple[int, int], float], one: int, other: int) -> float:
+    return between[min(one, other), max(one, other)]
+
+
+def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArray[np.float32]:
+    """Return the evidence of both looks and of the context, (P, 59) float32.
+
+    Args:
+        findings: On pairs of images.
+        context: What the folder says of the images; None where nothing is known.
+    """
+    marks = [findings.measure_close(f"marks_{side}") for side in ("first", "second")]
+    once, twice = np.abs(marks[0] - marks[1]), np.minimum(*marks)
+    both, crowd = np.zeros(len(findings)), np.zeros(len(findings))
+    if context is not None:
+        # of what they differ by here: two copies of one frame carry the same thing
+        area = findings.measure_close("conflict_area").astype(np.float64) ** 2
+        carried = np.minimum(np.minimum(context.own[findings.a], context.own[findings.b]), area)
+        both = carried / (carried + CONTEXT_PARAMS.little)
+        crowd = np.log1p(np.minimum(context.crowd[findings.a], context.crowd[findings.b]))
+    columns = np.stack([np.sqrt(once), np.sqrt(twice), both, crowd], axis=1)
+    return np.concatenate([findings.whole_evidence, columns.astype(np.float32)], axis=1)

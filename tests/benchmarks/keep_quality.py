@@ -1,0 +1,55 @@
+"""Measure which of an original and a worse copy of it stays.
+
+    python tests/benchmarks/keep_quality.py FOLDER
+
+FOLDER holds pairs of files KIND_NUMBER_orig.EXT and KIND_NUMBER_worse.EXT, such as
+``../shared/field/keep.py`` writes: screenshots, captions, letterboxes, enlarged copies, watermarks,
+grey ones, lossless copies of bad JPEGs, collages. Told are, for each kind, how many originals stay
+and their copies go, how many go, and how many pairs are left alone; and the reasons given.
+"""
+
+import argparse
+import tempfile
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from curate.manifest.manifest import read_manifest
+from curate.stages.dedup import dedup
+
+
+def judge(folder):
+    """Return the outcome and the reason for each pair, by kind."""
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "manifest.parquet"
+        dedup(folder, out=out, workspace=Path(scratch) / "workspace")
+        rows = {row["path"]: row for row in read_manifest(out).rows.read().to_pylist()}
+    found = defaultdict(list)
+    for path, original in sorted(rows.items()):
+        if "_orig" not in path:
+            continue
+        stem = path.split("_orig")[0]
+        worse = next(row for name, row in rows.items() if name.startswith(f"{stem}_worse"))
+        kind = stem.rpartition("_")[0]
+        if original["keep"] and worse["keep"]:
+            found[kind].append(("left alone", ""))
+        else:
+            outcome = "stays" if original["keep"] else "goes"
+            found[kind].append((outcome, original["keep_reason"] or worse["keep_reason"]))
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    total = Counter()
+    for kind, outcomes in judge(options.folder).items():
+        counts = Counter(outcome for outcome, _ in outcomes)
+        reasons = sorted({reason for _, reason in outcomes if reason})
+        total.update(counts)
+        print(f"{kind:16}{dict(counts)}  {', '.join(reasons)}")
+    print(f"{'all':16}{dict(total)}")
+
+
+if __name__ == "__main__":
+    main()

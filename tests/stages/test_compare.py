@@ -1,0 +1,74 @@
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from curate.cli.app import app, main
+from curate.errors import InputError
+from curate.stages.compare import compare
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("a", "other"):
+        small = rng.integers(0, 256, (24, 32, 3)).astype(np.uint8)
+        image = cv2.resize(small, (320, 240), interpolation=cv2.INTER_CUBIC)
+        for _ in range(20):
+            middle = (int(rng.integers(0, 320)), int(rng.integers(0, 240)))
+            colour = tuple(int(value) for value in rng.integers(0, 256, 3))
+            cv2.circle(image, middle, int(rng.integers(4, 30)), colour, -1, cv2.LINE_AA)
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+        if name == "a":
+            Image.fromarray(image[30:, :240, :]).save(tmp_path / "piece.jpg", quality=80)
+            Image.fromarray(image[:, ::-1].copy()).save(tmp_path / "mirrored.png")
+            Image.fromarray(image).save(tmp_path / "a.bmp")
+    return tmp_path
+
+
+def test_a_piece_is_told_with_where_it_lies(pictures):
+    result = compare(pictures / "piece.jpg", pictures / "a.png")
+    assert result.are_copies
+    assert result.relation == "near"
+    assert result.probability > 0.9
+    assert result.box == pytest.approx([0, 0.125, 0.75, 1], abs=0.03)
+    assert result.overlap == pytest.approx(1, abs=0.02)
+
+
+def test_a_mirrored_picture_is_told(pictures):
+    result = compare(pictures / "mirrored.png", pictures / "a.png")
+    assert (result.are_copies, result.mirrored) == (True, True)
+
+
+def test_equal_pixels_and_equal_files_need_no_probability(pictures):
+    assert compare(pictures / "a.png", pictures / "a.bmp").relation == "pixels"
+    assert compare(pictures / "a.png", pictures / "a.png").relation == "bytes"
+
+
+def test_two_pictures_that_have_nothing_in_common_are_no_copies(pictures):
+    result = compare(pictures / "a.png", pictures / "other.png")
+    assert (result.are_copies, result.relation) == (False, None)
+
+
+def test_a_picture_shows_what_was_compared(pictures):
+    result = compare(pictures / "piece.jpg", pictures / "a.png", out=pictures / "both.png")
+    with Image.open(pictures / "both.png") as drawn:
+        assert drawn.width > 3 * 240
+    assert result.out == str(pictures / "both.png")
+
+
+def test_what_cannot_be_read_is_an_error(pictures):
+    (pictures / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"broken\.jpg cannot be read"):
+        compare(pictures / "broken.jpg", pictures / "a.png")
+    with pytest.raises(InputError, match=r"gone\.jpg cannot be read"):
+        compare(pictures / "a.png", pictures / "gone.jpg")
+
+
+def test_scripts_are_told_by_the_exit_code(pictures):
+    names = [str(pictures / name) for name in ("a.png", "mirrored.png", "other.png")]
+    assert CliRunner().invoke(app, ["compare", *names[:2]]).exit_code == 0
+    with pytest.raises(SystemExit) as left:
+        main(["compare", names[0], names[2], "--quiet"])
+    assert left.value.code == 10
