@@ -105,7 +105,7 @@ def count_slots_named(folder: Path) -> int:
     most = 0
     for path in list_shards(folder, "evidence") + list_shards(folder, "close"):
         arrays = read_arrays(path) or {}
-        keys = np.asarray(arrays.get("rows", np.zeros(0, _ROW)), _ROW)["key"]
+        keys = np.asarray(arrays.get("rows", np.zeros(0, _ROW))["key"], np.int64)
         if len(keys):
             first, second = keys >> 32, keys >> 4 & (1 << 28) - 1
             most = max(most, 1 + int(first.max()), 1 + int(second.max()))
