@@ -81,4 +81,5 @@ def export(
 def _describe(result: "ExportResult") -> "Iterator[str]":
     yield f"{result.n_images:,} images as {result.form} in {result.folder}"
     if result.n_changed:
-        yield f"{result.n_changed:,} files have changed since the manifest was written"
+        files = "1 file has" if result.n_changed == 1 else f"{result.n_changed:,} files have"
+        yield f"{files} changed since the manifest was written"

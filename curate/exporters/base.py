@@ -80,11 +80,13 @@ class Exporter(ABC):
 
     Attributes:
         columns: Columns of the manifest that ``add`` reads; None for all of them.
+        optional_columns: Columns that it reads where the manifest has them.
         needs_unique_stems: Whether two images may not differ in the ending of their place only.
         writes_content: Whether ``add`` writes the bytes of the file, which the item then holds.
     """
 
     columns: ClassVar[tuple[str, ...] | None] = ()
+    optional_columns: ClassVar[tuple[str, ...]] = ()
     writes_content: ClassVar[bool] = False
     needs_unique_stems: ClassVar[bool] = False
 

@@ -18,6 +18,7 @@ class WebDatasetExporter(Exporter, form=ExportAs.TAR):
     """Tar shards whose members of one key, image and label, are one sample."""
 
     columns = ("label",)
+    optional_columns = ("format",)
     writes_content = True
 
     def __init__(

@@ -29,6 +29,7 @@ from curate.workspace.workspace import Workspace, find_workspace
 
 _UNKNOWN = np.iinfo(np.int64).min  # a time that the catalogue does not know
 _NEVER = _UNKNOWN + 1  # one that no file has: the catalogue knows other bytes, so the file is read
+_FACTS = ("path", "bytes", "hash")  # what a source file is compared by
 _TOLD = 5
 _HINT = "write the manifest again with `curate cluster` or `curate dedup`"
 
@@ -270,9 +271,10 @@ def _columns_to_read(rows: Rows, exporter_class: type[Exporter]) -> list[str]:
     """Return the columns that an export needs, and those that help it."""
     if exporter_class.columns is None:
         return list(rows.schema.names)
-    wanted = ("path", *exporter_class.columns, *_facts_in(rows.schema), "format")
+    optional = (*_FACTS, *exporter_class.optional_columns)
+    wanted = (*exporter_class.columns, *optional)
     return [name for name in dict.fromkeys(wanted) if name in rows.schema.names]
 
 
 def _facts_in(schema: pa.Schema) -> list[str]:
-    return [name for name in ("path", "bytes", "hash") if name in schema.names]
+    return [name for name in _FACTS if name in schema.names]

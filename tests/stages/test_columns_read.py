@@ -116,7 +116,7 @@ def test_export_and_sheet_read_paths_and_contents_of_what_they_show(
 ):
     with pytest.raises(InputError, match="is gone"):
         export(manifest, tmp_path / "out", ExportConfig(form=ExportAs.LIST))
-    assert set().union(*columns_read) == {"status", "keep", "path", "bytes", "format", "hash"}
+    assert set().union(*columns_read) == {"status", "keep", "path", "bytes", "hash"}
     columns_read.clear()
     with pytest.raises(InputError):
         sheet(manifest, SheetConfig(by="cluster"), workspace=tmp_path / "w")
