@@ -38,14 +38,12 @@ def read_folder(folder, work):
 def add_lone_pairs(evidence, is_copy, kinds):
     """Return the pairs, and those that are no copies once more as if no other image were there.
 
-    In the folders at hand such pairs stand in crowds, and these would else say it all. Two frames
-    of a fixed camera alone are left out: nobody can tell them from a picture and its marked copy.
+    In the folders at hand such pairs stand in crowds, and these would else say it all.
     """
     rng = np.random.default_rng(0)
-    is_moved = ~is_copy & (kinds != "camera")
+    is_moved = ~is_copy
     lone = evidence[is_moved].copy()
     lone[:, CLOSE_NAMES.index("crowd")] = np.log1p(rng.integers(1, 4, len(lone)))
-    lone[:, CLOSE_NAMES.index("both_carry")] = 0
     return (
         np.concatenate([evidence, lone]),
         np.concatenate([is_copy, np.zeros(len(lone), bool)]),
@@ -75,7 +73,6 @@ def find_sign(name):
         "residual",
         "two_sided_area",
         "twice",
-        "both_",
         "crowd",
         "deficit",
         "few_",
@@ -107,10 +104,8 @@ def fit(evidence, is_copy, kinds):
         slope = -x.T @ (weight * y * 0.5 * (1 - np.tanh(margin / 2))) + ridge * theta
         return value, slope
 
-    bounds = [
-        {1: (0, None), -1: (None, 0), 0: (None, None), None: (0, 0)}[find_sign(n)]
-        for n in CLOSE_NAMES
-    ]
+    limits = {1: (0, None), -1: (None, 0), 0: (None, None), None: (0, 0)}
+    bounds = [limits[find_sign(name)] for name in CLOSE_NAMES]
     found = minimize(
         loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=[*bounds, (None, None)],
         options={"maxiter": 5000},

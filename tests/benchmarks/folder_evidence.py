@@ -1,7 +1,7 @@
 """The evidence on the pairs of a folder whose copies are known, for the scripts beside this one."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +69,8 @@ def collect(images, truth, workspace):
         search = NearSearch(known, heads)
         verified = search.verify_candidates()
         links = verified.links
+        # what both images of a pair carry of their own is no matter of weights
+        alone = replace(search.context, own=np.zeros(len(heads)))
     paths = [inputs.images.path[row] for row in heads.tolist()]
     names = [truth.get(path, path) for path in paths]
     pairs = zip(links.findings.a.tolist(), links.findings.b.tolist(), strict=True)
@@ -76,7 +78,7 @@ def collect(images, truth, workspace):
         paths=paths,
         a=links.findings.a,
         b=links.findings.b,
-        evidence=judge_in_context(links.findings, search.context),
+        evidence=judge_in_context(links.findings, alone),
         is_copy=np.array([names[a] == names[b] for a, b in pairs], bool),
         probability=links.probability,
     )

@@ -105,8 +105,9 @@ def count_slots_named(folder: Path) -> int:
     most = 0
     for path in list_shards(folder, "evidence") + list_shards(folder, "close"):
         arrays = read_arrays(path) or {}
-        keys = np.asarray(arrays.get("rows", np.zeros(0, _ROW))["key"], np.int64)
-        if len(keys):
+        rows = np.asarray(arrays.get("rows", np.zeros(0, _ROW)))
+        if len(rows):
+            keys = np.asarray(rows["key"], np.int64)
             first, second = keys >> 32, keys >> 4 & (1 << 28) - 1
             most = max(most, 1 + int(first.max()), 1 + int(second.max()))
     candidates = read_arrays(folder / CANDIDATES)

@@ -14,7 +14,7 @@ from curate.copies.verification.findings import Findings
 
 Floats = NDArray[np.float64]
 
-CONTEXT_NAMES = ("marked_once", "marked_twice", "both_carry", "crowd")
+CONTEXT_NAMES = ("marked_once", "marked_twice", "crowd")
 """The kinds of evidence that come from marks and from other pairs, in order."""
 
 
@@ -26,15 +26,20 @@ class ContextParams:
 
     Attributes:
         n_neighbors: Images that an image is compared with at most, the likeliest.
-        n_triangles: With fewer nothing is known of an image.
+        n_triangles: With fewer nothing is known of an image: an original and its few marked copies
+            are no crowd.
         alike: Probability of the first look, from which on an image is one of a crowd.
-        little: Share of an image that is little to carry: 8 px square of a cached one.
+        little: Share of an image that is too little to be carried: 8 px square of a cached one.
+        marked: Share of one image that marks lie over and not over the other: a marked copy.
+        marked_twice: Share of that, which may lie over the other one all the same.
     """
 
     n_neighbors: int = 8
-    n_triangles: int = 1
+    n_triangles: int = 8
     alike: float = 0.5
     little: float = 1e-3
+    marked: float = 0.02
+    marked_twice: float = 0.2
 
 
 CONTEXT_PARAMS = ContextParams()
@@ -92,7 +97,10 @@ def _look_up(between: dict[tuple[int, int], float], one: int, other: int) -> flo
 
 
 def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArray[np.float32]:
-    """Return the evidence of both looks and of the context, (P, 59) float32.
+    """Return the evidence of both looks and of the context, (P, 58) float32.
+
+    Rows are NaN where there was no close look, and where both images carry something of their own:
+    such pairs are no copies by definition, however little they differ by.
 
     Args:
         findings: On pairs of images.
@@ -100,12 +108,28 @@ def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArr
     """
     marks = [findings.measure_close(f"marks_{side}") for side in ("first", "second")]
     once, twice = np.abs(marks[0] - marks[1]), np.minimum(*marks)
-    both, crowd = np.zeros(len(findings)), np.zeros(len(findings))
+    crowd = np.zeros(len(findings))
+    evidence = findings.whole_evidence
     if context is not None:
-        # of what they differ by here: two copies of one frame carry the same thing
-        area = findings.measure_close("conflict_area").astype(np.float64) ** 2
-        carried = np.minimum(np.minimum(context.own[findings.a], context.own[findings.b]), area)
-        both = carried / (carried + CONTEXT_PARAMS.little)
         crowd = np.log1p(np.minimum(context.crowd[findings.a], context.crowd[findings.b]))
-    columns = np.stack([np.sqrt(once), np.sqrt(twice), both, crowd], axis=1)
-    return np.concatenate([findings.whole_evidence, columns.astype(np.float32)], axis=1)
+        evidence[_do_both_carry(findings, context, once, twice)] = np.nan
+    columns = np.stack([np.sqrt(once), np.sqrt(twice), crowd], axis=1)
+    return np.concatenate([evidence, columns.astype(np.float32)], axis=1)
+
+
+def _do_both_carry(
+    findings: Findings,
+    context: FolderContext,
+    once: NDArray[np.float32],
+    twice: NDArray[np.float32],
+) -> NDArray[np.bool_]:
+    """Return in which pairs each image carries something of its own, (P,) bool.
+
+    Two copies of one frame of a camera carry the same thing: they do not differ. A picture among
+    many captioned copies seems to carry something, but it is the captions that are marks.
+    """
+    params = CONTEXT_PARAMS
+    area = findings.measure_close("conflict_area").astype(np.float64) ** 2
+    carried = np.minimum(np.minimum(context.own[findings.a], context.own[findings.b]), area)
+    is_marked_once = (once > params.marked) & (twice < params.marked_twice * once)
+    return np.asarray((carried > params.little) & ~is_marked_once, np.bool_)
