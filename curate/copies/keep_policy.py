@@ -98,11 +98,10 @@ def order_by_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.
     Protected images come first, whatever the policy. ``best`` judges content first: nothing laid
     over it, no frame around it, more of the scene, more true detail, colour, no blocks of a bad
     JPEG, not enlarged, not far more compressed. Then the file: more pixels, a lossless format, more
-    bytes per pixel, sharper, older. ``central`` and ``outlying`` prefer the image nearest to the
+    bytes per pixel of a lossy one, sharper, older. ``central`` and ``outlying`` prefer the image nearest to the
     middle of its prototype, or farthest from it as SemDeDup does (arXiv:2303.09540, section 3).
     Every tie that is left is broken by the shorter path (but for ``first``) and then by the path
-    itself, so no two
-    images tie.
+    itself, so no two images tie.
 
     Args:
         qualities: Of all images.
@@ -162,7 +161,8 @@ def _list_preferences(qualities: Qualities, policy: KeepPolicy) -> list[_Criteri
     match policy:
         case KeepPolicy.BEST:
             lossless = np.array([name in _LOSSLESS for name in qualities.format], np.bool_)
-            rate = qualities.bytes / np.maximum(pixels, 1)
+            # how small a lossless file is says nothing of what it shows
+            rate = np.where(lossless, 0, qualities.bytes / np.maximum(pixels, 1))
             looks = qualities.looks
             return [
                 _Criterion("something lies over it", looks.is_marked),

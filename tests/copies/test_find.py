@@ -142,7 +142,7 @@ def test_a_collage_is_told_and_neither_it_nor_its_parts_go(folder, scene):
 
 def test_a_marked_copy_counts_only_where_overlays_may(folder, scene):
     marked = scene(1).copy()
-    marked[60:120, 40:280] = (250, 250, 250)
+    marked[200:225, 150:300] = (250, 250, 250)
     made = folder({"a": scene(1), "marked": marked, "other": scene(2)})
     assert search(made).keep.tolist() == [True, False, True]
     assert search(made, overlays=False).keep.all()

@@ -11,7 +11,7 @@ def found(images, tmp_path):
 
 
 def test_a_result_gives_its_pairs_and_groups_the_kept_image_first(found):
-    assert found.groups() == [["red/again.bmp", "red/000.png"], ["red/003.png", "red/twin.png"]]
+    assert found.groups() == [["red/000.png", "red/again.bmp"], ["red/003.png", "red/twin.png"]]
     assert set(found.pairs["match"].to_pylist()) == {"bytes", "pixels"}
     assert found.least_sure(1).num_rows == 1
 
