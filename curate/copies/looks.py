@@ -70,7 +70,7 @@ def compare_looks(
             None where they do not matter.
     """
     n, findings = len(sizes), links.findings
-    is_marked, is_framed = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    votes, is_framed = np.zeros(n, np.int64), np.zeros(n, np.bool_)
     cut = np.zeros(n, np.int64)
     params = LOOKS_PARAMS
     for one, side, far_side in (
@@ -79,13 +79,14 @@ def compare_looks(
     ):
         marks = findings.measure_close(f"marks_{side}")
         rest = findings.measure_close(f"marks_{far_side}")
-        is_marked[one[marks - rest > params.marked]] = True
+        says = np.where(marks - rest > params.marked, 1, -1)
+        np.add.at(votes, one, says)
         is_framed[one[_has_frame(findings, side)]] = True
         outside = findings.measure_close(f"outside_{far_side}")
         is_more = (outside > params.least_outside) & ~_has_frame(findings, far_side)
         tenths = np.round(outside[is_more] * 10).astype(np.int64)
         np.maximum.at(cut, one[is_more], tenths)
-    looks = replace(Looks.alike(n), is_marked=is_marked, is_framed=is_framed, cut=cut)
+    looks = replace(Looks.alike(n), is_marked=votes > 0, is_framed=is_framed, cut=cut)
     if details is None or len(findings) == 0:
         return looks
     group = connected_components(n, findings.a, findings.b)
