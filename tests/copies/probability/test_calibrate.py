@@ -38,7 +38,8 @@ def test_without_pairs_the_odds_are_even():
 def find_doubtful(n):
     """Return evidence of which the built-in classifier is in doubt, (n, F)."""
     rng = np.random.default_rng(0)
-    evidence = rng.normal(0.4, 0.3, (20_000, CLOSE_LOOK.weights.size - 1)).astype(np.float32)
+    drawn = rng.normal(0, 1, (20_000, CLOSE_LOOK.centre.size))
+    evidence = (CLOSE_LOOK.centre + CLOSE_LOOK.spread * drawn).astype(np.float32)
     probability = CLOSE_LOOK.predict(evidence)
     return evidence[(probability > 0.3) & (probability < 0.7)][:n]
 
