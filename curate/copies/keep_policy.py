@@ -98,9 +98,9 @@ def order_by_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.
     Protected images come first, whatever the policy. ``best`` judges content first: nothing laid
     over it, no frame around it, more of the scene, more true detail, colour, no blocks of a bad
     JPEG, not enlarged, not far more compressed. Then the file: more pixels, a lossless format, more
-    bytes per pixel of a lossy one, sharper, older. ``central`` and ``outlying`` prefer the image nearest to the
-    middle of its prototype, or farthest from it as SemDeDup does (arXiv:2303.09540, section 3).
-    Every tie that is left is broken by the shorter path (but for ``first``) and then by the path
+    bytes per pixel of a lossy one, sharper, older. ``central`` and ``outlying`` prefer the image
+    nearest to the middle of its prototype, or farthest from it as SemDeDup does (arXiv:2303.09540,
+    section 3). Every tie that is left is broken by the shorter path (but for ``first``) and then by the path
     itself, so no two images tie.
 
     Args:
