@@ -100,8 +100,8 @@ def order_by_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.
     JPEG, not enlarged, not far more compressed. Then the file: more pixels, a lossless format, more
     bytes per pixel of a lossy one, sharper, older. ``central`` and ``outlying`` prefer the image
     nearest to the middle of its prototype, or farthest from it as SemDeDup does (arXiv:2303.09540,
-    section 3). Every tie that is left is broken by the shorter path (but for ``first``) and then by the path
-    itself, so no two images tie.
+    section 3). Every tie that is left is broken by the shorter path (but for ``first``) and then by
+    the path itself, so no two images tie.
 
     Args:
         qualities: Of all images.
