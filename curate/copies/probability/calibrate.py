@@ -52,8 +52,8 @@ def calibrate(synthetic: Evidence, candidates: Evidence) -> CopyClassifier:
     """Return the built-in classifier fitted to evidence.
 
     Args:
-        synthetic: (M, 58) float32, on made copies.
-        candidates: (E, 58) float32, on candidates that were looked at closely.
+        synthetic: (M, 59) float32, on made copies.
+        candidates: (E, 59) float32, on candidates that were looked at closely.
     """
     params = CALIBRATION_PARAMS
     share = estimate_share(CLOSE_LOOK.measure_odds(candidates))
@@ -96,14 +96,14 @@ def add_bias(classifier: CopyClassifier, share: float) -> CopyClassifier:
 def select_candidates(
     findings: Findings, evidence: Evidence, fingerprints: NDArray[np.uint64]
 ) -> Evidence:
-    """Return evidence on candidates that were looked at closely, (E, 58).
+    """Return evidence on candidates that were looked at closely, (E, 59).
 
     Of many, those are taken of the lowest sums of content hashes: a folder that grows a little
     keeps nearly the same ones.
 
     Args:
         findings: On all candidates, each pair once.
-        evidence: (P, 58) float32, on the same.
+        evidence: (P, 59) float32, on the same.
         fingerprints: (R,) uint64, of the content hash of each image.
     """
     lot = fingerprints[findings.a] + fingerprints[findings.b]  # wraps around
