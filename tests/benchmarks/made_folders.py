@@ -234,6 +234,37 @@ def sprites(n, rng, photos):
         yield cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
 
 
+def badges(n, rng, photos):
+    """Small pictures of signs: a few shapes, another glyph or the same, other light and ground."""
+    glyphs = [
+        "".join(rng.choice(list("ABEHKPRSX2358<>?!"), int(rng.integers(1, 3)))) for _ in range(9)
+    ]
+    for _ in range(n):
+        ground = photos[int(rng.integers(len(photos)))]
+        sign = cv2.resize(ground[:100, :100], (128, 128), interpolation=cv2.INTER_AREA)
+        edge, fill = (
+            ((40, 40, 200), (240, 240, 240)) if rng.random() < 0.6 else ((150, 60, 20),) * 2
+        )
+        if rng.random() < 0.5:
+            cv2.circle(sign, (64, 64), 54, edge, -1, cv2.LINE_AA)
+            cv2.circle(sign, (64, 64), 42, fill, -1, cv2.LINE_AA)
+        else:
+            corners = np.array([[64, 8], [120, 112], [8, 112]])
+            cv2.fillPoly(sign, [corners], edge, cv2.LINE_AA)
+            cv2.fillPoly(sign, [(corners - 64) * 2 // 3 + [64, 70]], fill, cv2.LINE_AA)
+        ink = (20, 20, 20) if fill[0] > 200 else (240, 240, 240)
+        words, place = str(rng.choice(glyphs)), (40 + int(rng.integers(-4, 5)), 86)
+        _write(sign, words, place, size=1.4, font=FONTS[1], ink=ink, thick=5)
+        move = cv2.getRotationMatrix2D(
+            (64, 64), float(rng.normal(0, 3)), float(rng.uniform(0.85, 1.1))
+        )
+        seen = cv2.warpAffine(sign, move, (128, 128), borderMode=cv2.BORDER_REFLECT)
+        lit = seen * rng.uniform(0.25, 1.1) + rng.normal(0, 3, seen.shape)
+        side = int(np.exp(rng.uniform(np.log(20), np.log(90))))
+        small = np.clip(lit, 0, 255).astype(np.uint8)
+        yield cv2.resize(small, (side, side), interpolation=cv2.INTER_AREA)
+
+
 def _scan(page, rng):
     """Return paper as a scanner sees it: a little turned and shifted, with noise; or as printed."""
     if rng.random() < 0.4:
@@ -263,6 +294,7 @@ def photographs(n, rng, photos):
 
 MAKERS = (
     photographs, pages, forms, receipts, cards, camera, pan, slices, floors, sprites,
+    badges,
 )  # fmt: skip
 KINDS = {maker.__name__: maker for maker in MAKERS}
 

@@ -14,8 +14,8 @@ from curate.copies.verification.findings import Findings
 
 Floats = NDArray[np.float64]
 
-CONTEXT_NAMES = ("marked_once", "marked_twice", "crowd")
-"""The kinds of evidence that come from marks and from other pairs, in order."""
+CONTEXT_NAMES = ("marked_once", "marked_twice", "crowd", "small")
+"""The kinds of evidence that come from marks, other pairs and size, in order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +30,7 @@ class ContextParams:
             are no crowd.
         alike: Probability of the first look, from which on an image is one of a crowd.
         little: Share of an image that is too little to be carried: 8 px square of a cached one.
+        small: px, side of the overlap; of a smaller one little can be said.
         marked: Share of one image that marks lie over and not over the other: a marked copy.
         marked_twice: Share of that, which may lie over the other one all the same.
     """
@@ -38,6 +39,7 @@ class ContextParams:
     n_triangles: int = 8
     alike: float = 0.5
     little: float = 1e-3
+    small: float = 96.0
     marked: float = 0.02
     marked_twice: float = 0.2
 
@@ -97,7 +99,7 @@ def _look_up(between: dict[tuple[int, int], float], one: int, other: int) -> flo
 
 
 def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArray[np.float32]:
-    """Return the evidence of both looks and of the context, (P, 58) float32.
+    """Return the evidence of both looks and of the context, (P, 59) float32.
 
     Rows are NaN where there was no close look, and where both images carry something of their own:
     such pairs are no copies by definition, however little they differ by.
@@ -113,7 +115,8 @@ def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArr
     if context is not None:
         crowd = np.log1p(np.minimum(context.crowd[findings.a], context.crowd[findings.b]))
         evidence[_do_both_carry(findings, context, once, twice)] = np.nan
-    columns = np.stack([np.sqrt(once), np.sqrt(twice), crowd], axis=1)
+    side = np.log(CONTEXT_PARAMS.small) - findings.measure_close("log_side").astype(np.float64)
+    columns = np.stack([np.sqrt(once), np.sqrt(twice), crowd, np.maximum(side, 0)], axis=1)
     return np.concatenate([evidence, columns.astype(np.float32)], axis=1)
 
 

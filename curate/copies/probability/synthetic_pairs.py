@@ -38,7 +38,7 @@ def load_synthetic_evidence(
     *,
     seed: int,
 ) -> NDArray[np.float32]:
-    """Return the evidence on one made copy of each image, (n, 58); what was made before is known.
+    """Return the evidence on one made copy of each image, (n, 59); what was made before is known.
 
     Copies that the first look would refuse are left out.
 
@@ -79,7 +79,7 @@ def measure_made_copies(
         seeds: (n, k) uint64, seeds of the augmentations.
 
     Returns:
-        (n, 58) float32, NaN where the first look would refuse the pair.
+        (n, 59) float32, NaN where the first look would refuse the pair.
     """
     n = len(originals)
 
