@@ -2,7 +2,9 @@
 
 Each worker is this program's Python with `curate.images.decode_worker`; bytes and pixels go
 through pipes, with a line of JSON before them. What a reader writes to its standard error becomes
-part of the reason. Workers begin when they are first needed and end with the program.
+part of the reason. Workers begin when they are first needed and end with the program. Photos of
+500 px took 1.1 to 2.1 times as long as in this process, WebP 1.3 times
+(``tests/benchmarks/isolated_decoding.py``).
 """
 
 import atexit
