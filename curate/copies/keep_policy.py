@@ -97,13 +97,12 @@ def order_by_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.
     """Return all images from the most to the least worth keeping.
 
     Protected images come first, whatever the policy. ``best`` judges content first: nothing laid
-    over it, no frame around it, more of the scene, more true detail, colour, not turned, no blocks of a bad
-    JPEG, not enlarged, not far more compressed. Then the file: more pixels, a lossless format, more
-    bytes per pixel, sharper, older. ``central`` and ``outlying`` prefer the image nearest to the
-    middle of its prototype, or farthest from it as SemDeDup does (arXiv:2303.09540, section 3).
-    Every tie that is left is broken by the shorter path (but for ``first``) and then by the path
-    itself, so no two
-    images tie.
+    over it, no frame around it, more of the scene, more true detail, colour, not turned, no blocks
+    of a bad JPEG, not enlarged, not far more compressed. Then the file: more pixels, a lossless
+    format, more bytes per pixel, sharper, older. ``central`` and ``outlying`` prefer the image
+    nearest to the middle of its prototype, or farthest from it as SemDeDup does (arXiv:2303.09540,
+    section 3). Every tie that is left is broken by the shorter path (but for ``first``) and then by
+    the path itself, so no two images tie.
 
     Args:
         qualities: Of all images.

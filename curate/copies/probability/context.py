@@ -29,7 +29,7 @@ class ContextParams:
         n_triangles: With fewer nothing is known of an image: an original and its few marked copies
             are no crowd.
         alike: Probability of the first look, from which on an image is one of a crowd.
-        little: Share of an image that is too little to be carried: a square of 8 px of a cached one.
+        little: Share of an image that is too little to be carried: 8 px square of a cached one.
         small: px, side of the overlap; of a smaller one little can be said.
         marked: Share of one image that marks lie over and not over the other: a marked copy.
         marked_twice: Share of that, which may lie over the other one all the same.
