@@ -22,6 +22,7 @@ class Looks:
         coarse: (N,) int, steps of a quarter by which its true detail is below that of its best
             copy.
         is_grey: (N,) bool, a copy of it has colour, it has none.
+        is_turned: (N,) bool, lies mirrored or turned in most of its copies.
         is_blocky: (N,) bool, shows the blocks of a JPEG that its copies do not.
         is_enlarged: (N,) bool, its pixels show less than a copy's do.
         is_squeezed: (N,) bool, has far fewer bytes a pixel than a copy.
@@ -32,6 +33,7 @@ class Looks:
     cut: NDArray[np.int64]
     coarse: NDArray[np.int64]
     is_grey: NDArray[np.bool_]
+    is_turned: NDArray[np.bool_]
     is_blocky: NDArray[np.bool_]
     is_enlarged: NDArray[np.bool_]
     is_squeezed: NDArray[np.bool_]
@@ -45,6 +47,7 @@ class Looks:
             cut=np.zeros(n, np.int64),
             coarse=np.zeros(n, np.int64),
             is_grey=np.zeros(n, np.bool_),
+            is_turned=np.zeros(n, np.bool_),
             is_blocky=np.zeros(n, np.bool_),
             is_enlarged=np.zeros(n, np.bool_),
             is_squeezed=np.zeros(n, np.bool_),
@@ -96,12 +99,12 @@ def order_by_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.
     """Return all images from the most to the least worth keeping.
 
     Protected images come first, whatever the policy. ``best`` judges content first: nothing laid
-    over it, no frame around it, more of the scene, more true detail, colour, no blocks of a bad
-    JPEG, not enlarged, not far more compressed. Then the file: more pixels, a lossless format, more
-    bytes per pixel of a lossy one, sharper, older. ``central`` and ``outlying`` prefer the image
-    nearest to the middle of its prototype, or farthest from it as SemDeDup does (arXiv:2303.09540,
-    section 3). Every tie that is left is broken by the shorter path (but for ``first``) and then by
-    the path itself, so no two images tie.
+    over it, no frame around it, more of the scene, more true detail, colour, not turned, no blocks
+    of a bad JPEG, not enlarged, not far more compressed. Then the file: more pixels, a lossless
+    format, more bytes per pixel of a lossy one, sharper, older. ``central`` and ``outlying`` prefer
+    the image nearest to the middle of its prototype, or farthest from it as SemDeDup does
+    (arXiv:2303.09540, section 3). Every tie that is left is broken by the shorter path (but for
+    ``first``) and then by the path itself, so no two images tie.
 
     Args:
         qualities: Of all images.
@@ -170,6 +173,7 @@ def _list_preferences(qualities: Qualities, policy: KeepPolicy) -> list[_Criteri
                 _Criterion("shows less of the scene", looks.cut),
                 _Criterion("less true detail", looks.coarse),
                 _Criterion("without colour", looks.is_grey),
+                _Criterion("mirrored or turned", looks.is_turned),
                 _Criterion("blocks of a bad JPEG", looks.is_blocky),
                 _Criterion("enlarged", looks.is_enlarged),
                 _Criterion("far more compressed", looks.is_squeezed),

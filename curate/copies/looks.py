@@ -71,7 +71,8 @@ def compare_looks(
     """
     n, findings = len(sizes), links.findings
     votes, is_framed = np.zeros(n, np.int64), np.zeros(n, np.bool_)
-    cut = np.zeros(n, np.int64)
+    cut, turns = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    is_turned = np.where(_are_upright(findings), -1, 1)
     params = LOOKS_PARAMS
     for one, side, far_side in (
         (findings.a, "first", "second"),
@@ -81,12 +82,15 @@ def compare_looks(
         rest = findings.measure_close(f"marks_{far_side}")
         says = np.where(marks - rest > params.marked, 1, -1)
         np.add.at(votes, one, says)
+        np.add.at(turns, one, is_turned)
         is_framed[one[_has_frame(findings, side)]] = True
         outside = findings.measure_close(f"outside_{far_side}")
         is_more = (outside > params.least_outside) & ~_has_frame(findings, far_side)
         tenths = np.round(outside[is_more] * 10).astype(np.int64)
         np.maximum.at(cut, one[is_more], tenths)
-    looks = replace(Looks.alike(n), is_marked=votes > 0, is_framed=is_framed, cut=cut)
+    looks = replace(
+        Looks.alike(n), is_marked=votes > 0, is_framed=is_framed, cut=cut, is_turned=turns > 0
+    )
     if details is None or len(findings) == 0:
         return looks
     group = connected_components(n, findings.a, findings.b)
@@ -103,6 +107,13 @@ def compare_looks(
         is_squeezed=rate * params.squeezed < _find_largest(rate, group),
         is_enlarged=resolution < params.enlarged * _find_largest(resolution, group),
     )
+
+
+def _are_upright(findings: Findings) -> Bools:
+    """Return whether the one image lies in the other neither mirrored nor turned far."""
+    linear = findings.maps[:, :, :2]
+    along, across = linear[:, [0, 1], [0, 1]], np.abs(linear[:, [0, 1], [1, 0]])
+    return np.asarray((along > across).all(axis=1), np.bool_)
 
 
 def is_part(findings: Findings) -> Bools:

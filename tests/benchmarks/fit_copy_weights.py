@@ -156,10 +156,20 @@ def write(centre, spread, weights, bias, note):
             for name, c, s, w in rows
         ],
     }
-    text = json.dumps(content, indent=1).replace('{\n     "evidence"', '{"evidence"')
-    for name in ("centre", "spread", "weight"):
-        text = text.replace(f'\n     "{name}"', f' "{name}"')
-    path.write_text(text.replace("\n    }", "}") + "\n")
+    path.write_text(format_weights(content))
+
+
+def format_weights(content):
+    """Return the content of the file, a line for each kind of evidence."""
+    looks = []
+    for look in ("first", "close"):
+        part = content[look]
+        rows = ",\n".join("   " + json.dumps(row) for row in part["evidence"])
+        looks.append(
+            f' {json.dumps(look)}: {{\n  "note": {json.dumps(part["note"])},\n'
+            f'  "bias": {part["bias"]},\n  "evidence": [\n{rows}\n  ]\n }}'
+        )
+    return "{\n" + ",\n".join(looks) + "\n}\n"
 
 
 def main():

@@ -53,6 +53,7 @@ def first(policy, **columns):
         {"cut": [3, 0], "coarse": [0, 2]},
         {"coarse": [1, 0], "is_grey": [False, True], "width": [900, 100]},
         {"is_grey": [True, False], "is_blocky": [False, True]},
+        {"is_turned": [True, False], "is_blocky": [False, True]},
         {"is_blocky": [True, False], "format": ["PNG", "JPEG"]},
         {"is_enlarged": [True, False], "width": [900, 100]},
         {"is_squeezed": [True, False], "width": [900, 100]},
