@@ -23,8 +23,12 @@ if TYPE_CHECKING:
         Labels,
         Layout,
         Level,
+        MapBy,
+        OnConflict,
         Precision,
+        Quota,
         Recipe,
+        Removal,
         SearchBy,
         Status,
         Within,
@@ -79,15 +83,19 @@ __all__ = [
     "Labels",
     "Layout",
     "Level",
+    "MapBy",
     "MergeResult",
     "ModelInfo",
+    "OnConflict",
     "Placement",
     "Precision",
     "ProbeConfig",
     "ProbeResult",
     "PruneConfig",
     "PruneResult",
+    "Quota",
     "Recipe",
+    "Removal",
     "ReportConfig",
     "ReportResult",
     "ResourceError",
@@ -139,8 +147,8 @@ __all__ = [
 ]
 
 _PLACES = {
-    "curate.choices": "Assign Changed ExportAs KeepPolicy Labels Layout Level Precision Recipe "
-    "Removal SearchBy Status Within",
+    "curate.choices": "Assign Changed ExportAs KeepPolicy Labels Layout Level MapBy OnConflict "
+    "Precision Quota Recipe Removal SearchBy Status Within",
     "curate.errors": "CurateError InputError ResourceError TrainingError UsageError",
     "curate.manifest.manifest": "read_manifest",
     "curate.retrieval.results": "Found Placement",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from curate.choices import Removal
+from curate.choices import Removal, take_choice
 from curate.errors import InputError, UsageError
 from curate.files import disk_errors
 from curate.manifest.manifest import Manifest, read_manifest
@@ -47,11 +47,13 @@ class PruneConfig:
     is_plan: bool = True
 
     def __post_init__(self) -> None:
-        """Check what goes together.
+        """Take the choice by its name and check what goes together.
 
         Raises:
             UsageError: Something does not.
         """
+        if self.action is not None:
+            take_choice(self, "action", Removal)
         if (self.action is Removal.MOVE) != (self.to is not None):
             raise UsageError(
                 "the action move and the folder to move to need each other",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.choices import MapBy
+from curate.choices import MapBy, take_choice
 from curate.errors import UsageError
 from curate.files import check_output, replacing
 from curate.manifest.manifest import read_manifest
@@ -26,6 +26,14 @@ class ReportConfig:
 
     map: MapBy = MapBy.PCA
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Take the choice by its name.
+
+        Raises:
+            UsageError: There is no such choice.
+        """
+        take_choice(self, "map", MapBy)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

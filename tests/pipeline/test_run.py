@@ -140,7 +140,7 @@ WRONG = [
     ("precision", "precison", 4, "did you mean precision"),
     ("precision = 0.9", "precision = 7", 3, "precision must lie in"),
     ("precision = 0.9", "precision = true", 4, "must be a number"),
-    ('level = "near"', 'level = "twins"', 5, "must be one of bytes"),
+    ('level = "near"', 'level = "twins"', 5, "must be one of file, bytes"),
     ("[dedup]", "[dedupe]", 3, "did you mean dedup"),
     ("images", "imags", 1, "did you mean images"),
     ("[dedup]", "[dedup", 3, "is no TOML"),

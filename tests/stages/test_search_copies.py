@@ -188,7 +188,7 @@ def test_what_cannot_be_read_in_a_folder_is_told_and_the_others_are_looked_for(s
 
 
 def test_mistakes_are_told_with_a_way_out(searched, pictures, tmp_path):
-    with pytest.raises(UsageError, match="search by 'copy'"):
+    with pytest.raises(UsageError, match="did you mean copies"):
         search([pictures], by="copy", workspace=searched / ".curate")
     with pytest.raises(InputError, match="no trained model") as error:
         search([pictures], workspace=searched / ".curate")

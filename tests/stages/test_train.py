@@ -8,6 +8,7 @@ from safetensors.numpy import load_file
 import curate.workspace.training
 from curate import TrainConfig, train
 from curate.errors import InputError, UsageError
+from curate.workspace.integrity import read_checked_json, write_checked_json
 from tests.conftest import picture, save
 
 SMALL = {"epochs": 1, "image_size": 32, "batch_size": 8, "prototypes": 6, "device": "cpu"}
@@ -143,11 +144,10 @@ def test_settings_that_were_fitted_to_a_machine_outlive_an_interruption(images, 
     with pytest.raises(KeyboardInterrupt):
         train(images, config, workspace=workspace.root, progress=Interrupting())
     (scratch,) = (workspace.root / "models").glob(".*")
-    settings = json.loads((scratch / "settings.json").read_text())
-    settings["epochs"] = 321
-    (scratch / "settings.json").write_text(json.dumps(settings))
+    settings = read_checked_json(scratch / "settings.json") | {"epochs": 321}
+    write_checked_json(scratch / "settings.json", settings)
     result = train(images, config, workspace=workspace.root)
     final = workspace.root / "models" / "default"
-    assert json.loads((final / "settings.json").read_text())["epochs"] == 321
+    assert read_checked_json(final / "settings.json")["epochs"] == 321
     assert result.was_trained
     assert not train(images, config, workspace=workspace.root).was_trained
