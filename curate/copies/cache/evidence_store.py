@@ -6,17 +6,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.cache.arrays import list_shards, next_shard, read_arrays, write_arrays
+from curate.copies.cache.arrays import list_shards, read_arrays
+from curate.copies.cache.row_shards import SHARD_ROWS, RowShards
 from curate.copies.verification.evidence import NAMES
 from curate.copies.verification.findings import Findings, drop_unaligned
 from curate.copies.verification.verifier import Verifier
-from curate.files import remove
 
 Ints = NDArray[np.int64]
 
 CANDIDATES = "candidates.npz"
 """Where the candidates among the images searched last are."""
-_SHARD_ROWS = 65_536
+EVIDENCE, CLOSE = "evidence", "close"
+"""Names of the shards of what the first look and the close look have shown."""
 _ROW = np.dtype(
     [
         ("key", np.int64),
@@ -32,16 +33,7 @@ class EvidenceStore:
 
     def __init__(self, folder: Path) -> None:
         """Open the evidence in a cache; the caller is its only writer."""
-        self._folder = folder
-        self._rows = np.zeros(0, _ROW)
-        parts = [self._rows]
-        for path in list_shards(folder, "evidence"):
-            arrays = read_arrays(path)
-            if arrays is None:
-                remove(path)
-            else:
-                parts.append(np.asarray(arrays["rows"], _ROW))
-        self._set(parts)
+        self._shards = RowShards(folder, EVIDENCE, _ROW)
 
     def verify(
         self,
@@ -61,14 +53,14 @@ class EvidenceStore:
         """
         a, b, method = pairs
         keys = make_pair_keys(slots[a], slots[b], method)
-        unknown = np.nonzero(~self._knows(keys))[0]
+        unknown = self._shards.find_unknown(keys)
         if on_progress is not None:
             on_progress(len(keys) - len(unknown))
-        for start in range(0, len(unknown), _SHARD_ROWS):
-            block = unknown[start : start + _SHARD_ROWS]
+        for start in range(0, len(unknown), SHARD_ROWS):
+            block = unknown[start : start + SHARD_ROWS]
             findings = verifier.verify(a[block], b[block], method[block], on_progress=on_progress)
-            self._add(keys[block], findings)
-        rows = self._rows[np.searchsorted(self._rows["key"], keys)]
+            self._shards.add(_as_rows(keys[block], findings))
+        rows = self._shards.take(keys)
         return drop_unaligned(
             Findings.at_first_look(
                 a,
@@ -80,30 +72,18 @@ class EvidenceStore:
             )
         )
 
-    def _knows(self, keys: Ints) -> NDArray[np.bool_]:
-        known = self._rows["key"]
-        if len(known) == 0:
-            return np.zeros(len(keys), np.bool_)
-        return np.asarray(known[np.minimum(np.searchsorted(known, keys), len(known) - 1)] == keys)
 
-    def _add(self, keys: Ints, findings: Findings) -> None:
-        """Keep findings, on disk and in memory."""
-        rows = np.zeros(len(keys), _ROW)
-        rows["key"], rows["inliers"] = keys, findings.inliers
-        rows["map"], rows["evidence"] = findings.maps, findings.evidence
-        write_arrays(next_shard(self._folder, "evidence"), rows=rows)
-        self._set([self._rows, rows])
-
-    def _set(self, parts: list[NDArray[np.void]]) -> None:
-        rows = np.concatenate(parts)
-        _, first = np.unique(rows["key"], return_index=True)
-        self._rows = rows[first]
+def _as_rows(keys: Ints, findings: Findings) -> NDArray[np.void]:
+    rows = np.zeros(len(keys), _ROW)
+    rows["key"], rows["inliers"] = keys, findings.inliers
+    rows["map"], rows["evidence"] = findings.maps, findings.evidence
+    return rows
 
 
 def count_slots_named(folder: Path) -> int:
     """Return one more than the largest slot that evidence or candidates of a cache name."""
     most = 0
-    for path in list_shards(folder, "evidence") + list_shards(folder, "close"):
+    for path in list_shards(folder, EVIDENCE) + list_shards(folder, CLOSE):
         arrays = read_arrays(path) or {}
         rows = np.asarray(arrays.get("rows", np.zeros(0, _ROW)))
         if len(rows):
