@@ -155,20 +155,19 @@ def make_pair_table(compared: ComparedImages, pairs: Pairs) -> pa.Table:
     ).replace_schema_metadata({_PAIRS_KEY: b"1"})
 
 
-def write_pair_table(path: Path, compared: ComparedImages, pairs: Pairs) -> None:
+def write_pair_table(path: Path, table: pa.Table) -> None:
     """Write the evidence of accepted pairs, a Parquet file.
 
     Args:
         path: The file.
-        compared: The images that were compared.
-        pairs: What was found.
+        table: From `make_pair_table`.
 
     Raises:
         ResourceError: The file cannot be written.
     """
     with replacing(path) as scratch:
         name = ArrowName(scratch)
-        pq.write_table(make_pair_table(compared, pairs), str(name), compression="zstd")
+        pq.write_table(table, str(name), compression="zstd")
 
 
 def is_pair_table(path: Path) -> bool:

@@ -226,9 +226,10 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
         is_dropped = is_counted & ~copies.keep
         n_links = len(inputs.links) if other is None else 0
+        evidence = make_pair_table(inputs, copies.pairs)
         if pairs is not None:
-            write_pair_table(Path(pairs), inputs, copies.pairs)
-        write_table(make_pair_table(inputs, copies.pairs), _evidence_path(space, out))
+            write_pair_table(Path(pairs), evidence)
+        write_table(evidence, _evidence_path(space, out))
         n_drawn = _draw_sheets(sheets, inputs, copies, is_dropped, most_groups)
         space.remember(manifest=out.absolute())
     for note in copies.notes:

@@ -125,8 +125,9 @@ class NearSearch:
         with task(progress, "looking closely", int(chosen.sum())):
             findings = self._look(best, chosen, is_shown=True)
         self._context = measure_context(findings, best.probability, n)
-        self._classifier = self._calibrate(findings)
-        links = self._drop_other_frames(self._judge(findings))
+        evidence = judge_in_context(findings, self._context)
+        self._classifier = self._calibrate(findings, evidence)
+        links = self._drop_other_frames(self._judge(findings, evidence))
         notes.append(f"{int(chosen.sum())} pairs looked at closely")
         threshold = config.threshold or find_threshold(links.probability, config.precision)
         return Verified(links=links, classifier=self._classifier, threshold=threshold, notes=notes)
@@ -140,7 +141,9 @@ class NearSearch:
         """
         best = select_best(self._verify_by_keypoints(a, b), FIRST_LOOK)
         chosen = best.probability >= CLOSE_LOOK_PARAMS.least
-        return self._drop_other_frames(self._judge(self._look(best, chosen, is_shown=False)))
+        findings = self._look(best, chosen, is_shown=False)
+        evidence = judge_in_context(findings, self._context)
+        return self._drop_other_frames(self._judge(findings, evidence))
 
     def _drop_other_frames(self, links: Links) -> Links:
         return drop_other_frames(
@@ -187,7 +190,7 @@ class NearSearch:
             on_progress=self._progress.advance if is_shown else None,
         )
 
-    def _calibrate(self, findings: Findings) -> CopyClassifier:
+    def _calibrate(self, findings: Findings, evidence: NDArray[np.float32]) -> CopyClassifier:
         """Return the classifier fitted to these images."""
         with task(self._progress, "calibrating on made copies", None):
             synthetic = load_synthetic_evidence(
@@ -196,7 +199,6 @@ class NearSearch:
                 self._read,
                 seed=self._config.seed,
             )
-        evidence = judge_in_context(findings, self._context)
         candidates = select_candidates(findings, evidence, self._fingerprints)
         return calibrate(synthetic, candidates, self._find_judged(findings, evidence))
 
@@ -218,10 +220,9 @@ class NearSearch:
         target = np.array([one for one in said if one is not None], np.float64)
         return evidence[known[is_judged]], target
 
-    def _judge(self, findings: Findings) -> Links:
+    def _judge(self, findings: Findings, evidence: NDArray[np.float32]) -> Links:
         """Return pairs with their probability to be copies."""
-        probability = self._classifier.predict(judge_in_context(findings, self._context))
-        return Links(findings=findings, probability=probability)
+        return Links(findings=findings, probability=self._classifier.predict(evidence))
 
     def _look(self, links: Links, chosen: NDArray[np.bool_], *, is_shown: bool) -> Findings:
         """Return the findings on pairs with what a close look shows of the chosen ones."""

@@ -80,9 +80,27 @@ def align_pairs(
         b: (P,) rows of the second images.
         mirror: (P,) bool, whether the first image is to be mirrored.
     """
+    from_, to, used = _match_keypoints(keypoints, a, b, mirror)
+    from_[mirror] = mirror_places(from_[mirror], keypoints.shapes[a[mirror], 1])
+    maps, inlying = _find_consensus(from_, to, used)
+    inliers = _count_distinct(from_, to, inlying)
+    maps[mirror] = _unmirror_maps(maps[mirror], keypoints.shapes[a[mirror], 1])
+    return Alignment(maps=maps, inliers=inliers, matches=used.sum(axis=1, dtype=np.int32))
+
+
+def _match_keypoints(
+    keypoints: Keypoints, a: NDArray[np.intp], b: NDArray[np.intp], mirror: NDArray[np.bool_]
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return the places of matched keypoints in both images, as they lie, and which are in use.
+
+    Args:
+        keypoints: Of all images.
+        a: (P,) rows of the first images.
+        b: (P,) rows of the second images.
+        mirror: (P,) bool, whether the first image is described as mirrored.
+    """
     places_a, described_a = keypoints.load(a)
     places_b, described_b = keypoints.load(b)
-    places_a[mirror] = mirror_places(places_a[mirror], keypoints.shapes[a[mirror], 1])
     described_a[mirror] = described_a[mirror][..., MIRROR]
     index_a, index_b, used = _match_descriptors(
         decode_descriptors(described_a),
@@ -91,11 +109,7 @@ def align_pairs(
         keypoints.counts[b],
     )
     rows = np.arange(len(a))[:, None]
-    from_, to = places_a[rows, index_a], places_b[rows, index_b]
-    maps, inlying = _find_consensus(from_, to, used)
-    inliers = _count_distinct(from_, to, inlying)
-    maps[mirror] = _unmirror_maps(maps[mirror], keypoints.shapes[a[mirror], 1])
-    return Alignment(maps=maps, inliers=inliers, matches=used.sum(axis=1, dtype=np.int32))
+    return places_a[rows, index_a], places_b[rows, index_b], used
 
 
 def _match_descriptors(
@@ -263,18 +277,7 @@ def count_support(
         b: (P,) rows of the second images.
         maps: (P, 2, 3) float32, working px of the first to working px of the second.
     """
-    places_a, described_a = keypoints.load(a)
-    places_b, described_b = keypoints.load(b)
-    mirror = np.linalg.det(maps[:, :, :2]) < 0
-    described_a[mirror] = described_a[mirror][..., MIRROR]
-    index_a, index_b, used = _match_descriptors(
-        decode_descriptors(described_a),
-        decode_descriptors(described_b),
-        keypoints.counts[a],
-        keypoints.counts[b],
-    )
-    rows = np.arange(len(a))[:, None]
-    from_, to = places_a[rows, index_a], places_b[rows, index_b]
+    from_, to, used = _match_keypoints(keypoints, a, b, np.linalg.det(maps[:, :, :2]) < 0)
     off = from_[..., :2] @ maps[..., :2].swapaxes(-1, -2) + maps[:, None, :, 2] - to[..., :2]
     distance = off[..., 0] * off[..., 0] + off[..., 1] * off[..., 1]
     agreeing = (distance < ALIGNMENT_PARAMS.tolerances[-1] ** 2) & used
