@@ -16,7 +16,7 @@ from typing import Any
 from weakref import finalize
 from zlib import crc32
 
-from curate.errors import CurateError, InputError, ResourceError
+from curate.errors import CurateError, InputError, ResourceError, UsageError
 
 _PREFIX = ".curate-"
 _SUFFIX = ".partial"
@@ -60,11 +60,11 @@ def replacing_together(*paths: Path) -> Iterator[list[Path]]:
                 scratch.touch(exist_ok=False)
             yield scratches
             for scratch in scratches:
-                _flush(scratch)
+                flush(scratch)
             with _folder_lock(paths[0].parent):
                 for path, scratch in zip(paths, scratches, strict=True):
                     scratch.replace(path)
-            _flush(paths[0].parent)
+            flush(paths[0].parent)
         finally:
             for scratch in scratches:
                 remove(scratch)
@@ -136,7 +136,7 @@ def _settle_folder(scratch: Path, folder: Path) -> None:
         raise InputError(
             f"{folder} was filled by something else meanwhile", hint="name another folder"
         ) from None
-    _flush(folder.parent)
+    flush(folder.parent)
 
 
 @contextmanager
@@ -165,21 +165,20 @@ def remove_scraps(folder: Path) -> None:
                 remove(scrap)
 
 
-def _host() -> str:
-    return f"{crc32(socket.gethostname().encode()):08x}"
+def check_apart(folder: Path, source: Path) -> None:
+    """Check that a folder lies apart from a source, which would list what is in it as its own.
+
+    Raises:
+        UsageError: It does not.
+    """
+    target, origin = folder.resolve(), source.resolve()
+    if target == origin or origin in target.parents or target in origin.parents:
+        raise UsageError(
+            f"{folder} and the source {source} lie in each other", hint="name a folder elsewhere"
+        )
 
 
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Have a file or folder written to the disk.
 
     Raises:
@@ -193,6 +192,20 @@ def _flush(path: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+def _host() -> str:
+    return f"{crc32(socket.gethostname().encode()):08x}"
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _followed(path: Path) -> Path:

@@ -85,17 +85,9 @@ def read_memory_quota(cgroups: Path, membership: Path) -> int | None:
         cgroups: Where control groups are mounted.
         membership: Names the groups of this process, one a line.
     """
-    lines = membership.read_text().splitlines() if membership.is_file() else []
-    quotas = []
-    for line in lines:
-        _, controllers, group = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        root = cgroups / "memory" if controllers else cgroups
-        folder = root / group.lstrip("/")
-        # A container sees its own group as the root, though its name is still the host's.
-        folders = [folder, *folder.parents] if folder.is_dir() else [root]
-        quotas += [_read_quota(each) for each in folders if each.is_relative_to(root)]
+    from swav_train.cores import list_group_folders
+
+    quotas = [_read_quota(folder) for folder in list_group_folders("memory", cgroups, membership)]
     return min((quota for quota in quotas if quota is not None), default=None)
 
 

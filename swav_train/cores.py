@@ -35,18 +35,30 @@ def read_cpu_quota(cgroups: Path, membership: Path) -> float | None:
         cgroups: Where control groups are mounted.
         membership: Names the groups of this process, one a line.
     """
+    quotas = [_read_quota(folder) for folder in list_group_folders("cpu", cgroups, membership)]
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def list_group_folders(controller: str, cgroups: Path, membership: Path) -> list[Path]:
+    """Return the folders of the control groups that this process is in, and of those above them.
+
+    Args:
+        controller: What the groups limit, such as ``cpu`` or ``memory``.
+        cgroups: Where control groups are mounted.
+        membership: Names the groups of this process, one a line.
+    """
     lines = membership.read_text().splitlines() if membership.is_file() else []
-    quotas = []
+    found = []
     for line in lines:
         _, controllers, group = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
-        root = cgroups / "cpu" if controllers else cgroups
+        root = cgroups / controller if controllers else cgroups
         folder = root / group.lstrip("/")
         # A container sees its own group as the root, though its name is still the host's.
         folders = [root] if not folder.is_dir() else [folder, *folder.parents]
-        quotas += [_read_quota(each) for each in folders if each.is_relative_to(root)]
-    return min((quota for quota in quotas if quota is not None), default=None)
+        found += [each for each in folders if each.is_relative_to(root)]
+    return found
 
 
 def _read_quota(folder: Path) -> float | None:

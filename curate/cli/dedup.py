@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import format_bytes
 from curate.choices import KeepPolicy, Labels, Level, OnConflict, YesNo
 from curate.cli import options
 from curate.cli.drawing import draw_bar, draw_table
@@ -170,7 +171,7 @@ def _draw(result: "DedupResult") -> "Table":
             rung.match,
             f"{rung.n_groups:,}",
             f"{rung.n_images:,}",
-            options.format_bytes(rung.bytes),
+            format_bytes(rung.bytes),
             draw_bar(rung.n_images / result.n_duplicates),
         )
         for rung in result.rungs
@@ -182,15 +183,14 @@ def _draw(result: "DedupResult") -> "Table":
 def _list_rungs(result: "DedupResult") -> list[str]:
     lines = [f"  {'evidence':10} {'groups':>8} {'images':>8} {'size':>10}"]
     return lines + [
-        f"  {rung.match:10} {rung.n_groups:8,} {rung.n_images:8,} "
-        f"{options.format_bytes(rung.bytes):>10}"
+        f"  {rung.match:10} {rung.n_groups:8,} {rung.n_images:8,} {format_bytes(rung.bytes):>10}"
         for rung in result.rungs
         if rung.n_images and rung.match != "file"
     ]
 
 
 def _describe(result: "DedupResult") -> "Iterator[str | Drawing]":
-    copies = f"{result.n_duplicates:,} images ({options.format_bytes(result.duplicate_bytes)})"
+    copies = f"{result.n_duplicates:,} images ({format_bytes(result.duplicate_bytes)})"
     if result.against is None:
         yield f"{result.n_images:,} images: {result.n_groups:,} groups, {copies} need not be kept"
     else:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import format_bytes
 from curate.cli import options
 from curate.cli.drawing import draw_curve
 from curate.cli.screen import run_stage
@@ -88,7 +89,7 @@ def _describe_damage(result: "VerifyResult") -> "Iterator[str]":
         yield f"damaged    {damage.path}: {damage.reason}{mended}"
     for hint in sorted({damage.hint for damage in result.left}):
         yield f"hint: {hint}"
-    size = f"{result.n_files:,} files, {options.format_bytes(result.bytes)}"
+    size = f"{result.n_files:,} files, {format_bytes(result.bytes)}"
     state = f"{len(result.left):,} damaged" if result.left else "all as it was written"
     yield f"workspace  {result.workspace}: {size}, {state}"
 
@@ -100,11 +101,11 @@ def _describe_clusters(result: "InfoResult") -> "Iterator[str]":
 
 
 def _describe(result: "InfoResult") -> "Iterator[str]":
-    yield f"workspace  {result.workspace}  ({options.format_bytes(result.workspace_bytes)})"
+    yield f"workspace  {result.workspace}  ({format_bytes(result.workspace_bytes)})"
     for source in result.sources:
         yield f"source     {source}"
     unreadable = f", {result.n_unreadable:,} unreadable" if result.n_unreadable else ""
-    yield f"images     {result.n_files:,}{unreadable}, {options.format_bytes(result.source_bytes)}"
+    yield f"images     {result.n_files:,}{unreadable}, {format_bytes(result.source_bytes)}"
     for model in result.models:
         yield (
             f"model      {model.name}: {model.backbone}, {model.n_prototypes:,} prototypes, "

@@ -139,23 +139,3 @@ def describe_unreadable(reasons: Mapping[str, int]) -> Iterator[str]:
         yield f"  {count:6,}  {reason}"
     if len(reasons) > REASONS_SHOWN:
         yield f"  and {len(reasons) - REASONS_SHOWN:,} more reasons (all in the manifest)"
-
-
-def format_duration(seconds: float) -> str:
-    """Return seconds as ``8m 02s`` or ``1h 05m``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f}s" if seconds < 10 else f"{whole}s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes}m {rest:02d}s"
-    return f"{minutes // 60}h {minutes % 60:02d}m"
-
-
-def format_bytes(n_bytes: float) -> str:
-    """Return bytes as ``1.2 GB``, in powers of 1000."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.1f} TB"

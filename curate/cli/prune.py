@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import format_bytes
 from curate.choices import Removal
 from curate.cli import options
 from curate.cli.screen import run_stage
@@ -151,7 +152,7 @@ def _choose_action(named: list[Removal]) -> Removal | None:
 
 
 def _describe(result: "PruneResult") -> "Iterator[str]":
-    size = options.format_bytes(result.bytes)
+    size = format_bytes(result.bytes)
     if result.is_plan:
         yield f"plan: {result.n_images:,} copies, {result.n_unreadable:,} unreadable files, {size}"
     else:

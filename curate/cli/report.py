@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import format_bytes
 from curate.choices import MapBy
 from curate.cli import options
 from curate.cli.screen import run_stage
@@ -56,4 +57,4 @@ def _describe(result: "ReportResult") -> "Iterator[str]":
         f"copies in {result.n_groups:,} groups, {result.n_leaks:,} leaks between splits, "
         f"{result.n_conflicts:,} label conflicts"
     )
-    yield f"report: {result.report} ({options.format_bytes(result.bytes)})"
+    yield f"report: {result.report} ({format_bytes(result.bytes)})"

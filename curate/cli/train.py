@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import format_duration
 from curate.cli import options
 from curate.cli.drawing import draw_curve
 from curate.cli.screen import Drawing, run_stage
@@ -137,7 +138,7 @@ def _describe(result: "TrainResult") -> "Iterator[str | Drawing]":
     verb = "trained" if result.was_trained else "was trained already:"
     yield (
         f"{verb} model '{result.name}' on {result.n_images:,} different images in "
-        f"{options.format_duration(result.seconds)}, {result.epochs} epochs"
+        f"{format_duration(result.seconds)}, {result.epochs} epochs"
     )
     loss, usage = f"{result.loss_ratio:.3f}", f"{result.usage_entropy:.3f}"
     alike = f"(1: all {settings['n_prototypes']} used alike)"

@@ -12,6 +12,8 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from curate.amounts import format_bytes
+
 
 def read_asset(package: str, name: str) -> str:
     """Return the text of a file that lies in a package."""
@@ -39,7 +41,7 @@ def render(package: str, name: str, values: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": format_count, "size": format_size, "share": format_share}
+    environment.filters |= {"count": format_count, "size": format_bytes, "share": format_share}
     environment.filters["few"] = format_few
     return environment.get_template(name).render(values)
 
@@ -47,15 +49,6 @@ def render(package: str, name: str, values: Mapping[str, Any]) -> str:
 def format_count(number: float) -> str:
     """Return a whole number as ``12,345``."""
     return f"{number:,.0f}"
-
-
-def format_size(n_bytes: float) -> str:
-    """Return bytes as ``1.2 GB``, in powers of 1000."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.1f} TB"
 
 
 def format_few(number: float) -> str:

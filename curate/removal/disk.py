@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from curate.errors import ResourceError
-from curate.files import disk_errors
+from curate.files import disk_errors, flush
 from curate.removal.content import hash_file, identify
 
 _FICLONE = 0x40049409  # ioctl of linux/fs.h
@@ -157,14 +157,7 @@ class Disk:
         Raises:
             OSError: It cannot be.
         """
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-                raise
-        finally:
-            os.close(handle)
+        flush(path)
 
 
 def move(disk: Disk, file: Path, target: Path) -> None:

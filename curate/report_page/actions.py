@@ -3,7 +3,8 @@
 import shlex
 from dataclasses import dataclass
 
-from curate.pages.templates import format_count, format_few, format_size
+from curate.amounts import format_bytes
+from curate.pages.templates import format_count, format_few
 from curate.report_page.summary import SUSPECT_FROM, Summary
 
 EVEN_ENOUGH = 0.9
@@ -87,7 +88,7 @@ def _act_on_copies(summary: Summary, m: str) -> list[Action]:
             ),
             Action(
                 title=f"Leave out {_plural(summary.n_copies, 'copy', 'copies')} "
-                f"({format_size(summary.copy_bytes)})",
+                f"({format_bytes(summary.copy_bytes)})",
                 reason="Export the images that stay. Nothing in your folder is changed.",
                 command=f"curate export {m} --to kept --where keep",
                 section="copies",

@@ -14,7 +14,7 @@ from curate.choices import Changed, ExportAs, Layout, take_choice
 from curate.errors import InputError, UsageError
 from curate.exporters.base import Exporter, Item, find_exporter
 from curate.exporters.paths import assign_places, check_layout
-from curate.files import replacing_folder
+from curate.files import check_apart, replacing_folder
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
@@ -222,11 +222,7 @@ def _check_folder(folder: Path, source: Path) -> None:
     Raises:
         UsageError: It does not.
     """
-    target, origin = folder.resolve(), source.resolve()
-    if target == origin or origin in target.parents or target in origin.parents:
-        raise UsageError(
-            f"{folder} and the source {source} lie in each other", hint="name a folder elsewhere"
-        )
+    check_apart(folder, source)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
             f"{folder} is there and not an empty folder", hint="name a new folder with --to"

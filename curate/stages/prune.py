@@ -9,7 +9,7 @@ import numpy as np
 
 from curate.choices import Removal, take_choice
 from curate.errors import InputError, UsageError
-from curate.files import disk_errors
+from curate.files import check_apart, disk_errors
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.progress import Progress, Silent, task
 from curate.removal.actions import make_action
@@ -136,7 +136,7 @@ def prune(
     root = _find_root(read)
     for folder in (config.to, config.unreadable):
         if folder is not None:
-            _check_apart(folder, root)
+            check_apart(folder, root)
     copies, unreadable = _make_plans(read, config)
     if config.is_plan:
         return _say_plan(read, path, config, copies, unreadable)
@@ -208,19 +208,6 @@ def _find_root(manifest: Manifest) -> Path:
             hint="connect the disk that it lies on, or write the manifest again",
         )
     return root
-
-
-def _check_apart(folder: Path, root: Path) -> None:
-    """Check that a folder lies apart from the source, which would list what is in it again.
-
-    Raises:
-        UsageError: It does not.
-    """
-    target, origin = folder.resolve(), root.resolve()
-    if target == origin or origin in target.parents or target in origin.parents:
-        raise UsageError(
-            f"{folder} and the source {root} lie in each other", hint="name a folder elsewhere"
-        )
 
 
 def _make_plans(manifest: Manifest, config: PruneConfig) -> tuple[CopyPlan, Plan]:

@@ -1,6 +1,7 @@
 import pytest
 
-from curate.cli.options import format_bytes, format_duration, parse_duration, parse_numbers
+from curate.amounts import format_bytes, format_duration
+from curate.cli.options import parse_duration, parse_numbers
 from curate.errors import UsageError
 
 
