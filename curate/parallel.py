@@ -11,11 +11,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def n_workers() -> int:
-    """Return how many threads may work within the cores and memory allowed, at least 1."""
-    return count_decoders()
-
-
 def ordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int = 64
 ) -> Iterator[Result]:
@@ -25,7 +20,7 @@ def ordered_map(
     early, it lets go of what has not begun.
     """
     waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(n_workers()) as pool:
+    with ThreadPoolExecutor(count_decoders()) as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))

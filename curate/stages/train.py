@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from curate.choices import Precision, Recipe, check_device, take_choice
 from curate.errors import InputError, UsageError
+from curate.machine import count_cores
 from curate.pages.notebook import ShownInNotebooks
-from curate.parallel import n_workers
 from curate.progress import Progress, Silent
 from curate.workspace.models import read_metrics, require_device
 from curate.workspace.scan import ScanConfig, scan
@@ -293,7 +293,7 @@ def _derive(
             n_images=n_images,
             side_px=side_px,
             device=device,
-            n_cores=n_workers(),
+            n_cores=count_cores(),
             budget_seconds=config.budget_seconds,
             overrides=config.overrides(),
             images_per_second=images_per_second,

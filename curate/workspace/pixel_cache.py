@@ -22,7 +22,7 @@ from curate.errors import InputError
 from curate.files import remove, replacing
 from curate.images.decode import Pixels
 from curate.images.resize import squash_to_square
-from curate.parallel import n_workers
+from curate.machine import count_decoders
 from curate.workspace.integrity import Damaged, read_table, reading, write_table
 
 FACTS = pa.schema(
@@ -317,7 +317,7 @@ class PixelCache:
             InputError: An image is not in the cache, or damaged, and cannot be made again.
         """
         read_one = self._open_reader(content_hashes)
-        with ThreadPoolExecutor(n_workers()) as pool:
+        with ThreadPoolExecutor(count_decoders()) as pool:
             return list(pool.map(read_one, range(len(content_hashes))))
 
     def squares(self, content_hashes: Sequence[str], side: int, *, out: NDArray[np.uint8]) -> None:
@@ -327,7 +327,7 @@ class PixelCache:
         def fill(row: int) -> None:
             out[row] = squash_to_square(read_one(row), side).transpose(2, 0, 1)
 
-        with ThreadPoolExecutor(n_workers()) as pool:
+        with ThreadPoolExecutor(count_decoders()) as pool:
             for _ in pool.map(fill, range(len(content_hashes)), chunksize=16):
                 pass
 
