@@ -78,6 +78,7 @@ class KeepPolicy(StrEnum):
 
     BEST = "best"
     LARGEST = "largest"
+    ORIGINAL = "original"
     OLDEST = "oldest"
     NEWEST = "newest"
     SHORTEST_PATH = "shortest-path"

@@ -116,6 +116,31 @@ COLUMNS = (
         meaning="`dark`, `bright`, `blurry`, `low_information`, `odd_size`, `odd_aspect_ratio`, "
         "`grayscale`, `truncated`; null for unreadable files",
     ),
+    Column(
+        name="taken_at",
+        type="timestamp[ms]",
+        filled_by="scan",
+        meaning="when the picture was taken, by the camera's clock, of its EXIF: original, else "
+        "digitized, else written; null if it does not say",
+    ),
+    Column(
+        name="camera",
+        type="string",
+        filled_by="scan",
+        meaning="maker and model of the camera, such as `Canon EOS 80D`, of its EXIF",
+    ),
+    Column(
+        name="latitude",
+        type="float64",
+        filled_by="scan",
+        meaning="where it was taken, degrees north, −90 to 90, of its EXIF",
+    ),
+    Column(
+        name="longitude",
+        type="float64",
+        filled_by="scan",
+        meaning="degrees east, −180 to 180, of its EXIF",
+    ),
     Column(name="cluster", type="int32", filled_by="cluster", meaning="number, 0 to N−1"),
     Column(
         name="cluster_N",

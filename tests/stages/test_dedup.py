@@ -80,6 +80,26 @@ def test_what_stays_can_be_chosen_and_protected(copies, tmp_path):
     assert rows["0.png"]["duplicate_of"] == "crop.jpg"
 
 
+def test_the_file_of_the_camera_stays_before_its_copy_without_camera_data(tmp_path):
+    exif = Image.Exif()
+    exif[271] = "Canon"
+    exif.get_ifd(0x8769)[0x9003] = "2019:06:01 12:30:05"
+    photo = Image.fromarray(detailed(0))
+    save(tmp_path / "images/z of the camera.jpg", detailed(0), quality=90, exif=exif)
+    save(tmp_path / "images/a.png", np.asarray(Image.open(tmp_path / "images/z of the camera.jpg")))
+    later = exif.get_ifd(0x8769) | {0x9003: "2019:06:01 12:30:06"}
+    exif.get_ifd(0x8769).update(later)
+    photo.save(tmp_path / "images/b.jpg", quality=90, exif=exif)
+    for keep, reasons in (
+        (KeepPolicy.BEST, {"a.png": "without camera data", "b.jpg": "newer"}),
+        (KeepPolicy.ORIGINAL, {"a.png": "without camera data", "b.jpg": "taken later"}),
+        (KeepPolicy.OLDEST, {"a.png": "not known when taken", "b.jpg": "taken later"}),
+    ):
+        _, rows = found_in(tmp_path / "images", tmp_path / "m.parquet", keep=keep)
+        told = {path: row["keep_reason"] for path, row in rows.items() if not row["keep"]}
+        assert told == reasons
+
+
 def test_finding_copies_twice_writes_the_same_bytes(copies, tmp_path):
     found_in(copies, tmp_path / "m.parquet")
     first = (tmp_path / "m.parquet").read_bytes()

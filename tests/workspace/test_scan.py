@@ -1,8 +1,10 @@
 import hashlib
 import os
 import shutil
+from datetime import datetime
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -12,7 +14,9 @@ from curate.errors import InputError
 from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
 from curate.images.decode import decode
 from curate.progress import Silent
-from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.catalogue import Catalogue
+from curate.workspace.integrity import read_table, write_table
+from curate.workspace.pixel_cache import CAPTURE_FACTS, PixelCache
 from curate.workspace.scan import ScanConfig, scan
 from tests.conftest import picture, save
 
@@ -46,6 +50,36 @@ def test_facts_of_an_image_are_right(images, workspace):
     assert (row["width"], row["height"], row["format"]) == (96, 72, "PNG")
     assert 0 < row["brightness"] < 1
     assert 0 < row["entropy"] <= 8
+
+
+def test_what_the_camera_wrote_becomes_columns(images, workspace):
+    exif = Image.Exif()
+    exif.update({271: "Canon", 272: "Canon EOS 80D"})
+    exif.get_ifd(0x8769)[0x9003] = "2019:06:01 12:30:05"
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 30.0, 0.0), 3: "W", 4: (2.0, 15.0, 0.0)})
+    save(images / "taken.jpg", picture(99), exif=exif)
+    table = scanned(images, workspace).manifest(Labels.NONE).rows.read(list(CAPTURE_FACTS.names))
+    known = [row for row in table.to_pylist() if any(row.values())]
+    assert known == [
+        {
+            "taken_at": datetime(2019, 6, 1, 12, 30, 5),  # noqa: DTZ001 - the camera's clock
+            "camera": "Canon EOS 80D",
+            "latitude": 48.5,
+            "longitude": -2.25,
+        }
+    ]
+
+
+def test_a_workspace_that_never_read_what_cameras_wrote_goes_on(images, workspace):
+    before = scanned(images, workspace)
+    for file in (workspace.catalogue, *workspace.pixels.glob("*.parquet")):
+        write_table(read_table(file).drop_columns(CAPTURE_FACTS.names), file)
+    save(images / "new.png", picture(98))
+    table = Catalogue(workspace).read(["path", "camera"])
+    assert (len(table), table["camera"].null_count) == (28, 28)
+    after = scanned(images, workspace)
+    assert (after.n_read, after.n_decoded) == (1, 1)
+    assert after.table.filter(pc.not_equal(after.table["path"], "new.png")).equals(before.table)
 
 
 def test_cached_pixels_are_the_images(images, workspace):
