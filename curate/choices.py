@@ -19,7 +19,7 @@ class Status(StrEnum):
 
 
 class Labels(StrEnum):
-    """Where labels come from."""
+    """Where labels come from, if not from a file or a pattern (`curate.annotations`)."""
 
     NONE = "none"
     FOLDER = "folder"
@@ -135,6 +135,8 @@ class ExportAs(StrEnum):
     PARQUET = "parquet"
     LIST = "list"
     COCO = "coco"
+    YOLO = "yolo"
+    VOC = "voc"
     FIFTYONE = "fiftyone"
 
 

@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.algorithms.neighbors import nearest_prototype
-from curate.choices import Labels, Level
+from curate.annotations.add_labels import add_labels
+from curate.annotations.open_labels import open_labels
+from curate.choices import Level
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
 from curate.copies.inputs import Inputs, read_inputs
@@ -203,6 +205,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     path = Path(target) if target is not None else space.newest_manifest()
     out = Path(out) if out is not None else Path("manifest.parquet") if _is_folder(path) else path
     _check_outputs(out, pairs, sheets)
+    open_labels(config.labels)
     with space.writing(progress):
         manifest, found = _read_or_scan(path, out, space, config.labels, progress, scan_config)
         other = _read_other(Path(against), space, progress) if against is not None else None
@@ -298,7 +301,7 @@ def _read_or_scan(
     path: Path,
     out: Path,
     space: Workspace,
-    labels: Labels,
+    labels: str,
     progress: Progress,
     config: ScanConfig | None,
 ) -> tuple[Manifest, Scan | None]:
@@ -307,7 +310,7 @@ def _read_or_scan(
         return read_manifest(path), None
     found = scan(path, space, progress, config=config)
     found.readable()
-    manifest = found.manifest(labels)
+    manifest = add_labels(found.manifest(), labels, progress)
     return (carry_over(manifest, read_manifest(out)) if out.is_file() else manifest), found
 
 
@@ -319,7 +322,7 @@ def _read_other(path: Path, space: Workspace, progress: Progress) -> Manifest:
         return read_manifest(path)
     found = scan(path, space, progress)
     found.readable()
-    return found.manifest(Labels.NONE)
+    return found.manifest()
 
 
 def _resolve_conflicts(

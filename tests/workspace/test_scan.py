@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from curate.choices import Labels
+from curate.annotations.add_labels import add_labels
 from curate.errors import InputError
 from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
 from curate.images.decode import decode
@@ -58,7 +58,7 @@ def test_what_the_camera_wrote_becomes_columns(images, workspace):
     exif.get_ifd(0x8769)[0x9003] = "2019:06:01 12:30:05"
     exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 30.0, 0.0), 3: "W", 4: (2.0, 15.0, 0.0)})
     save(images / "taken.jpg", picture(99), exif=exif)
-    table = scanned(images, workspace).manifest(Labels.NONE).rows.read(list(CAPTURE_FACTS.names))
+    table = scanned(images, workspace).manifest().rows.read(list(CAPTURE_FACTS.names))
     known = [row for row in table.to_pylist() if any(row.values())]
     assert known == [
         {
@@ -199,13 +199,13 @@ def test_labels_are_folder_names_where_asked_for(images, workspace):
     labels = dict(
         zip(
             found.table["path"].to_pylist(),
-            found.manifest(Labels.FOLDER).rows.read()["label"].to_pylist(),
+            add_labels(found.manifest(), "folder", Silent()).rows.read()["label"].to_pylist(),
             strict=True,
         )
     )
     assert labels["red/000.png"] == "red"
     assert labels["broken.jpg"] is None
-    assert found.manifest(Labels.NONE).rows.read()["label"].null_count == 28
+    assert found.manifest().rows.read()["label"].null_count == 28
 
 
 class Notes(Silent):
@@ -267,7 +267,7 @@ def test_frames_modes_and_truncated_files_are_facts(images, workspace):
     save(images / "cut.jpg", picture(5))
     (images / "cut.jpg").write_bytes((images / "cut.jpg").read_bytes()[:-2])
     found = scanned(images, workspace)
-    rows = {row["path"]: row for row in found.manifest(Labels.NONE).rows.read().to_pylist()}
+    rows = {row["path"]: row for row in found.manifest().rows.read().to_pylist()}
     assert (rows["film.gif"]["frames"], rows["film.gif"]["mode"]) == (2, "P")
     assert (rows["deep.png"]["frames"], rows["deep.png"]["mode"]) == (1, "I;16")
     assert (rows["cut.jpg"]["status"], "truncated" in rows["cut.jpg"]["issues"]) == ("ok", True)
