@@ -19,7 +19,7 @@ class Status(StrEnum):
 
 
 class Labels(StrEnum):
-    """Where labels come from."""
+    """Where labels come from, if not from a file or a pattern (`curate.annotations`)."""
 
     NONE = "none"
     FOLDER = "folder"
@@ -82,6 +82,7 @@ class KeepPolicy(StrEnum):
 
     BEST = "best"
     LARGEST = "largest"
+    ORIGINAL = "original"
     OLDEST = "oldest"
     NEWEST = "newest"
     SHORTEST_PATH = "shortest-path"
@@ -138,6 +139,8 @@ class ExportAs(StrEnum):
     PARQUET = "parquet"
     LIST = "list"
     COCO = "coco"
+    YOLO = "yolo"
+    VOC = "voc"
     FIFTYONE = "fiftyone"
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.choices import Labels
 from curate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,7 +67,12 @@ MaxPixels = Annotated[
     typer.Option(min=1, help="Leave pictures of more pixels unread, with a reason in their row."),
 ]
 LabelsFrom = Annotated[
-    Labels, typer.Option(help="Take labels from the names of the folders, or none.")
+    str,
+    typer.Option(
+        help="Take labels from the names of the folders (folder), from what a pattern finds in the "
+        "paths (regex:PATTERN), from a CSV or Parquet file (FILE:COLUMN), COCO's JSON, YOLO's "
+        "data.yaml, VOC's folder; or none."
+    ),
 ]
 ImagesArgument = Annotated[
     Path | None,

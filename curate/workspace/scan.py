@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.choices import Labels, Status
+from curate.choices import Status
 from curate.errors import InputError, UsageError
 from curate.images.decode import MAX_PIXELS, decode, is_met
 from curate.images.quality import Issue, Measures, issues_of
@@ -104,14 +104,9 @@ class Scan:
         is_ok = pc.equal(self.table["status"], Status.OK.value).to_numpy()
         return pa.array(np.cumsum(is_ok) - 1, pa.int64(), mask=~is_ok)
 
-    def manifest(self, labels: Labels) -> Manifest:
-        """Return the manifest that the scan alone can fill."""
-        folders = _folder_names(self.table["path"])
-        nobody = pa.nulls(len(self.table), pa.string())
-        derived = {
-            "label": folders if labels is Labels.FOLDER else nobody,
-            "issues": _issues(self.table),
-        }
+    def manifest(self) -> Manifest:
+        """Return the manifest that the scan alone can fill; nothing has a label."""
+        derived = {"label": pa.nulls(len(self.table), pa.string()), "issues": _issues(self.table)}
         known = {name: self.table[name] for name in SCAN_COLUMNS.names if name not in derived}
         columns = known | derived
         return Manifest(
@@ -119,7 +114,6 @@ class Scan:
                 pa.table([columns[name] for name in SCAN_COLUMNS.names], schema=SCAN_COLUMNS)
             ),
             source=self.source,
-            stages={"scan": {"labels": labels.value}},
         )
 
 
@@ -337,9 +331,3 @@ def _issues(table: pa.Table) -> pa.Array:
     for row in np.flatnonzero(np.isnan(columns["light"])).tolist():
         rows[row] = None
     return pa.array(rows, SCAN_COLUMNS.field("issues").type)
-
-
-def _folder_names(paths: pa.ChunkedArray) -> pa.Array:
-    """Return the name of the folder each image lies in, null at the top."""
-    names = [path.rpartition("/")[0].rpartition("/")[2] or None for path in paths.to_pylist()]
-    return pa.array(names, pa.string())

@@ -1,0 +1,45 @@
+"""Labels as columns of a manifest."""
+
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+
+from curate.annotations.base import AskedImages
+from curate.annotations.open_labels import open_labels
+from curate.manifest.manifest import Manifest
+from curate.manifest.rows import FilledRows, HeldRows
+from curate.progress import Progress
+from curate.sources import open_source
+
+
+def add_labels(manifest: Manifest, labels: str, progress: Progress) -> Manifest:
+    """Return a manifest with ``label``, and ``objects`` and ``boxes`` where they are known.
+
+    Args:
+        manifest: Of the images.
+        labels: Where labels come from, see `curate.annotations.open_labels`.
+        progress: Is told what of the labels could not be used.
+
+    Raises:
+        InputError: The labels cannot be read, or none of them is of an image here.
+        UsageError: There is no such source or column of labels.
+    """
+    facts = manifest.rows.read(["path", "width", "height"]).combine_chunks()
+    columns = {name: facts[name].combine_chunks() for name in facts.column_names}
+    said = open_labels(labels).read(
+        AskedImages(**columns, root=manifest.source, locate=open_source(manifest.source).local_file)
+    )
+    for note in said.notes:
+        progress.note(note)
+    table = pa.table({"label": said.label})
+    if said.objects is not None:
+        table = table.append_column("objects", said.objects).append_column("boxes", said.boxes)
+    scan: dict[str, Any] = {"labels": str(labels)}
+    if said.classes:
+        scan["classes"] = dict(said.classes)
+    return replace(
+        manifest,
+        rows=FilledRows(manifest.rows, HeldRows(table)),
+        stages={**manifest.stages, "scan": scan},
+    )
