@@ -144,15 +144,17 @@ class SwavRun:
         path = self._scratch / _SETTINGS
         try:
             kept = read_checked_json(path)
+            if kept.get("inputs") != self.inputs:
+                raise Damaged(path, "it belongs to another training")
         except FileNotFoundError:
             kept = None
         except Damaged as damage:
             progress.note(f"{damage}; this machine is measured anew")
             kept = None
         if kept is None:
-            kept = self.fit_settings().to_dict()
+            kept = {"inputs": self.inputs, "settings": self.fit_settings().to_dict()}
             write_checked_json(path, kept)
-        return TrainConfig.from_dict(kept)
+        return TrainConfig.from_dict(kept["settings"])
 
     def _learn(
         self,
