@@ -144,12 +144,13 @@ class SwavRun:
         path = self._scratch / _SETTINGS
         try:
             kept = read_checked_json(path)
-            if kept.get("inputs") != self.inputs:
-                raise Damaged(path, "it belongs to another training")
         except FileNotFoundError:
             kept = None
         except Damaged as damage:
             progress.note(f"{damage}; this machine is measured anew")
+            kept = None
+        if kept is not None and kept.get("inputs") != self.inputs:
+            progress.note(f"{path} belongs to another training; this machine is measured anew")
             kept = None
         if kept is None:
             kept = {"inputs": self.inputs, "settings": self.fit_settings().to_dict()}
