@@ -259,14 +259,9 @@ def _compare(
 
 
 def _embed(features: _Features, images: Tensor, n_stages: int) -> Tensor:
-    """Return (B, D) unit rows of normalised images, a few at a time."""
-    parts = [
-        features.whitening(
-            torch.cat(describe_images(features.backbone, few, n_stages=n_stages), dim=1)
-        )
-        for few in images.split(FINALIZE.fewest_batch)
-    ]
-    return torch.cat(parts)
+    """Return (B, D) unit rows of normalised images."""
+    stages = describe_images(features.backbone, images, n_stages=n_stages)
+    return features.whitening(torch.cat(stages, dim=1))
 
 
 def _stop_when(is_over: Callable[[], bool], batches: Iterable[Tensor]) -> Iterator[Tensor]:
