@@ -176,4 +176,6 @@ def _describe(result: "TrainResult") -> "Iterator[str | Drawing]":
         yield f"  mended           {result.mended}"
     if result.warning:
         yield f"  warning          {result.warning}"
+    if result.advice:
+        yield f"  advice           {result.advice}"
     yield "next: curate cluster --out manifest.parquet"

@@ -18,7 +18,7 @@ from curate.progress import Progress, Silent
 from curate.workspace.models import read_metrics, require_device
 from curate.workspace.scan import ScanConfig, scan
 from curate.workspace.training import SwavRun
-from curate.workspace.training_start import choose_start
+from curate.workspace.training_start import advise_start, choose_start
 from curate.workspace.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
@@ -155,6 +155,7 @@ class TrainResult(ShownInNotebooks):
         images_per_second: Rate of training.
         seconds: Time of training.
         warning: What to do if little was learned; None if all is well.
+        advice: What would give better features, where trials showed something would; else None.
         mended: What went wrong first and with what settings it began again; None if nothing did.
         unreadable: How many files cannot be used, by reason.
         passed_over: How many files were not looked at, by ending or by what they are.
@@ -184,6 +185,7 @@ class TrainResult(ShownInNotebooks):
     images_per_second: float
     seconds: float
     warning: str | None
+    advice: str | None
     mended: str | None
     kept: str | None
     was_trained: bool
@@ -257,6 +259,7 @@ def train(
         problems=list(found.problems),
         n_held_out=count_held_out(len(table)),
         start_reason=start_reason,
+        advice=advise_start(len(table), started_from=result["started_from"]),
         scan_images_per_second=found.images_per_second,
         loss_ratios=[line["loss_ratio"] for line in history],
         usage_entropies=[line["usage_entropy"] for line in history],

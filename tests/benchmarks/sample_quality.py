@@ -167,7 +167,9 @@ def scores(
     tail = np.argsort(np.bincount(classes[rows], minlength=n_classes))[: n_classes // 2]
     shares = np.bincount(classes[taken], minlength=n_classes) / len(taken)
     entropy = -(shares[shares > 0] * np.log(shares[shares > 0])).sum() / np.log(n_classes)
-    guess = predict_linear(vectors[taken], classes[taken], vectors[test], seed=seed)
+    guess = np.full(len(test), classes[taken[0]])
+    if len(np.unique(classes[taken])) > 1:
+        guess = predict_linear(vectors[taken], classes[taken], vectors[test], seed=seed)
     return entropy, (shares[tail] > 0).mean(), (guess == classes[test]).mean()
 
 

@@ -12,6 +12,7 @@ from curate import TrainConfig, train
 from curate.errors import InputError, UsageError
 from curate.workspace.integrity import read_checked_json, write_checked_json
 from curate.workspace.training import SwavRun
+from curate.workspace.training_start import advise_start
 from swav_train.run.choose_start import StartComparison
 from tests.conftest import picture, save
 
@@ -139,6 +140,21 @@ def _describe_asked(run):
         "seconds warning mended kept was_trained"
     )
     return dict.fromkeys(names.split(), 0) | {"settings": run.settings.to_dict()}
+
+
+@pytest.mark.parametrize(
+    ("n_images", "started_from", "is_advised"),
+    [
+        (100, "random weights", True),
+        (1000, "random weights", True),
+        (1001, "random weights", False),
+        (100, "ImageNet weights", False),
+    ],
+)
+def test_small_folders_are_told_what_gives_better_features(n_images, started_from, is_advised):
+    advice = advise_start(n_images, started_from=started_from)
+    assert (advice is not None) == is_advised
+    assert advice is None or "--start pretrained" in advice
 
 
 def test_published_weights_have_two_names():
