@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 FEWEST_IMAGES = 8
+_ENLARGED = (
+    "the paper's smallest full crops are cut from 96 px and enlarged to 224: the pixel cache holds "
+    "256 px; `python -m swav_train IMAGES --set cache_size=512` reads larger images"
+)
 WHEEL_BACKBONE = "efficientnet_lite0"
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
@@ -236,6 +240,8 @@ def train(
                 hint="`curate dedup IMAGES` works without a model",
             )
         config, start_reason = _choose_start(config, table, space, progress)
+        if config.recipe == Recipe.PAPER:
+            progress.note(_ENLARGED)
         run = SwavRun(
             workspace=space,
             settings=_settings(config, table),

@@ -10,6 +10,7 @@ import swav_train.networks.pretrained
 import swav_train.run.choose_start
 from curate import TrainConfig, train
 from curate.errors import InputError, UsageError
+from curate.progress import Silent
 from curate.workspace.integrity import read_checked_json, write_checked_json
 from curate.workspace.training import SwavRun
 from curate.workspace.training_start import advise_start
@@ -69,8 +70,6 @@ def test_images_that_do_not_fit_in_memory_give_the_same_model(images, workspace,
 
 
 def test_an_interrupted_training_goes_on(images, workspace, monkeypatch):
-    from curate.progress import Silent
-
     class Interrupting(Silent):
         n_epochs = 0
 
@@ -126,12 +125,30 @@ def test_auto_takes_the_weights_that_the_images_speak_for(
     found = StartComparison(untrained=0.5, published=published)
     monkeypatch.setattr(swav_train.networks.pretrained, "are_weights_installed", lambda _: True)
     monkeypatch.setattr(swav_train.run.choose_start, "compare_starts", lambda *_, **__: found)
-    monkeypatch.setattr(SwavRun, "finished", lambda run, _: _describe_asked(run))
-    workspace.model("default").mkdir(parents=True)
-    workspace.model("default").joinpath("metrics.jsonl").write_text("")
+    _skip_training(workspace, monkeypatch)
     result = train(images, TrainConfig(start="auto"), workspace=workspace.root)
     assert result.settings["pretrained"] == is_taken
     assert result.start_reason == found.describe()
+
+
+def test_the_recipe_of_the_paper_says_that_its_crops_are_enlarged(images, workspace, monkeypatch):
+    class Listening(Silent):
+        notes = ()
+
+        def note(self, text):
+            self.notes += (text,)
+
+    _skip_training(workspace, monkeypatch)
+    listening = Listening()
+    train(images, TrainConfig(recipe="paper"), workspace=workspace.root, progress=listening)
+    assert any("enlarged to 224" in note for note in listening.notes)
+
+
+def _skip_training(workspace, monkeypatch):
+    """Let every training be done already, of the settings that were asked for."""
+    monkeypatch.setattr(SwavRun, "finished", lambda run, _: _describe_asked(run))
+    workspace.model("default").mkdir(parents=True)
+    workspace.model("default").joinpath("metrics.jsonl").write_text("")
 
 
 def _describe_asked(run):
@@ -206,7 +223,6 @@ def test_a_gpu_that_is_not_there_is_said_so(images, workspace):
 
 def test_settings_that_were_fitted_to_a_machine_outlive_an_interruption(images, workspace):
     """A second measurement of the speed would give other settings, and nothing to go on from."""
-    from curate.progress import Silent
 
     class Interrupting(Silent):
         def status(self, text):
