@@ -5,11 +5,11 @@
 
 FOLDER holds one subfolder per class; needs the extra ``bench``. Some images are set aside to ask
 about, 400 at most; the methods learn from so many of the others. Each gets the same CPU seconds of
-one thread, our settings of optimiser, batch and crops, a head of its own with a hidden layer as wide
-as ours, and a slowly following copy of network and head where the method has one. The encoder is
-made of its backbone as ours is of ours; k-NN as in `small_folders.py`. Temperatures and weights of
-losses are lightly's defaults, but for SimCLR and MoCo, whose 0.1 is usual for small batches. Nothing
-was tuned for any of them; ours was chosen on these folders.
+one thread, our settings of optimiser, batch and crops, a head of its own with a hidden layer as
+wide as ours, and a slowly following copy of network and head where the method has one. The encoder
+is made of its backbone as ours is of ours; k-NN as in `small_folders.py`. Temperatures and weights
+of losses are lightly's defaults, but for SimCLR and MoCo, whose 0.1 is usual for small batches.
+Nothing was tuned for any of them; ours was chosen on these folders.
 """
 
 import argparse
