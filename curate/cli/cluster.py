@@ -82,7 +82,7 @@ def cluster(
     )
     run_stage(
         lambda progress: run(
-            images,
+            images or None,
             config,
             out=out,
             scan_config=options.make_scan_config(exclude, max_pixels),

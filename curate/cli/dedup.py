@@ -23,10 +23,10 @@ EXIT_COPIES_FOUND = 10
 
 def dedup(
     target: Annotated[
-        Path | None,
+        list[str] | None,
         typer.Argument(
-            metavar="IMAGES|MANIFEST",
-            help="The folder of images, or a manifest.",
+            metavar="SOURCE...|MANIFEST",
+            help=f"A manifest, or: {options.SOURCE_HELP}",
             show_default="the newest manifest",
         ),
     ] = None,
@@ -72,9 +72,9 @@ def dedup(
         ),
     ] = None,
     against: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Find only copies of the images in this folder, manifest or workspace.",
+            help="Find only copies of the images in this source, manifest or workspace.",
             show_default=False,
         ),
     ] = None,
@@ -146,7 +146,7 @@ def dedup(
     )
     result = run_stage(
         lambda progress: run(
-            target,
+            target or None,
             config,
             out=out,
             against=against,

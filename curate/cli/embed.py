@@ -34,7 +34,7 @@ def embed(
     config = EmbedConfig(model=model, device=device)
     run_stage(
         lambda progress: run(
-            images,
+            images or None,
             config,
             scan_config=options.make_scan_config(exclude, max_pixels),
             workspace=workspace,

@@ -68,15 +68,20 @@ MaxPixels = Annotated[
     typer.Option(min=1, help="Leave pictures of more pixels unread, with a reason in their row."),
 ]
 LabelsFrom = Annotated[
-    Labels, typer.Option(help="Take labels from the names of the folders, or none.")
-]
-ImagesArgument = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="IMAGES",
-        help="The folder of images, searched at any depth.",
-        show_default="the one scanned last",
+    Labels,
+    typer.Option(
+        help="Take labels from the names of the folders, from what the source says of each image "
+        "(a .cls or .json in the archive, a column of the table), or none."
     ),
+]
+SOURCE_HELP = (
+    "Where the images are: a folder, searched at any depth; a list of paths or URLs (.txt, .csv, "
+    ".parquet); archives (shards/{00..99}.tar); Parquet with images; s3://, gs://, az://, "
+    "https://; or several of these."
+)
+ImagesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SOURCE...", help=SOURCE_HELP, show_default="the one scanned last"),
 ]
 ManifestArgument = Annotated[
     Path,

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    images: Annotated[
-        Path, typer.Argument(metavar="IMAGES", help="The folder of images, searched at any depth.")
-    ],
+    images: Annotated[list[str], typer.Argument(metavar="SOURCE...", help=options.SOURCE_HELP)],
     recipe: Annotated[
         str | None,
         typer.Option(

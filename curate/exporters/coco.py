@@ -40,7 +40,7 @@ class CocoExporter(Exporter, form=ExportAs.COCO):
         if label is not None:
             number = self._label_numbers.setdefault(label, len(self._label_numbers))
             self._annotations.append((self._n_images, number, width, height))
-        make_symlink(item.file, self.folder / DATA / item.place)
+        make_symlink(item.local_file, self.folder / DATA / item.place)
 
     def close(self) -> None:
         """Write annotations and categories, whose numbers are known only now."""

@@ -34,7 +34,9 @@ COLUMNS = (
         name="path",
         type="string",
         filled_by="scan",
-        meaning="relative to the source, `/`-separated. Bytes of a name that are not UTF-8 become "
+        meaning="relative to the source, `/`-separated: `a/b.jpg`, `0001.tar/a/b.jpg`, "
+        "`part.parquet#17`; of a URL the URL without secrets. Bytes of a name that are not UTF-8 "
+        "become "
         "`%XX`, and a `%` that two hex digits follow becomes `%25`; nothing else changes",
         is_nullable=False,
     ),
@@ -83,7 +85,8 @@ COLUMNS = (
         name="label",
         type="string",
         filled_by="scan",
-        meaning="name of the folder the image lies in, with `--labels folder`; else null",
+        meaning="with `--labels folder` the name of the folder the image lies in, with `--labels "
+        "source` what the source says of it; else null",
     ),
     Column(
         name="sharpness",
@@ -115,6 +118,50 @@ COLUMNS = (
         filled_by="scan",
         meaning="`dark`, `bright`, `blurry`, `low_information`, `odd_size`, `odd_aspect_ratio`, "
         "`grayscale`, `truncated`; null for unreadable files",
+    ),
+    Column(
+        name="container",
+        type="string",
+        filled_by="scan",
+        meaning="path of the archive or table that holds the image, below the source; null for "
+        "a file of its own",
+        is_optional=True,
+    ),
+    Column(
+        name="member",
+        type="string",
+        filled_by="scan",
+        meaning="its name in there",
+        is_optional=True,
+    ),
+    Column(
+        name="row",
+        type="int64",
+        filled_by="scan",
+        meaning="number of its row in the table, or of its line in a list of URLs, from 0",
+        is_optional=True,
+    ),
+    Column(
+        name="offset",
+        type="int64",
+        filled_by="scan",
+        meaning="where its bytes begin in the archive; of a compressed one, in what it unpacks to",
+        is_optional=True,
+    ),
+    Column(
+        name="length",
+        type="int64",
+        filled_by="scan",
+        meaning="how many bytes it takes there",
+        is_optional=True,
+    ),
+    Column(
+        name="version",
+        type="string",
+        filled_by="scan",
+        meaning="what tells that the file or container is the one that was read: its ETag, or "
+        "its time and size",
+        is_optional=True,
     ),
     Column(name="cluster", type="int32", filled_by="cluster", meaning="number, 0 to N−1"),
     Column(

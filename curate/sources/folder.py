@@ -2,29 +2,25 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from curate.errors import InputError
-from curate.images.formats import (
-    EXTENSIONS,
-    HEAD_BYTES,
-    OTHER_EXTENSIONS,
-    RAW_EXTENSIONS,
-    sniff,
-)
-from curate.sources.base import DEFAULT_EXCLUDES, Listing, SourceFile
+from curate.images.formats import HEAD_BYTES, OTHER_EXTENSIONS, sniff
+from curate.sources.base import DEFAULT_EXCLUDES, NO_PLACE, Listing, Place, SourceFile
+from curate.sources.containers import ContainerReader, make_container
+from curate.sources.entry_names import IMAGE_ENDINGS, is_container
 from curate.sources.names import escape, unescape
+from curate.sources.store import DiskStore
 
 _SHOWN = 300  # characters of a path in a message
 _Identity = tuple[int, int]
-_IMAGE_ENDINGS = EXTENSIONS | RAW_EXTENSIONS
 
 
 class FolderSource:
-    """The image files below a folder.
+    """The image files below a folder; of one that has none, the archives and tables that hold some.
 
     Names do not decide: a file whose ending is no image's and no well-known other one's is asked by
     its first bytes. Hidden files and folders are passed over. Links are followed, but each folder
@@ -36,6 +32,23 @@ class FolderSource:
     def __init__(self, folder: Path) -> None:
         """Name the folder; it need not be there yet."""
         self._folder = folder
+        self._store = DiskStore(folder)
+        self._containers = ContainerReader(self._store)
+
+    @property
+    def root(self) -> Path:
+        """The folder; of one of archives too, whose images are no files there."""
+        return self._folder
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the images came by credentials: the rights of the files say who may read."""
+        return False
+
+    @property
+    def n_parallel(self) -> int:
+        """How many files are worth reading at a time."""
+        return 1
 
     @property
     def address(self) -> str:
@@ -62,6 +75,17 @@ class FolderSource:
             raise InputError(
                 f"{folder} cannot be listed: {error.strerror}", hint="check its permissions"
             ) from None
+        if not walk.files and walk.containers:
+            for name in walk.containers:
+                walk.passed_over[_ending_of(name.encode())] -= 1
+            return Listing(
+                files=[],
+                passed_over={
+                    name: count for name, count in sorted(walk.passed_over.items()) if count
+                },
+                problems=walk.problems,
+                containers=[make_container(self._store, name) for name in sorted(walk.containers)],
+            )
         if not walk.files:
             raise InputError(
                 f"{folder} holds no image files{_list_counts(walk.passed_over)}",
@@ -73,17 +97,23 @@ class FolderSource:
             problems=walk.problems,
         )
 
-    def read(self, path: str) -> bytes:
-        """Return the bytes of one file.
+    def read(self, path: str, place: Place = NO_PLACE) -> bytes:
+        """Return the bytes of one image.
 
         Raises:
-            OSError: It cannot be read.
+            OSError: It cannot be read, or its archive has changed.
         """
+        if place.container is not None:
+            return self._containers.read(place.container, place)
         return self.local_file(path).read_bytes()
 
     def local_file(self, path: str) -> Path:
         """Return where a file lies on this machine."""
-        return self._folder / os.fsdecode(unescape(path))
+        return self._store.disk_path(path)
+
+    def disk_paths(self, names: Iterable[str]) -> Iterator[Path]:
+        """Yield where files and archives lie."""
+        return map(self._store.disk_path, names)
 
 
 def escape_address(folder: bytes) -> str:
@@ -111,6 +141,7 @@ class _Walk:
         self._linked: set[_Identity] = set()
         self._links: list[tuple[bytes, bytes]] = []
         self.files: list[tuple[SourceFile, bool]] = []
+        self.containers: list[str] = []
         self.passed_over: Counter[str] = Counter()
         self.problems: list[str] = []
 
@@ -183,6 +214,8 @@ class _Walk:
         elif _may_be_image(entry):
             self.files.append((_source_file(path, entry.stat()), is_link or entry.is_symlink()))
         else:
+            if is_container(entry.name.decode("utf-8", "replace")):
+                self.containers.append(escape(path))
             self.passed_over[_ending_of(entry.name) or "without an ending"] += 1
 
     def _was_linked(self, entry: "os.DirEntry[bytes]") -> bool:
@@ -229,7 +262,7 @@ def _ending_of(name: bytes) -> str:
 
 def _may_be_image(entry: "os.DirEntry[bytes]") -> bool:
     ending = _ending_of(entry.name)
-    if ending in _IMAGE_ENDINGS:
+    if ending in IMAGE_ENDINGS:
         return True
     if ending in OTHER_EXTENSIONS:
         return False

@@ -1,0 +1,415 @@
+"""Tar archives, WebDataset's among them: read once in order, later by byte range."""
+
+import bz2
+import gzip
+import json
+import lzma
+import tarfile
+import tempfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from threading import Lock
+from typing import IO, Any
+from weakref import finalize
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.errors import first_line
+from curate.images.formats import HEAD_BYTES, sniff
+from curate.sources.base import Listing, Lost, Place, Recall, SourceFile, Unchanged
+from curate.sources.entry_names import (
+    UniqueNames,
+    ending_of_name,
+    is_excluded,
+    is_hidden,
+    is_image_name,
+    tidy,
+)
+from curate.sources.file_list import FileList, FileListBuilder
+from curate.sources.names import escape
+from curate.sources.store import NOT_ONE_RANGE, FileFacts, ForwardFile, Store, ends_early
+
+Item = tuple[SourceFile, bytes | Lost | Unchanged]
+
+_MAGIC = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\xfd7zXZ\x00", "xz"), (b"(\xb5/\xfd", "zstd"))
+_LABEL_ENDINGS = (".cls", ".cls.txt", ".json")
+_LABEL_BYTES = 1 << 20  # of a member that may hold a label
+_LABEL_KEYS = ("label", "class", "cls")
+_DAMAGE = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowInvalid)
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """Another name of a member."""
+
+    path: str
+    name: str
+    target: str
+
+
+class TarContainer:
+    """One tar archive, plain or compressed.
+
+    What tells where a member lies is gathered while the archive is read from start to end. A member
+    whose name comes again is a row of its own, with ``#2`` behind the name. Members beside an image
+    that are named as it is up to the first dot and end in ``.cls``, ``.cls.txt`` or ``.json`` give
+    its label, wherever in the archive they stand.
+    """
+
+    def __init__(self, store: Store, name: str, *, shown: str | None = None) -> None:
+        """Name the archive.
+
+        Args:
+            store: Where it lies.
+            name: Its name there.
+            shown: Its path below the source; None for its name.
+        """
+        self._store, self._file = store, name
+        self.name = name if shown is None else shown
+        self._facts: FileFacts | None = None
+        self._builder = FileListBuilder()
+        self._keys: list[str] = []
+        self._labels: dict[str, str] = {}
+        self._paths: dict[str, tuple[str, Place]] = {}
+        self._links: list[_Link] = []
+        self._names = UniqueNames()
+        self._passed_over: Counter[str] = Counter()
+        self._problems: list[str] = []
+        self._is_any = self._is_cut = False
+
+    def find_version(self) -> str:
+        """Return what tells that it is the archive that was read.
+
+        Raises:
+            OSError: It is not there or cannot be reached.
+        """
+        self._facts = self._facts or self._store.find_facts(self._file)
+        return self._facts.version
+
+    def read_through(
+        self, *, exclude: Sequence[str], max_bytes: int, recall: Recall
+    ) -> Iterator[Item]:
+        """Yield each image with its bytes; see `curate.sources.base.Container`."""
+        del recall  # an archive is known whole or not at all
+        try:
+            version = self.find_version()
+            with self._store.open_stream(self._file, version) as raw:
+                archive, has_packing = unpack(raw)
+                yield from self._read_members(archive, exclude, max_bytes)
+            yield from self._read_links(Unpacked() if has_packing else None)
+        except _DAMAGE as error:
+            if not self._is_cut:  # the member that is cut off says so already
+                yield self._end_early(f"it ends early or is damaged: {first_line(error)}")
+        except OSError as error:
+            yield self._end_early(f"cannot be read: {error.strerror or first_line(error)}")
+
+    def list_files(self) -> Listing:
+        """Return what ``read_through`` has gone through."""
+        table = self._builder.finish()
+        if self._labels:
+            keys = pa.array(self._keys, pa.string())
+            rows = pc.index_in(keys, value_set=pa.array(list(self._labels), pa.string()))
+            labels = pa.array(list(self._labels.values()), pa.string()).take(rows)
+            column = table.schema.get_field_index("source_label")
+            table = table.set_column(column, table.schema.field(column), labels)
+        table = table.sort_by("path")
+        return Listing(
+            files=FileList(table), passed_over=dict(self._passed_over), problems=self._problems
+        )
+
+    def _read_members(
+        self, archive: IO[bytes], exclude: Sequence[str], max_bytes: int
+    ) -> Iterator[Item]:
+        """Yield the images of an archive in order."""
+        n_damaged = 0
+
+        class Header(tarfile.TarInfo):
+            """One that counts blocks which should be headers and are none."""
+
+            @classmethod
+            def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "Header":
+                nonlocal n_damaged
+                try:
+                    return super().frombuf(buf, encoding, errors)
+                except tarfile.InvalidHeaderError:  # type: ignore[attr-defined]
+                    n_damaged += 1
+                    raise
+
+        # archives that were put one behind the other have zeros between them
+        tar = tarfile.open(fileobj=archive, mode="r:", ignore_zeros=True, tarinfo=Header)  # noqa: SIM115
+        try:
+            while (member := tar.next()) is not None:
+                self._is_any = True
+                tar.members = []  # type: ignore[attr-defined]  # else it keeps them all
+                item = self._read_member(archive, member, exclude, max_bytes)
+                if item is not None:
+                    yield item
+            if n_damaged and not self._is_any:
+                yield self._end_early("is no tar archive")
+        finally:
+            if n_damaged and self._is_any:
+                self._problems.append(
+                    f"{self.name} is damaged: {n_damaged:,} blocks of 512 bytes are no header, and "
+                    "what they belong to is not read"
+                )
+
+    def _read_member(
+        self, archive: IO[bytes], member: tarfile.TarInfo, exclude: Sequence[str], max_bytes: int
+    ) -> Item | None:
+        """Return one image, or None for what is none."""
+        name = tidy(escape(member.name.encode("utf-8", "surrogateescape")))
+        if member.isdir():
+            return None
+        if is_hidden(name) or is_excluded(name, exclude):
+            self._passed_over["hidden" if is_hidden(name) else "excluded"] += 1
+            return None
+        if member.issym() or member.islnk():
+            if is_image_name(name) is not False:
+                target = tidy(escape(_target_of(member).encode("utf-8", "surrogateescape")))
+                self._links.append(_Link(self._take_path(name), name, target))
+            else:
+                self._passed_over[ending_of_name(name)] += 1
+            return None
+        if not member.isreg() and not member.issparse():
+            self._passed_over["no regular files"] += 1
+            return None
+        return self._read_regular(archive, member, name, max_bytes)
+
+    def _read_regular(
+        self, archive: IO[bytes], member: tarfile.TarInfo, name: str, max_bytes: int
+    ) -> Item | None:
+        """Return the image that a regular member is, or None for what is none."""
+        is_image = is_image_name(name)
+        if is_image is False or name.lower().endswith(_LABEL_ENDINGS):
+            self._note_label(archive, member, name)
+            self._passed_over[ending_of_name(name)] += 1
+            return None
+        archive.seek(member.offset_data)
+        if is_image is None:
+            head = archive.read(min(HEAD_BYTES, member.size))
+            if sniff(head) is None:
+                self._passed_over[ending_of_name(name) or "without an ending"] += 1
+                return None
+        else:
+            head = b""
+        place = Place(
+            container=self.name,
+            member=name,
+            offset=None if member.issparse() else member.offset_data,
+            length=member.size,
+            version=self.find_version(),
+        )
+        file = self._make_file(self._take_path(name), member.size, place)
+        self._paths[name] = (file.path, place)  # a later one of this name is what a tar unpacks to
+        self._add(file, name)
+        if member.issparse():
+            return file, Lost(f"cannot be read: {NOT_ONE_RANGE}")
+        if member.size > max_bytes:
+            return file, Lost(f"{member.size:,} bytes are more than --max-pixels allows")
+        try:
+            content = head + archive.read(member.size - len(head))
+        except (*_DAMAGE, OSError) as error:
+            self._is_cut = True
+            return file, Lost(f"cannot be read: {first_line(error)}")
+        if len(content) < member.size:
+            self._is_cut = True
+            return file, Lost(f"cannot be read: {ends_early(len(content), member.size)}")
+        return file, content
+
+    def _read_links(self, unpacked: "Unpacked | None") -> Iterator[Item]:
+        """Yield the members that are other names of images."""
+        for link in self._links:
+            if link.target not in self._paths:
+                self._passed_over["links to nothing"] += 1
+                continue
+            path, place = self._paths[link.target]
+            place = replace(place, member=link.name)
+            file = replace(self._make_file(link.path, place.length or 0, place), link_of=path)
+            self._add(file, link.name)
+            try:
+                yield file, read_member(self._store, self._file, place, unpacked)
+            except OSError as error:
+                yield file, Lost(f"cannot be read: {error.strerror}")
+
+    def _note_label(self, archive: IO[bytes], member: tarfile.TarInfo, name: str) -> None:
+        if not name.lower().endswith(_LABEL_ENDINGS) or member.size > _LABEL_BYTES:
+            return
+        archive.seek(member.offset_data)
+        label = read_label(name, archive.read(member.size))
+        if label is not None and not (
+            name.lower().endswith(".json") and _key(name) in self._labels
+        ):
+            self._labels[_key(name)] = label  # a .cls says more plainly what the label is
+
+    def _take_path(self, name: str) -> str:
+        return self._names.take(f"{self.name}/{name}")
+
+    def _make_file(self, path: str, n_bytes: int, place: Place) -> SourceFile:
+        facts = self._facts
+        assert facts is not None, "the archive was asked for its version first"
+        return SourceFile(
+            path,
+            n_bytes,
+            facts.mtime_ns,
+            facts.ctime_ns,
+            device=facts.device,
+            inode=facts.inode,
+            place=place,
+        )
+
+    def _add(self, file: SourceFile, name: str) -> None:
+        self._builder.add(file)
+        self._keys.append(_key(name))
+
+    def _end_early(self, reason: str) -> Item:
+        """Return the row that says that the archive, or its end, cannot be read."""
+        facts = self._facts
+        file = SourceFile(
+            self._names.take(self.name),
+            facts.bytes if facts else 0,
+            facts.mtime_ns if facts else 0,
+            place=Place(container=self.name),  # no version: it is read through again
+        )
+        self._add(file, "")
+        return file, Lost(reason)
+
+
+def read_label(name: str, content: bytes) -> str | None:
+    """Return the label that a member beside an image holds, or None.
+
+    Args:
+        name: Of the member.
+        content: Text in a ``.cls``; in a ``.json`` an object with ``label``, ``class`` or ``cls``.
+    """
+    text = content.decode("utf-8", "replace").strip()
+    if not name.lower().endswith(".json"):
+        return text or None
+    with suppress(ValueError, RecursionError):
+        facts = json.loads(text)
+        if isinstance(facts, dict):
+            found = (facts.get(key) for key in _LABEL_KEYS)
+            return next((str(one) for one in found if isinstance(one, str | int)), None)
+    return None
+
+
+def unpack(raw: IO[bytes]) -> tuple[IO[bytes], bool]:
+    """Return what an archive unpacks to, as a file that is read in order, and whether it is packed.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    head = raw.read(8)
+    packing = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    if packing is None:
+        with suppress(OSError):  # a stream cannot go back
+            raw.seek(0)
+            return raw, False
+    whole: Any = ForwardFile(chain([head], iter(partial(raw.read, _CHUNK), b"")))
+    match packing:
+        case "gzip":
+            read = gzip.GzipFile(fileobj=whole).read1
+        case "bz2":
+            read = bz2.BZ2File(whole).read1
+        case "xz":
+            read = lzma.LZMAFile(whole).read1  # noqa: SIM115
+        case "zstd":
+            read = pa.CompressedInputStream(pa.PythonFile(whole, mode="r"), "zstd").read
+        case _:
+            return whole, False
+    unpacked: Any = ForwardFile(iter(partial(read, _CHUNK), b""))
+    return unpacked, True
+
+
+class Unpacked:
+    """What compressed archives unpack to, in scratch files as long as this object lives."""
+
+    def __init__(self) -> None:
+        """Unpack nothing yet."""
+        self._files: dict[tuple[str, str | None], IO[bytes]] = {}
+        self._lock = Lock()
+        finalize(self, _close_all, self._files)
+
+    def read(self, store: Store, name: str, place: Place) -> bytes:
+        """Return a member.
+
+        Raises:
+            OSError: It cannot be read, or the archive is of another version.
+        """
+        with self._lock:
+            key = (name, place.version)
+            if key not in self._files:
+                _close_all(self._files)  # one at a time is on the disk
+                self._files[key] = _unpack_all(store, name, place.version)
+            file = self._files[key]
+            file.seek(place.offset or 0)
+            return file.read(place.length or 0)
+
+
+def _close_all(files: dict[tuple[str, str | None], IO[bytes]]) -> None:
+    while files:
+        files.popitem()[1].close()
+
+
+def _unpack_all(store: Store, name: str, version: str | None) -> IO[bytes]:
+    scratch = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as it is read
+    with store.open_stream(name, version) as raw:
+        unpacked, _ = unpack(raw)
+        try:
+            while chunk := unpacked.read(_CHUNK):
+                scratch.write(chunk)
+        except _DAMAGE:  # what came before the damage was listed
+            scratch.flush()
+    return scratch
+
+
+def is_packed(store: Store, name: str) -> bool:
+    """Return whether an archive is compressed.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    head = store.read(name, None, length=8)
+    return any(head.startswith(magic) for magic, _ in _MAGIC)
+
+
+def read_member(store: Store, name: str, place: Place, unpacked: Unpacked | None) -> bytes:
+    """Return the bytes of a member of an archive.
+
+    Args:
+        store: Where the archive lies.
+        name: Of the archive there.
+        place: Of the member.
+        unpacked: What a compressed archive is unpacked by; None for a plain one.
+
+    Raises:
+        OSError: It cannot be read, or the archive is of another version.
+    """
+    if unpacked is not None:
+        return unpacked.read(store, name, place)
+    return store.read(name, place.version, start=place.offset or 0, length=place.length)
+
+
+def _key(name: str) -> str:
+    """Return what members of one sample share: the name up to the first dot of its last part."""
+    folder, _, last = name.rpartition("/")
+    return f"{folder}/{last.partition('.')[0]}"
+
+
+def _target_of(link: tarfile.TarInfo) -> str:
+    """Return the member that a link leads to; a symbolic one starts at its own folder."""
+    if link.islnk() or link.linkname.startswith("/"):
+        return link.linkname
+    parts = link.name.split("/")[:-1]
+    for part in link.linkname.split("/"):
+        if part == ".." and parts:
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
