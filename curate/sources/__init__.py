@@ -20,12 +20,14 @@ from curate.sources.file_list import (
     make_file,
     make_place,
 )
+from curate.sources.files import NOT_FILES_HINT
 from curate.sources.folder import describe_passed_over
 from curate.sources.opening import Address, OpenSources, is_source, is_url, open_source
 
 __all__ = [
     "DEFAULT_EXCLUDES",
     "FILE_SCHEMA",
+    "NOT_FILES_HINT",
     "NO_PLACE",
     "PLACE_SCHEMA",
     "Address",

@@ -153,6 +153,10 @@ class Source(Protocol):
         """The folder in which each image is a file of its own, or None."""
 
     @property
+    def folders(self) -> Sequence[Path]:
+        """The folders of which all that comes into them would be listed."""
+
+    @property
     def is_private(self) -> bool:
         """Whether the images came by credentials, so that only their owner may read copies."""
 

@@ -34,6 +34,7 @@ class BucketSource:
         """
         self.address = without_secrets(url)
         self.root: Path | None = None
+        self.folders: Sequence[Path] = ()
         self.is_private = True
         self.n_parallel = N_PARALLEL
         self._store = store

@@ -7,7 +7,8 @@ from curate.sources.base import Container, Place
 from curate.sources.entry_names import TABLE_ENDINGS
 from curate.sources.store import NOT_ONE_RANGE, Store
 from curate.sources.table import TableContainer, TableReader
-from curate.sources.tar import TarContainer, Unpacked, is_packed, read_member
+from curate.sources.tar import TarContainer
+from curate.sources.tar_members import Unpacked, is_packed, read_member
 
 _MOST_OPEN = 16  # tables
 

@@ -30,6 +30,7 @@ class FilesSource:
         """
         self.address = address
         self.root: Path | None = None
+        self.folders: Sequence[Path] = ()
         self.is_private = False
         self.n_parallel = n_parallel
         self._store, self._names = store, names

@@ -41,6 +41,11 @@ class FolderSource:
         return self._folder
 
     @property
+    def folders(self) -> list[Path]:
+        """The folder: all that comes into it would be listed."""
+        return [self._folder]
+
+    @property
     def is_private(self) -> bool:
         """Whether the images came by credentials: the rights of the files say who may read."""
         return False

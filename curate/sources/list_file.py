@@ -48,6 +48,7 @@ class ListSource:
         """
         self.address = address
         self.root: Path | None = None
+        self.folders: Sequence[Path] = ()
         self._list = file.absolute()
         entries = read_entries(file, column)
         is_url = pc.match_substring_regex(entries["entry"], _URL)

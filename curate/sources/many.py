@@ -30,6 +30,7 @@ class ManySources:
         """Take the sources, two or more."""
         self._parts = dict(zip(_name_parts(sources), sources, strict=True))
         self.root: Path | None = None
+        self.folders = [folder for source in sources for folder in source.folders]
 
     @property
     def address(self) -> str:

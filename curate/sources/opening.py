@@ -30,7 +30,7 @@ from curate.sources.patterns import expand_braces, is_pattern
 from curate.sources.remote import N_PARALLEL, RemoteStore
 from curate.sources.secrets import without_secrets
 from curate.sources.store import DiskStore
-from curate.sources.table import NoImages, find_columns
+from curate.sources.table_rows import NoImages, find_columns
 from curate.sources.web import WebStore
 
 Address = Path | str | Sequence[Path | str]
@@ -77,6 +77,8 @@ def is_source(target: Address) -> bool:
     if len(several) != 1 or is_url(str(several[0])):
         return True
     path = Path(several[0])
+    if not path.exists() and is_pattern(str(path)):
+        return True
     name = path.name.lower()
     if path.is_dir() or not name.endswith((".parquet", ".csv")):
         return True

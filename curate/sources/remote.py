@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -276,16 +277,16 @@ class RangeFile(io.RawIOBase):
                 self._open[part] = self._threads.submit(self._begin, *part)
 
     def _begin(self, start: int, end: int) -> ForwardFile:
+        """Return a part as a file, whose first bytes are asked for at once."""
+        tail_start = self._facts.bytes - len(self._tail or b"")
+        known = (self._tail or b"")[max(0, start - tail_start) : max(0, end - tail_start)]
+        end = max(start, min(end, tail_start))  # what is at hand is not asked for again
         if end - start <= _SMALL:
-            return ForwardFile(iter([self._fetch(start, end - start)]))
+            asked = [self._fetch(start, end - start)] if end > start else []
+            return ForwardFile(iter([*asked, known]))
         chunks = self._store.iterate(self._name, self._facts.version, start, end)
         first = next(chunks)
-        return ForwardFile(_chain(first, chunks))
+        return ForwardFile(chain([first], chunks, [known]))
 
     def _fetch(self, start: int, n_bytes: int) -> bytes:
         return self._store.read(self._name, self._facts.version, start=start, length=n_bytes)
-
-
-def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest

@@ -1,21 +1,12 @@
 """Tar archives, WebDataset's among them: read once in order, later by byte range."""
 
-import bz2
-import gzip
 import json
-import lzma
 import tarfile
-import tempfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain
-from threading import Lock
-from typing import IO, Any
-from weakref import finalize
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,16 +24,14 @@ from curate.sources.entry_names import (
 )
 from curate.sources.file_list import FileList, FileListBuilder
 from curate.sources.names import escape
-from curate.sources.store import NOT_ONE_RANGE, FileFacts, ForwardFile, Store, ends_early
+from curate.sources.store import NOT_ONE_RANGE, FileFacts, Store, ends_early
+from curate.sources.tar_members import DAMAGE, Unpacked, read_member, unpack
 
 Item = tuple[SourceFile, bytes | Lost | Unchanged]
 
-_MAGIC = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\xfd7zXZ\x00", "xz"), (b"(\xb5/\xfd", "zstd"))
 _LABEL_ENDINGS = (".cls", ".cls.txt", ".json")
 _LABEL_BYTES = 1 << 20  # of a member that may hold a label
 _LABEL_KEYS = ("label", "class", "cls")
-_DAMAGE = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowInvalid)
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +93,7 @@ class TarContainer:
                 archive, has_packing = unpack(raw)
                 yield from self._read_members(archive, exclude, max_bytes)
             yield from self._read_links(Unpacked() if has_packing else None)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             if not self._is_cut:  # the member that is cut off says so already
                 yield self._end_early(f"it ends early or is damaged: {first_line(error)}")
         except OSError as error:
@@ -188,17 +177,14 @@ class TarContainer:
         """Return the image that a regular member is, or None for what is none."""
         is_image = is_image_name(name)
         if is_image is False or name.lower().endswith(_LABEL_ENDINGS):
-            self._note_label(archive, member, name)
-            self._passed_over[ending_of_name(name)] += 1
+            if not self._note_label(archive, member, name):
+                self._passed_over[ending_of_name(name)] += 1
             return None
         archive.seek(member.offset_data)
-        if is_image is None:
-            head = archive.read(min(HEAD_BYTES, member.size))
-            if sniff(head) is None:
-                self._passed_over[ending_of_name(name) or "without an ending"] += 1
-                return None
-        else:
-            head = b""
+        head = archive.read(min(HEAD_BYTES, member.size)) if is_image is None else b""
+        if is_image is None and sniff(head) is None:
+            self._passed_over[ending_of_name(name) or "without an ending"] += 1
+            return None
         place = Place(
             container=self.name,
             member=name,
@@ -213,15 +199,19 @@ class TarContainer:
             return file, Lost(f"cannot be read: {NOT_ONE_RANGE}")
         if member.size > max_bytes:
             return file, Lost(f"{member.size:,} bytes are more than --max-pixels allows")
+        return file, self._read_content(archive, head, member.size)
+
+    def _read_content(self, archive: IO[bytes], head: bytes, n_bytes: int) -> bytes | Lost:
+        """Return the bytes of a member of which the first are read, or why there are none."""
         try:
-            content = head + archive.read(member.size - len(head))
-        except (*_DAMAGE, OSError) as error:
+            content = head + archive.read(n_bytes - len(head))
+        except (*DAMAGE, OSError) as error:
             self._is_cut = True
-            return file, Lost(f"cannot be read: {first_line(error)}")
-        if len(content) < member.size:
+            return Lost(f"cannot be read: {first_line(error)}")
+        if len(content) < n_bytes:
             self._is_cut = True
-            return file, Lost(f"cannot be read: {ends_early(len(content), member.size)}")
-        return file, content
+            return Lost(f"cannot be read: {ends_early(len(content), n_bytes)}")
+        return content
 
     def _read_links(self, unpacked: "Unpacked | None") -> Iterator[Item]:
         """Yield the members that are other names of images."""
@@ -238,15 +228,16 @@ class TarContainer:
             except OSError as error:
                 yield file, Lost(f"cannot be read: {error.strerror}")
 
-    def _note_label(self, archive: IO[bytes], member: tarfile.TarInfo, name: str) -> None:
+    def _note_label(self, archive: IO[bytes], member: tarfile.TarInfo, name: str) -> bool:
+        """Return whether a member is a label, and keep it."""
         if not name.lower().endswith(_LABEL_ENDINGS) or member.size > _LABEL_BYTES:
-            return
+            return False
         archive.seek(member.offset_data)
         label = read_label(name, archive.read(member.size))
-        if label is not None and not (
-            name.lower().endswith(".json") and _key(name) in self._labels
-        ):
-            self._labels[_key(name)] = label  # a .cls says more plainly what the label is
+        is_json = name.lower().endswith(".json")  # a .cls says more plainly what the label is
+        if label is not None and not (is_json and _key(name) in self._labels):
+            self._labels[_key(name)] = label
+        return label is not None
 
     def _take_path(self, name: str) -> str:
         return self._names.take(f"{self.name}/{name}")
@@ -297,103 +288,6 @@ def read_label(name: str, content: bytes) -> str | None:
             found = (facts.get(key) for key in _LABEL_KEYS)
             return next((str(one) for one in found if isinstance(one, str | int)), None)
     return None
-
-
-def unpack(raw: IO[bytes]) -> tuple[IO[bytes], bool]:
-    """Return what an archive unpacks to, as a file that is read in order, and whether it is packed.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    head = raw.read(8)
-    packing = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
-    if packing is None:
-        with suppress(OSError):  # a stream cannot go back
-            raw.seek(0)
-            return raw, False
-    whole: Any = ForwardFile(chain([head], iter(partial(raw.read, _CHUNK), b"")))
-    match packing:
-        case "gzip":
-            read = gzip.GzipFile(fileobj=whole).read1
-        case "bz2":
-            read = bz2.BZ2File(whole).read1
-        case "xz":
-            read = lzma.LZMAFile(whole).read1  # noqa: SIM115
-        case "zstd":
-            read = pa.CompressedInputStream(pa.PythonFile(whole, mode="r"), "zstd").read
-        case _:
-            return whole, False
-    unpacked: Any = ForwardFile(iter(partial(read, _CHUNK), b""))
-    return unpacked, True
-
-
-class Unpacked:
-    """What compressed archives unpack to, in scratch files as long as this object lives."""
-
-    def __init__(self) -> None:
-        """Unpack nothing yet."""
-        self._files: dict[tuple[str, str | None], IO[bytes]] = {}
-        self._lock = Lock()
-        finalize(self, _close_all, self._files)
-
-    def read(self, store: Store, name: str, place: Place) -> bytes:
-        """Return a member.
-
-        Raises:
-            OSError: It cannot be read, or the archive is of another version.
-        """
-        with self._lock:
-            key = (name, place.version)
-            if key not in self._files:
-                _close_all(self._files)  # one at a time is on the disk
-                self._files[key] = _unpack_all(store, name, place.version)
-            file = self._files[key]
-            file.seek(place.offset or 0)
-            return file.read(place.length or 0)
-
-
-def _close_all(files: dict[tuple[str, str | None], IO[bytes]]) -> None:
-    while files:
-        files.popitem()[1].close()
-
-
-def _unpack_all(store: Store, name: str, version: str | None) -> IO[bytes]:
-    scratch = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as it is read
-    with store.open_stream(name, version) as raw:
-        unpacked, _ = unpack(raw)
-        try:
-            while chunk := unpacked.read(_CHUNK):
-                scratch.write(chunk)
-        except _DAMAGE:  # what came before the damage was listed
-            scratch.flush()
-    return scratch
-
-
-def is_packed(store: Store, name: str) -> bool:
-    """Return whether an archive is compressed.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    head = store.read(name, None, length=8)
-    return any(head.startswith(magic) for magic, _ in _MAGIC)
-
-
-def read_member(store: Store, name: str, place: Place, unpacked: Unpacked | None) -> bytes:
-    """Return the bytes of a member of an archive.
-
-    Args:
-        store: Where the archive lies.
-        name: Of the archive there.
-        place: Of the member.
-        unpacked: What a compressed archive is unpacked by; None for a plain one.
-
-    Raises:
-        OSError: It cannot be read, or the archive is of another version.
-    """
-    if unpacked is not None:
-        return unpacked.read(store, name, place)
-    return store.read(name, place.version, start=place.offset or 0, length=place.length)
 
 
 def _key(name: str) -> str:

@@ -26,7 +26,7 @@ from curate.manifest.selection import is_readable, is_selected
 from curate.pages.notebook import ShownInNotebooks
 from curate.parallel import ordered_map
 from curate.progress import Progress, Silent, task
-from curate.sources import PLACE_SCHEMA, Source, make_place, open_source
+from curate.sources import NOT_FILES_HINT, PLACE_SCHEMA, Source, make_place, open_source
 from curate.sources.changes import Recorded, has_changed, has_other_content
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.workspace import Workspace, find_workspace
@@ -250,9 +250,8 @@ def _check_folder(folder: Path, source: Source) -> None:
     Raises:
         UsageError: It does not.
     """
-    for place in (source.root, *source.disk_paths([""])):
-        if place is not None:
-            check_apart(folder, place)
+    for place in source.folders:
+        check_apart(folder, place)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
             f"{folder} is there and not an empty folder", hint="name a new folder with --to"
@@ -307,6 +306,8 @@ def _read(
         OSError: Never: it becomes the first of these.
     """
     path, place = facts["path"], make_place(facts)
+    if place.container is not None and not writes_content:
+        raise UsageError(f"{path} of {origin.address} lies in an archive", hint=NOT_FILES_HINT)
     is_file = origin.root is not None and place.container is None
     file = origin.local_file(path) if is_file or not writes_content else None
     if file is not None and not file.is_file():
