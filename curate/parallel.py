@@ -10,6 +10,9 @@ from curate.machine import count_decoders
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_FIRST_AHEAD = 48  # requests that are begun before the size of an answer is known
+_MOST_BYTES = 512 << 20
+
 
 def ordered_map(
     function: Callable[[Item], Result],
@@ -36,6 +39,42 @@ def ordered_map(
                 waiting.append(pool.submit(function, item))
                 if len(waiting) >= ahead:
                     yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def fetch_ahead(
+    fetch: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    n_threads: int,
+    size_of: Callable[[Result], int],
+) -> Iterator[Result]:
+    """Yield ``fetch(item)`` in the order of ``items``, for what waits on a network.
+
+    How many wait follows from the size of what came so far: about half a gigabyte at most.
+
+    Args:
+        fetch: Gets one item.
+        items: What is fetched, taken when there is room.
+        n_threads: Requests at a time.
+        size_of: Bytes of a result.
+    """
+    waiting: deque[Future[Result]] = deque()
+    n_done = n_bytes = 0
+    with ThreadPoolExecutor(n_threads) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(fetch, item))
+                mean = n_bytes / n_done if n_bytes else 1.0
+                room = min(2 * n_threads, _FIRST_AHEAD + n_done, int(_MOST_BYTES / mean))
+                while len(waiting) > max(1, room):
+                    result = waiting.popleft().result()
+                    n_done, n_bytes = n_done + 1, n_bytes + size_of(result)
+                    yield result
             while waiting:
                 yield waiting.popleft().result()
         finally:

@@ -69,7 +69,8 @@ class BucketStore(RemoteStore):
                     name = meta["path"][len(self._prefix) :].lstrip("/")
                     yield escape(name.encode()), _make_facts(meta)
         except self._errors.BaseError as error:
-            raise self._explain(error, "the bucket") from None
+            said = self._explain(error, "the bucket")
+            raise (said if isinstance(said, OSError) else OSError(errno.EIO, str(said))) from None
 
     def ask_facts(self, name: str) -> FileFacts:
         """Ask once what the server knows of an object; see `RemoteStore`."""

@@ -18,7 +18,7 @@ from curate.sources.entry_names import (
 from curate.sources.file_list import FileList, FileListBuilder
 from curate.sources.files import NOT_FILES_HINT
 from curate.sources.fsspec_store import FsspecStore
-from curate.sources.remote import N_PARALLEL
+from curate.sources.remote import N_PARALLEL, CutOffError
 from curate.sources.secrets import without_secrets
 
 
@@ -63,9 +63,9 @@ class BucketSource:
                     place = Place(length=facts.bytes, version=facts.version)
                     builder.add(SourceFile(name, facts.bytes, facts.mtime_ns, place=place))
                     n_files += 1
-        except OSError as error:
+        except (OSError, CutOffError) as error:
             raise InputError(
-                f"{self.address} cannot be listed: {error.strerror}",
+                f"{self.address} cannot be listed: {getattr(error, 'strerror', error)}",
                 hint="check the address, and the credentials in the environment",
             ) from None
         if not n_files and not containers:

@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from curate.errors import InputError, ResourceError, first_line
@@ -44,8 +45,11 @@ class FsspecStore(RemoteStore):
 
         Raises:
             OSError: They cannot be listed.
+            CutOffError: The server failed in a way that may pass.
         """
-        for path, facts in self._files.find(self._root, detail=True).items():
+        with _calling("the address"):
+            found = self._files.find(self._root, detail=True)
+        for path, facts in found.items():
             yield escape(path[len(self._root) :].lstrip("/").encode()), _make_facts(facts)
 
     def ask_facts(self, name: str) -> FileFacts:
@@ -55,14 +59,8 @@ class FsspecStore(RemoteStore):
             CutOffError: The server failed in a way that may pass.
             OSError: It will not tell.
         """
-        try:
+        with _calling(name):
             return _make_facts(self._files.info(self._path(name)))
-        except FileNotFoundError:
-            raise OSError(errno.ENOENT, f"404: there is no {name}") from None
-        except PermissionError:
-            raise OSError(errno.EACCES, f"403: access to {name} is denied") from None
-        except OSError as error:
-            raise CutOffError(f"the server cannot be reached: {type(error).__name__}") from None
 
     def ask(self, name: str, version: str | None, start: int, end: int | None) -> Answer:
         """Ask once for bytes of an object; see `RemoteStore`.
@@ -75,14 +73,33 @@ class FsspecStore(RemoteStore):
         facts = self.ask_facts(name)
         if version is not None and facts.version != version:
             raise FileChanged(name)
-        try:
+        with _calling(name):
             content = self._files.cat_file(self._path(name), start=start or None, end=end)
-        except OSError as error:
-            raise CutOffError(f"the server cannot be reached: {type(error).__name__}") from None
         return Answer(facts=facts, chunks=iter([content]))
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}" if name else self._root
+
+
+@contextmanager
+def _calling(name: str) -> Iterator[None]:
+    """Turn what a file system raises into what we raise; its text may hold what is secret.
+
+    Raises:
+        CutOffError: It failed in a way that may pass.
+        OSError: It is not there, or not for us.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise OSError(errno.ENOENT, f"404: there is no {name}") from None
+    except PermissionError:
+        raise OSError(errno.EACCES, f"403: access to {name} is denied") from None
+    except OSError as error:
+        raise CutOffError(f"the server cannot be reached: {type(error).__name__}") from None
+    except Exception as error:  # noqa: BLE001 - of any library that fsspec calls
+        said = clean_text(first_line(error))
+        raise OSError(errno.EIO, f"{type(error).__name__}: {said}") from None
 
 
 def _make_facts(facts: Any) -> FileFacts:  # noqa: ANN401 - what a file system of fsspec says

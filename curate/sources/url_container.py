@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from curate.parallel import ordered_map
+from curate.parallel import fetch_ahead
 from curate.sources import web
 from curate.sources.base import Listing, Lost, Place, Recall, SourceFile, Unchanged
 from curate.sources.bucket import SCHEMES as BUCKET_SCHEMES
@@ -110,8 +110,8 @@ class UrlContainer:
     ) -> Iterator[Item]:
         """Yield each URL with its bytes; see `curate.sources.base.Container`."""
         entries = self._list_entries(exclude, recall)
-        for file, content in ordered_map(
-            self._fetch, entries, ahead=2 * N_PARALLEL, n_threads=N_PARALLEL
+        for file, content in fetch_ahead(
+            self._fetch, entries, n_threads=N_PARALLEL, size_of=lambda item: item[0].bytes
         ):
             self._builder.add(file)
             is_large = isinstance(content, bytes) and len(content) > max_bytes

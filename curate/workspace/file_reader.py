@@ -10,7 +10,7 @@ from curate.images.contact_sheet import MARK_WITHIN, OWN_MARK
 from curate.images.decode import Decoded, Unreadable, max_bytes
 from curate.images.perceptual_hash import perceptual_hash
 from curate.images.quality import measure
-from curate.parallel import ordered_map
+from curate.parallel import fetch_ahead, ordered_map
 from curate.progress import Progress
 from curate.sources import Container, Lost, Recall, Source, SourceFile, Unchanged
 from curate.workspace.catalogue import Journal
@@ -87,7 +87,7 @@ class FileReader:
         items: Iterable[Item] = ((file, None) for file in files)
         if self._source.n_parallel > 1:
             n = self._source.n_parallel
-            items = ordered_map(self._fetch, files, ahead=2 * n, n_threads=n)
+            items = fetch_ahead(self._fetch, files, n_threads=n, size_of=_size_of)
         self.read_items(items, progress)
 
     def read_container(
@@ -161,6 +161,10 @@ class FileReader:
             return file, Examined(content_hash)
         facts, image = describe_image(raw, self._decode, max_pixels=self._max_pixels)
         return file, Examined(content_hash, None, {"hash": content_hash, **facts}, image)
+
+
+def _size_of(item: Item) -> int:
+    return len(item[1]) if isinstance(item[1], bytes) else 0
 
 
 def describe_image(

@@ -227,3 +227,14 @@ def test_a_bucket_with_images_archives_and_tables(bucket, tmp_path, workspace):
         scanned("s3://other", workspace)
     for file in workspace.root.rglob("*"):
         assert file.is_dir() or b"hunter2" not in file.read_bytes()
+
+
+def test_what_only_fsspec_knows_is_a_source(pictures, workspace):
+    fsspec = pytest.importorskip("fsspec", reason="other addresses need the extra cloud")
+    files = fsspec.filesystem("memory")
+    for name, content in pictures.items():
+        files.pipe(f"/set/{name}", content)
+    found = scanned("memory://set", workspace)
+    assert sorted(reread(found)) == sorted(map(sha, pictures.values()))
+    with pytest.raises(InputError, match="cannot be used: Protocol not known"):
+        open_source("nosuch://x")
