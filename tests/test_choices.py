@@ -11,10 +11,8 @@ from swav_train.presets import PRESETS
 
 CHOICES = [
     ("ClusterConfig", "assign", "balanced", "balancd"),
-    ("ClusterConfig", "labels", "folder", "foldr"),
     ("DedupConfig", "level", "pixels", "pixel"),
     ("DedupConfig", "keep", "shortest-path", "shortest"),
-    ("DedupConfig", "labels", "folder", "foldr"),
     ("DedupConfig", "on_conflict", "drop", "dropp"),
     ("ExportConfig", "form", "hardlink", "hardlnk"),
     ("ExportConfig", "layout", "split/label", "split-label"),
@@ -55,6 +53,16 @@ def test_every_field_that_is_a_closed_choice_is_tried_here():
                 if any(isinstance(kind, type) and issubclass(kind, StrEnum) for kind in kinds):
                     found.add((name, parameter.name))
     assert found == tried
+
+
+@pytest.mark.parametrize("config", ["ClusterConfig", "DedupConfig"])
+def test_labels_are_a_choice_or_a_file_or_a_pattern(config):
+    kind = getattr(curate, config)
+    assert kind(labels="folder").labels == curate.Labels.FOLDER
+    assert kind(labels="some/table.csv:species").labels == "some/table.csv:species"
+    for wrong, message in (("foldr", "did you mean folder"), (None, "labels cannot be None")):
+        with pytest.raises(curate.UsageError, match=message):
+            kind(labels=wrong)
 
 
 def test_a_search_takes_the_name_of_what_it_is_by():

@@ -52,7 +52,7 @@ def cluster(
             "label_suspect.",
         ),
     ] = 10,
-    labels: options.LabelsFrom = Labels.NONE,
+    labels: options.LabelsFrom = Labels.NONE.value,
     model: options.Model = None,
     device: options.Device = "auto",
     exclude: options.Exclude = None,

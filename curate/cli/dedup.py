@@ -100,7 +100,7 @@ def dedup(
     sheet_groups: Annotated[
         int, typer.Option(min=1, help="Draw at most this many duplicate groups.")
     ] = 240,
-    labels: options.LabelsFrom = Labels.NONE,
+    labels: options.LabelsFrom = Labels.NONE.value,
     on_conflict: Annotated[
         OnConflict,
         typer.Option(

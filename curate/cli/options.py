@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.choices import Labels
 from curate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,10 +67,12 @@ MaxPixels = Annotated[
     typer.Option(min=1, help="Leave pictures of more pixels unread, with a reason in their row."),
 ]
 LabelsFrom = Annotated[
-    Labels,
+    str,
     typer.Option(
-        help="Take labels from the names of the folders, from what the source says of each image "
-        "(a .cls or .json in the archive, a column of the table), or none."
+        help="Take labels from the names of the folders (folder), from what the source says of "
+        "each image, such as a .cls in the archive or a column of the table (source), from what "
+        "a pattern finds in the paths (regex:PATTERN), from a CSV or Parquet file (FILE:COLUMN), "
+        "COCO's JSON, YOLO's data.yaml, VOC's folder; or none."
     ),
 ]
 SOURCE_HELP = (

@@ -27,11 +27,15 @@ def split(
         str | None,
         typer.Option(
             help="Give every split the same shares of the values of this column, such as "
-            "cluster or label."
+            "cluster or label; of several, joined by commas, of the values taken together."
         ),
     ] = None,
     by: Annotated[
-        str | None, typer.Option(help="Keep images with equal values of this column in one split.")
+        str | None,
+        typer.Option(
+            help="Keep images with equal values of this column in one split; of several, joined by "
+            "commas, of any of them."
+        ),
     ] = None,
     stable: Annotated[
         bool,
@@ -60,7 +64,11 @@ def split(
     from curate.stages.split import split as run
 
     config = SplitConfig(
-        ratios=_parse_ratios(ratios), stratify=stratify, by=by, stable=stable, seed=seed
+        ratios=_parse_ratios(ratios),
+        stratify=_parse_names(stratify),
+        by=_parse_names(by),
+        stable=stable,
+        seed=seed,
     )
     run_stage(
         lambda progress: run(manifest, config, out=out, progress=progress),
@@ -83,6 +91,11 @@ def _draw(result: "SplitResult") -> "Table":
         for name, count in result.n_images.items()
     ]
     return draw_table(("split", "images", "share", "asked", ""), rows)
+
+
+def _parse_names(text: str | None) -> tuple[str, ...]:
+    """Return the columns of ``patient,video``."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
 def _parse_ratios(text: str) -> tuple[tuple[str, float], ...]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from curate.annotations.open_labels import check_labels
 from curate.choices import KeepPolicy, Labels, Level, OnConflict, take_choice
 from curate.errors import UsageError
 
@@ -26,7 +27,8 @@ class DedupConfig:
         max_removed: Largest share of the images that the semantic rung may drop, in [0, 1]; the
             most alike go first.
         ignore_reviews: Leave out what a person decided in `curate review`.
-        labels: Where labels come from, where a folder is named.
+        labels: Where labels come from, where a folder is named: ``folder``, ``regex:PATTERN``, a
+            table (``FILE:COLUMN``), COCO's JSON, YOLO's ``data.yaml``, VOC's folder, or ``none``.
         on_conflict: What becomes of copies whose labels differ: they are only reported, all stay,
             or all go that are not protected.
         seed: Seed of the made copies and of the index.
@@ -43,7 +45,7 @@ class DedupConfig:
     semantic_similarity: float = 0.95
     max_removed: float = 1.0
     ignore_reviews: bool = False
-    labels: Labels = Labels.NONE
+    labels: str = Labels.NONE
     on_conflict: OnConflict = OnConflict.REPORT
     seed: int = 0
 
@@ -55,7 +57,7 @@ class DedupConfig:
         """
         take_choice(self, "level", Level)
         take_choice(self, "keep", KeepPolicy)
-        take_choice(self, "labels", Labels)
+        check_labels(self.labels)
         take_choice(self, "on_conflict", OnConflict)
         shares = {"precision": self.precision, "semantic_similarity": self.semantic_similarity}
         if self.threshold is not None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.copies.records import Images
+from curate.copies.records import UNKNOWN_TIME, Images
 from curate.errors import InputError
 from curate.images.decode import Pixels, Unreadable, decode, digest_picture, hash_frames
 from curate.manifest.manifest import Manifest
@@ -28,7 +28,8 @@ from curate.workspace.workspace import Workspace
 
 _HINT = "scan again: `curate dedup IMAGES`"
 _PLACE = PLACE_SCHEMA.names
-_FACTS = ["source", "path", "hash", "phash", "mtime_ns", "frames", "link_of", *_PLACE]
+_OF_FILE = ["source", "phash", "mtime_ns", "frames", "taken_at", "camera", *_PLACE]
+_FACTS = ["path", "hash", "link_of", *_OF_FILE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,7 @@ def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> 
             "images of the manifest have changed or gone since it was written",
             hint="write it again with `curate cluster` or `curate dedup IMAGES`",
         )
-    for name in ("source", "phash", "mtime_ns", "frames", *_PLACE):
+    for name in _OF_FILE:
         usable = usable.append_column(name, facts[name])
     usable = usable.append_column("link_of", _list_links(facts))
     order = np.argsort(np.array(usable["path"].to_pylist(), object), kind="stable")
@@ -274,6 +275,8 @@ def make_images(table: pa.Table, is_other: NDArray[np.bool_]) -> Images:
     def numbers(name: str, dtype: type) -> NDArray[Any]:
         return np.asarray(table[name].to_numpy(), dtype)
 
+    taken = pc.cast(table["taken_at"], pa.int64())
+    has_camera = pc.or_(table["taken_at"].is_valid(), table["camera"].is_valid())
     return Images(
         path=table["path"].to_pylist(),
         is_other=is_other,
@@ -285,5 +288,7 @@ def make_images(table: pa.Table, is_other: NDArray[np.bool_]) -> Images:
         phash=numbers("phash", np.uint64),
         sharpness=numbers("sharpness", np.float32),
         mtime_ns=numbers("mtime_ns", np.int64),
+        taken_ms=np.asarray(pc.fill_null(taken, UNKNOWN_TIME).to_numpy(), np.int64),
+        has_camera=np.asarray(has_camera.to_numpy(), np.bool_),
         frames=numbers("frames", np.int32),
     )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.choices import KeepPolicy
+from curate.copies.records import UNKNOWN_TIME
 
 _LOSSLESS = frozenset({"PNG", "BMP", "TIFF", "PPM", "TGA"})
 
@@ -67,6 +68,8 @@ class Qualities:
         format: N format names, as Pillow has them.
         sharpness: (N,) float, larger is sharper.
         mtime_ns: (N,) int, time of last change, ns.
+        taken_ms: (N,) int, when it was taken, ms; `UNKNOWN_TIME` where that is not known.
+        has_camera: (N,) bool, a camera left its name or the time.
         looks: How they look beside their copies.
         is_protected: (N,) bool, must never be dropped.
         centrality: (N,) float, cosine to the middle of its prototype; None without a model.
@@ -81,6 +84,8 @@ class Qualities:
     format: Sequence[str]
     sharpness: NDArray[np.float32]
     mtime_ns: NDArray[np.int64]
+    taken_ms: NDArray[np.int64]
+    has_camera: NDArray[np.bool_]
     looks: Looks
     is_protected: NDArray[np.bool_]
     centrality: NDArray[np.float32] | None = None
@@ -100,8 +105,11 @@ def order_by_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.
 
     Protected images come first, whatever the policy. ``best`` judges content first: nothing laid
     over it, no frame around it, more of the scene, more true detail, colour, not turned, no blocks
-    of a bad JPEG, not enlarged, not far more compressed. Then the file: more pixels, a lossless
-    format, more bytes per pixel of a lossy one, sharper, older. ``central`` and ``outlying`` prefer
+    of a bad JPEG, not enlarged, not far more compressed. Then the file: more pixels, what its
+    camera wrote, a lossless format, more bytes per pixel of a lossy one, sharper, older.
+    ``original`` asks for what came first: what its camera wrote, taken earlier, then as ``best``
+    but for the age, which comes before pixels and format. ``oldest`` goes by when it was taken,
+    as far as that is known, then by the time of the file. ``central`` and ``outlying`` prefer
     the image nearest to the middle of its prototype, or farthest from it as SemDeDup does
     (arXiv:2303.09540, section 3). Every tie that is left is broken by the shorter path (but for
     ``first``) and then by the path itself, so no two images tie.
@@ -159,37 +167,15 @@ def _list_criteria(qualities: Qualities, policy: KeepPolicy) -> list[_Criterion]
 
 
 def _list_preferences(qualities: Qualities, policy: KeepPolicy) -> list[_Criterion]:
-    pixels = qualities.width.astype(np.int64) * qualities.height
-    older = _Criterion("newer", qualities.mtime_ns)
     match policy:
-        case KeepPolicy.BEST:
-            lossless = np.array([name in _LOSSLESS for name in qualities.format], np.bool_)
-            # how small a lossless file is says nothing of what it shows
-            rate = np.where(lossless, 0, qualities.bytes / np.maximum(pixels, 1))
-            looks = qualities.looks
-            return [
-                _Criterion("something lies over it", looks.is_marked),
-                _Criterion("has a frame around it", looks.is_framed),
-                _Criterion("shows less of the scene", looks.cut),
-                _Criterion("less true detail", looks.coarse),
-                _Criterion("without colour", looks.is_grey),
-                _Criterion("mirrored or turned", looks.is_turned),
-                _Criterion("blocks of a bad JPEG", looks.is_blocky),
-                _Criterion("enlarged", looks.is_enlarged),
-                _Criterion("far more compressed", looks.is_squeezed),
-                _Criterion("fewer pixels", -pixels),
-                _Criterion("lossy format", ~lossless),
-                _Criterion("more compressed", -rate),
-                _Criterion("less sharp", -qualities.sharpness),
-                older,
-            ]
+        case KeepPolicy.BEST | KeepPolicy.ORIGINAL:
+            return _list_worth(qualities, comes_first=policy is KeepPolicy.ORIGINAL)
         case KeepPolicy.LARGEST:
-            return [
-                _Criterion("fewer pixels", -pixels),
-                _Criterion("smaller file", -qualities.bytes),
-            ]
+            return [_lack_pixels(qualities), _Criterion("smaller file", -qualities.bytes)]
         case KeepPolicy.OLDEST:
-            return [older]
+            is_undated = qualities.taken_ms == UNKNOWN_TIME
+            undated = _Criterion("not known when taken", is_undated)
+            return [undated, *_list_ages(qualities)]
         case KeepPolicy.NEWEST:
             return [_Criterion("older", -qualities.mtime_ns)]
         case KeepPolicy.SHORTEST_PATH | KeepPolicy.FIRST:
@@ -198,6 +184,57 @@ def _list_preferences(qualities: Qualities, policy: KeepPolicy) -> list[_Criteri
             return [_Criterion("farther from the middle", -_require_centrality(qualities))]
         case KeepPolicy.OUTLYING:
             return [_Criterion("nearer to the middle", _require_centrality(qualities))]
+
+
+def _list_worth(qualities: Qualities, *, comes_first: bool) -> list[_Criterion]:
+    """Return what speaks against an image as the one that shows most, or that came first."""
+    looks, encoding = _list_looks(qualities.looks), _list_encoding(qualities)
+    taken_later, newer = _list_ages(qualities)
+    no_camera = _Criterion("without camera data", ~qualities.has_camera)
+    fewer_pixels = _lack_pixels(qualities)
+    if comes_first:
+        return [no_camera, taken_later, *looks, newer, fewer_pixels, *encoding]
+    return [*looks, fewer_pixels, no_camera, *encoding, newer]
+
+
+def _lack_pixels(qualities: Qualities) -> _Criterion:
+    return _Criterion("fewer pixels", -_count_pixels(qualities))
+
+
+def _count_pixels(qualities: Qualities) -> NDArray[np.int64]:
+    return qualities.width.astype(np.int64) * qualities.height
+
+
+def _list_ages(qualities: Qualities) -> list[_Criterion]:
+    """Return the age by the camera's clock and that of the file."""
+    return [_Criterion("taken later", qualities.taken_ms), _Criterion("newer", qualities.mtime_ns)]
+
+
+def _list_looks(looks: Looks) -> list[_Criterion]:
+    """Return what an image shows less well than its copies."""
+    return [
+        _Criterion("something lies over it", looks.is_marked),
+        _Criterion("has a frame around it", looks.is_framed),
+        _Criterion("shows less of the scene", looks.cut),
+        _Criterion("less true detail", looks.coarse),
+        _Criterion("without colour", looks.is_grey),
+        _Criterion("mirrored or turned", looks.is_turned),
+        _Criterion("blocks of a bad JPEG", looks.is_blocky),
+        _Criterion("enlarged", looks.is_enlarged),
+        _Criterion("far more compressed", looks.is_squeezed),
+    ]
+
+
+def _list_encoding(qualities: Qualities) -> list[_Criterion]:
+    """Return what is worse in how a file holds its pixels."""
+    lossless = np.array([name in _LOSSLESS for name in qualities.format], np.bool_)
+    # how small a lossless file is says nothing of what it shows
+    rate = np.where(lossless, 0, qualities.bytes / np.maximum(_count_pixels(qualities), 1))
+    return [
+        _Criterion("lossy format", ~lossless),
+        _Criterion("more compressed", -rate),
+        _Criterion("less sharp", -qualities.sharpness),
+    ]
 
 
 def _require_centrality(qualities: Qualities) -> NDArray[np.float32]:

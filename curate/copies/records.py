@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 
+UNKNOWN_TIME = np.iinfo(np.int64).max
+"""Later than any that is known."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Images:
@@ -28,6 +31,8 @@ class Images:
         phash: (N,) uint64, from `curate.images.perceptual_hash.perceptual_hash`.
         sharpness: (N,) float32, larger is sharper.
         mtime_ns: (N,) int64, ns.
+        taken_ms: (N,) int64, by the camera's clock, ms since 1970; `UNKNOWN_TIME` where not known.
+        has_camera: (N,) bool, whether a camera left its name or the time.
     """
 
     path: Sequence[str]
@@ -41,11 +46,14 @@ class Images:
     phash: NDArray[np.uint64]
     sharpness: NDArray[np.float32]
     mtime_ns: NDArray[np.int64]
+    taken_ms: NDArray[np.int64]
+    has_camera: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
         columns = (
             self.is_other, self.content_hash, self.bytes, self.width, self.height, self.format,
             self.frames, self.phash, self.sharpness, self.mtime_ns,
+            self.taken_ms, self.has_camera,
         )  # fmt: skip
         if any(len(column) != len(self.path) for column in columns):
             raise ValueError("all columns must have one entry per path")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from math import isnan
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, ClassVar, Self
@@ -19,6 +20,19 @@ from curate.choices import ExportAs
 
 _EXPORTERS: dict[ExportAs, type["Exporter"]] = {}
 """The class of each format; classes enter themselves when their module is imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxedObject:
+    """An object in an image.
+
+    Attributes:
+        name: Its class.
+        box: Left, top, width and height in px.
+    """
+
+    name: str
+    box: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,12 +83,21 @@ class Item:
         return label
 
     @property
-    def split(self) -> str:
-        """The split; ``train`` without that column, ``unsplit`` for an image that is in none."""
-        if "split" not in self.row.schema.names:
-            return "train"
-        split: str | None = self._value("split")
-        return "unsplit" if split is None else split
+    def split(self) -> str | None:
+        """The split, or None where there is none."""
+        return self._value("split") if "split" in self.row.schema.names else None
+
+    @property
+    def objects(self) -> list[BoxedObject] | None:
+        """The objects in the image that have a box; None where nothing is known of them."""
+        if not {"objects", "boxes"} <= set(self.row.schema.names):
+            return None
+        names, sides = self._value("objects"), self._value("boxes")
+        if names is None or sides is None or len(sides) != 4 * len(names):
+            return None
+        boxes = zip(*[iter(sides)] * 4, strict=True)
+        found = (BoxedObject(name, box) for name, box in zip(names, boxes, strict=True))
+        return [one for one in found if not any(map(isnan, one.box))]
 
     @property
     def format(self) -> str | None:
@@ -105,6 +128,8 @@ class Exporter(ABC):
         optional_columns: Columns that it reads where the manifest has them.
         takes_labels: Whether it is given all labels, sorted, as ``labels``.
         needs_unique_stems: Whether two images may not differ in the ending of their place only.
+        takes_classes: Whether it is given the numbers that classes had where they came from.
+        needs_objects: Whether an image of whose objects nothing is known cannot be written.
         writes_content: Whether ``add`` writes the bytes of the file, which the item then holds.
     """
 
@@ -113,6 +138,8 @@ class Exporter(ABC):
     writes_content: ClassVar[bool] = False
     takes_labels: ClassVar[bool] = False
     needs_unique_stems: ClassVar[bool] = False
+    takes_classes: ClassVar[bool] = False
+    needs_objects: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, form: ExportAs | None = None) -> None:
         """Enter the class as the one that writes ``form``."""

@@ -1,35 +1,50 @@
-"""COCO's annotations (Lin et al. 2014, arXiv:1405.0312): labels as boxes around whole images."""
+"""COCO's annotations (Lin et al. 2014, arXiv:1405.0312): objects, or labels of whole images."""
 
+from array import array
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from curate.choices import ExportAs
-from curate.exporters.base import Exporter, Item
+from curate.exporters.base import BoxedObject, Exporter, Item
+from curate.exporters.class_numbers import ClassNumbers
 from curate.exporters.files import make_symlink
 from curate.exporters.labels_json import DATA, LabelsJson, to_json
 
 
 class CocoExporter(Exporter, form=ExportAs.COCO):
-    """Linked images with COCO's JSON: a label is a box around the image.
+    """Linked images with COCO's JSON: boxes of objects, else a label as a box around the image.
 
-    Images without a label have no annotation. Categories are numbered from 1, in order of name.
+    Images without either have no annotation. Categories have the numbers that they came with;
+    others are numbered from 1, in order of name.
     """
 
     columns = ("label", "width", "height")
+    optional_columns = ("objects", "boxes")
+    takes_classes = True
 
-    def __init__(self, folder: Path, resources: ExitStack) -> None:
-        """Begin the list of images."""
+    def __init__(
+        self, folder: Path, resources: ExitStack, classes: Mapping[str, int] | None = None
+    ) -> None:
+        """Begin the list of images.
+
+        Args:
+            folder: Where it goes.
+            resources: Closes it.
+            classes: Numbers that classes had.
+        """
         super().__init__(folder, resources)
         self._json = LabelsJson(folder, resources)
         self._json.start_list('{"info": {"description": "curate export"}, "images": [')
+        self._known = classes or {}
         self._n_images = 0
-        self._label_numbers: dict[str, int] = {}  # in order of their first image
-        self._annotations: list[tuple[int, int, int, int]] = []  # image, label, width, height
+        self._places: dict[str, int] = {}  # of classes, in order of their first image
+        self._image_of, self._class_of, self._sides = array("q"), array("l"), array("d")
 
     def add(self, item: Item) -> None:
-        """Link and list one image; its annotation is written at the end."""
+        """Link and list one image; its annotations are written at the end."""
         self._n_images += 1
-        label, width, height = item.label, item.width, item.height
+        width, height = item.width, item.height
         image = {
             "id": self._n_images,
             "file_name": item.place.as_posix(),
@@ -37,30 +52,41 @@ class CocoExporter(Exporter, form=ExportAs.COCO):
             "height": height,
         }
         self._json.add_item(to_json(image))
-        if label is not None:
-            number = self._label_numbers.setdefault(label, len(self._label_numbers))
-            self._annotations.append((self._n_images, number, width, height))
+        objects = item.objects
+        if objects is None:
+            whole = (0.0, 0.0, float(width), float(height))
+            objects = [BoxedObject(item.label, whole)] if item.label is not None else []
+        for one in objects:
+            self._image_of.append(self._n_images)
+            self._class_of.append(self._places.setdefault(one.name, len(self._places)))
+            self._sides.extend(one.box)
         make_symlink(item.local_file, self.folder / DATA / item.place)
 
     def close(self) -> None:
         """Write annotations and categories, whose numbers are known only now."""
-        category_of = {
-            label: category for category, label in enumerate(sorted(self._label_numbers), 1)
-        }
-        categories = [category_of[label] for label in self._label_numbers]
+        numbers = ClassNumbers(self._known, first=1)
+        number_of = {name: numbers[name] for name in sorted(self._places)}
+        categories = [number_of[name] for name in self._places]
         self._json.start_list('\n], "annotations": [')
-        for number, (image, label, width, height) in enumerate(self._annotations, 1):
+        sides = zip(*[iter(self._sides)] * 4, strict=True)
+        rows = zip(self._image_of, self._class_of, sides, strict=True)
+        for number, (image, place, box) in enumerate(rows, 1):
             annotation = {
                 "id": number,
                 "image_id": image,
-                "category_id": categories[label],
-                "bbox": [0, 0, width, height],
-                "area": width * height,
+                "category_id": categories[place],
+                "bbox": [_as_number(side) for side in box],
+                "area": _as_number(box[2] * box[3]),
                 "iscrowd": 0,
             }
             self._json.add_item(to_json(annotation))
         names = [
-            {"id": category, "name": label, "supercategory": ""}
-            for label, category in category_of.items()
+            {"id": category, "name": name, "supercategory": ""}
+            for category, name in numbers.by_number().items()
         ]
         self._json.end(f'\n], "categories": {to_json(names)}}}')
+
+
+def _as_number(value: float) -> int | float:
+    """Return a length as COCO writes it: whole px as such, parts with two decimals."""
+    return int(value) if value.is_integer() else round(value, 2)

@@ -24,7 +24,7 @@ from curate.exporters.shards import DEFAULT_SHARDS, ShardParams, Shards
 from curate.sources.names import escape
 
 DATA, CARD, CROISSANT = "data", "README.md", "croissant.json"
-_ALL = "train"
+_ALL, _UNSPLIT = "train", "unsplit"
 _SPLIT = re.compile(r"\w+(\.\w+)*")  # what `datasets` takes for the name of one
 _ROWS_IN_MEMORY = 64
 _CONTEXT = {
@@ -101,7 +101,7 @@ class HuggingFaceExporter(Exporter, form=ExportAs.HF):
         Raises:
             UsageError: The split has a name that `datasets` does not take.
         """
-        split = item.split
+        split = item.split or (_UNSPLIT if "split" in item.row.schema.names else _ALL)
         if split not in self._splits:
             if not _SPLIT.fullmatch(split):
                 raise UsageError(

@@ -33,7 +33,7 @@ def check_layout(rows: Rows, layout: Layout) -> None:
         InputError: A path, or the name of a folder that it goes to, would leave the folder.
         UsageError: The layout needs a column that is not there.
     """
-    _check_column(rows, "path")
+    check_names(rows, "path")
     if layout is Layout.SPLIT_LABEL:
         for name in _FOLDER_COLUMNS:
             if name not in rows.schema.names:
@@ -42,7 +42,7 @@ def check_layout(rows: Rows, layout: Layout) -> None:
                     hint="run `curate split` and `curate cluster --labels folder` first",
                 )
         for name in _FOLDER_COLUMNS:
-            _check_column(rows, name)
+            check_names(rows, name)
 
 
 def assign_places(rows: Rows, layout: Layout, *, needs_unique_stems: bool) -> Iterator[Path]:
@@ -94,8 +94,14 @@ def _values(rows: Rows, name: str) -> Iterator[Any]:
         yield from batch.column(0).to_pylist()
 
 
-def _check_column(rows: Rows, name: str) -> None:
-    """Check the texts of a column; a pattern passes nearly all of them without a closer look.
+def check_names(rows: Rows, name: str) -> None:
+    """Check the texts of a column that become names of folders.
+
+    A pattern passes nearly all of them without a closer look.
+
+    Args:
+        rows: The images.
+        name: Of the column.
 
     Raises:
         InputError: One would leave the folder.

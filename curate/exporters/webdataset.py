@@ -1,6 +1,7 @@
 """WebDataset: tar archives, in shards, that training reads from start to end."""
 
 import io
+import json
 import tarfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,14 +12,14 @@ from curate.exporters.paths import shorten_name
 from curate.exporters.shards import DEFAULT_SHARDS, ShardParams, Shards
 from curate.images.formats import EXTENSIONS, RAW_EXTENSIONS, ending_of
 
-_LABEL = ".cls.txt"
+_LABEL, _OBJECTS = ".cls.txt", ".json"
 
 
 class WebDatasetExporter(Exporter, form=ExportAs.TAR):
-    """Tar shards whose members of one key, image and label, are one sample."""
+    """Tar shards whose members of one key, image, label and objects, are one sample."""
 
     columns = ("label",)
-    optional_columns = ("format",)
+    optional_columns = ("format", "objects", "boxes")
     writes_content = True
 
     def __init__(
@@ -44,6 +45,10 @@ class WebDatasetExporter(Exporter, form=ExportAs.TAR):
         members = {f"{key}{ending}": item.payload}
         if item.label is not None:
             members[f"{key}{_LABEL}"] = item.label.encode()
+        objects = item.objects
+        if objects is not None:
+            boxes = [{"name": one.name, "box": one.box} for one in objects]
+            members[f"{key}{_OBJECTS}"] = json.dumps({"objects": boxes}).encode()
         archive = self._shards.writer(_create_tar)
         for name, content in members.items():
             header = tarfile.TarInfo(name)

@@ -15,6 +15,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from curate.errors import first_line
 from curate.images import raw_photo
+from curate.images.capture import read_capture, read_raw_capture
 from curate.images.exact import PictureDigest, canonical_deep, canonical_values
 from curate.images.formats import HEAD_BYTES, describe_other, explain_missing_reader, sniff
 from curate.images.frames import (
@@ -199,6 +200,7 @@ def _decode_opened(raw: bytes, image: ImageFile.ImageFile, wish: Wish) -> Decode
         frames=n_frames,
         frame=frame,
         is_truncated=is_truncated,
+        capture=read_capture(image),
     )
 
 
@@ -229,7 +231,9 @@ def _decode_raw_photo(raw: bytes, wish: Wish) -> Decoded | Unreadable:
         raise GoesApart
     pixels, (width, height) = raw_photo.develop(raw)
     shrunk = _shrink(pixels, wish.shrink(pixels.shape[1], pixels.shape[0]))
-    return wish.refuse(width, height) or Decoded(shrunk, width, height, "RAW", mode="RAW")
+    return wish.refuse(width, height) or Decoded(
+        shrunk, width, height, "RAW", mode="RAW", capture=read_raw_capture(raw)
+    )
 
 
 def _decode_unusual(deep: DeepColor, wish: Wish) -> Decoded | Unreadable:

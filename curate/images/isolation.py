@@ -24,6 +24,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from curate.images.capture import Capture
 from curate.images.picture import Decoded, Unreadable, Wish
 
 TIMEOUT_SECONDS = 60.0
@@ -37,8 +38,8 @@ def decode_apart(raw: bytes, wish: Wish) -> Decoded | Unreadable:
     facts, blob = _ask("decode", raw, wish)
     if "reason" in facts:
         return _explain(facts)
-    shape = facts.pop("shape")
-    return Decoded(pixels=np.frombuffer(blob, np.uint8).reshape(shape), **facts)
+    pixels = np.frombuffer(blob, np.uint8).reshape(facts.pop("shape"))
+    return Decoded(pixels=pixels, capture=Capture(**facts.pop("capture")), **facts)
 
 
 def digest_apart(raw: bytes, wish: Wish) -> bytes | Unreadable:

@@ -1,9 +1,11 @@
 """What decoding gives: a picture with its facts, or the reason there is none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from curate.images.capture import Capture
 
 Pixels = NDArray[np.uint8]
 
@@ -42,6 +44,7 @@ class Decoded:
         frames: Frames of the file, >= 1.
         frame: Number of the frame that is shown, from 0.
         is_truncated: Whether the end of the file is missing.
+        capture: What the camera wrote beside it.
     """
 
     pixels: Pixels
@@ -52,6 +55,7 @@ class Decoded:
     frames: int = 1
     frame: int = 0
     is_truncated: bool = False
+    capture: Capture = field(default_factory=Capture)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,14 @@ STRING_LIST = pa.list_(pa.field("element", pa.string()))
 """A list of strings, with the name that Parquet gives its elements."""
 
 
+_LIST_OF = "list of "
+
+
 def arrow_type(column: Column) -> pa.DataType:
     """Return the Arrow type of a column of the contract."""
-    return STRING_LIST if column.type == "list of string" else pa.type_for_alias(column.type)
+    name = column.type.removeprefix(_LIST_OF)
+    kind = pa.type_for_alias(name)
+    return pa.list_(pa.field("element", kind)) if name != column.type else kind
 
 
 def _schema(stage: str) -> pa.Schema:

@@ -14,7 +14,7 @@ class Column:
 
     Attributes:
         name: As in the file; ``cluster_N`` stands for one column for each number N.
-        type: An Arrow type by its alias, or ``list of string``.
+        type: An Arrow type by its alias, or ``list of`` one.
         filled_by: The stage whose column it is.
         meaning: What a value says, with its unit and range, in Markdown.
         is_nullable: Whether a value may be missing.
@@ -85,8 +85,25 @@ COLUMNS = (
         name="label",
         type="string",
         filled_by="scan",
-        meaning="with `--labels folder` the name of the folder the image lies in, with `--labels "
-        "source` what the source says of it; else null",
+        meaning="class of the image, from where `--labels` says: the folder it lies in, what the "
+        "source says of it, what a pattern finds in its path, a table, or the classes of its "
+        "objects; several are joined by `;`",
+    ),
+    Column(
+        name="objects",
+        type="list of string",
+        filled_by="scan",
+        meaning="with `--labels` of COCO, YOLO or VOC: class of each object in the image; empty "
+        "where there is none, null where nothing is known",
+        is_optional=True,
+    ),
+    Column(
+        name="boxes",
+        type="list of float32",
+        filled_by="scan",
+        meaning="left, top, width and height of each of them, px of the upright image, one after "
+        "the other",
+        is_optional=True,
     ),
     Column(
         name="sharpness",
@@ -163,6 +180,31 @@ COLUMNS = (
         "its time and size",
         is_optional=True,
     ),
+    Column(
+        name="taken_at",
+        type="timestamp[ms]",
+        filled_by="scan",
+        meaning="when the picture was taken, by the camera's clock, of its EXIF: original, else "
+        "digitized, else written; null if it does not say",
+    ),
+    Column(
+        name="camera",
+        type="string",
+        filled_by="scan",
+        meaning="maker and model of the camera, such as `Canon EOS 80D`, of its EXIF",
+    ),
+    Column(
+        name="latitude",
+        type="float64",
+        filled_by="scan",
+        meaning="where it was taken, degrees north, −90 to 90, of its EXIF",
+    ),
+    Column(
+        name="longitude",
+        type="float64",
+        filled_by="scan",
+        meaning="degrees east, −180 to 180, of its EXIF",
+    ),
     Column(name="cluster", type="int32", filled_by="cluster", meaning="number, 0 to N−1"),
     Column(
         name="cluster_N",
@@ -208,7 +250,7 @@ COLUMNS = (
         name="label_suspect",
         type="float32",
         filled_by="cluster",
-        meaning="with `--labels folder`: share of the votes of the 10 nearest images that go to "
+        meaning="where there are labels: share of the votes of the 10 nearest images that go to "
         "other labels, 0 to 1",
         is_optional=True,
     ),

@@ -1,5 +1,6 @@
 """Which images stay together: those of one content, one group of copies or one value."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,16 +61,29 @@ class ChosenImages:
         coded = pc.dictionary_encode(text, null_encoding="encode").combine_chunks()
         return Codes(np.asarray(coded.indices.to_numpy(), np.int64), coded.dictionary)
 
+    def read_joint_codes(self, names: Sequence[str]) -> Ints:
+        """Return a number for each different row of values of some columns, (N,) int64.
+
+        Raises:
+            UsageError: There is no such column, or its values have no form as text.
+        """
+        joint = np.zeros(len(self.rows), np.int64)
+        for name in names:
+            column = self.read_codes(name)
+            joint = np.unique(joint * len(column.texts) + column.codes, return_inverse=True)[1]
+        return joint
+
     def hashes(self, numbers: Ints) -> Rows:
         """Return the content hashes of some images, read only when they are used."""
         rows = self.manifest.rows
         return TakenRows(rows, [rows.schema.field("hash")], self.rows[numbers])
 
-    def find_units(self, together: Codes | None) -> Units:
+    def find_units(self, together: Sequence[Codes]) -> Units:
         """Return the sets of images that share their content, their group of copies or a value.
 
         Args:
-            together: Values of which equal ones stay together; None for none.
+            together: Columns of which images with one equal value stay together, null not among
+                them.
         """
         every = np.arange(len(self.rows))
         hashes = self.hashes(every)
@@ -77,10 +91,10 @@ class ChosenImages:
         links = [_link_equal_values(hashes.take(["hash"], twins)["hash"], twins)]
         if "group" in self.manifest.rows.schema.names:
             links.append(_link_equal_values(self.read_column("group"), every))
-        if together is not None:
-            is_value = together.texts.is_valid().to_numpy(zero_copy_only=False)
-            known = np.flatnonzero(is_value[together.codes])
-            links.append(chain_equal_values(together.codes[known], known))
+        for column in together:
+            is_value = column.texts.is_valid().to_numpy(zero_copy_only=False)
+            known = np.flatnonzero(is_value[column.codes])
+            links.append(chain_equal_values(column.codes[known], known))
         return join_units(len(self.rows), links)
 
 

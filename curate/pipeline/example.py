@@ -15,7 +15,7 @@ budget = "20m"
 
 [cluster]
 out = "manifest.parquet"    # the stages below work on the manifest of the stage above
-labels = "folder"           # or "none"
+labels = "folder"           # or "none", "regex:PATTERN", a table, COCO, YOLO, VOC
 # clusters = 100
 
 [dedup]

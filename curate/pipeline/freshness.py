@@ -88,11 +88,23 @@ class Freshness:
             inputs[_MODEL] = self._made_by.get(_MODEL) or _digest_models(self._workspace)
         settings = {name: _plain(value) for name, value in step.settings.items()}
         facts = {"version": __version__, "settings": settings, "inputs": inputs}
+        self._count_as_made(step, facts)
+        return facts
+
+    def keep_older(self, step: Step) -> None:
+        """Take what a step wrote for what it is: the step should run, and does not."""
+        old = self._record.step(step.name)
+        if old is not None:
+            self._count_as_made(step, old)
+            return
+        for made in (*step.writes, _MODEL):
+            self._made_by.pop(made, None)
+
+    def _count_as_made(self, step: Step, facts: Mapping[str, Any]) -> None:
         key = _digest_text(json.dumps([step.stage, facts], sort_keys=True))
         self._made_by |= dict.fromkeys(step.writes, key)
         if step.files.writes_model:
             self._made_by[_MODEL] = key
-        return facts
 
     def why_run(self, step: Step, facts: Mapping[str, Any]) -> str | None:
         """Return why a step has to run, or None."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.annotations.open_labels import list_label_files
 from curate.choices import closest
 from curate.errors import CurateError, InputError, UsageError, first_line
 from curate.pipeline.commands import Commands, Kind, Option
@@ -164,6 +165,7 @@ class _Reader:
         )
         if files.reads_images:  # a folder of them is no file
             reads = tuple(name for name in reads if name.endswith((".parquet", ".csv")))
+        reads += tuple(map(str, list_label_files(str(settings.get("labels", "none")))))
         writes = self._written(settings, options, files)
         if files.writes_manifest and writes:
             self._manifest = writes[0]

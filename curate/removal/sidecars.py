@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from curate.annotations.places import twin_places
+
 ENDINGS = (".txt", ".json", ".xml", ".xmp")
-_TWIN_FOLDERS = {"images": ("labels", (".txt",)), "JPEGImages": ("Annotations", (".xml",))}
-"""Where YOLO and VOC keep annotations: in a tree beside that of the images."""
 
 
 def find_sidecars(image: Path) -> list[Path]:
@@ -18,12 +18,7 @@ def find_sidecars(image: Path) -> list[Path]:
     places = [
         image.with_name(f"{name}{end}") for name in (image.stem, image.name) for end in ENDINGS
     ]
-    for folder, (twin, endings) in _TWIN_FOLDERS.items():
-        parts = image.parts
-        if folder in parts[:-1]:
-            at = len(parts) - 2 - parts[-2::-1].index(folder)
-            other = Path(*parts[:at], twin, *parts[at + 1 :])
-            places += [other.with_name(f"{image.stem}{end}") for end in endings]
+    places += twin_places(image)
     return sorted({place for place in places if place != image and _is_file(place)})
 
 

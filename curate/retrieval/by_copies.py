@@ -20,7 +20,7 @@ from curate.workspace.workspace import Workspace
 
 _FACTS = [
     "source", "path", "hash", "status", "bytes", "width", "height", "format", "phash", "sharpness",
-    "mtime_ns", "frames", *PLACE_SCHEMA.names,
+    "mtime_ns", "frames", "taken_at", "camera", *PLACE_SCHEMA.names,
 ]  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from curate.algorithms.prototype_clusters import (
     PrototypeClusters,
     cluster_by_prototypes,
 )
+from curate.annotations.add_labels import add_labels
+from curate.annotations.open_labels import check_labels, open_labels
 from curate.choices import Assign, Labels, check_device, take_choice
 from curate.errors import UsageError
 from curate.manifest.columns import CLUSTER_COLUMNS
@@ -48,7 +50,8 @@ class ClusterConfig:
             level are unions of those of a finer one.
         assign: ``nearest`` gives natural sizes, ``balanced`` sizes within one of each other.
         neighbors: How many nearest images `isolation` and `label_suspect` look at, >= 1.
-        labels: Where the labels come from.
+        labels: Where labels come from: ``folder``, ``source``, ``regex:PATTERN``, a table
+            (``FILE:COLUMN``), COCO's JSON, YOLO's ``data.yaml``, VOC's folder, or ``none``.
         model: Name of the model; None takes ``default`` or the only one.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     """
@@ -57,7 +60,7 @@ class ClusterConfig:
     levels: tuple[int, ...] = ()
     assign: Assign = Assign.NEAREST
     neighbors: int = 10
-    labels: Labels = Labels.NONE
+    labels: str = Labels.NONE
     model: str | None = None
     device: str = "auto"
 
@@ -68,7 +71,7 @@ class ClusterConfig:
             UsageError: There is no such choice, or a number is out of range.
         """
         take_choice(self, "assign", Assign)
-        take_choice(self, "labels", Labels)
+        check_labels(self.labels)
         check_device(self.device)
         for number in (*self.levels, *([self.clusters] if self.clusters is not None else [])):
             if number < 1:
@@ -147,16 +150,15 @@ def cluster(
         UsageError: The model or the number of clusters cannot be used.
         ResourceError: The device is not there, the lock is held or the disk is full.
     """
-    config = config or ClusterConfig()
-    progress = progress or Silent()
+    config, progress = config or ClusterConfig(), progress or Silent()
     space = find_workspace(workspace)
     source = images if images is not None else space.newest_source()
     model = find_model(space, config.model)
     prototypes = prototypes_of(model)
     _check_n_clusters(config, len(prototypes))
-    out = Path(out)
-    check_overwritable(out)
+    check_overwritable(out := Path(out))
     require_device(config.device)
+    open_labels(config.labels)
     with space.writing(progress):
         catalogue = scan(source, space, progress, config=scan_config)
         readable = catalogue.readable()
@@ -167,9 +169,10 @@ def cluster(
         clusters = _cluster_contents(vectors, content_of, prototypes, config)
         measures = scale_measures({name: readable[name].to_numpy() for name in MEASURES + SIZES})
         outlier = outlier_score(vectors.embeddings[content_of], measures)
-        manifest = _build_manifest(catalogue, clusters, outlier, config, model.identity)
-        if config.labels is not Labels.NONE:
-            manifest = _add_label_suspicion(manifest, content_of, clusters.neighbors)
+        named = replace(catalogue.manifest(), model=model.identity)
+        labelled = add_labels(named, config.labels, progress, said=catalogue.said)
+        manifest = _add_clusters(labelled, catalogue, clusters, outlier, config)
+        manifest = _add_label_suspicion(manifest, content_of, clusters.neighbors)
         if out.is_file():
             manifest = carry_over(manifest, read_manifest(out))
         write_manifest(manifest, out)
@@ -232,14 +235,14 @@ def _add_label_suspicion(
     """Return the manifest with ``label_suspect``: the share of neighbours of another label.
 
     Args:
-        manifest: With labels.
+        manifest: As it is returned where it has no labels.
         content_of: (N,) int64, content of each readable row.
         neighbors: Of the M contents.
     """
-    if neighbors.index.shape[1] == 0:
-        return manifest
     is_ok = is_readable(manifest.rows)
     labels = manifest.rows.read(["label"])["label"].filter(pa.array(is_ok))
+    if neighbors.index.shape[1] == 0 or labels.null_count == len(labels):
+        return manifest
     codes = pc.dictionary_encode(labels.fill_null("")).combine_chunks().indices.to_numpy()
     classes = np.asarray(codes, np.int64)
     suspicion = label_suspicion(
@@ -254,12 +257,12 @@ def _add_label_suspicion(
     return replace(manifest, rows=FilledRows(manifest.rows, columns))
 
 
-def _build_manifest(
+def _add_clusters(
+    manifest: Manifest,
     catalogue: Scan,
     clusters: PrototypeClusters,
     outlier: NDArray[np.float32],
     config: ClusterConfig,
-    model: str,
 ) -> Manifest:
     rows = catalogue.row_numbers()
     columns = {
@@ -277,5 +280,4 @@ def _build_manifest(
     for level, cluster_of in clusters.levels.items():
         column = pa.array(cluster_of, pa.int32()).take(rows)
         table = table.append_column(f"cluster_{level}", column)
-    named = replace(catalogue.manifest(config.labels), model=model)
-    return named.with_columns(HeldRows(table), stage="cluster", config=asdict(config))
+    return manifest.with_columns(HeldRows(table), stage="cluster", config=asdict(config))

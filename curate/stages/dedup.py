@@ -10,12 +10,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.algorithms.neighbors import nearest_prototype
-from curate.choices import Labels, Level
+from curate.annotations.add_labels import add_labels
+from curate.annotations.open_labels import open_labels
+from curate.choices import Level
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
 from curate.copies.inputs import Inputs, read_inputs
 from curate.copies.keep_policy import find_protected
 from curate.copies.label_conflicts import find_label_conflicts, resolve_label_conflicts
+from curate.copies.lost_boxes import LostBoxes, find_lost_boxes
 from curate.copies.records import Copies, Vectors
 from curate.copies.report import (
     RungCount,
@@ -78,6 +81,8 @@ class DedupResult(ShownInNotebooks):
         sheets: The folder of contact sheets, or None.
         n_drawn: Duplicate groups on the sheets.
         n_conflicts: Duplicate groups with more than one label.
+        n_boxes_lost: Dropped images with boxes whose kept image has none; none are taken over.
+        n_boxes_moved: Those of them that are mirrored, turned or cropped beside it.
     """
 
     manifest: str
@@ -101,6 +106,8 @@ class DedupResult(ShownInNotebooks):
     passed_over: dict[str, int]
     problems: list[str]
     n_conflicts: int
+    n_boxes_lost: int
+    n_boxes_moved: int
 
     @property
     def pairs(self) -> pa.Table:
@@ -199,12 +206,12 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         UsageError: Two outputs have one name.
         ResourceError: The lock is held or the disk is full.
     """
-    config = config or DedupConfig()
-    progress = progress or Silent()
+    config, progress = config or DedupConfig(), progress or Silent()
     space = find_workspace(workspace)
     named = target if target is not None else space.newest_manifest()
     out = Path(out if out is not None else _FIRST if is_source(named) else str(_only(named)))
     _check_outputs(out, pairs, sheets)
+    open_labels(config.labels)
     with space.writing(progress):
         manifest, found = _read_or_scan(named, out, space, config.labels, progress, scan_config)
         other = _read_other(against, space, progress) if against is not None else None
@@ -224,6 +231,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         is_counted = ~is_other
         if other is not None:
             is_counted &= (copies.duplicate_of >= 0) & is_other[copies.duplicate_of]
+        lost = _find_lost_boxes(manifest, inputs, copies)
         columns = _make_columns(manifest, inputs, copies, is_counted, is_conflict)
         write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
         is_dropped = is_counted & ~copies.keep
@@ -234,7 +242,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         write_table(evidence, _evidence_path(space, out))
         n_drawn = _draw_sheets(sheets, inputs, copies, is_dropped, most_groups)
         space.remember(manifest=out.absolute())
-    for note in copies.notes:
+    for note in (*copies.notes, *filter(None, [lost.describe()])):
         progress.note(note)
     return DedupResult(
         manifest=str(out),
@@ -258,6 +266,8 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         sheets=str(sheets) if sheets is not None else None,
         n_drawn=n_drawn,
         n_conflicts=_count_groups(copies, is_conflict, is_counted),
+        n_boxes_lost=lost.n_alike + lost.n_moved,
+        n_boxes_moved=lost.n_moved,
     )
 
 
@@ -301,7 +311,7 @@ def _read_or_scan(
     target: Address,
     out: Path,
     space: Workspace,
-    labels: Labels,
+    labels: str,
     progress: Progress,
     config: ScanConfig | None,
 ) -> tuple[Manifest, Scan | None]:
@@ -310,7 +320,7 @@ def _read_or_scan(
         return read_manifest(Path(_only(target))), None
     found = scan(target, space, progress, config=config)
     found.readable()
-    manifest = found.manifest(labels)
+    manifest = add_labels(found.manifest(), labels, progress, said=found.said)
     return (carry_over(manifest, read_manifest(out)) if out.is_file() else manifest), found
 
 
@@ -322,7 +332,18 @@ def _read_other(other: Path | str, space: Workspace, progress: Progress) -> Mani
         return read_manifest(Path(other))
     found = scan(other, space, progress)
     found.readable()
-    return found.manifest(Labels.NONE)
+    return found.manifest()
+
+
+def _find_lost_boxes(manifest: Manifest, inputs: Inputs, copies: Copies) -> LostBoxes:
+    """Return how many boxes of the manifest go with dropped images."""
+    if "objects" not in manifest.rows.schema.names:
+        return LostBoxes(n_alike=0, n_moved=0)
+    table = manifest.rows.read(["path", "objects"])
+    known = table["path"].filter(table["objects"].is_valid())
+    has_boxes = pc.is_in(pa.array(inputs.images.path, pa.string()), value_set=known)
+    is_own = ~inputs.images.is_other
+    return find_lost_boxes(inputs.images, copies, has_boxes.to_numpy(zero_copy_only=False) & is_own)
 
 
 def _resolve_conflicts(

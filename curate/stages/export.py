@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from curate.choices import Changed, ExportAs, Layout, take_choice
 from curate.errors import InputError, UsageError
 from curate.exporters.base import Exporter, Item, find_exporter
-from curate.exporters.paths import assign_places, check_layout
+from curate.exporters.paths import assign_places, check_layout, check_names
 from curate.files import check_apart, replacing_folder
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.manifest import Manifest, read_manifest
@@ -35,6 +35,10 @@ _UNKNOWN = np.iinfo(np.int64).min  # a time that the catalogue does not know
 _NEVER = _UNKNOWN + 1  # one that no file has: the catalogue knows other bytes, so the file is read
 _FACTS = ("path", "bytes", "hash", *PLACE_SCHEMA.names)  # by which a file is found and compared
 _TOLD = 5
+_HINTS = dict.fromkeys(
+    ("objects", "boxes"),
+    "read them: `curate dedup IMAGES --labels COCO.json`, data.yaml or VOC's folder",
+)
 _HINT = "write the manifest again with `curate cluster` or `curate dedup`"
 
 
@@ -44,7 +48,7 @@ class ExportConfig:
 
     Attributes:
         form: The format: links, copies, WebDataset archives, Parquet with the files' bytes, a
-            list, or links with the labels in COCO's or FiftyOne's JSON.
+            list, or links with labels and boxes as COCO, FiftyOne, YOLO or VOC have them.
         layout: Paths in the folder: as in the source, all in one folder, or by split and label.
         where: Rows to export, an expression of DuckDB; None exports the selected images, or the
             images that are kept if none were selected.
@@ -123,13 +127,21 @@ def export(
     _check_folder(folder, source)
     exporter_class = find_exporter(config.form)
     for name in exporter_class.columns or ():
-        opened.check(name, hint=f"--as {config.form} needs it; `curate cluster` writes it")
+        opened.check(
+            name, hint=_HINTS.get(name, f"--as {config.form} needs it; `curate cluster` writes it")
+        )
     rows = _chosen_rows(opened, config.where)
+    if exporter_class.needs_objects:
+        rows = _leave_out_unknown(rows, progress)
     check_layout(rows, config.layout)
+    if "split" in exporter_class.optional_columns and "split" in rows.schema.names:
+        check_names(rows, "split")
     times = _read_times(rows, opened.source, find_workspace(workspace))
     settings: dict[str, Any] = {"has_null_ends": True} if config.null else {}
     if exporter_class.takes_labels:
         settings["labels"] = _list_labels(rows)
+    if exporter_class.takes_classes:
+        settings["classes"] = _read_classes(opened)
     watch = _Watch(config.changed, progress)
     with (
         replacing_folder(folder) as scratch,
@@ -242,6 +254,24 @@ def _list_labels(rows: Rows) -> list[str]:
     for batch in rows.batches(["label"]):
         labels.update(batch.column(0).unique().drop_null().to_pylist())
     return sorted(labels)
+
+
+def _leave_out_unknown(rows: Rows, progress: Progress) -> Rows:
+    """Return the rows of whose objects something is known: without boxes an image looks empty."""
+    is_known = rows.read(["objects"])["objects"].is_valid().to_numpy()
+    n_unknown = len(rows) - int(is_known.sum())
+    if n_unknown:
+        progress.note(f"{n_unknown:,} images of whose objects nothing is known are left out")
+    return TakenRows(rows, list(rows.schema), np.flatnonzero(is_known))
+
+
+def _read_classes(manifest: Manifest) -> dict[str, int]:
+    """Return the numbers that classes had where they came from, by name."""
+    scan = manifest.stages.get("scan")
+    classes = scan.get("classes") if isinstance(scan, dict) else None
+    if not isinstance(classes, dict) or not all(isinstance(n, int) for n in classes.values()):
+        return {}
+    return classes
 
 
 def _check_folder(folder: Path, source: Source) -> None:

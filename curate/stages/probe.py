@@ -202,7 +202,7 @@ def _load_labelled(
     has_label = values.is_valid().to_numpy()
     known = np.flatnonzero(is_kept(manifest.rows) & has_label)
     images = ChosenImages(manifest, known)
-    together = images.read_codes(config.together) if config.together is not None else None
+    together = [images.read_codes(config.together)] if config.together is not None else []
     hashes = read_hashes(manifest.rows, known)
     model = model_of(space, manifest.model)
     with space.writing(progress):

@@ -111,7 +111,7 @@ def run(
         facts = freshness.facts_of(step)
         reason = freshness.why_run(step, facts)
         if start is not None:
-            reason = None if number < start else reason or f"--from {config.start}"
+            reason = _start_from(step, reason, freshness, is_before=number < start)
         is_run = reason is not None
         said = reason or ("it comes before --from" if start is not None else "nothing changed")
         end = Ended(exit_code=0, result={})
@@ -127,6 +127,20 @@ def run(
     return RunResult(
         pipeline=str(pipeline), is_plan=config.is_plan, exit_code=exit_code, steps=ended
     )
+
+
+def _start_from(
+    step: Step, reason: str | None, freshness: Freshness, *, is_before: bool
+) -> str | None:
+    """Return why a step runs where a run starts from a named one: all do from there, none before.
+
+    What a step before should write anew, and does not, is what later steps are told they read.
+    """
+    if not is_before:
+        return reason or "asked for by --from"
+    if reason is not None:
+        freshness.keep_older(step)
+    return None
 
 
 def _run_step(step: Step, facts: Mapping[str, Any], record: Record, commands: Commands) -> Ended:

@@ -19,7 +19,7 @@ from curate.algorithms.quotas import (
 )
 from curate.choices import Quota, Within, take_choice
 from curate.errors import UsageError
-from curate.manifest.column_text import as_text
+from curate.manifest.column_text import as_text, find_rarest
 from curate.manifest.columns import SAMPLE_COLUMNS
 from curate.manifest.joins import find_partners
 from curate.manifest.manifest import (
@@ -37,6 +37,9 @@ from curate.progress import Progress, Silent, task
 from curate.workspace.embedding_store import EmbeddingStore, Vectors
 from curate.workspace.workspace import find_workspace
 
+OBJECTS = "objects"
+"""The column of classes in images, of which an image may have several: it counts for its rarest."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleConfig:
@@ -46,7 +49,7 @@ class SampleConfig:
         size: Images to draw, >= 1.
         by: Columns whose values get even shares; null counts as a value. Of several, the first is
             shared out first and the next within each of its values (as the levels of Vo et al.
-            2024, arXiv:2405.15613).
+            2024, arXiv:2405.15613). An image counts for the rarest class of its ``objects``.
         stratify: Column whose values keep the shares that they have among the images to draw from;
             the shares of ``by`` are even within each of them. None for none.
         within: Which images of a group are taken: any at random, those nearest to their prototype,
@@ -196,7 +199,9 @@ def _read_groups(
     """Return the values of a column at some rows as numbers, and what each number stands for."""
     hint = f"cluster first: `curate cluster --out M.parquet`, or choose a column with {option}"
     values = manifest.column(column, hint=hint).take(pa.array(rows))
-    if pa.types.is_nested(values.type) or pa.types.is_dictionary(values.type):
+    if column == OBJECTS:
+        values = pa.chunked_array([find_rarest(values)])
+    elif pa.types.is_nested(values.type) or pa.types.is_dictionary(values.type):
         values = as_text(values, column)
     coded = pc.dictionary_encode(values.combine_chunks(), null_encoding="encode")
     codes = np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)

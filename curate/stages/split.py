@@ -1,6 +1,6 @@
 """Split: train, validation and test parts that share no copies."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,17 +37,28 @@ class SplitConfig:
 
     Attributes:
         ratios: Names of the splits and their shares, which add up to 1.
-        stratify: Column whose values each split gets in the same shares; None for none.
-        by: Column whose equal values stay together, such as a patient or a video; None for none.
+        stratify: Columns whose values, taken together, each split gets in the same shares.
+        by: Columns of which images with an equal value in any stay together, such as a patient and
+            a video. One name may be given as it is.
         stable: Never move an image that has a split, of whatever name; new ones are placed by hash.
         seed: Of the order.
     """
 
     ratios: tuple[tuple[str, float], ...] = (("train", 0.8), ("val", 0.1), ("test", 0.1))
-    stratify: str | None = None
-    by: str | None = None
+    stratify: str | tuple[str, ...] = ()
+    by: str | tuple[str, ...] = ()
     stable: bool = False
     seed: int = 0
+
+    @property
+    def by_columns(self) -> tuple[str, ...]:
+        """Names of the columns whose equal values stay together."""
+        return (self.by,) if isinstance(self.by, str) else tuple(self.by)
+
+    @property
+    def stratify_columns(self) -> tuple[str, ...]:
+        """Names of the columns whose values keep their shares."""
+        return (self.stratify,) if isinstance(self.stratify, str) else tuple(self.stratify)
 
     def __post_init__(self) -> None:
         """Check the ratios.
@@ -111,7 +122,7 @@ def split(
     out = Path(out) if out is not None else Path(manifest)
     check_overwritable(out)
     images = ChosenImages(read, np.flatnonzero(is_readable(read.rows)))
-    coded = images.read_codes(config.by) if config.by is not None else None
+    coded = [images.read_codes(name) for name in config.by_columns]
     units = images.find_units(coded)
     names = [name for name, _ in config.ratios]
     if config.stable and "split" in read.rows.schema.names:
@@ -139,33 +150,32 @@ def split(
 
 
 def _split_units(
-    images: ChosenImages, units: Units, coded: Codes | None, config: SplitConfig
+    images: ChosenImages, units: Units, coded: Sequence[Codes], config: SplitConfig
 ) -> Ints:
     """Return the split of each unit, whatever it was before."""
     shares = [share for _, share in config.ratios]
     positions = _hash_units(images, units.first, coded, seed=config.seed)
     if config.stable:
         return split_by_position(positions, shares)
-    strata = np.zeros(len(units.first), np.int64)
-    if config.stratify is not None:
-        strata = images.read_codes(config.stratify).codes[units.first]
+    strata = images.read_joint_codes(config.stratify_columns)[units.first]
     return split_evenly(np.bincount(units.unit_of), strata, shares, positions)
 
 
 def _hash_units(
-    images: ChosenImages, first: Ints, coded: Codes | None, *, seed: int
+    images: ChosenImages, first: Ints, coded: Sequence[Codes], *, seed: int
 ) -> NDArray[np.float64]:
     """Return a position of each unit in [0, 1), by a key that new copies do not change.
 
-    The key is the value of ``by`` of the unit's first image where it has one, else its hash.
+    The key is the value of the first column of ``by`` in which the unit's first image has one, else
+    its hash.
     """
     positions = np.empty(len(first))
     unnamed = np.arange(len(first))
-    if coded is not None:
-        code = coded.codes[first]
-        is_named = np.asarray(pc.fill_null(pc.not_equal(coded.texts, ""), fill_value=False))
-        positions[:] = _hash_parts([coded.texts], seed=seed)[code]
-        unnamed = np.flatnonzero(~is_named[code])
+    for column in coded:
+        code = column.codes[first[unnamed]]
+        is_named = np.asarray(pc.fill_null(pc.not_equal(column.texts, ""), fill_value=False))
+        positions[unnamed] = _hash_parts([column.texts], seed=seed)[code]
+        unnamed = unnamed[~is_named[code]]
     hashes = images.hashes(first[unnamed]).batches(["hash"])
     positions[unnamed] = _hash_parts((batch.column(0) for batch in hashes), seed=seed)
     return positions

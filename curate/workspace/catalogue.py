@@ -16,6 +16,7 @@ from curate.files import remove
 from curate.progress import Progress
 from curate.sources import FILE_SCHEMA, SourceFile
 from curate.workspace.integrity import Damaged, check_table, read_table, write_table
+from curate.workspace.pixel_cache import CAPTURE_FACTS
 from curate.workspace.workspace import Workspace
 
 JOURNAL_ROWS = 16_384
@@ -92,7 +93,7 @@ class Catalogue:
                 hint="start with `curate train IMAGES` or `curate dedup IMAGES`",
             )
         rows = [("source", "=", source)] if source is not None else None
-        return read_table(path, columns, filters=rows)
+        return read_table(path, columns, filters=rows, optional=CAPTURE_FACTS)
 
     def read_readable(self, columns: Sequence[str]) -> pa.Table:
         """Return columns of all files that can be used, ``status`` among them.
@@ -150,8 +151,10 @@ class Catalogue:
             ResourceError: The disk is full or cannot be written.
         """
         path = self._workspace.catalogue
-        old = read_table(path) if path.exists() else table.slice(0, 0)
-        if old.schema != table.schema:
+        old = read_table(path, optional=CAPTURE_FACTS) if path.exists() else table.slice(0, 0)
+        if set(old.schema) == set(table.schema):
+            old = old.select(table.schema.names)
+        else:
             old = table.slice(0, 0)  # of an older version: its sources are scanned again
         is_ours = pc.equal(old["source"], source)
         if not path.exists() or not old.filter(is_ours).equals(table):

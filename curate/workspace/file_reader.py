@@ -191,6 +191,10 @@ def describe_image(
         "mode": found.mode,
         "frames": found.frames,
         "is_truncated": found.is_truncated,
+        "taken_at": found.capture.taken_ms,
+        "camera": found.capture.camera,
+        "latitude": found.capture.latitude,
+        "longitude": found.capture.longitude,
         **asdict(measure(found.pixels)),
         "phash": perceptual_hash(found.pixels),
     }, pack(found.pixels)

@@ -20,6 +20,7 @@ from curate.files import replacing
 
 _KEY = b"curate.crc32"
 _BLANK = b"00000000"
+_NONE = pa.schema([])
 _CHUNK = 1 << 22
 _FOOTER_END = 8  # bytes: the footer's length, and the format's name
 _JSON_KEY = "checksum"
@@ -95,6 +96,7 @@ def read_table(
     *,
     filters: Any = None,  # noqa: ANN401
     owner: str = "",
+    optional: pa.Schema = _NONE,
 ) -> pa.Table:
     """Return a Parquet file that `write_table` wrote.
 
@@ -103,6 +105,7 @@ def read_table(
         columns: Those wanted; None for all.
         filters: As for ``pyarrow.parquet.read_table``.
         owner: As it was written.
+        optional: Columns that the file of an earlier version may lack: they are null.
 
     Raises:
         Damaged: It is lost, is not what was written, or lacks a column.
@@ -110,12 +113,19 @@ def read_table(
     """
     check_table(path, owner=owner)
     with reading(path):
-        return pq.read_table(
+        there = pq.read_schema(path).names
+        nulls = [field for field in optional if field.name not in there]
+        lacking = [field.name for field in nulls]
+        wanted = [*there, *lacking] if columns is None else [*columns]
+        table = pq.read_table(
             path,
-            columns=list(columns) if columns is not None else None,
+            columns=[name for name in wanted if name not in lacking],
             filters=filters,
             page_checksum_verification=True,
         )
+        for field in nulls:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+        return table.select(wanted)
 
 
 def check_table(path: Path, *, owner: str = "") -> None:

@@ -25,6 +25,16 @@ from curate.images.resize import squash_to_square
 from curate.machine import count_decoders
 from curate.workspace.integrity import Damaged, read_table, reading, write_table
 
+CAPTURE_FACTS = pa.schema(
+    [
+        pa.field("taken_at", pa.timestamp("ms")),
+        pa.field("camera", pa.string()),
+        pa.field("latitude", pa.float64()),
+        pa.field("longitude", pa.float64()),
+    ]
+)
+"""What a camera wrote; earlier versions did not read it, so that their files lack it."""
+
 FACTS = pa.schema(
     [
         pa.field("hash", pa.string()),
@@ -46,6 +56,7 @@ FACTS = pa.schema(
         pa.field("chroma", pa.float32()),
         pa.field("detail", pa.float32()),
         pa.field("phash", pa.uint64()),
+        *CAPTURE_FACTS,
     ]
 )
 """What is known of an image from its bytes alone."""
@@ -168,7 +179,8 @@ def read_facts(folder: Path) -> pa.Table:
     Raises:
         Damaged: A shard's table is.
     """
-    tables = [read_table(path, FACTS.names) for path in reversed(list_shards(folder))]
+    shards = reversed(list_shards(folder))
+    tables = [read_table(path, FACTS.names, optional=CAPTURE_FACTS) for path in shards]
     return pa.concat_tables(tables) if tables else FACTS.empty_table()
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.choices import Labels, Status
+from curate.choices import Status
 from curate.errors import InputError, UsageError
 from curate.images.decode import MAX_PIXELS, decode, is_met
 from curate.images.quality import Issue, Measures, issues_of
@@ -104,9 +104,9 @@ class Scan:
         is_ok = pc.equal(self.table["status"], Status.OK.value).to_numpy()
         return pa.array(np.cumsum(is_ok) - 1, pa.int64(), mask=~is_ok)
 
-    def manifest(self, labels: Labels) -> Manifest:
-        """Return the manifest that the scan alone can fill."""
-        derived = {"label": self._labels(labels), "issues": _issues(self.table)}
+    def manifest(self) -> Manifest:
+        """Return the manifest that the scan alone can fill; nothing has a label."""
+        derived = {"label": pa.nulls(len(self.table), pa.string()), "issues": _issues(self.table)}
         known = {name: self.table[name] for name in SCAN_COLUMNS.names if name not in derived}
         columns = known | derived
         table = pa.table([columns[name] for name in SCAN_COLUMNS.names], schema=SCAN_COLUMNS)
@@ -114,18 +114,14 @@ class Scan:
             if self.table[field.name].null_count < len(table):
                 table = table.append_column(field, self.table[field.name])
         return Manifest(
-            rows=HeldRows(table), source=self.source, stages={"scan": {"labels": labels.value}}
+            rows=HeldRows(table),
+            source=self.source,
         )
 
-    def _labels(self, labels: Labels) -> pa.Array | pa.ChunkedArray:
-        """Return the label of each image, null where it has none."""
-        match labels:
-            case Labels.NONE:
-                return pa.nulls(len(self.table), pa.string())
-            case Labels.FOLDER:
-                return _folder_names(pc.coalesce(self.table["member"], self.table["path"]))
-            case Labels.SOURCE:
-                return self.table["source_label"]
+    @property
+    def said(self) -> pa.ChunkedArray:
+        """What the source itself says is the label of each image, null where it says nothing."""
+        return self.table["source_label"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -326,9 +322,3 @@ def _issues(table: pa.Table) -> pa.Array:
     for row in np.flatnonzero(np.isnan(columns["light"])).tolist():
         rows[row] = None
     return pa.array(rows, SCAN_COLUMNS.field("issues").type)
-
-
-def _folder_names(paths: pa.ChunkedArray) -> pa.Array:
-    """Return the name of the folder each image lies in, null at the top."""
-    names = [path.rpartition("/")[0].rpartition("/")[2] or None for path in paths.to_pylist()]
-    return pa.array(names, pa.string())

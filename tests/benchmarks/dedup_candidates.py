@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from curate.algorithms.neighbors import nearest_prototype
-from curate.choices import Labels
 from curate.copies.candidates.from_embeddings import pair_by_embeddings
 from curate.copies.candidates.from_hashes import pair_by_hashes
 from curate.copies.candidates.from_keypoints import KeypointIndex, pair_by_keypoints
@@ -72,7 +71,7 @@ def timed(function):
 def scanned(images, space):
     """Return the images of a folder, and those of different pixels."""
     with space.writing():
-        manifest = scan(images, space, Silent()).manifest(Labels.NONE)
+        manifest = scan(images, space, Silent()).manifest()
         inputs = read_inputs(manifest, None, space, Silent())
     _, first = np.unique(np.array(inputs.images.content_hash), return_index=True)
     return inputs, np.unique(find_same_pixels(inputs.images, inputs.reader, np.sort(first)))

@@ -16,7 +16,7 @@ import numpy as np
 
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
-from curate.copies.records import Images
+from curate.copies.records import UNKNOWN_TIME, Images
 from curate.images.perceptual_hash import perceptual_hash
 
 EVERY = 50
@@ -92,6 +92,8 @@ class MadeImages:
             phash=np.array(hashes, np.uint64),
             sharpness=np.ones(n, np.float32),
             mtime_ns=np.zeros(n, np.int64),
+            taken_ms=np.full(n, UNKNOWN_TIME, np.int64),
+            has_camera=np.zeros(n, bool),
         )
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from curate.choices import Labels
 from curate.copies.cache.version import open_cache
 from curate.copies.config import DedupConfig
 from curate.copies.find import LADDER, use_one_thread_per_image
@@ -50,7 +49,7 @@ def collect(images, truth, workspace):
     """
     space = find_workspace(Path(workspace))
     with space.writing(), use_one_thread_per_image():
-        manifest = scan(Path(images), space, Silent()).manifest(Labels.NONE)
+        manifest = scan(Path(images), space, Silent()).manifest()
         inputs = read_inputs(manifest, None, space, Silent())
         known = Known(
             images=inputs.images,

@@ -21,7 +21,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.choices import Labels
 from curate.images.quality import Issue
 from curate.progress import Silent
 from curate.workspace.scan import scan
@@ -99,7 +98,7 @@ def ours(folder: Path, workspace: Path) -> dict[str, set[str]]:
     """Return the files that have each issue."""
     space = Workspace(workspace)
     with space.writing():
-        table = scan(folder, space, Silent()).manifest(Labels.NONE).rows.read()
+        table = scan(folder, space, Silent()).manifest().rows.read()
     rows = list(zip(table["path"].to_pylist(), table["issues"].to_pylist(), strict=True))
     return {kind.value: {path for path, own in rows if kind.value in (own or ())} for kind in Issue}
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from curate.copies.records import Images
+from curate.copies.records import UNKNOWN_TIME, Images
 from curate.images.perceptual_hash import perceptual_hash
 
 
@@ -52,6 +52,8 @@ class Folder:
             phash=np.array([perceptual_hash(self._cached[name]) for name in names], np.uint64),
             sharpness=np.ones(len(names), np.float32),
             mtime_ns=np.array([(mtimes or {}).get(path, 0) for path in self._paths], np.int64),
+            taken_ms=np.full(len(names), UNKNOWN_TIME, np.int64),
+            has_camera=np.zeros(len(names), bool),
         )
 
     def read(self, content_hashes):

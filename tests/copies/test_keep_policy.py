@@ -11,6 +11,7 @@ from curate.copies.keep_policy import (
     find_protected,
     order_by_preference,
 )
+from curate.copies.records import UNKNOWN_TIME
 
 LOOKS = tuple(field.name for field in fields(Looks))
 
@@ -25,6 +26,8 @@ def qualities(n=2, **columns):
         "format": ["JPEG"] * n,
         "sharpness": np.ones(n, np.float32),
         "mtime_ns": np.full(n, 10, np.int64),
+        "taken_ms": np.full(n, UNKNOWN_TIME, np.int64),
+        "has_camera": np.zeros(n, np.bool_),
         "looks": Looks.alike(n),
         "is_protected": np.zeros(n, np.bool_),
         "centrality": np.ones(n, np.float32),
@@ -57,7 +60,8 @@ def first(policy, **columns):
         {"is_blocky": [True, False], "format": ["PNG", "JPEG"]},
         {"is_enlarged": [True, False], "width": [900, 100]},
         {"is_squeezed": [True, False], "width": [900, 100]},
-        {"width": [100, 101], "format": ["PNG", "JPEG"]},
+        {"width": [100, 101], "has_camera": [True, False]},
+        {"has_camera": [False, True], "format": ["PNG", "JPEG"]},
         {"format": ["JPEG", "PNG"], "bytes": [9000, 5000]},
         {"bytes": [5000, 5001], "sharpness": [9, 1]},
         {"sharpness": [1, 1.5], "mtime_ns": [1, 10]},
@@ -76,6 +80,12 @@ def test_best_asks_for_one_thing_after_the_other(columns):
         (KeepPolicy.LARGEST, {"height": [80, 90], "bytes": [9000, 10]}),
         (KeepPolicy.LARGEST, {"bytes": [10, 9000]}),
         (KeepPolicy.OLDEST, {"mtime_ns": [10, 9], "width": [999, 1]}),
+        (KeepPolicy.OLDEST, {"taken_ms": [6, 5], "mtime_ns": [9, 10]}),
+        (KeepPolicy.OLDEST, {"taken_ms": [UNKNOWN_TIME, 5], "mtime_ns": [9, 10]}),
+        (KeepPolicy.ORIGINAL, {"has_camera": [False, True], "mtime_ns": [9, 10]}),
+        (KeepPolicy.ORIGINAL, {"taken_ms": [6, 5], "is_marked": [False, True]}),
+        (KeepPolicy.ORIGINAL, {"is_marked": [True, False], "mtime_ns": [9, 10]}),
+        (KeepPolicy.ORIGINAL, {"mtime_ns": [10, 9], "width": [999, 1]}),
         (KeepPolicy.NEWEST, {"mtime_ns": [9, 10], "width": [999, 1]}),
         (KeepPolicy.SHORTEST_PATH, {"path": ["a/b", "z"], "width": [999, 1]}),
         (KeepPolicy.CENTRAL, {"centrality": [0.5, 0.6], "width": [999, 1]}),
@@ -103,6 +113,18 @@ def test_the_reason_is_the_first_thing_the_kept_image_has_over_the_other():
     known = qualities(3, width=[100, 50, 100], sharpness=[2, 9, 1])
     reasons = explain_drops(known, KeepPolicy.BEST, np.array([1, 2]), np.array([0, 0]))
     assert reasons == ["fewer pixels", "less sharp"]
+
+
+def test_the_original_is_explained_by_what_its_camera_wrote_and_by_age():
+    known = qualities(
+        4,
+        has_camera=[True, False, True, True],
+        taken_ms=[5, UNKNOWN_TIME, 6, 5],
+        mtime_ns=[1, 1, 1, 2],
+    )
+    dropped, kept = np.array([1, 2, 3]), np.zeros(3, np.int64)
+    reasons = explain_drops(known, KeepPolicy.ORIGINAL, dropped, kept)
+    assert reasons == ["without camera data", "taken later", "newer"]
 
 
 def test_equal_images_go_for_their_path():

@@ -110,6 +110,14 @@ def test_from_runs_a_stage_and_all_after_it(chain):
         ran(chain, start="splt")
 
 
+def test_what_runs_on_older_inputs_by_from_runs_again_once_they_are_made(chain, images):
+    ran(chain)
+    save(images / "new.png", picture(99))
+    assert ran(chain, start="sheet-2") == ["sheet-2"]
+    assert ran(chain) == STEPS
+    assert ran(chain) == []
+
+
 def test_a_stage_that_was_killed_runs_again(chain):
     class Dies(ProgramCommands):
         def call(self, command, words):

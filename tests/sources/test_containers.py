@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curate.choices import Labels
+from curate.annotations.add_labels import add_labels
 from curate.errors import InputError
 from curate.progress import Silent
 from curate.sources import make_place, open_source
@@ -25,6 +25,11 @@ from tests.sources.made_sources import (
 def scanned(address, workspace, **options):
     with workspace.writing():
         return scan(address, workspace, Silent(), **options)
+
+
+def labels_of(found, labels):
+    rows = add_labels(found.manifest(), labels, Silent(), said=found.said).rows
+    return rows.read(["label"])["label"].to_pylist()
 
 
 def by_path(found):
@@ -138,13 +143,12 @@ def test_labels_come_from_members_beside_and_from_classes(pictures, tmp_path, wo
         ("a/3.json", b'{"label": "not this"}'),
     ]
     (tmp_path / "a.tar").write_bytes(tar_bytes(members))
-    rows = scanned(tmp_path / "a.tar", workspace).manifest(Labels.SOURCE).rows.read()
-    assert rows["label"].to_pylist() == ["cat", "dog", "7"]
+    found = scanned(tmp_path / "a.tar", workspace)
+    assert labels_of(found, "source") == ["cat", "dog", "7"]
+    assert labels_of(found, "folder") == ["a"] * 3
     write_parquet(tmp_path / "t.parquet", pictures)
-    rows = scanned(tmp_path / "t.parquet", workspace).manifest(Labels.SOURCE).rows.read()
-    assert rows["label"].to_pylist() == ["cat", "dog"] * 5
-    rows = scanned(tmp_path / "t.parquet", workspace).manifest(Labels.FOLDER).rows.read()
-    assert rows["label"].to_pylist() == ["cat", "dog"] * 5
+    found = scanned(tmp_path / "t.parquet", workspace)
+    assert labels_of(found, "source") == labels_of(found, "folder") == ["cat", "dog"] * 5
 
 
 def test_a_truncated_archive_gives_what_is_whole_and_says_what_is_not(tmp_path, workspace):
@@ -295,4 +299,4 @@ def test_a_dataset_saved_to_disk_is_a_source(pictures, tmp_path, workspace):
     made.save_to_disk(tmp_path / "saved")
     found = scanned(tmp_path / "saved", workspace)
     assert sorted(reread(found)) == sorted(map(sha, pictures.values()))
-    assert found.manifest(Labels.SOURCE).rows.read()["label"].to_pylist() == labels
+    assert labels_of(found, "source") == labels

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -78,6 +80,47 @@ def test_what_stays_can_be_chosen_and_protected(copies, tmp_path):
     _, rows = found_in(copies, tmp_path / "m.parquet", protect=("crop.jpg",))
     assert rows["crop.jpg"]["keep"]
     assert rows["0.png"]["duplicate_of"] == "crop.jpg"
+
+
+def test_the_file_of_the_camera_stays_before_its_copy_without_camera_data(tmp_path):
+    exif = Image.Exif()
+    exif[271] = "Canon"
+    exif.get_ifd(0x8769)[0x9003] = "2019:06:01 12:30:05"
+    photo = Image.fromarray(detailed(0))
+    save(tmp_path / "images/z of the camera.jpg", detailed(0), quality=90, exif=exif)
+    save(tmp_path / "images/a.png", np.asarray(Image.open(tmp_path / "images/z of the camera.jpg")))
+    later = exif.get_ifd(0x8769) | {0x9003: "2019:06:01 12:30:06"}
+    exif.get_ifd(0x8769).update(later)
+    photo.save(tmp_path / "images/b.jpg", quality=90, exif=exif)
+    for keep, reasons in (
+        (KeepPolicy.BEST, {"a.png": "without camera data", "b.jpg": "newer"}),
+        (KeepPolicy.ORIGINAL, {"a.png": "without camera data", "b.jpg": "taken later"}),
+        (KeepPolicy.OLDEST, {"a.png": "not known when taken", "b.jpg": "taken later"}),
+    ):
+        _, rows = found_in(tmp_path / "images", tmp_path / "m.parquet", keep=keep)
+        told = {path: row["keep_reason"] for path, row in rows.items() if not row["keep"]}
+        assert told == reasons
+
+
+def test_boxes_of_dropped_copies_are_counted_by_how_they_lie_on_what_stays(copies, tmp_path):
+    boxed = ("bytes.png", "jpeg.jpg", "mirror.jpg", "crop.jpg", "3.png")
+    coco = {
+        "images": [{"id": name, "file_name": name} for name in boxed],
+        "annotations": [
+            {"id": n, "image_id": name, "category_id": 1, "bbox": [1, 2, 3, 4]}
+            for n, name in enumerate(boxed)
+        ],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(coco))
+    protect = ("0.png",)
+    result, rows = found_in(
+        copies, tmp_path / "m.parquet", labels=str(tmp_path / "coco.json"), protect=protect
+    )
+    assert rows["0.png"]["keep"]
+    assert rows["0.png"]["objects"] is None
+    assert rows["mirror.jpg"]["objects"] == ["cat"]
+    assert (result.n_boxes_lost, result.n_boxes_moved) == (4, 2)
 
 
 def test_finding_copies_twice_writes_the_same_bytes(copies, tmp_path):

@@ -22,7 +22,8 @@ def written(root, paths, **columns):
     known = {"status": "ok", "width": 96, "height": 72}
     rows = [dict.fromkeys(SCAN_COLUMNS.names) | known | {"path": path} for path in paths]
     table = pa.Table.from_pylist(rows, schema=SCAN_COLUMNS)
-    for name, values in columns.items():
+    known = {"objects": [["cat"]] * len(paths), "boxes": [[1.0, 2.0, 3.0, 4.0]] * len(paths)}
+    for name, values in (known | columns).items():
         replaced = [name] if name in table.column_names else []
         table = table.drop_columns(replaced).append_column(name, [pa.array(values)])
     write_manifest(Manifest(rows=HeldRows(table), source=str(root / "images")), root / "m.parquet")
@@ -210,9 +211,13 @@ class Notes(Silent):
 @pytest.fixture
 def dated(place):
     """A manifest with sizes and hashes of three images, and a workspace that knows their times."""
-    from curate import dedup
+    from curate import DedupConfig, dedup
 
-    dedup(place / "images", out=place / "m.parquet", workspace=place / ".curate")
+    listed = [{"id": path, "file_name": path} for path in PATHS]
+    coco = {"images": listed, "annotations": [], "categories": []}
+    (place / "coco.json").write_text(json.dumps(coco))
+    config = DedupConfig(labels=str(place / "coco.json"))
+    dedup(place / "images", config, out=place / "m.parquet", workspace=place / ".curate")
     return place / "m.parquet"
 
 

@@ -7,7 +7,7 @@ import tarfile
 import pyarrow.parquet as pq
 import pytest
 
-from curate.choices import ExportAs, Labels
+from curate.choices import ExportAs
 from curate.copies.config import DedupConfig
 from curate.errors import UsageError
 from curate.stages.dedup import dedup
@@ -17,7 +17,7 @@ from tests.sources.made_sources import some_images, write_folder, write_parquet,
 
 
 def make_manifest(address, tmp_path, **config):
-    config = DedupConfig(level="pixels", labels=Labels.SOURCE, **config)
+    config = DedupConfig(level="pixels", **config)
     out = tmp_path / "m.parquet"
     return dedup(address, config, out=out, workspace=tmp_path / ".curate")
 
@@ -85,7 +85,8 @@ def test_an_archive_that_changed_after_the_manifest_is_left_out_or_ends_the_expo
 def test_load_dataset_reads_an_export(pictures, tmp_path, monkeypatch):
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    manifest = make_manifest(write_parquet(tmp_path / "t.parquet", pictures), tmp_path).manifest
+    table = write_parquet(tmp_path / "t.parquet", pictures)
+    manifest = make_manifest(table, tmp_path, labels="source").manifest
     table = pq.read_table(manifest)
     table = table.append_column("split", [["train"] * 6 + ["test"] * 3])
     pq.write_table(table, manifest)

@@ -73,6 +73,27 @@ def test_a_column_keeps_its_values_together_copies_included(tmp_path):
         assert all(len(splits) == 1 for splits in values_of(rows, key).values())
 
 
+def test_what_any_of_several_columns_holds_together_stays_together(tmp_path):
+    rng = np.random.default_rng(4)
+    video = [f"v{v}" if v < 40 else None for v in rng.integers(0, 80, 300)]
+    lens = [f"c{c}" if c < 20 else None for c in rng.integers(0, 400, 300)]
+    path = made(tmp_path, 300, video=pa.array(video), lens=pa.array(lens))
+    split(path, SplitConfig(by=("video", "lens"), ratios=(("a", 0.5), ("b", 0.5))))
+    rows = rows_of(path)
+    for column in ("video", "lens"):
+        assert all(len(splits) == 1 for splits in values_of(rows, column).values())
+
+
+def test_the_shares_of_several_columns_are_those_of_their_values_together(tmp_path):
+    kind = [number // 2 % 2 for number in range(400)]
+    season = [number % 2 for number in range(400)]
+    path = made(tmp_path, 400, kind=pa.array(map(str, kind)), season=pa.array(season))
+    split(path, SplitConfig(stratify=("kind", "season"), ratios=(("a", 0.75), ("b", 0.25))))
+    for both in {(row["kind"], row["season"]) for row in rows_of(path)}:
+        here = [row["split"] for row in rows_of(path) if (row["kind"], row["season"]) == both]
+        assert (here.count("a"), here.count("b")) == (75, 25)
+
+
 def test_strata_are_kept(tmp_path):
     path = written(tmp_path, n_groups=1)
     split(path, SplitConfig(stratify="label"))

@@ -1,18 +1,22 @@
 import hashlib
 import os
 import shutil
+from datetime import datetime
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from curate.choices import Labels
+from curate.annotations.add_labels import add_labels
 from curate.errors import InputError
 from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
 from curate.images.decode import decode
 from curate.progress import Silent
-from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.catalogue import Catalogue
+from curate.workspace.integrity import read_table, write_table
+from curate.workspace.pixel_cache import CAPTURE_FACTS, PixelCache
 from curate.workspace.scan import ScanConfig, scan
 from tests.conftest import picture, save
 
@@ -46,6 +50,36 @@ def test_facts_of_an_image_are_right(images, workspace):
     assert (row["width"], row["height"], row["format"]) == (96, 72, "PNG")
     assert 0 < row["brightness"] < 1
     assert 0 < row["entropy"] <= 8
+
+
+def test_what_the_camera_wrote_becomes_columns(images, workspace):
+    exif = Image.Exif()
+    exif.update({271: "Canon", 272: "Canon EOS 80D"})
+    exif.get_ifd(0x8769)[0x9003] = "2019:06:01 12:30:05"
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 30.0, 0.0), 3: "W", 4: (2.0, 15.0, 0.0)})
+    save(images / "taken.jpg", picture(99), exif=exif)
+    table = scanned(images, workspace).manifest().rows.read(list(CAPTURE_FACTS.names))
+    known = [row for row in table.to_pylist() if any(row.values())]
+    assert known == [
+        {
+            "taken_at": datetime(2019, 6, 1, 12, 30, 5),  # noqa: DTZ001 - the camera's clock
+            "camera": "Canon EOS 80D",
+            "latitude": 48.5,
+            "longitude": -2.25,
+        }
+    ]
+
+
+def test_a_workspace_that_never_read_what_cameras_wrote_goes_on(images, workspace):
+    before = scanned(images, workspace)
+    for file in (workspace.catalogue, *workspace.pixels.glob("*.parquet")):
+        write_table(read_table(file).drop_columns(CAPTURE_FACTS.names), file)
+    save(images / "new.png", picture(98))
+    table = Catalogue(workspace).read(["path", "camera"])
+    assert (len(table), table["camera"].null_count) == (28, 28)
+    after = scanned(images, workspace)
+    assert (after.n_read, after.n_decoded) == (1, 1)
+    assert after.table.filter(pc.not_equal(after.table["path"], "new.png")).equals(before.table)
 
 
 def test_cached_pixels_are_the_images(images, workspace):
@@ -165,13 +199,13 @@ def test_labels_are_folder_names_where_asked_for(images, workspace):
     labels = dict(
         zip(
             found.table["path"].to_pylist(),
-            found.manifest(Labels.FOLDER).rows.read()["label"].to_pylist(),
+            add_labels(found.manifest(), "folder", Silent()).rows.read()["label"].to_pylist(),
             strict=True,
         )
     )
     assert labels["red/000.png"] == "red"
     assert labels["broken.jpg"] is None
-    assert found.manifest(Labels.NONE).rows.read()["label"].null_count == 28
+    assert found.manifest().rows.read()["label"].null_count == 28
 
 
 class Notes(Silent):
@@ -233,7 +267,7 @@ def test_frames_modes_and_truncated_files_are_facts(images, workspace):
     save(images / "cut.jpg", picture(5))
     (images / "cut.jpg").write_bytes((images / "cut.jpg").read_bytes()[:-2])
     found = scanned(images, workspace)
-    rows = {row["path"]: row for row in found.manifest(Labels.NONE).rows.read().to_pylist()}
+    rows = {row["path"]: row for row in found.manifest().rows.read().to_pylist()}
     assert (rows["film.gif"]["frames"], rows["film.gif"]["mode"]) == (2, "P")
     assert (rows["deep.png"]["frames"], rows["deep.png"]["mode"]) == (1, "I;16")
     assert (rows["cut.jpg"]["status"], "truncated" in rows["cut.jpg"]["issues"]) == ("ok", True)

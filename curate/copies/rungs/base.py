@@ -138,6 +138,8 @@ class Known:
             format=images.format,
             sharpness=images.sharpness,
             mtime_ns=images.mtime_ns,
+            taken_ms=images.taken_ms,
+            has_camera=images.has_camera,
             looks=looks,
             is_protected=self.is_protected,
             centrality=self.centrality,

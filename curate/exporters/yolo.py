@@ -1,0 +1,70 @@
+"""YOLO's layout: images, a text file of boxes for each, and ``data.yaml``."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from curate.choices import ExportAs
+from curate.exporters.base import Exporter, Item
+from curate.exporters.class_numbers import ClassNumbers
+from curate.exporters.files import make_symlink
+
+IMAGES, LABELS = "images", "labels"
+
+
+class YoloExporter(Exporter, form=ExportAs.YOLO):
+    """Linked images, in a folder for each split, with their boxes as shares of the image.
+
+    Classes have the numbers that they came with; others get the next ones, from 0.
+    """
+
+    columns = ("objects", "boxes", "width", "height")
+    optional_columns = ("split",)
+    needs_unique_stems = True
+    takes_classes = True
+    needs_objects = True
+
+    def __init__(
+        self, folder: Path, resources: ExitStack, classes: Mapping[str, int] | None = None
+    ) -> None:
+        """Begin without an image.
+
+        Args:
+            folder: Where they go.
+            resources: Unused; each file is closed when it is written.
+            classes: Numbers that classes had.
+        """
+        super().__init__(folder, resources)
+        self._numbers = ClassNumbers(classes or {}, first=0)
+        self._folders: dict[str, str] = {}
+
+    def add(self, item: Item) -> None:
+        """Link one image and write its boxes; without objects the file is empty."""
+        inner = Path(item.split) if item.split is not None else Path()
+        self._folders[item.split or "train"] = (Path(IMAGES) / inner).as_posix()
+        make_symlink(item.local_file, self.folder / IMAGES / inner / item.place)
+        target = (self.folder / LABELS / inner / item.place).with_suffix(".txt")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lines = []
+        for one in item.objects or []:
+            left, top, width, height = one.box
+            shares = (
+                (left + width / 2) / item.width,
+                (top + height / 2) / item.height,
+                width / item.width,
+                height / item.height,
+            )
+            numbers = " ".join(f"{share:.6f}" for share in shares)
+            lines.append(f"{self._numbers[one.name]} {numbers}\n")
+        target.write_text("".join(lines))
+
+    def close(self) -> None:
+        """Write ``data.yaml``; a training needs ``train`` and ``val``, be they the same."""
+        import yaml
+
+        any_folder = next(iter(self._folders.values()), IMAGES)
+        train = self._folders.get("train", any_folder)
+        facts = {"train": train, "val": self._folders.get("val", train)} | self._folders
+        content = {"path": ".", **facts, "names": self._numbers.by_number()}
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        (self.folder / "data.yaml").write_text(text, encoding="utf-8")

@@ -1,0 +1,135 @@
+"""Time a file and peak memory of the whole chain over many tiny files, and the longest silence.
+
+    python tests/benchmarks/many_files.py [--sizes 2500 10000 40000] [--level near] [--side 24]
+
+Makes folders of pictures of 24 px, one in twenty a copy under other bytes, runs train, cluster,
+dedup, sample, split and export over them, each as a process of its own with a model of a few
+steps, and prints milliseconds of CPU a file and the peak of the resident memory of each stage, the
+longest time without an event of ``--json-lines`` and what the largest size costs a file beside the
+one before. Files are made anew for each size; nothing is left.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-c", "from curate.cli.app import main; main()"]
+A_FOLDER = 1000
+MB = 1 << 20
+TRAIN = "--epochs 1 --image-size 32 --batch-size 64 --prototypes 20 --device cpu".split()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a stage cost."""
+
+    wall: float
+    cpu: float
+    peak: int
+    silence: float
+
+
+def make_files(folder: Path, n: int, side: int) -> None:
+    """Write n small pictures, one in twenty a copy of the one before in another format."""
+    rng = np.random.default_rng(0)
+    pixels = np.zeros((side, side, 3), np.uint8)
+    for number in range(n):
+        inside = folder / f"{number // A_FOLDER:04d}"
+        inside.mkdir(parents=True, exist_ok=True)
+        if number % 20 == 19:
+            Image.fromarray(pixels).save(inside / f"{number:07d}.bmp")
+            continue
+        coarse = Image.fromarray(rng.integers(0, 256, (5, 5, 3), np.uint8))
+        pixels = np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC))
+        Image.fromarray(pixels).save(inside / f"{number:07d}.png", compress_level=1)
+
+
+def run_stage(words: list[str], folder: Path) -> Cost:
+    """Run a command; return what it took and how long it said nothing."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [*COMMAND, *words, "--json-lines"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    silences = []
+
+    def listen() -> None:
+        last = time.perf_counter()
+        for line in process.stdout or []:
+            json.loads(line)
+            now = time.perf_counter()
+            silences.append(now - last)
+            last = now
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    _, status, used = os.wait4(process.pid, 0)
+    listener.join()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(words)} ended with {process.returncode}")
+    wall = time.perf_counter() - start
+    return Cost(
+        wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, max(silences, default=0)
+    )
+
+
+def run_chain(root: Path, n: int, level: str, side: int) -> dict[str, Cost]:
+    """Return what each stage cost over n files."""
+    make_files(root / "images", n, side)
+    stages = {
+        "train": ["train", "images", *TRAIN],
+        "cluster": ["cluster", "--out", "m.parquet"],
+        "dedup": ["dedup", "m.parquet", "--level", level],
+        "again": ["dedup", "m.parquet", "--level", level],
+        "sample": ["sample", "m.parquet", "--size", str(n // 10), "--out", "s.parquet"],
+        "split": ["split", "m.parquet", "--stratify", "cluster"],
+        "export": ["export", "s.parquet", "--to", "out"],
+    }
+    return {name: run_stage(words, root) for name, words in stages.items()}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--sizes", type=int, nargs="+", default=[2500, 10_000, 40_000])
+    parser.add_argument("--level", default="near")
+    parser.add_argument("--side", type=int, default=24, help="px")
+    options = parser.parse_args()
+    costs: dict[int, dict[str, Cost]] = {}
+    for n in options.sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            costs[n] = run_chain(Path(folder), n, options.level, options.side)
+        print(f"{n:,} files")
+        for name, cost in costs[n].items():
+            print(
+                f"  {name:8} {1000 * cost.cpu / n:8.3f} CPU ms a file {1000 * cost.wall / n:8.3f} "
+                f"wall, peak {cost.peak / MB:6.0f} MB, silent {cost.silence:5.1f} s",
+                flush=True,
+            )
+    if len(options.sizes) > 1:
+        less, more = options.sizes[-2:]
+        for name in costs[more]:
+            ratio = (costs[more][name].cpu / more) / (costs[less][name].cpu / less)
+            grown = (costs[more][name].peak - costs[less][name].peak) / (more - less)
+            print(
+                f"{name:8} a file x {ratio:.2f} from {less:,} to {more:,}; {grown:,.0f} B more each"
+            )
+
+
+if __name__ == "__main__":
+    main()

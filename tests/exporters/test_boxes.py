@@ -1,0 +1,126 @@
+"""Objects and boxes that came from COCO, YOLO or VOC go out again, through every stage between."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from curate import (
+    DedupConfig,
+    ExportConfig,
+    SampleConfig,
+    SplitConfig,
+    dedup,
+    export,
+    sample,
+    split,
+)
+from curate.annotations.voc import read_objects
+from curate.choices import ExportAs, Level
+from curate.errors import UsageError
+from curate.progress import Silent
+from tests.conftest import picture, save
+
+BOXES = {"a.png": [("car", (10, 20, 30, 40))], "b.png": [], "c.png": [("dog", (0, 0, 96, 72))] * 2}
+CLASSES = {"dog": 18, "car": 3}
+
+
+class Heard(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """A manifest of four images, of which three are in a COCO file."""
+    for seed, name in enumerate([*BOXES, "unknown.png"]):
+        save(tmp_path / "images" / name, picture(seed))
+    content = {
+        "images": [{"id": n, "file_name": n, "width": 96, "height": 72} for n in BOXES],
+        "annotations": [
+            {"id": 1, "image_id": file, "category_id": CLASSES[name], "bbox": box}
+            for file, objects in BOXES.items()
+            for name, box in objects
+        ],
+        "categories": [{"id": number, "name": name} for name, number in CLASSES.items()],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    out = tmp_path / "m.parquet"
+    config = DedupConfig(level=Level.BYTES, labels=str(tmp_path / "coco.json"))
+    dedup(tmp_path / "images", config, out=out, workspace=tmp_path / ".curate")
+    return out
+
+
+def exported(manifest, form):
+    heard = Heard()
+    root = manifest.parent
+    config = ExportConfig(form=form)
+    export(manifest, root / "out", config, workspace=root / ".curate", progress=heard)
+    return root / "out", heard.notes
+
+
+def test_coco_comes_out_as_it_went_in(manifest):
+    folder, _ = exported(manifest, ExportAs.COCO)
+    content = json.loads((folder / "labels.json").read_text())
+    name_of = {one["id"]: one["file_name"] for one in content["images"]}
+    assert sorted(name_of.values()) == [*BOXES, "unknown.png"]
+    found = {name: [] for name in BOXES}
+    class_of = {one["id"]: one["name"] for one in content["categories"]}
+    for one in content["annotations"]:
+        found[name_of[one["image_id"]]].append((class_of[one["category_id"]], tuple(one["bbox"])))
+    assert found == BOXES
+    assert {name: number for number, name in class_of.items()} == CLASSES
+
+
+def test_yolo_has_a_file_for_each_known_image_and_the_numbers_of_the_classes(manifest):
+    folder, notes = exported(manifest, ExportAs.YOLO)
+    assert (folder / "labels/a.txt").read_text() == "3 0.260417 0.555556 0.312500 0.555556\n"
+    assert (folder / "labels/b.txt").read_text() == ""
+    assert not (folder / "images/unknown.png").exists()
+    assert notes == ["1 images of whose objects nothing is known are left out"]
+    facts = yaml.safe_load((folder / "data.yaml").read_text())
+    assert facts == {
+        "path": ".", "train": "images", "val": "images", "names": {3: "car", 18: "dog"},
+    }  # fmt: skip
+
+
+def test_yolo_comes_back_from_its_export_split_by_split(manifest, tmp_path):
+    split(manifest, SplitConfig(ratios=(("train", 0.5), ("val", 0.5))))
+    folder, _ = exported(manifest, ExportAs.YOLO)
+    config = DedupConfig(level=Level.BYTES, labels=str(folder / "data.yaml"))
+    out = tmp_path / "again.parquet"
+    dedup(folder / "images", config, out=out, workspace=tmp_path / "again")
+    rows = {row["path"].split("/")[-1]: row for row in pq.read_table(out).to_pylist()}
+    for name, objects in BOXES.items():
+        assert rows[name]["objects"] == [kind for kind, _ in objects]
+        flat = [side for _, box in objects for side in box]
+        assert rows[name]["boxes"] == pytest.approx(flat, abs=1e-3)
+    facts = yaml.safe_load((folder / "data.yaml").read_text())
+    assert facts["train"] == "images/train"
+    assert facts["val"] == "images/val"
+
+
+def test_voc_has_xml_and_lists(manifest):
+    folder, _ = exported(manifest, ExportAs.VOC)
+    objects, size = read_objects(folder / "Annotations/a.xml")
+    assert (objects, size) == ([("car", 10, 20, 30, 40)], (96, 72))
+    assert (folder / "ImageSets/Main/train.txt").read_text().split() == ["a", "b", "c"]
+    assert (folder / "JPEGImages/c.png").is_symlink()
+
+
+def test_without_boxes_there_is_nothing_to_write(tmp_path):
+    save(tmp_path / "images/a.png", picture(0))
+    dedup(tmp_path / "images", out=tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+    with pytest.raises(UsageError, match="no column 'objects'"):
+        exported(tmp_path / "m.parquet", ExportAs.YOLO)
+
+
+def test_an_image_counts_for_its_rarest_class_in_a_sample(manifest):
+    drawn = sample(
+        manifest, SampleConfig(size=4, by=("objects",)), out=manifest.parent / "s.parquet"
+    )
+    assert drawn.n_groups == 4  # car, dog, no object, nothing known
