@@ -13,6 +13,7 @@ from curate.cli.screen import Drawing, run_stage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from curate.sources import add_fps
     from curate.stages.cluster import ClusterResult
 
 
@@ -55,6 +56,7 @@ def cluster(
     labels: options.LabelsFrom = Labels.NONE.value,
     model: options.Model = None,
     device: options.Device = "auto",
+    fps: options.Fps = None,
     exclude: options.Exclude = None,
     max_pixels: options.MaxPixels = 178_956_970,
     workspace: options.Workspace = None,
@@ -82,7 +84,7 @@ def cluster(
     )
     run_stage(
         lambda progress: run(
-            images or None,
+            add_fps(images or None, fps),
             config,
             out=out,
             scan_config=options.make_scan_config(exclude, max_pixels),

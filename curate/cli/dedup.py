@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from curate.sources import add_fps
     from curate.stages.dedup import DedupResult
 
 EXIT_COPIES_FOUND = 10
@@ -111,6 +112,7 @@ def dedup(
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 10 if copies are found.")
     ] = False,
+    fps: options.Fps = None,
     exclude: options.Exclude = None,
     max_pixels: options.MaxPixels = 178_956_970,
     workspace: options.Workspace = None,
@@ -146,7 +148,7 @@ def dedup(
     )
     result = run_stage(
         lambda progress: run(
-            target or None,
+            add_fps(target or None, fps),
             config,
             out=out,
             against=against,

@@ -8,6 +8,7 @@ from curate.cli.screen import run_stage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from curate.sources import add_fps
     from curate.stages.embed import EmbedResult
 
 
@@ -15,6 +16,7 @@ def embed(
     images: options.ImagesArgument = None,
     model: options.Model = None,
     device: options.Device = "auto",
+    fps: options.Fps = None,
     exclude: options.Exclude = None,
     max_pixels: options.MaxPixels = 178_956_970,
     workspace: options.Workspace = None,
@@ -34,7 +36,7 @@ def embed(
     config = EmbedConfig(model=model, device=device)
     run_stage(
         lambda progress: run(
-            images or None,
+            add_fps(images or None, fps),
             config,
             scan_config=options.make_scan_config(exclude, max_pixels),
             workspace=workspace,

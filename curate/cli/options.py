@@ -84,6 +84,14 @@ ImagesArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="SOURCE...", help=SOURCE_HELP, show_default="the one scanned last"),
 ]
+Fps = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        help="Take this many frames a second of the clips of the source.",
+        show_default="no clips",
+    ),
+]
 ManifestArgument = Annotated[
     Path,
     typer.Argument(

@@ -13,6 +13,7 @@ from curate.cli.screen import Drawing, run_stage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from curate.sources import add_fps
     from curate.stages.train import TrainResult
 
 
@@ -82,6 +83,7 @@ def train(
         bool, typer.Option("--pretrained", help="Start from published weights of the backbone.")
     ] = False,
     name: Annotated[str, typer.Option(help="Store the model under this name.")] = "default",
+    fps: options.Fps = None,
     exclude: options.Exclude = None,
     max_pixels: options.MaxPixels = 178_956_970,
     workspace: options.Workspace = None,
@@ -119,7 +121,7 @@ def train(
     )
     run_stage(
         lambda progress: run(
-            images,
+            add_fps(images, fps) or images,
             config,
             scan_config=options.make_scan_config(exclude, max_pixels),
             workspace=workspace,

@@ -155,7 +155,8 @@ COLUMNS = (
         name="row",
         type="int64",
         filled_by="scan",
-        meaning="number of its row in the table, or of its line in a list of URLs, from 0",
+        meaning="number of its row in the table, or of its line in a list of URLs, from 0; of a "
+        "frame its time stamp in the clip",
         is_optional=True,
     ),
     Column(
@@ -204,6 +205,13 @@ COLUMNS = (
         type="float64",
         filled_by="scan",
         meaning="degrees east, −180 to 180, of its EXIF",
+    ),
+    Column(
+        name="track",
+        type="string",
+        filled_by="scan",
+        meaning="of a frame of a clip, the clip; `curate split` keeps a track undivided",
+        is_optional=True,
     ),
     Column(name="cluster", type="int32", filled_by="cluster", meaning="number, 0 to N−1"),
     Column(

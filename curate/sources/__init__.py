@@ -12,6 +12,7 @@ from curate.sources.base import (
     SourceFile,
     Unchanged,
 )
+from curate.sources.entry_names import VIDEO_ENDINGS
 from curate.sources.file_list import (
     FILE_SCHEMA,
     PLACE_SCHEMA,
@@ -22,7 +23,7 @@ from curate.sources.file_list import (
 )
 from curate.sources.files import NOT_FILES_HINT
 from curate.sources.folder import describe_passed_over
-from curate.sources.opening import Address, OpenSources, is_source, is_url, open_source
+from curate.sources.opening import Address, OpenSources, add_fps, is_source, is_url, open_source
 
 __all__ = [
     "DEFAULT_EXCLUDES",
@@ -30,6 +31,7 @@ __all__ = [
     "NOT_FILES_HINT",
     "NO_PLACE",
     "PLACE_SCHEMA",
+    "VIDEO_ENDINGS",
     "Address",
     "Container",
     "FileList",
@@ -41,6 +43,7 @@ __all__ = [
     "Source",
     "SourceFile",
     "Unchanged",
+    "add_fps",
     "describe_passed_over",
     "file_table",
     "is_source",

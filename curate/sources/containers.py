@@ -4,25 +4,31 @@ from collections import OrderedDict
 from threading import Lock
 
 from curate.sources.base import Container, Place
-from curate.sources.entry_names import TABLE_ENDINGS
+from curate.sources.entry_names import TABLE_ENDINGS, is_video
 from curate.sources.store import NOT_ONE_RANGE, Store
 from curate.sources.table import TableContainer, TableReader
 from curate.sources.tar import TarContainer
 from curate.sources.tar_members import Unpacked, is_packed, read_member
+from curate.sources.video import VideoContainer, VideoReader
 
-_MOST_OPEN = 16  # tables
+_MOST_OPEN = 16  # tables and clips
 
 
-def make_container(store: Store, name: str, *, shown: str | None = None) -> Container:
+def make_container(store: Store, name: str, *, fps: float | None = None) -> Container:
     """Return the container that a file is by its name.
 
     Args:
         store: Where it lies.
-        name: Its name there, with one of `curate.sources.entry_names.CONTAINER_ENDINGS`.
-        shown: Its path below the source; None for its name.
+        name: Its name there, and its path below the source.
+        fps: Frames a second that are taken of a clip.
+
+    Raises:
+        ResourceError: It is a clip, and the extra ``video`` is not installed.
     """
+    if fps is not None and is_video(name):
+        return VideoContainer(store, name, fps=fps)
     kind = TableContainer if name.lower().endswith(TABLE_ENDINGS) else TarContainer
-    return kind(store, name, shown=shown)
+    return kind(store, name)
 
 
 class ContainerReader:
@@ -33,7 +39,7 @@ class ContainerReader:
         self._store = store
         self._unpacked = Unpacked()
         self._is_packed: dict[str, bool] = {}
-        self._tables: OrderedDict[tuple[str, str | None], TableReader] = OrderedDict()
+        self._open: OrderedDict[tuple[str, str | None], TableReader | VideoReader] = OrderedDict()
         self._lock = Lock()
 
     def read(self, name: str, place: Place) -> bytes:
@@ -49,18 +55,20 @@ class ContainerReader:
         if place.offset is None and place.row is None:
             raise OSError(0, NOT_ONE_RANGE)
         if place.row is not None:
-            return self._find_table(name, place.version).read(place.row)
+            return self._find_reader(name, place.version).read(place.row)
         with self._lock:
             if name not in self._is_packed:
                 self._is_packed[name] = is_packed(self._store, name)
         unpacked = self._unpacked if self._is_packed[name] else None
         return read_member(self._store, name, place, unpacked)
 
-    def _find_table(self, name: str, version: str | None) -> TableReader:
+    def _find_reader(self, name: str, version: str | None) -> TableReader | VideoReader:
+        """Return what reads rows of a table, or frames of a clip."""
+        kind = VideoReader if is_video(name) else TableReader
         with self._lock:
             key = (name, version)
-            table = self._tables.pop(key, None) or TableReader(self._store, name, version)
-            self._tables[key] = table
-            if len(self._tables) > _MOST_OPEN:
-                self._tables.popitem(last=False)
-            return table
+            reader = self._open.pop(key, None) or kind(self._store, name, version)
+            self._open[key] = reader
+            if len(self._open) > _MOST_OPEN:
+                self._open.popitem(last=False)
+            return reader

@@ -10,12 +10,21 @@ from curate.images.formats import EXTENSIONS, OTHER_EXTENSIONS, RAW_EXTENSIONS
 IMAGE_ENDINGS = EXTENSIONS | RAW_EXTENSIONS
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 TABLE_ENDINGS = (".parquet", ".arrow")
+VIDEO_ENDINGS = (
+    ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".3gp",
+    ".mts", ".m2ts",
+)  # fmt: skip
 CONTAINER_ENDINGS = TAR_ENDINGS + TABLE_ENDINGS
 
 
 def is_container(name: str) -> bool:
     """Return whether a file is, by its name, one that holds many images."""
     return name.lower().endswith(CONTAINER_ENDINGS)
+
+
+def is_video(name: str) -> bool:
+    """Return whether a file is, by its name, a clip."""
+    return name.lower().endswith(VIDEO_ENDINGS)
 
 
 def ending_of_name(name: str) -> str:

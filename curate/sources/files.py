@@ -8,7 +8,7 @@ from pathlib import Path
 from curate.errors import InputError, UsageError
 from curate.sources.base import DEFAULT_EXCLUDES, NO_PLACE, Listing, Place, SourceFile
 from curate.sources.containers import ContainerReader, make_container
-from curate.sources.entry_names import is_container, is_excluded, is_image_name
+from curate.sources.entry_names import is_container, is_excluded, is_image_name, is_video
 from curate.sources.store import Store
 
 NOT_FILES_HINT = "use a form that takes the bytes along, such as --as copy, tar or parquet"
@@ -18,7 +18,13 @@ class FilesSource:
     """Some files of a disk or a server, each an image or a container of some."""
 
     def __init__(
-        self, address: str, store: Store, names: Sequence[str], *, n_parallel: int = 1
+        self,
+        address: str,
+        store: Store,
+        names: Sequence[str],
+        *,
+        n_parallel: int = 1,
+        fps: float | None = None,
     ) -> None:
         """Name the files; they need not be there yet.
 
@@ -27,13 +33,14 @@ class FilesSource:
             store: Where the files lie.
             names: Theirs in there.
             n_parallel: How many are worth reading at a time.
+            fps: Frames a second that are taken of clips; None takes none.
         """
         self.address = address
         self.root: Path | None = None
         self.folders: Sequence[Path] = ()
         self.is_private = False
         self.n_parallel = n_parallel
-        self._store, self._names = store, names
+        self._store, self._names, self._fps = store, names, fps
         self._containers = ContainerReader(store)
 
     def list_files(self, exclude: Sequence[str] = DEFAULT_EXCLUDES) -> Listing:
@@ -47,9 +54,10 @@ class FilesSource:
         """
         names = [name for name in self._names if not is_excluded(name, exclude)]
         passed_over = Counter({"excluded": len(self._names) - len(names)})
-        images = filterfalse(is_container, names)
+        images = filterfalse(self._is_container, names)
         files = [self._make_file(name) for name in images if is_image_name(name) is not False]
-        containers = [make_container(self._store, name) for name in filter(is_container, names)]
+        many = filter(self._is_container, names)
+        containers = [make_container(self._store, name, fps=self._fps) for name in many]
         if not files and not containers:
             raise InputError(
                 f"{self.address} is no image, archive, table or list of images",
@@ -61,6 +69,9 @@ class FilesSource:
             passed_over={name: count for name, count in passed_over.items() if count},
             containers=sorted(containers, key=lambda one: one.name),
         )
+
+    def _is_container(self, name: str) -> bool:
+        return is_container(name) or (self._fps is not None and is_video(name))
 
     def _make_file(self, name: str) -> SourceFile:
         """Return a file; of one that is not there the reading will say so."""

@@ -11,7 +11,7 @@ from curate.errors import InputError
 from curate.images.formats import HEAD_BYTES, OTHER_EXTENSIONS, sniff
 from curate.sources.base import DEFAULT_EXCLUDES, NO_PLACE, Listing, Place, SourceFile
 from curate.sources.containers import ContainerReader, make_container
-from curate.sources.entry_names import IMAGE_ENDINGS, is_container
+from curate.sources.entry_names import IMAGE_ENDINGS, is_container, is_video
 from curate.sources.names import escape, unescape
 from curate.sources.store import DiskStore
 
@@ -29,9 +29,14 @@ class FolderSource:
     the others are links to it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Name the folder; it need not be there yet."""
-        self._folder = folder
+    def __init__(self, folder: Path, fps: float | None = None) -> None:
+        """Name the folder; it need not be there yet.
+
+        Args:
+            folder: The folder.
+            fps: Frames a second that are taken of its clips; None passes them over.
+        """
+        self._folder, self._fps = folder, fps
         self._store = DiskStore(folder)
         self._containers = ContainerReader(self._store)
 
@@ -58,7 +63,8 @@ class FolderSource:
     @property
     def address(self) -> str:
         """The folder's absolute path; bytes that are not UTF-8 are escaped as in manifests."""
-        return escape_address(os.fsencode(self._folder.absolute()))
+        folder = escape_address(os.fsencode(self._folder.absolute()))
+        return folder if self._fps is None else f"{folder}#fps={self._fps:g}"
 
     def list_files(self, exclude: Sequence[str] = DEFAULT_EXCLUDES) -> Listing:
         """List the image files.
@@ -73,33 +79,28 @@ class FolderSource:
         if not folder.is_dir():
             problem = "is a file, not a folder" if folder.exists() else "does not exist"
             raise InputError(f"{folder} {problem}", hint="name a folder of images")
-        walk = _Walk(os.fsencode(folder), exclude)
+        walk = _Walk(os.fsencode(folder), exclude, takes_clips=self._fps is not None)
         try:
             walk.run()
         except OSError as error:
             raise InputError(
                 f"{folder} cannot be listed: {error.strerror}", hint="check its permissions"
             ) from None
-        if not walk.files and walk.containers:
-            for name in walk.containers:
-                walk.passed_over[_ending_of(name.encode())] -= 1
-            return Listing(
-                files=[],
-                passed_over={
-                    name: count for name, count in sorted(walk.passed_over.items()) if count
-                },
-                problems=walk.problems,
-                containers=[make_container(self._store, name) for name in sorted(walk.containers)],
-            )
-        if not walk.files:
+        found = list(walk.clips)
+        if not walk.files:  # beside images they are no source, but what somebody packed
+            found += walk.containers
+            walk.passed_over.subtract(_ending_of(name.encode()) for name in walk.containers)
+        if not walk.files and not found:
             raise InputError(
                 f"{folder} holds no image files{_list_counts(walk.passed_over)}",
-                hint="name a folder with .jpg, .png, .webp, … files, at any depth",
+                hint="name a folder with .jpg, .png, .webp, … files, at any depth; --fps 1 takes "
+                "frames of clips",
             )
         return Listing(
             files=_name_links(walk.files),
-            passed_over=dict(sorted(walk.passed_over.items())),
+            passed_over=dict(sorted((+walk.passed_over).items())),
             problems=walk.problems,
+            containers=[make_container(self._store, one, fps=self._fps) for one in sorted(found)],
         )
 
     def read(self, path: str, place: Place = NO_PLACE) -> bytes:
@@ -140,7 +141,9 @@ def open_address(address: Path | str) -> Path:
 class _Walk:
     """One listing of a folder: its own folders first, then what links lead to."""
 
-    def __init__(self, root: bytes, exclude: Sequence[str]) -> None:
+    def __init__(self, root: bytes, exclude: Sequence[str], *, takes_clips: bool) -> None:
+        self._takes_clips = takes_clips
+        self.clips: list[str] = []
         self._root = root
         self._exclude = exclude
         self._linked: set[_Identity] = set()
@@ -219,9 +222,16 @@ class _Walk:
         elif _may_be_image(entry):
             self.files.append((_source_file(path, entry.stat()), is_link or entry.is_symlink()))
         else:
-            if is_container(entry.name.decode("utf-8", "replace")):
-                self.containers.append(escape(path))
-            self.passed_over[_ending_of(entry.name) or "without an ending"] += 1
+            self._take_other(entry.name.decode("utf-8", "replace"), path)
+
+    def _take_other(self, name: str, path: bytes) -> None:
+        """Note a file that is no image: a clip whose frames are wanted, or what may hold images."""
+        if self._takes_clips and is_video(name):
+            self.clips.append(escape(path))
+            return
+        if is_container(name):
+            self.containers.append(escape(path))
+        self.passed_over[_ending_of(path) or "without an ending"] += 1
 
     def _was_linked(self, entry: "os.DirEntry[bytes]") -> bool:
         """Return whether a folder below a link was listed by a link, and note that it is now."""

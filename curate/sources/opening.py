@@ -5,20 +5,21 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.errors import InputError
+from curate.errors import InputError, UsageError
 from curate.files import ArrowName
 from curate.sources import web
 from curate.sources.base import Source
 from curate.sources.bucket import SCHEMES as BUCKET_SCHEMES
 from curate.sources.bucket import BucketStore
 from curate.sources.bucket_source import BucketSource
-from curate.sources.entry_names import is_container
+from curate.sources.entry_names import is_container, is_video
 from curate.sources.files import FilesSource
 from curate.sources.folder import FolderSource, open_address
 from curate.sources.fsspec_store import FsspecStore
@@ -37,6 +38,7 @@ Address = Path | str | Sequence[Path | str]
 """A folder, a list file, an archive, a pattern of them, a bucket or URL; or several of these."""
 
 _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
+_FPS = "#fps="  # ends an address of clips
 _FOOTER = b"curate"  # of a manifest, which is no source
 
 
@@ -102,21 +104,54 @@ def _split(address: Address) -> Sequence[Path | str]:
 
 
 def _open_one(address: str) -> Source:
+    """Return the source of one address, which may say how many frames of clips are taken.
+
+    Raises:
+        InputError: It is none, or takes no frames.
+    """
+    address, fps = _split_fps(address)
     if is_url(address):
-        return _open_url(address)
+        return _open_url(address, fps)
     path = open_address(address)
     if path.is_file():
-        return _open_file(path, None)
+        return _open_file(path, None, fps)
     if not path.exists():
         before, mark, column = address.rpartition("#")
         if mark and Path(before).is_file():
-            return _open_file(Path(before), column)
+            return _open_file(Path(before), column, fps)
         if is_pattern(address):
-            return _open_pattern(address)
-    return FolderSource(path)
+            return _open_pattern(address, fps)
+    return FolderSource(path, fps)
 
 
-def _open_file(path: Path, column: str | None) -> Source:
+def add_fps(address: Address | None, fps: float | None) -> Address | None:
+    """Return addresses that say how many frames a second are taken of clips.
+
+    Args:
+        address: A source, or several.
+        fps: Frames a second; None leaves the addresses as they are.
+
+    Raises:
+        UsageError: No source is named.
+    """
+    if fps is None:
+        return address
+    if address is None:
+        raise UsageError("--fps is of a source that is named", hint="name the source of clips")
+    return [f"{one}{_FPS}{fps:g}" for one in _split(address)]
+
+
+def _split_fps(address: str) -> tuple[str, float | None]:
+    """Return an address and the frames a second that it asks for."""
+    before, mark, number = address.rpartition(_FPS)
+    try:
+        fps = float(number)
+    except ValueError:
+        return address, None
+    return (before, fps) if mark and 0 < fps < inf else (address, None)
+
+
+def _open_file(path: Path, column: str | None, fps: float | None) -> Source:
     """Return the source that one file of this machine is.
 
     Raises:
@@ -126,13 +161,20 @@ def _open_file(path: Path, column: str | None) -> Source:
     name = path.name.lower()
     if is_list_name(name) or (name.endswith(".parquet") and _is_list(path, column)):
         return ListSource(address, path, column)
-    if is_container(name):
+    if is_container(name) or (fps is not None and is_video(name)):
         whole = path.absolute()
-        return FilesSource(address, DiskStore(whole.parent), [escape(os.fsencode(whole.name))])
+        names = [escape(os.fsencode(whole.name))]
+        return FilesSource(_with_fps(address, fps), DiskStore(whole.parent), names, fps=fps)
     raise InputError(
         f"{path} is a file, and no archive, table or list of images",
-        hint="name a folder of images, a .tar, a .parquet, or a .txt with a path a line",
+        hint="add --fps 1, which takes a frame a second"
+        if is_video(name)
+        else "name a folder of images, a .tar, a .parquet, or a .txt with a path a line",
     )
+
+
+def _with_fps(address: str, fps: float | None) -> str:
+    return address if fps is None else f"{address}{_FPS}{fps:g}"
 
 
 def _is_list(path: Path, column: str | None) -> bool:
@@ -159,7 +201,7 @@ def _is_list(path: Path, column: str | None) -> bool:
     return False
 
 
-def _open_pattern(address: str) -> Source:
+def _open_pattern(address: str, fps: float | None) -> Source:
     """Return the source of the files that a pattern stands for.
 
     Raises:
@@ -173,10 +215,10 @@ def _open_pattern(address: str) -> Source:
         raise InputError(f"no file is named {address}", hint="check the pattern")
     folder = os.path.commonpath([os.path.dirname(one) for one in found])  # noqa: PTH120
     names = [escape(os.fsencode(os.path.relpath(one, folder))) for one in dict.fromkeys(found)]
-    return FilesSource(whole, DiskStore(Path(folder)), names)
+    return FilesSource(_with_fps(whole, fps), DiskStore(Path(folder)), names, fps=fps)
 
 
-def _open_url(url: str) -> Source:
+def _open_url(url: str, fps: float | None) -> Source:
     """Return the source of a URL, or of several that a pattern of braces stands for.
 
     Raises:
@@ -188,13 +230,13 @@ def _open_url(url: str) -> Source:
             f"{without_secrets(url)} is a list elsewhere", hint="copy the list to this machine"
         )
     is_web = urlsplit(url).scheme.lower() in web.SCHEMES
-    if is_web or is_container(path):
+    if is_web or is_container(path) or (fps is not None and is_video(path)):
         urls = expand_braces(url)
-        return _open_objects(url, urls)
+        return _open_objects(url, urls, fps)
     return BucketSource(url, _open_bucket(url))
 
 
-def _open_objects(url: str, urls: Sequence[str]) -> Source:
+def _open_objects(url: str, urls: Sequence[str], fps: float | None) -> Source:
     """Return the source of single objects, of web servers or of a bucket."""
     store: RemoteStore
     if urlsplit(url).scheme.lower() in web.SCHEMES:
@@ -202,12 +244,14 @@ def _open_objects(url: str, urls: Sequence[str]) -> Source:
         names = [without_secrets(one) for one in urls]
         for name, one in zip(names, urls, strict=True):
             server.know(name, one)
-        return FilesSource(without_secrets(url), server, names, n_parallel=N_PARALLEL)
+        address = _with_fps(without_secrets(url), fps)
+        return FilesSource(address, server, names, n_parallel=N_PARALLEL, fps=fps)
     folder = os.path.commonpath([os.path.dirname(urlsplit(one).path) or "/" for one in urls])  # noqa: PTH120
     parts = urlsplit(url)
     store = _open_bucket(f"{parts.scheme}://{parts.netloc}{folder}")
     names = [os.path.relpath(urlsplit(one).path, folder) for one in urls]
-    source = FilesSource(without_secrets(url), store, names, n_parallel=N_PARALLEL)
+    address = _with_fps(without_secrets(url), fps)
+    source = FilesSource(address, store, names, n_parallel=N_PARALLEL, fps=fps)
     source.is_private = True
     return source
 

@@ -27,16 +27,14 @@ Item = tuple[SourceFile, bytes | Lost | Unchanged]
 class TableContainer:
     """One Parquet or Arrow file with images; a row whose bytes are missing is read by its path."""
 
-    def __init__(self, store: Store, name: str, *, shown: str | None = None) -> None:
+    def __init__(self, store: Store, name: str) -> None:
         """Name the table.
 
         Args:
             store: Where it lies.
-            name: Its name there.
-            shown: Its path below the source; None for its name.
+            name: Its name there, and its path below the source.
         """
-        self._store, self._file = store, name
-        self.name = name if shown is None else shown
+        self._store, self.name = store, name
         self._facts: FileFacts | None = None
         self._builder = FileListBuilder()
         self._passed_over: dict[str, int] = {}
@@ -47,7 +45,7 @@ class TableContainer:
         Raises:
             OSError: It is not there or cannot be reached.
         """
-        self._facts = self._facts or self._store.find_facts(self._file)
+        self._facts = self._facts or self._store.find_facts(self.name)
         return self._facts.version
 
     def read_through(
@@ -59,7 +57,7 @@ class TableContainer:
             if is_excluded(self.name, exclude):
                 self._passed_over["excluded"] = 1
                 return
-            with TableRows(self._store, self._file, self.find_version()) as rows:
+            with TableRows(self._store, self.name, self.find_version()) as rows:
                 digits = len(str(max(rows.n_rows - 1, 0)))
                 for number, image, label in rows.iterate(0):
                     path = f"{self.name}#{number:0{digits}}"
@@ -81,7 +79,7 @@ class TableContainer:
         self, path: str, number: int, image: dict[str, Any], label: str | None, max_bytes: int
     ) -> Item:
         """Return the image of a row."""
-        content = read_cell(self._store, self._file, image)
+        content = read_cell(self._store, self.name, image)
         n_bytes = len(content) if isinstance(content, bytes) else 0
         facts = self._facts
         assert facts is not None, "the table was asked for its version first"

@@ -52,16 +52,14 @@ class TarContainer:
     its label, wherever in the archive they stand.
     """
 
-    def __init__(self, store: Store, name: str, *, shown: str | None = None) -> None:
+    def __init__(self, store: Store, name: str) -> None:
         """Name the archive.
 
         Args:
             store: Where it lies.
-            name: Its name there.
-            shown: Its path below the source; None for its name.
+            name: Its name there, and its path below the source.
         """
-        self._store, self._file = store, name
-        self.name = name if shown is None else shown
+        self._store, self.name = store, name
         self._facts: FileFacts | None = None
         self._builder = FileListBuilder()
         self._keys: list[str] = []
@@ -79,7 +77,7 @@ class TarContainer:
         Raises:
             OSError: It is not there or cannot be reached.
         """
-        self._facts = self._facts or self._store.find_facts(self._file)
+        self._facts = self._facts or self._store.find_facts(self.name)
         return self._facts.version
 
     def read_through(
@@ -89,7 +87,7 @@ class TarContainer:
         del recall  # an archive is known whole or not at all
         try:
             version = self.find_version()
-            with self._store.open_stream(self._file, version) as raw:
+            with self._store.open_stream(self.name, version) as raw:
                 archive, has_packing = unpack(raw)
                 yield from self._read_members(archive, exclude, max_bytes)
             yield from self._read_links(Unpacked() if has_packing else None)
@@ -224,7 +222,7 @@ class TarContainer:
             file = replace(self._make_file(link.path, place.length or 0, place), link_of=path)
             self._add(file, link.name)
             try:
-                yield file, read_member(self._store, self._file, place, unpacked)
+                yield file, read_member(self._store, self.name, place, unpacked)
             except OSError as error:
                 yield file, Lost(f"cannot be read: {error.strerror}")
 

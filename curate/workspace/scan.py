@@ -25,6 +25,7 @@ from curate.progress import Progress
 from curate.sources import (
     DEFAULT_EXCLUDES,
     PLACE_SCHEMA,
+    VIDEO_ENDINGS,
     Address,
     Source,
     describe_passed_over,
@@ -113,6 +114,9 @@ class Scan:
         for field in PLACE_SCHEMA:
             if self.table[field.name].null_count < len(table):
                 table = table.append_column(field, self.table[field.name])
+        track = _find_tracks(self.table["container"])
+        if track.null_count < len(table):
+            table = table.append_column("track", track)
         return Manifest(
             rows=HeldRows(table),
             source=self.source,
@@ -306,6 +310,13 @@ def _catalogue_rows(
             **of_bytes,
         }
     )
+
+
+def _find_tracks(containers: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Return the clip that each image is a frame of, null where it is none."""
+    endings = "|".join(ending.removeprefix(".") for ending in VIDEO_ENDINGS)
+    is_clip = pc.match_substring_regex(containers, rf"(?i)\.({endings})$")
+    return pc.if_else(is_clip, containers, pa.scalar(None, pa.string()))
 
 
 def _issues(table: pa.Table) -> pa.Array:
