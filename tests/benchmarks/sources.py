@@ -3,7 +3,8 @@
     python tests/benchmarks/sources.py [IMAGES] [--n 2000] [--latency 0.15] [--faults 0.01]
 
 Servers and proxy run in processes of their own on the same machine, so their work is part of the
-wall time. Each scan is a process of its own with a new workspace. Written: whether the manifests
+wall time: "bucket" is a light server that speaks S3, "moto" the one of the tests. Each scan is a
+process of its own with a new workspace. Written: whether the manifests
 are equal but for the columns of the place, wall time over that of the folder, the CPU time of the
 scan alone, requests an image, and how many bytes of Parquet were given more than once.
 """
@@ -167,6 +168,7 @@ def main():
     parser.add_argument("--n", type=int, default=2000)
     parser.add_argument("--latency", type=float, default=0.15)
     parser.add_argument("--faults", type=float, default=0.01)
+    parser.add_argument("--only", nargs="*", help="forms behind the proxy")
     parser.add_argument("--serve")
     parser.add_argument("--scan")
     parser.add_argument("--out")
@@ -214,9 +216,9 @@ def compare(args):
             measured = scan_apart(address, out)
             base, expected = base or measured, facts_of(out) if expected is None else expected
             results.append((f"{name}, local", measured, facts_of(out).equals(expected), None))
-        for name in ("tars", "Parquet", "URL list", "bucket"):
+        for name in args.only or ("tars", "Parquet", "URL list", "bucket", "moto"):
             with ExitStack() as stack:
-                if name == "bucket":
+                if name == "moto":
                     upstream = stack.enter_context(s3_server())
                     fill_bucket(upstream, images)
                 else:
@@ -235,7 +237,7 @@ def compare(args):
 
 def prepare(name, url, root, images, shards):
     """Return the address of a form behind the proxy."""
-    if name == "bucket":
+    if name in ("bucket", "moto"):
         os.environ |= {
             "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "root", "AWS_SECRET_ACCESS_KEY": "root",
         }  # fmt: skip

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -59,6 +60,9 @@ class _Files(_Handler):
 
     def answer(self, *, has_body):
         path = self.path.partition("?")[0].lstrip("/")
+        if "list-type=2" in self.path:
+            self.send(200, {"Content-Type": "application/xml"}, list_bucket(self.root / path))
+            return
         file = self.root / path
         status = self.statuses.get(path, 200 if file.is_file() else 404)
         if status != 200:
@@ -87,6 +91,25 @@ class _Files(_Handler):
         self.end_headers()
         if has_body:
             self.wfile.write(body)
+
+
+def list_bucket(folder):
+    """Return what S3 answers to ListObjectsV2 of a bucket that holds the files of a folder."""
+    rows = []
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            facts = file.stat()
+            date = datetime.fromtimestamp(int(facts.st_mtime), UTC).isoformat()
+            etag = hashlib.md5(file.read_bytes()).hexdigest()
+            rows.append(
+                f"<Contents><Key>{file.relative_to(folder)}</Key><Size>{facts.st_size}</Size>"
+                f"<LastModified>{date}</LastModified><ETag>&quot;{etag}&quot;</ETag></Contents>"
+            )
+    head = f"<Name>{folder.name}</Name><KeyCount>{len(rows)}</KeyCount>"
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult>'
+        f"{head}<IsTruncated>false</IsTruncated>{''.join(rows)}</ListBucketResult>"
+    ).encode()
 
 
 @contextmanager
