@@ -15,7 +15,10 @@ from curate.sources.store import FileChanged, FileFacts
 
 SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "adl")
 _CHUNK = 1 << 20
+_TIME = "time "  # begins a version where a server gives no ETag
 _STATUS = re.compile(r"\b([45]\d\d) [A-Z][a-z]+|status(?: code)?:? ?([45]\d\d)")
+_EXPIRED = re.compile(r"ExpiredToken|TokenRefreshRequired|RequestExpired|InvalidAccessKeyId")
+_CREDENTIALS = "401: the credentials are missing, wrong or expired"
 _SAID = {"401": "needs other credentials", "403": "is denied", "404": "is not there"}
 _RETRIES = {"max_retries": 5}
 _AWS_CREDENTIALS = (
@@ -68,7 +71,7 @@ class BucketStore(RemoteStore):
                 for meta in batch:
                     name = meta["path"][len(self._prefix) :].lstrip("/")
                     yield escape(name.encode()), _make_facts(meta)
-        except self._errors.BaseError as error:
+        except (self._errors.BaseError, OSError) as error:
             said = self._explain(error, "the bucket")
             raise (said if isinstance(said, OSError) else OSError(errno.EIO, str(said))) from None
 
@@ -76,7 +79,7 @@ class BucketStore(RemoteStore):
         """Ask once what the server knows of an object; see `RemoteStore`."""
         try:
             return _make_facts(self._obstore.head(self._store, self._key(name)))
-        except self._errors.BaseError as error:
+        except (self._errors.BaseError, OSError) as error:
             raise self._explain(error, name) from None
 
     def ask(self, name: str, version: str | None, start: int, end: int | None) -> Answer:
@@ -89,14 +92,14 @@ class BucketStore(RemoteStore):
         """
         options: Any = {}
         if version is not None and _is_etag(version):
-            options["if_match"] = version
+            options["if_match"] = f'"{version}"'
         if end is not None:
             options["range"] = (start, end)
         elif start:
             options["range"] = {"offset": start}
         try:
             found = self._obstore.get(self._store, self._key(name), options=options)
-        except self._errors.BaseError as error:
+        except (self._errors.BaseError, OSError) as error:
             raise self._explain(error, name) from None
         facts = _make_facts(found.meta)
         if version is not None and facts.version != version:
@@ -110,7 +113,7 @@ class BucketStore(RemoteStore):
             for chunk in found.stream(min_chunk_size=_CHUNK):
                 n_read += len(chunk)
                 yield bytes(chunk)
-        except self._errors.BaseError as error:
+        except (self._errors.BaseError, OSError) as error:
             raise CutOffError(_say(error)) from None
         if n_read < n_bytes:
             raise CutOffError("the answer ends early")
@@ -122,18 +125,20 @@ class BucketStore(RemoteStore):
         """Return what an error of obstore is to us; its text is not, it may hold what is secret."""
         errors = self._errors
         match error:
-            case errors.NotFoundError():
+            case errors.NotFoundError() | FileNotFoundError():
                 return OSError(errno.ENOENT, f"404: there is no {name}")
             case errors.PermissionDeniedError():
                 return OSError(errno.EACCES, f"403: access to {name} is denied")
             case errors.UnauthenticatedError():
-                return OSError(errno.EACCES, "401: the credentials are missing, wrong or expired")
+                return OSError(errno.EACCES, _CREDENTIALS)
             case errors.PreconditionError() | errors.NotModifiedError():
                 return FileChanged(name)
             case errors.NotSupportedError() | errors.InvalidPathError():
                 return OSError(errno.EINVAL, f"{name} is no name that the server knows")
             case _:
                 status = _find_status(error)
+                if _EXPIRED.search(str(error)):
+                    return OSError(errno.EACCES, _CREDENTIALS)
                 if status in _SAID:
                     return OSError(errno.EACCES, f"{status}: {name} {_SAID[status]}")
                 return CutOffError(_say(error))
@@ -152,12 +157,14 @@ def _find_status(error: Exception) -> str | None:
 
 
 def _is_etag(version: str) -> bool:
-    return version.startswith(('"', "W/"))
+    """Return whether a version is an ETag, not a time and size, and one that may be asked for."""
+    return not version.startswith(_TIME) and not version.startswith("W/")
 
 
 def _make_facts(meta: Any) -> FileFacts:  # noqa: ANN401 - of obstore
     mtime_ns = int(meta["last_modified"].timestamp()) * 10**9
-    version = meta.get("e_tag") or f"{mtime_ns}-{meta['size']}"
+    tag = (meta.get("e_tag") or "").strip('"')  # Azure quotes it in answers, not in listings
+    version = tag or f"{_TIME}{mtime_ns}-{meta['size']}"
     return FileFacts(bytes=meta["size"], version=version, mtime_ns=mtime_ns)
 
 
@@ -174,6 +181,8 @@ def _settings(scheme: str) -> dict[str, Any]:
         if "AWS_REGION" not in os.environ and "AWS_DEFAULT_REGION" not in os.environ:
             settings["region"] = "us-east-1"
         settings |= _aws_credentials()
+    elif os.environ.get("AZURE_STORAGE_USE_EMULATOR"):
+        client["allow_http"] = True
     return settings | {"client_options": client}
 
 

@@ -1,6 +1,8 @@
 """Servers for tests: a plain web server, an S3 server, and a proxy that is slow and faulty."""
 
+import base64
 import hashlib
+import hmac
 import os
 import random
 import re
@@ -12,6 +14,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from email.utils import formatdate
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -50,7 +53,7 @@ def serving(handler):
 class _Files(_Handler):
     """Answers with the files of a folder, with ranges, ETags and conditions."""
 
-    root, statuses, has_etags = Path(), {}, True
+    root, statuses, bodies, has_etags = Path(), {}, {}, True
 
     def do_GET(self):
         self.answer(has_body=True)
@@ -62,6 +65,10 @@ class _Files(_Handler):
         path = self.path.partition("?")[0].lstrip("/")
         if "list-type=2" in self.path:
             self.send(200, {"Content-Type": "application/xml"}, list_bucket(self.root / path))
+            return
+        if path in self.bodies:
+            status, body = self.bodies[path]
+            self.send(status, {"Content-Type": "application/xml"}, body)
             return
         file = self.root / path
         status = self.statuses.get(path, 200 if file.is_file() else 404)
@@ -113,15 +120,17 @@ def list_bucket(folder):
 
 
 @contextmanager
-def web_server(root, *, statuses=None, has_etags=True):
+def web_server(root, *, statuses=None, bodies=None, has_etags=True):
     """Serve a folder over HTTP.
 
     Args:
         root: The folder.
         statuses: By path, a status that is answered in place of the file.
+        bodies: By path, a status and a body that are answered in place of the file.
         has_etags: Whether answers have an ETag.
     """
     facts = {"root": Path(root), "statuses": statuses or {}, "has_etags": has_etags}
+    facts["bodies"] = bodies or {}
     with serving(type("Files", (_Files,), facts)) as port:
         yield f"http://127.0.0.1:{port}"
 
@@ -235,17 +244,12 @@ def _free_port():
 
 
 @contextmanager
-def s3_server():
-    """Run moto's S3 server in a process of its own; give its URL."""
-    port = _free_port()
-    code = f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
-    env = {**os.environ, "AWS_ACCESS_KEY_ID": "root", "AWS_SECRET_ACCESS_KEY": "root"}
-    server = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", code],
-        env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+def started(command, port, env):
+    """Run a server in a process of its own until it answers; give its URL."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen(command, env={**os.environ, **env}, **quiet)
     try:
-        for _ in range(300):
+        for _ in range(600):
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             time.sleep(0.1)
@@ -253,3 +257,51 @@ def s3_server():
     finally:
         server.kill()
         server.wait()
+
+
+@contextmanager
+def s3_server():
+    """Run moto's S3 server; give its URL."""
+    port = _free_port()
+    code = f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
+    env = {"AWS_ACCESS_KEY_ID": "root", "AWS_SECRET_ACCESS_KEY": "root"}
+    with started([sys.executable, "-W", "ignore", "-c", code], port, env) as url:
+        yield url
+
+
+@contextmanager
+def azure_server():
+    """Run Azurite; give the URL of its blobs."""
+    port = _free_port()
+    command = ["azurite-blob", "--inMemoryPersistence", "--blobPort", str(port), "--silent"]
+    with started([*command, "--skipApiVersionCheck"], port, {}) as url:
+        yield url
+
+
+def make_azure_container(url, name):
+    """Make a container in Azurite, whose account and key are known to all."""
+    account = "devstoreaccount1"
+    key = base64.b64decode(
+        "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+    )
+    date = formatdate(usegmt=True)
+    version = "2021-08-06"
+    headers = f"x-ms-date:{date}\nx-ms-version:{version}\n"
+    where = f"/{account}/{account}/{name}\nrestype:container"
+    signed = "PUT" + "\n" * 12 + headers + where
+    signature = base64.b64encode(hmac.new(key, signed.encode(), "sha256").digest()).decode()
+    host, port = url.partition("://")[2].split(":")
+    connection = HTTPConnection(host, int(port), timeout=60)
+    connection.request(
+        "PUT",
+        f"/{account}/{name}?restype=container",
+        headers={
+            "x-ms-date": date,
+            "x-ms-version": version,
+            "Content-Length": "0",
+            "Authorization": f"SharedKey {account}:{signature}",
+        },
+    )
+    answer = connection.getresponse()
+    assert answer.status == 201, answer.read()
+    connection.close()

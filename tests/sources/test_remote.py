@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 import sys
 from itertools import pairwise
 
@@ -16,7 +17,14 @@ from tests.sources.made_sources import (
     write_parquet,
     write_tars,
 )
-from tests.sources.servers import Faults, faulty_proxy, s3_server, web_server
+from tests.sources.servers import (
+    Faults,
+    azure_server,
+    faulty_proxy,
+    make_azure_container,
+    s3_server,
+    web_server,
+)
 
 pytest.importorskip("urllib3", reason="web addresses need the extra cloud")
 pytestmark = pytest.mark.slow
@@ -227,6 +235,47 @@ def test_a_bucket_with_images_archives_and_tables(bucket, tmp_path, workspace):
         scanned("s3://other", workspace)
     for file in workspace.root.rglob("*"):
         assert file.is_dir() or b"hunter2" not in file.read_bytes()
+
+
+@pytest.mark.usefixtures("quick_retries")
+def test_expired_credentials_and_refused_objects_are_told(
+    pictures, tmp_path, workspace, monkeypatch
+):
+    pytest.importorskip("obstore", reason="buckets need the extra cloud")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "hunter2")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    write_folder(tmp_path / "www/images", pictures)
+    names = sorted(pictures)
+    statuses = {f"images/{names[0]}": 403, f"images/{names[1]}": 404}
+    expired = b"<Error><Code>ExpiredToken</Code><Message>hunter2</Message></Error>"
+    bodies = {f"images/{names[2]}": (400, expired)}
+    with web_server(tmp_path / "www", statuses=statuses, bodies=bodies) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        rows = scanned("s3://images", workspace).table.to_pylist()
+    assert [row["reason"] for row in rows[:4]] == [
+        f"cannot be read: 403: access to {names[0]} is denied",
+        f"cannot be read: 404: there is no {names[1]}",
+        "cannot be read: 401: the credentials are missing, wrong or expired",
+        None,
+    ]
+    assert len(rows) == len(pictures)
+
+
+@pytest.mark.usefixtures("quick_retries")
+def test_azure_blobs_are_a_source(pictures, workspace, monkeypatch):
+    obstore = pytest.importorskip("obstore", reason="buckets need the extra cloud")
+    if shutil.which("azurite-blob") is None:
+        pytest.skip("azurite-blob is not installed: npm install -g azurite")
+    with azure_server() as url:
+        monkeypatch.setenv("AZURE_STORAGE_USE_EMULATOR", "true")
+        monkeypatch.setenv("AZURITE_BLOB_STORAGE_URL", url)
+        make_azure_container(url, "images")
+        store = obstore.store.from_url("az://images", client_options={"allow_http": True})
+        for name, content in pictures.items():
+            obstore.put(store, f"set/{name}", content)
+        found = scanned("az://images/set", workspace)
+        assert sorted(reread(found)) == sorted(map(sha, pictures.values()))
+        assert scanned("az://images/set", workspace).n_read == 0
 
 
 def test_what_only_fsspec_knows_is_a_source(pictures, workspace):
