@@ -3,12 +3,13 @@
 # make test               the whole test suite
 # make pictures           the pictures of the docs, from the demo's output (needs chromium)
 # make check              format, lint, types and import floors
+# make site               the documentation site, in site/; a warning is an error
 
 PYTHON ?= python3
 VENV ?= .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo pictures test check clean
+.PHONY: demo pictures test check site clean
 
 demo: $(READY)
 	$(VENV)/bin/python examples/demo.py $(if $(IMAGES),"$(IMAGES)")
@@ -26,6 +27,9 @@ check: $(READY)
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+site: $(READY)
+	DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet
+
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: curate needs Python 3.11 or newer"; echo "hint: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
@@ -33,4 +37,4 @@ $(READY): pyproject.toml
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info
+	rm -rf $(VENV) demo build dist site *.egg-info

@@ -1,8 +1,11 @@
 """The wheel has all that the program needs, and works without the repository."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -62,3 +65,51 @@ def test_a_wheel_works_without_the_repository(tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert str(tmp_path / "site") in ran.stdout
     assert f"curate {__version__}" in ran.stdout
+
+
+def read_requirements(lines):
+    """Return name and version of requirements, by name, as far as they hold on Linux x86-64."""
+    found = {}
+    for line in lines:
+        requirement, _, marker = line.partition(";")
+        if "!=" not in marker and not line.startswith("#"):
+            name = re.match(r"[\w-]+", requirement)[0]
+            found[name] = requirement.strip()
+    return found
+
+
+def test_the_install_without_cuda_has_all_that_curate_needs_but_pytorch_and_faiss_for_gpus():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = read_requirements(project["dependencies"])
+    cpu = read_requirements((ROOT / "requirements-cpu.txt").read_text().splitlines())
+    assert cpu.pop("faiss-cpu") == "faiss-cpu>=1.10"
+    for name in ("torch", "torchvision", "faiss-gpu"):
+        assert needed.pop(name)
+    assert cpu == needed
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.cuda"])
+def test_nothing_is_said_against_the_docker_files(name):
+    hadolint = shutil.which("hadolint", path=Path(sys.executable).parent) or shutil.which(
+        "hadolint"
+    )
+    if hadolint is None:
+        pytest.skip("needs hadolint")
+    done = subprocess.run([hadolint, ROOT / name], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning(tmp_path):
+    pytest.importorskip("mkdocstrings")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", tmp_path / "site"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1",
+             "DISABLE_MKDOCS_2_WARNING": "true"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    commands = (tmp_path / "site/reference/commands/index.html").read_text()
+    assert 'id="curate-dedup"' in commands
+    assert "SplitResult" in (tmp_path / "site/reference/python/index.html").read_text()

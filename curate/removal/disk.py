@@ -9,12 +9,14 @@ import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from curate.errors import ResourceError
 from curate.files import disk_errors, flush
 from curate.removal.content import hash_file, identify
+from curate.removal.file_facts import change_owner, write_attributes
 
 _FICLONE = 0x40049409  # ioctl of linux/fs.h
 _NO_HARD_LINKS = (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS, errno.EACCES)
@@ -95,19 +97,40 @@ class Disk:
             fcntl.ioctl(target.fileno(), _FICLONE, source.fileno())
 
     def copy_facts(self, file: Path, name: Path) -> None:
-        """Give a file the times, mode and attributes of another.
+        """Give a file the times, mode, attributes and, where one may, the owner of another.
 
         Raises:
             OSError: It cannot be done.
         """
+        facts = file.stat()
+        change_owner(name, (facts.st_uid, facts.st_gid))
         shutil.copystat(file, name)
 
-    def set_facts(self, name: Path, *, mode: int, mtime_ns: int) -> None:
-        """Give a file a mode and a time of change.
+    def set_facts(
+        self,
+        name: Path,
+        *,
+        mode: int,
+        mtime_ns: int,
+        owner: tuple[int, int] | None,
+        attributes: Mapping[str, str] | None,
+    ) -> None:
+        """Give a file a mode and a time of change, an owner and attributes, where one may.
+
+        Args:
+            name: The file.
+            mode: Its permissions.
+            mtime_ns: Time of its last change, in ns.
+            owner: Numbers of user and group; None leaves them.
+            attributes: Extended attributes in base64, by name; None leaves them.
 
         Raises:
-            OSError: It cannot be done.
+            OSError: Mode or time cannot be set.
         """
+        if owner is not None:
+            change_owner(name, owner)  # before the mode, of which a new owner takes bits away
+        if attributes is not None:
+            write_attributes(name, attributes)
         name.chmod(mode)
         os.utime(name, ns=(mtime_ns, mtime_ns))
 

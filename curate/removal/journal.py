@@ -36,6 +36,8 @@ class Entry:
         mtime_ns: Time of its last change, in ns.
         mode: Its permissions.
         link: What it leads to, where it is a symbolic link; else None.
+        owner: Numbers of its user and group; None where a restored file keeps them anyway.
+        attributes: Its extended attributes in base64, by name; None like the owner.
     """
 
     action: Removal
@@ -47,6 +49,8 @@ class Entry:
     mtime_ns: int
     mode: int
     link: str | None
+    owner: tuple[int, int] | None = None
+    attributes: Mapping[str, str] | None = None
 
     @property
     def path(self) -> Path:
@@ -179,13 +183,18 @@ def read_journal(path: Path) -> tuple[dict[str, Any], Iterator[Entry]]:
 
 
 def _read_entries(path: Path) -> Iterator[Entry]:
-    names = {field.name for field in fields(Entry)}
+    names = {field.name for field in fields(Entry)} - {"action", "owner", "attributes"}
     with path.open("rb") as file:
         for line in file:
             facts = _parse(line)
-            if facts is not None and names <= set(facts):
-                action = Removal(facts["action"])
-                yield Entry(**{name: facts[name] for name in names - {"action"}}, action=action)
+            if facts is not None and {*names, "action"} <= set(facts):
+                owner = facts.get("owner")
+                yield Entry(
+                    **{name: facts[name] for name in names},
+                    action=Removal(facts["action"]),
+                    owner=tuple(owner) if owner is not None else None,
+                    attributes=facts.get("attributes"),
+                )
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from curate.errors import first_line
 from curate.progress import Progress
 from curate.removal.actions.base import Action
 from curate.removal.content import Identity, hash_file, identify
+from curate.removal.file_facts import read_attributes
 from curate.removal.journal import Entry, Journal
 from curate.removal.plan import Leaving
 from curate.removal.proof import KeptFiles, is_what_was_announced, lies_where_it_seems
@@ -148,6 +149,7 @@ class Pruning:
 
     def _make_entry(self, file: Path, content_hash: str | None, kept: Path | None) -> Entry:
         facts = file.lstat()
+        is_replaced = self._action.needs_equal_bytes
         target = self._action.target_of(file, self._place_of(file))
         return Entry(
             action=self._action.kind,
@@ -159,6 +161,8 @@ class Pruning:
             mtime_ns=facts.st_mtime_ns,
             mode=stat.S_IMODE(facts.st_mode),
             link=os.readlink(file) if file.is_symlink() else None,  # noqa: PTH115 - as text
+            owner=(facts.st_uid, facts.st_gid) if is_replaced else None,
+            attributes=read_attributes(file) if is_replaced else None,
         )
 
     def _place_of(self, file: Path) -> Path | None:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from curate.choices import closest
 from curate.errors import InputError, first_line
-from curate.files import ArrowName
+from curate.files import Utf8Name
 from curate.sources.names import escape
 
 TEXT_ENDINGS = (".txt", ".lst", ".list")
@@ -34,10 +34,10 @@ def read_column_names(file: Path) -> list[str]:
     """
     try:
         if file.suffix.lower() == ".parquet":
-            return list(pq.read_schema(str(ArrowName(file))).names)
+            return list(pq.read_schema(str(Utf8Name(file))).names)
         delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
         options = pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-        with pa_csv.open_csv(str(ArrowName(file)), parse_options=options) as reader:
+        with pa_csv.open_csv(str(Utf8Name(file)), parse_options=options) as reader:
             return list(reader.schema.names)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
@@ -77,7 +77,7 @@ def _read_table(file: Path, column: str | None) -> pa.Table:
         return _read_lines(file)
     if name.endswith(".parquet"):
         wanted = _find_columns(file, read_column_names(file), column)
-        table = pq.read_table(str(ArrowName(file)), columns=list(wanted.values()))
+        table = pq.read_table(str(Utf8Name(file)), columns=list(wanted.values()))
     else:
         delimiter = "\t" if name.endswith(".tsv") else ","
         options = pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
@@ -86,9 +86,7 @@ def _read_table(file: Path, column: str | None) -> pa.Table:
             include_columns=list(wanted.values()),
             column_types=dict.fromkeys(wanted.values(), pa.string()),
         )
-        table = pa_csv.read_csv(
-            str(ArrowName(file)), parse_options=options, convert_options=convert
-        )
+        table = pa_csv.read_csv(str(Utf8Name(file)), parse_options=options, convert_options=convert)
     label = table[wanted["label"]] if "label" in wanted else pa.nulls(len(table), pa.string())
     columns = {
         "entry": pc.cast(table[wanted["entry"]], pa.string()),
@@ -101,7 +99,7 @@ def _read_lines(file: Path) -> pa.Table:
     """Return the lines of a text; a name that is not UTF-8 is escaped."""
     options = pa_csv.ParseOptions(delimiter="\x01", quote_char=False, ignore_empty_lines=False)
     table = pa_csv.read_csv(
-        str(ArrowName(file)),
+        str(Utf8Name(file)),
         read_options=pa_csv.ReadOptions(column_names=["entry"]),
         parse_options=options,
         convert_options=pa_csv.ConvertOptions(column_types={"entry": pa.binary()}),

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.errors import InputError, UsageError
-from curate.files import ArrowName
+from curate.files import Utf8Name
 from curate.sources import web
 from curate.sources.base import Source
 from curate.sources.bucket import SCHEMES as BUCKET_SCHEMES
@@ -184,7 +184,7 @@ def _is_list(path: Path, column: str | None) -> bool:
         InputError: It is no Parquet file, or a manifest.
     """
     try:
-        schema = pq.read_schema(str(ArrowName(path)))
+        schema = pq.read_schema(str(Utf8Name(path)))
     except (pa.ArrowException, OSError):
         return False  # said when it is read
     if _FOOTER in (schema.metadata or {}):

@@ -10,7 +10,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.files import ArrowName
+from curate.files import Utf8Name
 from curate.sources.remote import RangeFile
 from curate.sources.store import Store
 
@@ -131,7 +131,7 @@ class TableRows:
         """Have a file of this machine read through memory: what is passed by is not read."""
         if path is not None:
             self._file.close()
-            self._file = pa.memory_map(str(ArrowName(path)))
+            self._file = pa.memory_map(str(Utf8Name(path)))
 
     def __enter__(self) -> "TableRows":
         return self

@@ -76,9 +76,9 @@ class FragileDisk(Disk):
         self._step()
         super().copy_facts(file, name)
 
-    def set_facts(self, name, *, mode, mtime_ns):
+    def set_facts(self, name, **facts):
         self._step()
-        super().set_facts(name, mode=mode, mtime_ns=mtime_ns)
+        super().set_facts(name, **facts)
 
     def trash(self, file):
         (self._trash / "info").mkdir(parents=True, exist_ok=True)

@@ -71,6 +71,38 @@ def test_a_hard_link_has_the_same_bytes_and_becomes_a_file_of_its_own_again(mani
     assert (source / "deep/b.jpg").stat().st_mode & 0o777 == 0o600
 
 
+def test_owner_and_attributes_come_back_after_a_hard_link(manifest, source):
+    file, kept = source / "deep/b.jpg", source / "a.jpg"
+    try:
+        os.setxattr(file, "user.rating", b"5\xff")
+        os.setxattr(kept, "user.of_kept", b"1")
+    except OSError:
+        pytest.skip("this file system has no extended attributes")
+    if os.getuid() == 0:
+        os.chown(file, 12, 34)
+    os.utime(file, ns=(5, 1_234_567_891))
+    before = file.stat()
+    restore(prune(manifest, act(Removal.HARDLINK)).journal)
+    after = file.stat()
+    assert {name: os.getxattr(file, name) for name in os.listxattr(file)} == {
+        "user.rating": b"5\xff"
+    }
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+    assert (after.st_mode, after.st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
+
+
+def test_a_journal_without_owner_and_attributes_is_restored_too(manifest, source):
+    journal = Path(prune(manifest, act(Removal.HARDLINK)).journal)
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    for line in lines[1:]:
+        line.pop("owner", None)
+        line.pop("attributes", None)
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    restore(journal)
+    assert snapshot(source) == TREE
+    assert not (source / "deep/b.jpg").samefile(source / "a.jpg")
+
+
 def test_copies_that_are_not_equal_in_bytes_are_never_linked(source, tmp_path):
     manifest = write_copies(tmp_path / "m.parquet", source, {"d.jpg": "a.jpg"}, match="near")
     assert prune(manifest, act(Removal.HARDLINK)).n_images == 0

@@ -26,7 +26,7 @@ class Hardlink(Action):
         self.disk.replace(entry.target_path, entry.path)
 
     def put_back(self, entry: Entry) -> Outcome:
-        """Make the file one of its own again, of the same bytes, mode and time."""
+        """Make the file one of its own again, with its mode, time, owner and attributes."""
         kept = Path(str(entry.kept))
         if os.path.lexists(entry.target_path):
             self.disk.unlink(entry.target_path)
@@ -37,6 +37,12 @@ class Hardlink(Action):
         if hash_file(source) != entry.hash:
             return Outcome.CHANGED if here is not None else Outcome.GONE
         self.disk.copy(source, entry.target_path)
-        self.disk.set_facts(entry.target_path, mode=entry.mode, mtime_ns=entry.mtime_ns)
+        self.disk.set_facts(
+            entry.target_path,
+            mode=entry.mode,
+            mtime_ns=entry.mtime_ns,
+            owner=entry.owner,
+            attributes=entry.attributes,
+        )
         self.disk.replace(entry.target_path, entry.path)
         return Outcome.BACK
