@@ -13,7 +13,6 @@ from curate.cli.screen import Drawing, run_stage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from curate.sources import add_fps
     from curate.stages.cluster import ClusterResult
 
 
@@ -70,6 +69,7 @@ def cluster(
 
     Example: curate cluster --out manifest.parquet
     """
+    from curate.sources import add_fps
     from curate.stages.cluster import ClusterConfig
     from curate.stages.cluster import cluster as run
 

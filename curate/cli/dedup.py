@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from curate.sources import add_fps
     from curate.stages.dedup import DedupResult
 
 EXIT_COPIES_FOUND = 10
@@ -134,6 +133,7 @@ def dedup(
 
     Example: curate dedup ./images --out manifest.parquet --check
     """
+    from curate.sources import add_fps
     from curate.stages.dedup import DedupConfig
     from curate.stages.dedup import dedup as run
 

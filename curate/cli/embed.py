@@ -8,7 +8,6 @@ from curate.cli.screen import run_stage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from curate.sources import add_fps
     from curate.stages.embed import EmbedResult
 
 
@@ -30,6 +29,7 @@ def embed(
 
     Example: curate embed ./more-images
     """
+    from curate.sources import add_fps
     from curate.stages.embed import EmbedConfig
     from curate.stages.embed import embed as run
 

@@ -13,7 +13,6 @@ from curate.cli.screen import Drawing, run_stage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from curate.sources import add_fps
     from curate.stages.train import TrainResult
 
 
@@ -98,6 +97,7 @@ def train(
 
     Example: curate train ./images --budget 20m
     """
+    from curate.sources import add_fps
     from curate.stages.train import TrainConfig
     from curate.stages.train import train as run
 

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from curate.choices import ExportAs
 from curate.errors import UsageError
 from curate.exporters.base import Exporter, Item
-from curate.exporters.parquet import IMAGE
+from curate.exporters.parquet import IMAGE, open_writer
 from curate.exporters.shards import DEFAULT_SHARDS, ShardParams, Shards
 from curate.sources.names import escape
 
@@ -162,7 +162,7 @@ class _Split:
 
     def begin(self) -> pq.ParquetWriter:
         schema = self._exporter.schema
-        return self._shards.writer(lambda path: pq.ParquetWriter(path, schema))
+        return self._shards.writer(lambda path: open_writer(path, schema))
 
     def flush(self) -> None:
         if self._rows:

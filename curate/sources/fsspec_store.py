@@ -97,7 +97,7 @@ def _calling(name: str) -> Iterator[None]:
         raise OSError(errno.EACCES, f"403: access to {name} is denied") from None
     except OSError as error:
         raise CutOffError(f"the server cannot be reached: {type(error).__name__}") from None
-    except Exception as error:  # noqa: BLE001 - of any library that fsspec calls
+    except (ValueError, RuntimeError, LookupError, TypeError) as error:
         said = clean_text(first_line(error))
         raise OSError(errno.EIO, f"{type(error).__name__}: {said}") from None
 

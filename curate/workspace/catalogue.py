@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from curate.choices import Status
 from curate.errors import InputError
-from curate.files import remove
+from curate.files import Utf8Name, remove
 from curate.progress import Progress
 from curate.sources import FILE_SCHEMA, SourceFile
 from curate.workspace.integrity import Damaged, check_table, read_table, write_table
@@ -128,8 +128,11 @@ class Catalogue:
         """Return what the last whole scan of a source found: `FILE_SCHEMA` and ``hash``."""
         columns = pa.schema([*FILE_SCHEMA, pa.field("hash", pa.string())])
         path = self._workspace.catalogue
-        if not path.exists() or not set(columns.names) <= set(pq.read_schema(path).names):
+        if not path.exists():
             return columns.empty_table()
+        known = pq.read_schema(str(Utf8Name(path))).names
+        if not set(columns.names) <= set(known):
+            return columns.empty_table()  # of an older version
         return read_table(path, columns.names, filters=[("source", "=", source)]).cast(columns)
 
     def _read_known(self, source: str) -> pa.Table:

@@ -288,6 +288,7 @@ def test_several_sources_at_once_keep_apart_by_their_names(pictures, tmp_path, w
     assert again.table.equals(found.table)
 
 
+@pytest.mark.filterwarnings("ignore:Cannot")  # dill, of datasets
 def test_a_dataset_saved_to_disk_is_a_source(pictures, tmp_path, workspace):
     datasets = pytest.importorskip("datasets")
     labels = [name.split("/")[0] for name in pictures]

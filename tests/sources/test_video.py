@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from curate.cli.app import main
 from curate.copies.config import DedupConfig
 from curate.errors import InputError, UsageError
 from curate.progress import Silent
@@ -88,6 +89,15 @@ def test_frames_of_one_track_stay_in_one_split(tmp_path):
     pairs = set(zip(table["track"].to_pylist(), table["split"].to_pylist(), strict=True))
     assert len(pairs) == 6
     assert {name for _, name in pairs} == {"train", "test"}
+
+
+def test_the_option_names_the_frames_a_second(tmp_path, monkeypatch):
+    write_clip(tmp_path / "clips/a.mp4", seed=1, seconds=3)
+    words = [str(tmp_path / "clips"), "--fps", "1", "--level", "bytes", "--quiet"]
+    words += ["--out", str(tmp_path / "m.parquet"), "--workspace", str(tmp_path / ".curate")]
+    monkeypatch.setattr("sys.argv", ["curate", "dedup", *words])
+    main()
+    assert pq.read_table(tmp_path / "m.parquet")["track"].to_pylist() == ["a.mp4"] * 3
 
 
 def test_fps_is_of_a_source_that_is_named():

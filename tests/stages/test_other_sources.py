@@ -82,6 +82,7 @@ def test_an_archive_that_changed_after_the_manifest_is_left_out_or_ends_the_expo
         export(manifest, tmp_path / "fail", ExportConfig(form=ExportAs.COPY, changed="fail"))
 
 
+@pytest.mark.filterwarnings("ignore:Cannot")  # dill, of datasets
 def test_load_dataset_reads_an_export(pictures, tmp_path, monkeypatch):
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
