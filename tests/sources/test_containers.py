@@ -296,7 +296,9 @@ def test_a_dataset_saved_to_disk_is_a_source(pictures, tmp_path, workspace):
         {"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])}
     )
     images = [{"bytes": content, "path": name} for name, content in pictures.items()]
-    made = datasets.Dataset.from_dict({"image": images, "label": labels}, features=features)
+    codes = [["cat", "dog"].index(label) for label in labels]
+    table = pa.Table.from_pydict({"image": images, "label": codes}, features.arrow_schema)
+    made = datasets.Dataset(datasets.table.InMemoryTable(table), fingerprint="made")
     made.save_to_disk(tmp_path / "saved")
     found = scanned(tmp_path / "saved", workspace)
     assert sorted(reread(found)) == sorted(map(sha, pictures.values()))
