@@ -33,6 +33,10 @@ class ContextParams:
         small: px, side of the overlap; of a smaller one little can be said.
         marked: Share of one image that marks lie over and not over the other: a marked copy.
         marked_twice: Share of that, which may lie over the other one all the same.
+        other_grain: Lack of shared grain, from which on two images that both carry something are
+            two captures: of 1,123 copies of photos, faces, clothes, tiles and papers 2 were called
+            so, of 1,057 pairs of frames of a camera that passed for copies 776
+            (``tests/benchmarks/folder_evidence.py``).
     """
 
     n_neighbors: int = 8
@@ -42,6 +46,7 @@ class ContextParams:
     small: float = 96.0
     marked: float = 0.02
     marked_twice: float = 0.2
+    other_grain: float = 0.4
 
 
 CONTEXT_PARAMS = ContextParams()
@@ -101,8 +106,9 @@ def _look_up(between: dict[tuple[int, int], float], one: int, other: int) -> flo
 def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArray[np.float32]:
     """Return the evidence of both looks and of the context, (P, 60) float32.
 
-    Rows are NaN where there was no close look, and where both images carry something of their own:
-    such pairs are no copies by definition, however little they differ by.
+    Rows are NaN where there was no close look, and where both images carry something of their own,
+    as other pairs or their grain tell: such pairs are no copies by definition, however little they
+    differ by.
 
     Args:
         findings: On pairs of images.
@@ -112,12 +118,21 @@ def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArr
     once, twice = np.abs(marks[0] - marks[1]), np.minimum(*marks)
     crowd = np.zeros(len(findings))
     evidence = findings.whole_evidence
+    evidence[_are_two_captures(findings)] = np.nan
     if context is not None:
         crowd = np.log1p(np.minimum(context.crowd[findings.a], context.crowd[findings.b]))
         evidence[_do_both_carry(findings, context, once, twice)] = np.nan
     side = np.log(CONTEXT_PARAMS.small) - findings.measure_close("log_side").astype(np.float64)
     columns = np.stack([np.sqrt(once), np.sqrt(twice), crowd, np.maximum(side, 0)], axis=1)
     return np.concatenate([evidence, columns.astype(np.float32)], axis=1)
+
+
+def _are_two_captures(findings: Findings) -> NDArray[np.bool_]:
+    """Return in which pairs both images carry something and have grain of their own, (P,) bool."""
+    params = CONTEXT_PARAMS
+    both = findings.measure_close("two_sided_area").astype(np.float64) ** 2 > params.little
+    both &= findings.measure_close("two_sided_places") >= np.log(2)
+    return np.asarray(both & (findings.measure_close("grain_deficit") > params.other_grain))
 
 
 def _do_both_carry(
@@ -135,4 +150,5 @@ def _do_both_carry(
     area = findings.measure_close("conflict_area").astype(np.float64) ** 2
     carried = np.minimum(np.minimum(context.own[findings.a], context.own[findings.b]), area)
     is_marked_once = (once > params.marked) & (twice < params.marked_twice * once)
+    is_marked_once &= findings.measure_close("grain_deficit") <= params.other_grain
     return np.asarray((carried > params.little) & ~is_marked_once, np.bool_)
