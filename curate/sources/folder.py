@@ -12,6 +12,7 @@ from curate.images.formats import HEAD_BYTES, OTHER_EXTENSIONS, sniff
 from curate.sources.base import DEFAULT_EXCLUDES, NO_PLACE, Listing, Place, SourceFile
 from curate.sources.containers import ContainerReader, make_container
 from curate.sources.entry_names import IMAGE_ENDINGS, is_container, is_video
+from curate.sources.file_list import FileList, file_table
 from curate.sources.names import escape, unescape
 from curate.sources.store import DiskStore
 
@@ -97,7 +98,7 @@ class FolderSource:
                 "frames of clips",
             )
         return Listing(
-            files=_name_links(walk.files),
+            files=FileList(file_table(_name_links(walk.files))),
             passed_over=dict(sorted((+walk.passed_over).items())),
             problems=walk.problems,
             containers=[make_container(self._store, one, fps=self._fps) for one in sorted(found)],

@@ -115,7 +115,7 @@ def read_cell(store: Store, table: str, image: Mapping[str, Any]) -> bytes | Los
         store: Where the table lies.
         table: Its name there.
         image: ``bytes``, and ``path`` where these lie in a file of their own, as `datasets` has it:
-            absolute or from the table's folder, on this machine.
+            below the table's folder, so that no table from elsewhere reads what is private.
     """
     content = image["bytes"]
     if content is not None:
@@ -125,7 +125,9 @@ def read_cell(store: Store, table: str, image: Mapping[str, Any]) -> bytes | Los
     beside = store.disk_path(table)
     if beside is None:
         return Lost("the row has no bytes but names a file, which a table elsewhere may not")
-    file = beside.parent / image["path"]
+    file = (beside.parent / image["path"]).resolve()
+    if beside.parent.resolve() not in file.parents:
+        return Lost("the row has no bytes but names a file outside the folder of its table")
     try:
         found: bytes = file.read_bytes()
     except OSError as error:

@@ -228,6 +228,10 @@ def test_archives_put_one_behind_the_other_and_damaged_headers(tmp_path, workspa
 
 
 def test_null_bytes_and_external_paths_in_a_table(tmp_path, workspace):
+    outside = tmp_path / "outside.png"
+    outside.write_bytes(picture_bytes(9))
+    tmp_path = tmp_path / "tables"
+    tmp_path.mkdir()
     (tmp_path / "there.png").write_bytes(picture_bytes(1))
     (tmp_path / "secret.txt").write_text("no image")
     values = [
@@ -237,18 +241,22 @@ def test_null_bytes_and_external_paths_in_a_table(tmp_path, workspace):
         {"bytes": None, "path": "secret.txt"},
         {"bytes": None, "path": None},
         None,
+        {"bytes": None, "path": str(outside)},
+        {"bytes": None, "path": "../outside.png"},
     ]
     table = pa.table(
         {"image": pa.array(values, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))}
     )
     pq.write_table(table, tmp_path / "t.parquet")
     rows = scanned(tmp_path / "t.parquet", workspace).table.to_pylist()
-    assert [row["status"] for row in rows] == ["ok", "ok"] + ["unreadable"] * 4
+    assert [row["status"] for row in rows] == ["ok", "ok"] + ["unreadable"] * 6
     assert rows[1]["hash"] == sha(picture_bytes(1))
     assert "No such file" in rows[2]["reason"]
     assert "is no image" in rows[3]["reason"]
     assert "has no image" in rows[4]["reason"]
     assert "has no image" in rows[5]["reason"]
+    assert "outside the folder of its table" in rows[6]["reason"]
+    assert "outside the folder of its table" in rows[7]["reason"]
 
 
 def test_what_is_no_table_or_archive_is_a_row_or_an_error(tmp_path, workspace):

@@ -96,7 +96,7 @@ def test_the_option_names_the_frames_a_second(tmp_path, monkeypatch):
     words = [str(tmp_path / "clips"), "--fps", "1", "--level", "bytes", "--quiet"]
     words += ["--out", str(tmp_path / "m.parquet"), "--workspace", str(tmp_path / ".curate")]
     monkeypatch.setattr("sys.argv", ["curate", "dedup", *words])
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         main()
     assert pq.read_table(tmp_path / "m.parquet")["track"].to_pylist() == ["a.mp4"] * 3
 
