@@ -1,7 +1,7 @@
 """Reading a source: its files, those not read before, and its containers, each in one pass."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -77,9 +77,8 @@ def read_source(
         with task(progress, "scan", len(unread)):
             reader.read_files(unread, progress)
     tables, passed_over, problems = [files], Counter(listing.passed_over), [*listing.problems]
-    for container in fresh:
-        with task(progress, f"scan {container.name}", None):
-            reader.read_container(container, exclude, known, progress)
+    for container in _watched(fresh, progress):
+        reader.read_container(container, exclude, known, progress)
         inside = container.list_files()
         tables.append(file_table(inside.files))
         passed_over.update(inside.passed_over)
@@ -89,6 +88,13 @@ def read_source(
         table = table.sort_by("path")
         _check_any(source, table, passed_over)
     return ReadSource(files=table, passed_over=dict(passed_over), problems=problems)
+
+
+def _watched(containers: Sequence[Container], progress: Progress) -> Iterator[Container]:
+    """Yield containers in one task of as many images as they turn out to hold."""
+    if containers:
+        with task(progress, "scan", None):
+            yield from containers
 
 
 def _recall(

@@ -9,6 +9,7 @@ import pytest
 
 from curate.annotations.add_labels import add_labels
 from curate.errors import InputError
+from curate.images.decode import decode
 from curate.progress import Silent
 from curate.sources import make_place, open_source
 from curate.workspace.scan import scan
@@ -104,6 +105,23 @@ def test_an_unchanged_archive_is_not_read_again_and_a_changed_one_is(pictures, t
     (folder / "0001.tar").write_bytes(tar_bytes([("dog/new.png", picture_bytes(99))]))
     third = scanned(folder, workspace)
     assert (third.n_read, third.n_decoded, len(third.table)) == (1, 1, 6)
+
+
+def test_a_scan_that_was_stopped_within_an_archive_decodes_only_the_rest(tmp_path, workspace):
+    write_tars(tmp_path / "tars", some_images(40), n=1)
+    left = [25]
+
+    def decode_some(raw, **limits):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return decode(raw, **limits)
+
+    with pytest.raises(KeyboardInterrupt):
+        scanned(tmp_path / "tars", workspace, decode_image=decode_some, shard_images=8)
+    found = scanned(tmp_path / "tars", workspace)
+    assert (found.n_read, found.n_ok) == (40, 40)
+    assert found.n_decoded <= 40 - 16
 
 
 def test_an_archive_that_changed_is_an_error_never_another_picture(pictures, tmp_path, workspace):
