@@ -23,6 +23,7 @@ class Labels(StrEnum):
 
     NONE = "none"
     FOLDER = "folder"
+    SOURCE = "source"
 
 
 class Assign(StrEnum):
@@ -145,6 +146,7 @@ class ExportAs(StrEnum):
     COPY = "copy"
     TAR = "tar"
     PARQUET = "parquet"
+    HF = "hf"
     LIST = "list"
     COCO = "coco"
     YOLO = "yolo"

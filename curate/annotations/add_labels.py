@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.annotations.base import AskedImages
 from curate.annotations.open_labels import open_labels
@@ -13,13 +14,16 @@ from curate.progress import Progress
 from curate.sources import open_source
 
 
-def add_labels(manifest: Manifest, labels: str, progress: Progress) -> Manifest:
+def add_labels(
+    manifest: Manifest, labels: str, progress: Progress, *, said: pa.ChunkedArray | None = None
+) -> Manifest:
     """Return a manifest with ``label``, and ``objects`` and ``boxes`` where they are known.
 
     Args:
         manifest: Of the images.
         labels: Where labels come from, see `curate.annotations.open_labels`.
         progress: Is told what of the labels could not be used.
+        said: What the source itself says of each image.
 
     Raises:
         InputError: The labels cannot be read, or none of them is of an image here.
@@ -27,17 +31,24 @@ def add_labels(manifest: Manifest, labels: str, progress: Progress) -> Manifest:
     """
     facts = manifest.rows.read(["path", "width", "height"]).combine_chunks()
     columns = {name: facts[name].combine_chunks() for name in facts.column_names}
-    said = open_labels(labels).read(
-        AskedImages(**columns, root=manifest.source, locate=open_source(manifest.source).local_file)
+    if "member" in manifest.rows.schema.names:
+        members = manifest.rows.read(["member"])["member"].combine_chunks()
+        columns["inside"] = pc.coalesce(members, columns["path"])
+    images = AskedImages(
+        **columns,
+        root=manifest.source,
+        locate=open_source(manifest.source).local_file,
+        said=said.combine_chunks() if said is not None else None,
     )
-    for note in said.notes:
+    found = open_labels(labels).read(images)
+    for note in found.notes:
         progress.note(note)
-    table = pa.table({"label": said.label})
-    if said.objects is not None:
-        table = table.append_column("objects", said.objects).append_column("boxes", said.boxes)
+    table = pa.table({"label": found.label})
+    if found.objects is not None:
+        table = table.append_column("objects", found.objects).append_column("boxes", found.boxes)
     scan: dict[str, Any] = {"labels": str(labels)}
-    if said.classes:
-        scan["classes"] = dict(said.classes)
+    if found.classes:
+        scan["classes"] = dict(found.classes)
     return replace(
         manifest,
         rows=FilledRows(manifest.rows, HeldRows(table)),

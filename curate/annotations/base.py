@@ -30,6 +30,9 @@ class AskedImages:
         height: (N,) int32, px, upright; null where not known.
         root: Address of the source that paths are relative to.
         locate: Gives the file of a path on this machine.
+        inside: N paths, of members and rows their names in the archive or table; None where there
+            are none.
+        said: (N,) string, what the source itself says; None where that is not known.
     """
 
     path: pa.Array
@@ -37,6 +40,8 @@ class AskedImages:
     height: pa.Array
     root: str
     locate: Callable[[str], Path]
+    inside: pa.Array | None = None
+    said: pa.Array | None = None
 
     def __len__(self) -> int:
         return len(self.path)

@@ -21,8 +21,28 @@ class FolderLabels:
 
     def read(self, images: AskedImages) -> Labelled:
         """Return the names of the folders."""
-        names = (path.rpartition("/")[0].rpartition("/")[2] or None for path in _each(images.path))
+        paths = images.inside if images.inside is not None else images.path
+        names = (path.rpartition("/")[0].rpartition("/")[2] or None for path in _each(paths))
         return Labelled(label=pa.array(names, pa.string(), size=len(images)))
+
+
+class SourceLabels:
+    """What the source itself says: a member beside the image, a column of the table or list."""
+
+    def read(self, images: AskedImages) -> Labelled:
+        """Return what the source says.
+
+        Raises:
+            InputError: It says nothing.
+        """
+        said = images.said if images.said is not None else pa.nulls(len(images), pa.string())
+        if said.null_count == len(said):
+            raise InputError(
+                "the source says nothing of any label",
+                hint="labels are `.cls` or `.json` members of tars, a column `label` of a table or "
+                "list; see also `--labels folder`",
+            )
+        return Labelled(label=said)
 
 
 class PatternLabels:

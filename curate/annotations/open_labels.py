@@ -4,7 +4,7 @@ from pathlib import Path
 
 from curate.annotations.base import LabelSource
 from curate.annotations.coco import CocoLabels
-from curate.annotations.from_names import FolderLabels, NoLabels, PatternLabels
+from curate.annotations.from_names import FolderLabels, NoLabels, PatternLabels, SourceLabels
 from curate.annotations.tables import TableLabels
 from curate.annotations.voc import VocLabels
 from curate.annotations.yolo import YoloLabels, list_label_folders
@@ -53,6 +53,8 @@ def open_labels(text: str) -> LabelSource:
         return NoLabels()
     if text == Labels.FOLDER:
         return FolderLabels()
+    if text == Labels.SOURCE:
+        return SourceLabels()
     if text.startswith(REGEX):
         return PatternLabels(text.removeprefix(REGEX))
     return _open_file(*split_column(text))

@@ -55,6 +55,7 @@ def cluster(
     labels: options.LabelsFrom = Labels.NONE.value,
     model: options.Model = None,
     device: options.Device = "auto",
+    fps: options.Fps = None,
     exclude: options.Exclude = None,
     max_pixels: options.MaxPixels = 178_956_970,
     workspace: options.Workspace = None,
@@ -68,6 +69,7 @@ def cluster(
 
     Example: curate cluster --out manifest.parquet
     """
+    from curate.sources import add_fps
     from curate.stages.cluster import ClusterConfig
     from curate.stages.cluster import cluster as run
 
@@ -82,7 +84,7 @@ def cluster(
     )
     run_stage(
         lambda progress: run(
-            images,
+            add_fps(images or None, fps),
             config,
             out=out,
             scan_config=options.make_scan_config(exclude, max_pixels),

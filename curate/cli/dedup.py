@@ -23,10 +23,10 @@ EXIT_COPIES_FOUND = 10
 
 def dedup(
     target: Annotated[
-        Path | None,
+        list[str] | None,
         typer.Argument(
-            metavar="IMAGES|MANIFEST",
-            help="The folder of images, or a manifest.",
+            metavar="SOURCE...|MANIFEST",
+            help=f"A manifest, or: {options.SOURCE_HELP}",
             show_default="the newest manifest",
         ),
     ] = None,
@@ -78,9 +78,9 @@ def dedup(
         ),
     ] = None,
     against: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Find only copies of the images in this folder, manifest or workspace.",
+            help="Find only copies of the images in this source, manifest or workspace.",
             show_default=False,
         ),
     ] = None,
@@ -117,6 +117,7 @@ def dedup(
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 10 if copies are found.")
     ] = False,
+    fps: options.Fps = None,
     exclude: options.Exclude = None,
     max_pixels: options.MaxPixels = 178_956_970,
     workspace: options.Workspace = None,
@@ -132,6 +133,7 @@ def dedup(
 
     Example: curate dedup ./images --out manifest.parquet --check
     """
+    from curate.sources import add_fps
     from curate.stages.dedup import DedupConfig
     from curate.stages.dedup import dedup as run
 
@@ -153,7 +155,7 @@ def dedup(
     )
     result = run_stage(
         lambda progress: run(
-            target,
+            add_fps(target or None, fps),
             config,
             out=out,
             against=against,

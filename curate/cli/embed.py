@@ -15,6 +15,7 @@ def embed(
     images: options.ImagesArgument = None,
     model: options.Model = None,
     device: options.Device = "auto",
+    fps: options.Fps = None,
     exclude: options.Exclude = None,
     max_pixels: options.MaxPixels = 178_956_970,
     workspace: options.Workspace = None,
@@ -28,13 +29,14 @@ def embed(
 
     Example: curate embed ./more-images
     """
+    from curate.sources import add_fps
     from curate.stages.embed import EmbedConfig
     from curate.stages.embed import embed as run
 
     config = EmbedConfig(model=model, device=device)
     run_stage(
         lambda progress: run(
-            images,
+            add_fps(images or None, fps),
             config,
             scan_config=options.make_scan_config(exclude, max_pixels),
             workspace=workspace,

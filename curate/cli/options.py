@@ -69,17 +69,27 @@ MaxPixels = Annotated[
 LabelsFrom = Annotated[
     str,
     typer.Option(
-        help="Take labels from the names of the folders (folder), from what a pattern finds in the "
-        "paths (regex:PATTERN), from a CSV or Parquet file (FILE:COLUMN), COCO's JSON, YOLO's "
-        "data.yaml, VOC's folder; or none."
+        help="Take labels from the names of the folders (folder), from what the source says of "
+        "each image, such as a .cls in the archive or a column of the table (source), from what "
+        "a pattern finds in the paths (regex:PATTERN), from a CSV or Parquet file (FILE:COLUMN), "
+        "COCO's JSON, YOLO's data.yaml, VOC's folder; or none."
     ),
 ]
+SOURCE_HELP = (
+    "Where the images are: a folder, searched at any depth; a list of paths or URLs (.txt, .csv, "
+    ".parquet); archives (shards/{00..99}.tar); Parquet with images; s3://, gs://, az://, "
+    "https://; or several of these."
+)
 ImagesArgument = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="IMAGES",
-        help="The folder of images, searched at any depth.",
-        show_default="the one scanned last",
+    list[str] | None,
+    typer.Argument(metavar="SOURCE...", help=SOURCE_HELP, show_default="the one scanned last"),
+]
+Fps = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        help="Take this many frames a second of the clips of the source.",
+        show_default="no clips",
     ),
 ]
 ManifestArgument = Annotated[

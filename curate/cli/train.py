@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    images: Annotated[
-        Path, typer.Argument(metavar="IMAGES", help="The folder of images, searched at any depth.")
-    ],
+    images: Annotated[list[str], typer.Argument(metavar="SOURCE...", help=options.SOURCE_HELP)],
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -91,6 +89,7 @@ def train(
         bool, typer.Option("--pretrained", help="The same as --start pretrained.")
     ] = False,
     name: Annotated[str, typer.Option(help="Store the model under this name.")] = "default",
+    fps: options.Fps = None,
     exclude: options.Exclude = None,
     max_pixels: options.MaxPixels = 178_956_970,
     workspace: options.Workspace = None,
@@ -105,6 +104,7 @@ def train(
 
     Example: curate train ./images --budget 20m
     """
+    from curate.sources import add_fps
     from curate.stages.train import TrainConfig
     from curate.stages.train import train as run
 
@@ -129,7 +129,7 @@ def train(
     )
     run_stage(
         lambda progress: run(
-            images,
+            add_fps(images, fps) or images,
             config,
             scan_config=options.make_scan_config(exclude, max_pixels),
             workspace=workspace,

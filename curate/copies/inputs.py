@@ -2,7 +2,7 @@
 
 import hashlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from curate.manifest.manifest import Manifest
 from curate.manifest.selection import is_readable
 from curate.parallel import ordered_map
 from curate.progress import Progress
-from curate.sources import open_source
+from curate.sources import PLACE_SCHEMA, OpenSources, Source, make_place
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.pixel_mending import open_pixels
@@ -27,7 +27,8 @@ from curate.workspace.scan import scan
 from curate.workspace.workspace import Workspace
 
 _HINT = "scan again: `curate dedup IMAGES`"
-_OF_FILE = ["source", "phash", "mtime_ns", "frames", "taken_at", "camera"]
+_PLACE = PLACE_SCHEMA.names
+_OF_FILE = ["source", "phash", "mtime_ns", "frames", "taken_at", "camera", *_PLACE]
 _FACTS = ["path", "hash", "link_of", *_OF_FILE]
 
 
@@ -37,20 +38,25 @@ class Inputs:
 
     Attributes:
         images: What is known of them; those of the second manifest come first.
-        files: Their files.
+        sources: Those that they come from.
+        addresses: Of the source of each.
         reader: Where their pixels come from.
         links: Paths of the first manifest that are other names of one of its files, and that
             file's path; they are not compared.
     """
 
     images: Images
-    files: list[Path]
+    sources: OpenSources
+    addresses: pa.ChunkedArray
     reader: "ImageReader"
     links: dict[str, str]
 
     def shown_path(self, row: int) -> str:
         """Return the path that people see: of the second manifest, the whole path of the file."""
-        return str(self.files[row]) if self.images.is_other[row] else self.images.path[row]
+        path = self.images.path[row]
+        if not self.images.is_other[row]:
+            return path
+        return _show(self.sources.find(self.addresses[row].as_py()), path)
 
 
 class ImageReader:
@@ -93,6 +99,32 @@ class ImageReader:
             InputError: It is gone or has changed.
         """
         return list_frame_hashes(self._read_file(row))
+
+
+def read_place(sources: OpenSources, row: Mapping[str, Any]) -> bytes:
+    """Return the bytes of an image, which must be those that were scanned.
+
+    Args:
+        sources: Those that were opened.
+        row: ``source``, ``path`` and ``hash`` of the image, and where its bytes lie.
+
+    Raises:
+        InputError: The image is gone or has changed.
+    """
+    source, path = sources.find(row["source"]), row["path"]
+    name = _show(source, path)
+    try:
+        raw = source.read(path, make_place(dict(row)))
+    except OSError as error:
+        raise InputError(f"{name} cannot be read any more: {error.strerror}", hint=_HINT) from None
+    if hashlib.sha256(raw).hexdigest() != row["hash"]:
+        raise InputError(f"{name} has changed since it was scanned", hint=_HINT)
+    return raw
+
+
+def _show(source: Source, path: str) -> str:
+    """Return the whole path or address of an image."""
+    return str(source.local_file(path)) if source.root else f"{source.address}/{path}"
 
 
 def read_unchanged(file: Path, content_hash: str) -> bytes:
@@ -167,15 +199,12 @@ def read_inputs(
     links = dict(zip(own["path"].to_pylist(), own["link_of"].to_pylist(), strict=True))
     is_file = table["link_of"].is_null()
     table, is_other = table.filter(is_file), is_other[is_file.to_numpy()]
-    hashes = table["hash"].to_pylist()
-    files = [
-        open_source(source).local_file(path)
-        for source, path in zip(table["source"].to_pylist(), table["path"].to_pylist(), strict=True)
-    ]
+    sources, places = OpenSources(), table.select(["source", "path", "hash", *_PLACE])
     reader = ImageReader(
-        open_pixels(workspace, progress), lambda row: read_unchanged(files[row], hashes[row])
+        open_pixels(workspace, progress),
+        lambda row: read_place(sources, places.slice(row, 1).to_pylist()[0]),
     )
-    return Inputs(make_images(table, is_other), files, reader, links)
+    return Inputs(make_images(table, is_other), sources, table["source"], reader, links)
 
 
 def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> pa.Table:
@@ -198,7 +227,7 @@ def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> 
         raise InputError("the manifest has rows of one path", hint=_HINT)
     facts = _read_facts(usable, workspace, manifest.source)
     if facts is None:
-        scan(Path(manifest.source), workspace, progress)
+        scan(manifest.source, workspace, progress)
         facts = _read_facts(usable, workspace, manifest.source)
     if facts is None:
         raise InputError(

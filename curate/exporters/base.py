@@ -40,16 +40,30 @@ class Item:
     """One image to export.
 
     Attributes:
-        file: The source file; it is not open.
+        file: The source file, which is not open; None where the image lies in an archive or
+            elsewhere, and then there is its content.
         place: Where the image goes, relative to the folder of images.
         row: Its row of the manifest, of length 1, with the columns that the exporter reads.
         content: The bytes of the file, for formats that write them; else None.
+        name: What people are told of.
     """
 
-    file: Path
+    file: Path | None
     place: Path
     row: pa.RecordBatch
     content: bytes | None = None
+    name: str = ""
+
+    @property
+    def local_file(self) -> Path:
+        """The source file, which formats that link it are given.
+
+        Raises:
+            ValueError: There is none.
+        """
+        if self.file is None:
+            raise ValueError(f"the item of {self.name} was given without a file")
+        return self.file
 
     @property
     def payload(self) -> bytes:
@@ -59,7 +73,7 @@ class Item:
             ValueError: There is none.
         """
         if self.content is None:
-            raise ValueError(f"the item of {self.file} was given without its content")
+            raise ValueError(f"the item of {self.name} was given without its content")
         return self.content
 
     @property
@@ -112,6 +126,7 @@ class Exporter(ABC):
     Attributes:
         columns: Columns of the manifest that ``add`` reads; None for all of them.
         optional_columns: Columns that it reads where the manifest has them.
+        takes_labels: Whether it is given all labels, sorted, as ``labels``.
         needs_unique_stems: Whether two images may not differ in the ending of their place only.
         takes_classes: Whether it is given the numbers that classes had where they came from.
         needs_objects: Whether an image of whose objects nothing is known cannot be written.
@@ -121,6 +136,7 @@ class Exporter(ABC):
     columns: ClassVar[tuple[str, ...] | None] = ()
     optional_columns: ClassVar[tuple[str, ...]] = ()
     writes_content: ClassVar[bool] = False
+    takes_labels: ClassVar[bool] = False
     needs_unique_stems: ClassVar[bool] = False
     takes_classes: ClassVar[bool] = False
     needs_objects: ClassVar[bool] = False

@@ -60,7 +60,7 @@ class CocoExporter(Exporter, form=ExportAs.COCO):
             self._image_of.append(self._n_images)
             self._class_of.append(self._places.setdefault(one.name, len(self._places)))
             self._sides.extend(one.box)
-        make_symlink(item.file, self.folder / DATA / item.place)
+        make_symlink(item.local_file, self.folder / DATA / item.place)
 
     def close(self) -> None:
         """Write annotations and categories, whose numbers are known only now."""

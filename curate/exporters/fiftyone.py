@@ -25,7 +25,7 @@ class FiftyOneExporter(Exporter, form=ExportAs.FIFTYONE):
         """Link and label one image."""
         key = item.place.with_suffix("").as_posix()
         self._json.add_item(f"{to_json(key)}: {to_json(item.label)}")
-        make_symlink(item.file, self.folder / DATA / item.place)
+        make_symlink(item.local_file, self.folder / DATA / item.place)
 
     def close(self) -> None:
         """End the list of labels."""

@@ -28,7 +28,7 @@ class SymlinkExporter(Exporter, form=ExportAs.SYMLINK):
 
     def add(self, item: Item) -> None:
         """Link one image."""
-        make_symlink(item.file, self.folder / item.place)
+        make_symlink(item.local_file, self.folder / item.place)
 
 
 class HardlinkExporter(Exporter, form=ExportAs.HARDLINK):
@@ -43,7 +43,7 @@ class HardlinkExporter(Exporter, form=ExportAs.HARDLINK):
         target = self.folder / item.place
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            target.hardlink_to(item.file.resolve())
+            target.hardlink_to(item.local_file.resolve())
         except OSError as error:
             raise UsageError(
                 f"{item.file} cannot be hard-linked to {target.parent}: {error.strerror}",
@@ -61,7 +61,8 @@ class CopyExporter(Exporter, form=ExportAs.COPY):
         target = self.folder / item.place
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(item.payload)
-        shutil.copystat(item.file, target)
+        if item.file is not None:
+            shutil.copystat(item.file, target)
 
 
 class ListExporter(Exporter, form=ExportAs.LIST):
@@ -86,7 +87,7 @@ class ListExporter(Exporter, form=ExportAs.LIST):
         Raises:
             UsageError: There is a line break in it, and lines end the paths.
         """
-        name = os.fsencode(item.file)
+        name = os.fsencode(item.local_file)
         if self._end in name:
             raise UsageError(
                 f"{item.file} has a line break in its name, so a list of lines cannot hold it",

@@ -58,11 +58,12 @@ class ParquetExporter(Exporter, form=ExportAs.PARQUET):
     def _write_row_group(self) -> None:
         rows = pa.Table.from_batches(self._rows).replace_schema_metadata(None).combine_chunks()
         rows = rows.append_column("image", pa.array(self._images, IMAGE))
-        writer = self._shards.writer(lambda path: _open_writer(path, rows.schema))
+        writer = self._shards.writer(lambda path: open_writer(path, rows.schema))
         writer.write_table(rows)
         self._rows, self._images = [], []
 
 
-def _open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Return a writer of a Parquet file of any name."""
     name = Utf8Name(path)  # lives until the file is open
     return pq.ParquetWriter(str(name), schema)

@@ -1,6 +1,7 @@
 """Where exported images go below their folder: never out of it, and no two in one place."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,11 +11,13 @@ import pyarrow.compute as pc
 
 from curate.choices import Layout
 from curate.errors import InputError, UsageError
+from curate.images.formats import EXTENSIONS, RAW_EXTENSIONS, ending_of
 from curate.manifest.rows import Rows
 from curate.sources.names import unescape
 
 NAME_BYTES = 255
 """Bytes of a file's name at most, on the usual file systems."""
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 _FOLDER_COLUMNS = ("split", "label")
 _MAY_LEAVE = r"^/|(^|/)\.\.(/|$)|%|\x00"
 
@@ -53,7 +56,7 @@ def assign_places(rows: Rows, layout: Layout, *, needs_unique_stems: bool) -> It
     Raises:
         InputError: A path would leave the folder.
     """
-    paths = (_path_inside(path) for path in _values(rows, "path"))
+    paths = (_path_inside(name) for name in _names(rows))
     places: Iterator[Path]
     match layout:
         case Layout.TREE:
@@ -67,6 +70,22 @@ def assign_places(rows: Rows, layout: Layout, *, needs_unique_stems: bool) -> It
                 for parents, path in zip(folders, paths, strict=True)
             )
     return _number_repeats(places, is_ending_ignored=True) if needs_unique_stems else places
+
+
+def _names(rows: Rows) -> Iterator[str]:
+    """Yield the path of each image as a file can have it: no ``https://``, and with an ending.
+
+    Rows of a table have no ending; theirs is that of their format.
+    """
+    if "row" not in rows.schema.names or "format" not in rows.schema.names:
+        yield from (_SCHEME.sub("", path) for path in _values(rows, "path"))
+        return
+    for path, number, image_format in zip(
+        *(_values(rows, name) for name in ("path", "row", "format")), strict=True
+    ):
+        name = _SCHEME.sub("", path)
+        has_ending = PurePosixPath(name).suffix.lower() in EXTENSIONS | RAW_EXTENSIONS
+        yield name if number is None or has_ending else f"{name}{ending_of(image_format)}"
 
 
 def _values(rows: Rows, name: str) -> Iterator[Any]:

@@ -34,7 +34,15 @@ DEFAULT_SHARDS = ShardParams()
 class Shards(Generic[Writer]):
     """Numbered files of which one at a time is open."""
 
-    def __init__(self, folder: Path, ending: str, resources: ExitStack, *, max_bytes: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        ending: str,
+        resources: ExitStack,
+        *,
+        max_bytes: int,
+        prefix: str = "",
+    ) -> None:
         """Begin without a shard.
 
         Args:
@@ -42,8 +50,10 @@ class Shards(Generic[Writer]):
             ending: Ending of their names, such as ``.tar``.
             resources: Closes the last shard.
             max_bytes: A shard that holds so many bytes is full.
+            prefix: What their names begin with.
         """
         self._folder, self._ending, self._max_bytes = folder, ending, max_bytes
+        self._prefix = prefix
         self._open_shard = resources.enter_context(ExitStack())
         self._writer: Writer | None = None
         self._n_shards = self._n_bytes = 0
@@ -60,7 +70,7 @@ class Shards(Generic[Writer]):
         """
         if self._writer is None or self._n_bytes >= self._max_bytes:
             self._open_shard.close()
-            path = self._folder / f"{self._n_shards:06d}{self._ending}"
+            path = self._folder / f"{self._prefix}{self._n_shards:06d}{self._ending}"
             self._writer = self._open_shard.enter_context(open_shard(path))
             self._n_shards += 1
             self._n_bytes = 0

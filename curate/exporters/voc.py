@@ -28,7 +28,7 @@ class VocExporter(Exporter, form=ExportAs.VOC):
 
     def add(self, item: Item) -> None:
         """Link one image, describe it and list it."""
-        make_symlink(item.file, self.folder / IMAGES / item.place)
+        make_symlink(item.local_file, self.folder / IMAGES / item.place)
         target = (self.folder / ANNOTATIONS / item.place).with_suffix(".xml")
         target.parent.mkdir(parents=True, exist_ok=True)
         tree = ET.ElementTree(_describe(item))

@@ -42,7 +42,7 @@ class YoloExporter(Exporter, form=ExportAs.YOLO):
         """Link one image and write its boxes; without objects the file is empty."""
         inner = Path(item.split) if item.split is not None else Path()
         self._folders[item.split or "train"] = (Path(IMAGES) / inner).as_posix()
-        make_symlink(item.file, self.folder / IMAGES / inner / item.place)
+        make_symlink(item.local_file, self.folder / IMAGES / inner / item.place)
         target = (self.folder / LABELS / inner / item.place).with_suffix(".txt")
         target.parent.mkdir(parents=True, exist_ok=True)
         lines = []

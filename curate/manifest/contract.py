@@ -34,7 +34,9 @@ COLUMNS = (
         name="path",
         type="string",
         filled_by="scan",
-        meaning="relative to the source, `/`-separated. Bytes of a name that are not UTF-8 become "
+        meaning="relative to the source, `/`-separated: `a/b.jpg`, `0001.tar/a/b.jpg`, "
+        "`part.parquet#17`; of a URL the URL without secrets. Bytes of a name that are not UTF-8 "
+        "become "
         "`%XX`, and a `%` that two hex digits follow becomes `%25`; nothing else changes",
         is_nullable=False,
     ),
@@ -83,9 +85,9 @@ COLUMNS = (
         name="label",
         type="string",
         filled_by="scan",
-        meaning="class of the image, from where `--labels` says: the folder it lies in, what a "
-        "pattern finds in its path, a table, or the classes of its objects; several are "
-        "joined by `;`",
+        meaning="class of the image, from where `--labels` says: the folder it lies in, what the "
+        "source says of it, what a pattern finds in its path, a table, or the classes of its "
+        "objects; several are joined by `;`",
     ),
     Column(
         name="objects",
@@ -135,6 +137,51 @@ COLUMNS = (
         "`grayscale`, `truncated`; null for unreadable files",
     ),
     Column(
+        name="container",
+        type="string",
+        filled_by="scan",
+        meaning="path of the archive or table that holds the image, below the source; null for "
+        "a file of its own",
+        is_optional=True,
+    ),
+    Column(
+        name="member",
+        type="string",
+        filled_by="scan",
+        meaning="its name in there",
+        is_optional=True,
+    ),
+    Column(
+        name="row",
+        type="int64",
+        filled_by="scan",
+        meaning="number of its row in the table, or of its line in a list of URLs, from 0; of a "
+        "frame its time stamp in the clip",
+        is_optional=True,
+    ),
+    Column(
+        name="offset",
+        type="int64",
+        filled_by="scan",
+        meaning="where its bytes begin in the archive; of a compressed one, in what it unpacks to",
+        is_optional=True,
+    ),
+    Column(
+        name="length",
+        type="int64",
+        filled_by="scan",
+        meaning="how many bytes it takes there",
+        is_optional=True,
+    ),
+    Column(
+        name="version",
+        type="string",
+        filled_by="scan",
+        meaning="what tells that the file or container is the one that was read: its ETag, or "
+        "its time and size",
+        is_optional=True,
+    ),
+    Column(
         name="taken_at",
         type="timestamp[ms]",
         filled_by="scan",
@@ -158,6 +205,13 @@ COLUMNS = (
         type="float64",
         filled_by="scan",
         meaning="degrees east, −180 to 180, of its EXIF",
+    ),
+    Column(
+        name="track",
+        type="string",
+        filled_by="scan",
+        meaning="of a frame of a clip, the clip; `curate split` keeps a track undivided",
+        is_optional=True,
     ),
     Column(name="cluster", type="int32", filled_by="cluster", meaning="number, 0 to N−1"),
     Column(

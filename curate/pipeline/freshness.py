@@ -3,13 +3,15 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from curate.errors import InputError
 from curate.files import write_json
 from curate.pipeline.parse import Pipeline, Step
-from curate.sources import open_source
+from curate.sources import Address, Container, open_source
+from curate.sources.secrets import clean_text
 from curate.version import __version__
 from curate.workspace.workspace import Workspace
 
@@ -141,10 +143,33 @@ class Freshness:
             return ""
         name = str(named)
         if name not in self._images_digests:
-            files = open_source(name).list_files().files
-            lines = (f"{file.path}\0{file.bytes}\0{file.mtime_ns}\n" for file in files)
-            self._images_digests[name] = _digest_text("".join(lines))
+            self._images_digests[name] = _digest_source(named)
         return self._images_digests[name]
+
+
+def _digest_source(address: Address) -> str:
+    """Return a digest of what the files and containers of a source are known by, unread.
+
+    Raises:
+        InputError: It cannot be listed.
+    """
+    listing = open_source(address).list_files()
+    digest = hashlib.sha256()
+    for file in listing.files:
+        version = file.place.version or ""
+        line = f"{file.path}\0{file.bytes}\0{file.mtime_ns}\0{version}\n"
+        digest.update(line.encode("utf-8", "surrogateescape"))
+    for container in listing.containers:
+        digest.update(f"{container.name}\0{_version_of(container)}\n".encode())
+    return digest.hexdigest()
+
+
+def _version_of(container: Container) -> str:
+    """Return what a container is known by; of a list of URLs, which none is, the time."""
+    try:
+        return container.find_version() or datetime.now(UTC).isoformat()
+    except OSError as error:
+        return str(error.strerror)
 
 
 def digest_path(path: Path) -> str:
@@ -182,7 +207,9 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - what TOML holds
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_plain(one) for one in value]
-    return value if isinstance(value, str | int | float | bool) else str(value)
+    if isinstance(value, str):
+        return clean_text(value)
+    return value if isinstance(value, int | float | bool) else str(value)
 
 
 def check_readable(step: Step, made: set[str]) -> None:

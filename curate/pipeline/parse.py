@@ -50,13 +50,13 @@ class Pipeline:
     Attributes:
         path: The file.
         steps: In the order in which they run.
-        images: Source of the images, or None.
+        images: Source of the images, or several, or None.
         workspace: The workspace, or None.
     """
 
     path: Path
     steps: tuple[Step, ...]
-    images: str | None
+    images: str | list[str] | None
     workspace: str | None
 
 
@@ -141,8 +141,8 @@ class _Reader:
         return Pipeline(
             path=self._path,
             steps=steps,
-            images=str(images) if images is not None else None,
-            workspace=str(workspace) if workspace is not None else None,
+            images=list(map(str, images)) if isinstance(images, list) else _text(images),
+            workspace=_text(workspace),
         )
 
     def _stages(self) -> list[str]:
@@ -160,7 +160,9 @@ class _Reader:
         files = find_stage_files(stage, options) or StageFiles()
         settings = self._check_keys(stage, number, section, options)
         self._fill_in(settings, options, files)
-        reads = tuple(str(settings[name]) for name in files.reads if name in settings)
+        reads = tuple(
+            str(settings[name]) for name in files.reads if isinstance(settings.get(name), str)
+        )
         if files.reads_images:  # a folder of them is no file
             reads = tuple(name for name in reads if name.endswith((".parquet", ".csv")))
         reads += tuple(map(str, list_label_files(str(settings.get("labels", "none")))))
@@ -273,6 +275,10 @@ def _fits(value: Any, option: Option) -> bool:  # noqa: ANN401 - what TOML holds
         case Kind.TEXT:
             is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
             return is_text and (not option.choices or value in option.choices)
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401 - what TOML holds
+    return str(value) if value is not None else None
 
 
 def _describe(option: Option) -> str:

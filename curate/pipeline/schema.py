@@ -27,7 +27,7 @@ def make_schema(commands: Commands) -> dict[str, Any]:
         }
         sections[name] = {"anyOf": [section, {"type": "array", "items": section}]}
     shared = {key: {"description": f"The {text}, for all stages."} for key, text in SHARED.items()}
-    types = {"images": "string", "workspace": "string", "seed": "integer"}
+    types = {"images": ["string", "array"], "workspace": "string", "seed": "integer"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A pipeline of curate",

@@ -7,20 +7,20 @@ import pyarrow.compute as pc
 
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
-from curate.copies.inputs import ImageReader, make_images, read_unchanged
+from curate.copies.inputs import ImageReader, make_images, read_place
 from curate.copies.query import load_query
 from curate.copies.records import Images, Pairs, QueryImage
 from curate.progress import Progress
 from curate.retrieval.catalogue_images import read_distinct_images
 from curate.retrieval.query_images import Query
 from curate.retrieval.results import Found, Hits, Placement
-from curate.sources import open_source
+from curate.sources import PLACE_SCHEMA, OpenSources
 from curate.workspace.pixel_mending import open_pixels
 from curate.workspace.workspace import Workspace
 
 _FACTS = [
     "source", "path", "hash", "status", "bytes", "width", "height", "format", "phash", "sharpness",
-    "mtime_ns", "frames", "taken_at", "camera",
+    "mtime_ns", "frames", "taken_at", "camera", *PLACE_SCHEMA.names,
 ]  # fmt: skip
 
 
@@ -48,16 +48,16 @@ class ByCopies:
         table = read_distinct_images(space, _FACTS)
         whole = pc.binary_join_element_wise(table["source"], table["path"], "/")
         table = table.append_column("whole", whole).sort_by("whole")
-        sources, paths, hashes = table["source"], table["path"], table["hash"]
+        sources, places = (
+            OpenSources(),
+            table.select(["source", "path", "hash", *PLACE_SCHEMA.names]),
+        )
         column = table.schema.get_field_index("path")
         by_whole_path = table.set_column(column, "path", table["whole"])
         self._images: Images = make_images(by_whole_path, np.zeros(len(table), np.bool_))
         self._reader = ImageReader(
             open_pixels(space, progress),
-            lambda row: read_unchanged(
-                open_source(sources[row].as_py()).local_file(paths[row].as_py()),
-                hashes[row].as_py(),
-            ),
+            lambda row: read_place(sources, places.slice(row, 1).to_pylist()[0]),
         )
         cache = space.root / "copies"
         query = load_query(self._images, self._reader, config, cache=cache)

@@ -1,20 +1,54 @@
 """Where images come from: one file a kind of source."""
 
-from pathlib import Path
-
-from curate.sources.base import DEFAULT_EXCLUDES, Listing, Source, SourceFile
-from curate.sources.folder import FolderSource, describe_passed_over, open_address
+from curate.sources.base import (
+    DEFAULT_EXCLUDES,
+    NO_PLACE,
+    Container,
+    Listing,
+    Lost,
+    Place,
+    Recall,
+    Source,
+    SourceFile,
+    Unchanged,
+)
+from curate.sources.entry_names import VIDEO_ENDINGS
+from curate.sources.file_list import (
+    FILE_SCHEMA,
+    PLACE_SCHEMA,
+    FileList,
+    file_table,
+    make_file,
+    make_place,
+)
+from curate.sources.files import NOT_FILES_HINT
+from curate.sources.folder import describe_passed_over
+from curate.sources.opening import Address, OpenSources, add_fps, is_source, is_url, open_source
 
 __all__ = [
     "DEFAULT_EXCLUDES",
+    "FILE_SCHEMA",
+    "NOT_FILES_HINT",
+    "NO_PLACE",
+    "PLACE_SCHEMA",
+    "VIDEO_ENDINGS",
+    "Address",
+    "Container",
+    "FileList",
     "Listing",
+    "Lost",
+    "OpenSources",
+    "Place",
+    "Recall",
     "Source",
     "SourceFile",
+    "Unchanged",
+    "add_fps",
     "describe_passed_over",
+    "file_table",
+    "is_source",
+    "is_url",
+    "make_file",
+    "make_place",
     "open_source",
 ]
-
-
-def open_source(address: Path | str) -> Source:
-    """Return the source of an address: a folder's path, absolute or from here."""
-    return FolderSource(open_address(address))

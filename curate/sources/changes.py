@@ -20,6 +20,18 @@ class Recorded:
     mtime_ns: int | None
 
 
+def has_other_content(content: bytes, recorded: Recorded) -> bool:
+    """Return whether bytes are others than the recorded ones.
+
+    Args:
+        content: The bytes of an image.
+        recorded: What was written down of it.
+    """
+    if recorded.hash is None:
+        return recorded.bytes is not None and recorded.bytes != len(content)
+    return hashlib.sha256(content).hexdigest() != recorded.hash
+
+
 def has_changed(file: Path, recorded: Recorded, content: bytes | None) -> bool:
     """Return whether a file is another than the recorded one.
 

@@ -2,29 +2,26 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from curate.errors import InputError
-from curate.images.formats import (
-    EXTENSIONS,
-    HEAD_BYTES,
-    OTHER_EXTENSIONS,
-    RAW_EXTENSIONS,
-    sniff,
-)
-from curate.sources.base import DEFAULT_EXCLUDES, Listing, SourceFile
+from curate.images.formats import HEAD_BYTES, OTHER_EXTENSIONS, sniff
+from curate.sources.base import DEFAULT_EXCLUDES, NO_PLACE, Listing, Place, SourceFile
+from curate.sources.containers import ContainerReader, make_container
+from curate.sources.entry_names import IMAGE_ENDINGS, is_container, is_video
+from curate.sources.file_list import FileList, file_table
 from curate.sources.names import escape, unescape
+from curate.sources.store import DiskStore
 
 _SHOWN = 300  # characters of a path in a message
 _Identity = tuple[int, int]
-_IMAGE_ENDINGS = EXTENSIONS | RAW_EXTENSIONS
 
 
 class FolderSource:
-    """The image files below a folder.
+    """The image files below a folder; of one that has none, the archives and tables that hold some.
 
     Names do not decide: a file whose ending is no image's and no well-known other one's is asked by
     its first bytes. Hidden files and folders are passed over. Links are followed, but each folder
@@ -33,14 +30,42 @@ class FolderSource:
     the others are links to it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Name the folder; it need not be there yet."""
-        self._folder = folder
+    def __init__(self, folder: Path, fps: float | None = None) -> None:
+        """Name the folder; it need not be there yet.
+
+        Args:
+            folder: The folder.
+            fps: Frames a second that are taken of its clips; None passes them over.
+        """
+        self._folder, self._fps = folder, fps
+        self._store = DiskStore(folder)
+        self._containers = ContainerReader(self._store)
+
+    @property
+    def root(self) -> Path:
+        """The folder; of one of archives too, whose images are no files there."""
+        return self._folder
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folder: all that comes into it would be listed."""
+        return [self._folder]
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the images came by credentials: the rights of the files say who may read."""
+        return False
+
+    @property
+    def n_parallel(self) -> int:
+        """How many files are worth reading at a time."""
+        return 1
 
     @property
     def address(self) -> str:
         """The folder's absolute path; bytes that are not UTF-8 are escaped as in manifests."""
-        return escape_address(os.fsencode(self._folder.absolute()))
+        folder = escape_address(os.fsencode(self._folder.absolute()))
+        return folder if self._fps is None else f"{folder}#fps={self._fps:g}"
 
     def list_files(self, exclude: Sequence[str] = DEFAULT_EXCLUDES) -> Listing:
         """List the image files.
@@ -55,35 +80,47 @@ class FolderSource:
         if not folder.is_dir():
             problem = "is a file, not a folder" if folder.exists() else "does not exist"
             raise InputError(f"{folder} {problem}", hint="name a folder of images")
-        walk = _Walk(os.fsencode(folder), exclude)
+        walk = _Walk(os.fsencode(folder), exclude, takes_clips=self._fps is not None)
         try:
             walk.run()
         except OSError as error:
             raise InputError(
                 f"{folder} cannot be listed: {error.strerror}", hint="check its permissions"
             ) from None
-        if not walk.files:
+        found = list(walk.clips)
+        if not walk.files:  # beside images they are no source, but what somebody packed
+            found += walk.containers
+            walk.passed_over.subtract(_ending_of(name.encode()) for name in walk.containers)
+        if not walk.files and not found:
             raise InputError(
                 f"{folder} holds no image files{_list_counts(walk.passed_over)}",
-                hint="name a folder with .jpg, .png, .webp, … files, at any depth",
+                hint="name a folder with .jpg, .png, .webp, … files, at any depth; --fps 1 takes "
+                "frames of clips",
             )
         return Listing(
-            files=_name_links(walk.files),
-            passed_over=dict(sorted(walk.passed_over.items())),
+            files=FileList(file_table(_name_links(walk.files))),
+            passed_over=dict(sorted((+walk.passed_over).items())),
             problems=walk.problems,
+            containers=[make_container(self._store, one, fps=self._fps) for one in sorted(found)],
         )
 
-    def read(self, path: str) -> bytes:
-        """Return the bytes of one file.
+    def read(self, path: str, place: Place = NO_PLACE) -> bytes:
+        """Return the bytes of one image.
 
         Raises:
-            OSError: It cannot be read.
+            OSError: It cannot be read, or its archive has changed.
         """
+        if place.container is not None:
+            return self._containers.read(place.container, place)
         return self.local_file(path).read_bytes()
 
     def local_file(self, path: str) -> Path:
         """Return where a file lies on this machine."""
-        return self._folder / os.fsdecode(unescape(path))
+        return self._store.disk_path(path)
+
+    def disk_paths(self, names: Iterable[str]) -> Iterator[Path]:
+        """Yield where files and archives lie."""
+        return map(self._store.disk_path, names)
 
 
 def escape_address(folder: bytes) -> str:
@@ -105,12 +142,15 @@ def open_address(address: Path | str) -> Path:
 class _Walk:
     """One listing of a folder: its own folders first, then what links lead to."""
 
-    def __init__(self, root: bytes, exclude: Sequence[str]) -> None:
+    def __init__(self, root: bytes, exclude: Sequence[str], *, takes_clips: bool) -> None:
+        self._takes_clips = takes_clips
+        self.clips: list[str] = []
         self._root = root
         self._exclude = exclude
         self._linked: set[_Identity] = set()
         self._links: list[tuple[bytes, bytes]] = []
         self.files: list[tuple[SourceFile, bool]] = []
+        self.containers: list[str] = []
         self.passed_over: Counter[str] = Counter()
         self.problems: list[str] = []
 
@@ -183,7 +223,16 @@ class _Walk:
         elif _may_be_image(entry):
             self.files.append((_source_file(path, entry.stat()), is_link or entry.is_symlink()))
         else:
-            self.passed_over[_ending_of(entry.name) or "without an ending"] += 1
+            self._take_other(entry.name.decode("utf-8", "replace"), path)
+
+    def _take_other(self, name: str, path: bytes) -> None:
+        """Note a file that is no image: a clip whose frames are wanted, or what may hold images."""
+        if self._takes_clips and is_video(name):
+            self.clips.append(escape(path))
+            return
+        if is_container(name):
+            self.containers.append(escape(path))
+        self.passed_over[_ending_of(path) or "without an ending"] += 1
 
     def _was_linked(self, entry: "os.DirEntry[bytes]") -> bool:
         """Return whether a folder below a link was listed by a link, and note that it is now."""
@@ -229,7 +278,7 @@ def _ending_of(name: bytes) -> str:
 
 def _may_be_image(entry: "os.DirEntry[bytes]") -> bool:
     ending = _ending_of(entry.name)
-    if ending in _IMAGE_ENDINGS:
+    if ending in IMAGE_ENDINGS:
         return True
     if ending in OTHER_EXTENSIONS:
         return False

@@ -32,6 +32,7 @@ from curate.manifest.rows import FilledRows, HeldRows
 from curate.manifest.selection import is_readable
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
+from curate.sources import Address
 from curate.workspace.embedding import embed_missing
 from curate.workspace.embedding_store import Embedded
 from curate.workspace.models import find_model, prototypes_of, require_device
@@ -49,8 +50,8 @@ class ClusterConfig:
             level are unions of those of a finer one.
         assign: ``nearest`` gives natural sizes, ``balanced`` sizes within one of each other.
         neighbors: How many nearest images `isolation` and `label_suspect` look at, >= 1.
-        labels: Where labels come from: ``folder``, ``regex:PATTERN``, a table (``FILE:COLUMN``),
-            COCO's JSON, YOLO's ``data.yaml``, VOC's folder, or ``none``.
+        labels: Where labels come from: ``folder``, ``source``, ``regex:PATTERN``, a table
+            (``FILE:COLUMN``), COCO's JSON, YOLO's ``data.yaml``, VOC's folder, or ``none``.
         model: Name of the model; None takes ``default`` or the only one.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     """
@@ -126,7 +127,7 @@ class ClusterResult(ShownInNotebooks):
 
 
 def cluster(
-    images: Path | str | None = None,
+    images: Address | None = None,
     config: ClusterConfig | None = None,
     *,
     out: Path | str = "manifest.parquet",
@@ -137,7 +138,7 @@ def cluster(
     """Scan and embed what is missing, assign images to clusters, write the manifest.
 
     Args:
-        images: Folder; None takes the one scanned last.
+        images: A source, or several; None takes the one scanned last.
         config: The stage's settings.
         out: The manifest; columns that other stages or people added to an older one are kept.
         scan_config: What a scan passes over, and how large a picture may be.
@@ -151,7 +152,7 @@ def cluster(
     """
     config, progress = config or ClusterConfig(), progress or Silent()
     space = find_workspace(workspace)
-    source = Path(images) if images is not None else space.newest_source()
+    source = images if images is not None else space.newest_source()
     model = find_model(space, config.model)
     prototypes = prototypes_of(model)
     _check_n_clusters(config, len(prototypes))
@@ -169,7 +170,7 @@ def cluster(
         measures = scale_measures({name: readable[name].to_numpy() for name in MEASURES + SIZES})
         outlier = outlier_score(vectors.embeddings[content_of], measures)
         named = replace(catalogue.manifest(), model=model.identity)
-        labelled = add_labels(named, config.labels, progress)
+        labelled = add_labels(named, config.labels, progress, said=catalogue.said)
         manifest = _add_clusters(labelled, catalogue, clusters, outlier, config)
         manifest = _add_label_suspicion(manifest, content_of, clusters.neighbors)
         if out.is_file():

@@ -46,12 +46,14 @@ from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.retrieval.show import show
 from curate.review_page.judged_pairs import read_judged
+from curate.sources import Address, is_source
 from curate.workspace.embedding import embed_missing
 from curate.workspace.integrity import Damaged, read_table, write_table
 from curate.workspace.models import find_model, prototypes_of
 from curate.workspace.scan import Scan, ScanConfig, scan
 from curate.workspace.workspace import Workspace, find_workspace
 
+_FIRST = "manifest.parquet"
 _SHOWN_GROUPS = 4
 _SHOWN_MEMBERS = 6
 __all__ = ["DedupConfig", "DedupResult", "RungCount", "dedup"]
@@ -171,7 +173,7 @@ def _name_of(manifest: Path) -> str:
 
 
 def dedup(  # noqa: PLR0913 - one question, several places for the answer
-    target: Path | str | None = None,
+    target: Address | None = None,
     config: DedupConfig | None = None,
     *,
     out: Path | str | None = None,
@@ -186,12 +188,12 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     """Find copies and fill the duplicate columns of a manifest.
 
     Args:
-        target: A manifest, or a folder of images, which is scanned first; None takes the newest
-            manifest of the workspace.
+        target: A manifest, or a source of images or several, which are scanned first; None takes
+            the newest manifest of the workspace.
         config: The stage's settings.
         out: The manifest to write; None writes the one that was read, or ``manifest.parquet`` for
             a folder.
-        against: A folder, manifest or workspace. Then only images that are copies of one there are
+        against: A source, manifest or workspace. Then only images that are copies of one there are
             reported, and none there is ever dropped.
         pairs: Where to write the evidence of every accepted pair, a Parquet file.
         sheets: A folder to draw the duplicate groups in.
@@ -207,13 +209,13 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     """
     config, progress = config or DedupConfig(), progress or Silent()
     space = find_workspace(workspace)
-    path = Path(target) if target is not None else space.newest_manifest()
-    out = Path(out) if out is not None else Path("manifest.parquet") if _is_folder(path) else path
+    named = target if target is not None else space.newest_manifest()
+    out = Path(out if out is not None else _FIRST if is_source(named) else str(_only(named)))
     _check_outputs(out, pairs, sheets)
     open_labels(config.labels)
     with space.writing(progress):
-        manifest, found = _read_or_scan(path, out, space, config.labels, progress, scan_config)
-        other = _read_other(Path(against), space, progress) if against is not None else None
+        manifest, found = _read_or_scan(named, out, space, config.labels, progress, scan_config)
+        other = _read_other(against, space, progress) if against is not None else None
         inputs = read_inputs(manifest, other, space, progress)
         judged = None if config.ignore_reviews else read_judged(space.root)
         copies = find_copies(
@@ -301,12 +303,13 @@ def _draw_sheets(
         return write_sheets(folder, inputs, copies, is_dropped=is_dropped, most_groups=most_groups)
 
 
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() or (path.suffix != ".parquet" and not path.is_file())
+def _only(target: Address) -> Path | str:
+    """Return the manifest that is named, alone or in a list of one."""
+    return target if isinstance(target, Path | str) else target[0]
 
 
 def _read_or_scan(
-    path: Path,
+    target: Address,
     out: Path,
     space: Workspace,
     labels: str,
@@ -314,21 +317,21 @@ def _read_or_scan(
     config: ScanConfig | None,
 ) -> tuple[Manifest, Scan | None]:
     """Return the manifest named, or that of a folder with the other columns of ``out``."""
-    if not _is_folder(path):
-        return read_manifest(path), None
-    found = scan(path, space, progress, config=config)
+    if not is_source(target):
+        return read_manifest(Path(_only(target))), None
+    found = scan(target, space, progress, config=config)
     found.readable()
-    manifest = add_labels(found.manifest(), labels, progress)
+    manifest = add_labels(found.manifest(), labels, progress, said=found.said)
     return (carry_over(manifest, read_manifest(out)) if out.is_file() else manifest), found
 
 
-def _read_other(path: Path, space: Workspace, progress: Progress) -> Manifest:
+def _read_other(other: Path | str, space: Workspace, progress: Progress) -> Manifest:
     """Return the manifest of what the images are compared with."""
-    if Workspace(path).is_there():
-        path = Workspace(path).newest_source()
-    if not _is_folder(path):
-        return read_manifest(path)
-    found = scan(path, space, progress)
+    if Workspace(Path(other)).is_there():
+        other = Workspace(Path(other)).newest_source()
+    if not is_source(other):
+        return read_manifest(Path(other))
+    found = scan(other, space, progress)
     found.readable()
     return found.manifest()
 

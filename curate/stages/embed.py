@@ -6,6 +6,7 @@ from pathlib import Path
 from curate.choices import check_device
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
+from curate.sources import Address
 from curate.workspace.embedding import embed_missing
 from curate.workspace.models import find_model, require_device
 from curate.workspace.scan import ScanConfig, scan
@@ -59,7 +60,7 @@ class EmbedResult(ShownInNotebooks):
 
 
 def embed(
-    images: Path | str | None = None,
+    images: Address | None = None,
     config: EmbedConfig | None = None,
     *,
     scan_config: ScanConfig | None = None,
@@ -69,7 +70,7 @@ def embed(
     """Embed the images that have no vector yet.
 
     Args:
-        images: Folder; None takes the one scanned last.
+        images: A source, or several; None takes the one scanned last.
         config: The stage's settings.
         scan_config: What a scan passes over, and how large a picture may be.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
@@ -81,7 +82,7 @@ def embed(
     config = config or EmbedConfig()
     progress = progress or Silent()
     space = find_workspace(workspace)
-    source = Path(images) if images is not None else space.newest_source()
+    source = images if images is not None else space.newest_source()
     model = find_model(space, config.model)
     require_device(config.device)
     with space.writing(progress):

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import ESTALE
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -22,15 +24,16 @@ from curate.manifest.row_filter import matching
 from curate.manifest.rows import HeldRows, Rows, TakenRows
 from curate.manifest.selection import is_readable, is_selected
 from curate.pages.notebook import ShownInNotebooks
+from curate.parallel import ordered_map
 from curate.progress import Progress, Silent, task
-from curate.sources import open_source
-from curate.sources.changes import Recorded, has_changed
+from curate.sources import NOT_FILES_HINT, PLACE_SCHEMA, Source, make_place, open_source
+from curate.sources.changes import Recorded, has_changed, has_other_content
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.workspace import Workspace, find_workspace
 
 _UNKNOWN = np.iinfo(np.int64).min  # a time that the catalogue does not know
 _NEVER = _UNKNOWN + 1  # one that no file has: the catalogue knows other bytes, so the file is read
-_FACTS = ("path", "bytes", "hash")  # what a source file is compared by
+_FACTS = ("path", "bytes", "hash", *PLACE_SCHEMA.names)  # by which a file is found and compared
 _TOLD = 5
 _HINTS = dict.fromkeys(
     ("objects", "boxes"),
@@ -120,7 +123,8 @@ def export(
     config, progress = config or ExportConfig(), progress or Silent()
     opened = read_manifest(Path(manifest))
     folder = Path(to).absolute()
-    _check_folder(folder, Path(opened.source))
+    source = open_source(opened.source)
+    _check_folder(folder, source)
     exporter_class = find_exporter(config.form)
     for name in exporter_class.columns or ():
         opened.check(
@@ -134,6 +138,8 @@ def export(
         check_names(rows, "split")
     times = _read_times(rows, opened.source, find_workspace(workspace))
     settings: dict[str, Any] = {"has_null_ends": True} if config.null else {}
+    if exporter_class.takes_labels:
+        settings["labels"] = _list_labels(rows)
     if exporter_class.takes_classes:
         settings["classes"] = _read_classes(opened)
     watch = _Watch(config.changed, progress)
@@ -142,16 +148,15 @@ def export(
         task(progress, "export", len(rows)),
         exporter_class.open(scratch, **settings) as exporter,
     ):
-        for item, recorded in _items(opened.source, rows, times, exporter_class, config.layout):
+        for item, recorded in _items(source, rows, times, exporter_class, config.layout):
             if watch.passes(item, recorded):
                 exporter.add(item)
             progress.advance()
     watch.tell()
-    n_skipped = watch.n_changed if config.changed is Changed.SKIP else 0
     return ExportResult(
         folder=str(to),
         form=config.form.value,
-        n_images=len(rows) - n_skipped,
+        n_images=len(rows) - watch.n_skipped,
         n_changed=watch.n_changed,
     )
 
@@ -161,7 +166,7 @@ class _Watch:
 
     def __init__(self, what_then: Changed, progress: Progress) -> None:
         self._what_then, self._progress = what_then, progress
-        self.n_changed = 0
+        self.n_changed = self.n_skipped = 0
 
     def passes(self, item: Item, recorded: Recorded) -> bool:
         """Return whether an image is exported.
@@ -169,17 +174,20 @@ class _Watch:
         Raises:
             InputError: Its file has changed, and that is not to be; or it cannot be read.
         """
-        with _reading(item.file):
-            is_changed = has_changed(item.file, recorded, item.content)
+        with _reading(item.name):
+            is_changed = _is_changed(item, recorded)
         if not is_changed:
             return True
         if self._what_then is Changed.FAIL:
-            raise InputError(f"{item.file} has changed since the manifest was written", hint=_HINT)
+            raise InputError(f"{item.name} has changed since the manifest was written", hint=_HINT)
         self.n_changed += 1
+        is_there = item.file is not None or item.content is not None
+        is_taken = self._what_then is Changed.TAKE and is_there
         if self.n_changed <= _TOLD:
-            done = "taken as it is" if self._what_then is Changed.TAKE else "left out"
-            self._progress.note(f"{item.file} has changed since the manifest was written: {done}")
-        return self._what_then is Changed.TAKE
+            done = "taken as it is" if is_taken else "left out"
+            self._progress.note(f"{item.name} has changed since the manifest was written: {done}")
+        self.n_skipped += not is_taken
+        return is_taken
 
     def tell(self) -> None:
         """Tell how many more there were than were named."""
@@ -187,8 +195,19 @@ class _Watch:
             self._progress.note(f"and {self.n_changed - _TOLD:,} more files that have changed")
 
 
+def _is_changed(item: Item, recorded: Recorded) -> bool:
+    """Return whether an image is another than the recorded one.
+
+    Raises:
+        OSError: Its file cannot be read.
+    """
+    if item.file is not None:
+        return has_changed(item.file, recorded, item.content)
+    return item.content is None or has_other_content(item.content, recorded)
+
+
 @contextmanager
-def _reading(file: Path) -> Iterator[None]:
+def _reading(name: str) -> Iterator[None]:
     """Turn what the system says of a source file into an error with a way out.
 
     Raises:
@@ -198,7 +217,7 @@ def _reading(file: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"{file} cannot be read: {error.strerror}",
+            f"{name} cannot be read: {error.strerror}",
             hint="mend it, or leave it out with --where",
         ) from None
 
@@ -229,6 +248,14 @@ def _chosen_rows(manifest: Manifest, where: str | None) -> Rows:
     return TakenRows(manifest.rows, list(manifest.rows.schema), np.flatnonzero(is_chosen))
 
 
+def _list_labels(rows: Rows) -> list[str]:
+    """Return the different labels of the images, sorted."""
+    labels: set[str] = set()
+    for batch in rows.batches(["label"]):
+        labels.update(batch.column(0).unique().drop_null().to_pylist())
+    return sorted(labels)
+
+
 def _leave_out_unknown(rows: Rows, progress: Progress) -> Rows:
     """Return the rows of whose objects something is known: without boxes an image looks empty."""
     is_known = rows.read(["objects"])["objects"].is_valid().to_numpy()
@@ -247,13 +274,14 @@ def _read_classes(manifest: Manifest) -> dict[str, int]:
     return classes
 
 
-def _check_folder(folder: Path, source: Path) -> None:
+def _check_folder(folder: Path, source: Source) -> None:
     """Check that the folder is empty or does not exist, and lies apart from the source.
 
     Raises:
         UsageError: It does not.
     """
-    check_apart(folder, source)
+    for place in source.folders:
+        check_apart(folder, place)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
             f"{folder} is there and not an empty folder", hint="name a new folder with --to"
@@ -261,7 +289,7 @@ def _check_folder(folder: Path, source: Path) -> None:
 
 
 def _items(
-    source: str,
+    origin: Source,
     rows: Rows,
     times: NDArray[np.int64] | None,
     exporter_class: type[Exporter],
@@ -269,29 +297,60 @@ def _items(
 ) -> Iterator[tuple[Item, Recorded]]:
     """Yield the images to export, in the order of the manifest; a batch of rows is in memory.
 
+    Of an image whose archive or object has changed the item has neither file nor content.
+
     Raises:
         InputError: A source file is gone or cannot be read.
+        UsageError: The format needs files on this machine, and there are none.
     """
     names = _columns_to_read(rows, exporter_class)
-    origin = open_source(source)
     needs_unique_stems = exporter_class.needs_unique_stems
     places = assign_places(rows, layout, needs_unique_stems=needs_unique_stems)
     times_left = iter(times.tolist() if times is not None else repeat(_UNKNOWN))
+    read = partial(_read, origin, writes_content=exporter_class.writes_content)
     for batch in rows.batches(names):
-        for number, facts in enumerate(batch.select(_facts_in(batch.schema)).to_pylist()):
-            file = origin.local_file(facts["path"])
-            if not file.is_file():
-                raise InputError(f"{file} is gone since the manifest was written", hint=_HINT)
+        images = batch.select(_facts_in(batch.schema)).to_pylist()
+        n = origin.n_parallel if exporter_class.writes_content else 1
+        contents = ordered_map(read, images, ahead=n, n_threads=n)
+        for number, (facts, (file, content)) in enumerate(zip(images, contents, strict=True)):
             time = next(times_left)
             recorded = Recorded(
                 bytes=facts.get("bytes"),
                 hash=facts.get("hash"),
                 mtime_ns=None if time == _UNKNOWN else time,
             )
-            with _reading(file):
-                content = file.read_bytes() if exporter_class.writes_content else None
             row = batch.slice(number, 1)
-            yield Item(file=file, place=next(places), row=row, content=content), recorded
+            name = str(file) if file is not None else f"{origin.address}/{facts['path']}"
+            item = Item(file=file, place=next(places), row=row, content=content, name=name)
+            yield item, recorded
+
+
+def _read(
+    origin: Source, facts: dict[str, Any], *, writes_content: bool
+) -> tuple[Path | None, bytes | None]:
+    """Return the file of an image, if it is one of its own, and its bytes where they are wanted.
+
+    Raises:
+        InputError: It is gone or cannot be read.
+        UsageError: A file is needed, and there is none.
+        OSError: Never: it becomes the first of these.
+    """
+    path, place = facts["path"], make_place(facts)
+    if place.container is not None and not writes_content:
+        raise UsageError(f"{path} of {origin.address} lies in an archive", hint=NOT_FILES_HINT)
+    is_file = origin.root is not None and place.container is None
+    file = origin.local_file(path) if is_file or not writes_content else None
+    if file is not None and not file.is_file():
+        raise InputError(f"{file} is gone since the manifest was written", hint=_HINT)
+    if not writes_content:
+        return file, None
+    with _reading(str(file) if file is not None else f"{origin.address}/{path}"):
+        try:
+            return file, origin.read(path, place)
+        except OSError as error:
+            if error.errno == ESTALE:
+                return None, None
+            raise
 
 
 def _columns_to_read(rows: Rows, exporter_class: type[Exporter]) -> list[str]:

@@ -206,7 +206,7 @@ def _load_labelled(
     hashes = read_hashes(manifest.rows, known)
     model = model_of(space, manifest.model)
     with space.writing(progress):
-        scan(Path(manifest.source), space, progress)
+        scan(manifest.source, space, progress)
         embedded = embed_missing(space, model, hashes, device=config.device, progress=progress)
     texts = as_text(values.take(pa.array(known)), config.by)
     return _Labelled(

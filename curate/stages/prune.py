@@ -200,8 +200,20 @@ def _find_root(manifest: Manifest) -> Path:
 
     Raises:
         InputError: It is not there.
+        UsageError: Its images are no files of one folder.
     """
-    root = open_source(manifest.source).local_file("").absolute()
+    root = open_source(manifest.source).root
+    if root is None:
+        raise UsageError(
+            f"nothing can be pruned from {manifest.source}: its images are no files of one folder",
+            hint="write what is kept anew: `curate export M.parquet --to DIR --as tar` or parquet",
+        )
+    if "container" in manifest.rows.schema.names:
+        raise UsageError(
+            f"nothing can be pruned from {manifest.source}: its images lie in archives",
+            hint="write what is kept anew: `curate export M.parquet --to DIR --as tar` or parquet",
+        )
+    root = root.absolute()
     if not root.is_dir():
         raise InputError(
             f"the source {manifest.source} is no folder here",

@@ -27,6 +27,7 @@ from curate.progress import Progress, Silent
 
 Ints = NDArray[np.int64]
 
+_TRACK = "track"  # the clip that an image is a frame of
 _RATIO_SLACK = 1e-6
 _WHY_EMPTY = "there are too few images, or too few groups that stay together, for its share"
 
@@ -105,7 +106,7 @@ def split(
     out: Path | str | None = None,
     progress: Progress | None = None,
 ) -> SplitResult:
-    """Fill the column ``split``; no copies and no ``by`` group lie in several splits.
+    """Fill the column ``split``; no copies, track and ``by`` group lie in several splits.
 
     Args:
         manifest: The manifest.
@@ -122,7 +123,8 @@ def split(
     out = Path(out) if out is not None else Path(manifest)
     check_overwritable(out)
     images = ChosenImages(read, np.flatnonzero(is_readable(read.rows)))
-    coded = [images.read_codes(name) for name in config.by_columns]
+    tracks = [_TRACK] if _TRACK in read.rows.schema.names else []
+    coded = [images.read_codes(name) for name in (*config.by_columns, *tracks)]
     units = images.find_units(coded)
     names = [name for name, _ in config.ratios]
     if config.stable and "split" in read.rows.schema.names:

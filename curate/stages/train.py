@@ -15,6 +15,7 @@ from curate.errors import InputError, UsageError
 from curate.machine import count_cores
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
+from curate.sources import Address
 from curate.workspace.models import read_metrics, require_device
 from curate.workspace.scan import ScanConfig, scan
 from curate.workspace.training import SwavRun
@@ -201,7 +202,7 @@ class TrainResult(ShownInNotebooks):
 
 
 def train(
-    images: Path | str,
+    images: Address,
     config: TrainConfig | None = None,
     *,
     scan_config: ScanConfig | None = None,
@@ -211,7 +212,7 @@ def train(
     """Scan a folder and learn features and prototypes from it.
 
     Args:
-        images: The folder.
+        images: The source, such as a folder, or several.
         config: The stage's settings.
         scan_config: What a scan passes over, and how large a picture may be.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
@@ -231,7 +232,7 @@ def train(
     began = time.monotonic()
     with space.writing(progress):
         _check_early(config)
-        found = scan(Path(images), space, progress, config=scan_config)
+        found = scan(images, space, progress, config=scan_config)
         table = _distinct(found.readable())
         if len(table) < FEWEST_IMAGES:
             raise InputError(

@@ -4,17 +4,17 @@ Nothing else reads or writes it.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from curate.choices import Status
 from curate.errors import InputError
-from curate.files import remove
+from curate.files import Utf8Name, remove
 from curate.progress import Progress
-from curate.sources import SourceFile
+from curate.sources import FILE_SCHEMA, SourceFile
 from curate.workspace.integrity import Damaged, check_table, read_table, write_table
 from curate.workspace.pixel_cache import CAPTURE_FACTS
 from curate.workspace.workspace import Workspace
@@ -22,23 +22,11 @@ from curate.workspace.workspace import Workspace
 JOURNAL_ROWS = 16_384
 _PENDING = "pending-*.parquet"
 _IDENTITY = pa.schema(
-    [
-        pa.field("path", pa.string()),
-        pa.field("bytes", pa.int64()),
-        pa.field("mtime_ns", pa.int64()),
-        pa.field("ctime_ns", pa.int64()),
-        pa.field("device", pa.uint64()),
-        pa.field("inode", pa.uint64()),
-    ]
+    FILE_SCHEMA.field(name)
+    for name in ("path", "bytes", "mtime_ns", "ctime_ns", "device", "inode", "version")
 )
 """What tells that a file is the one that was read: a renamed or replaced file has another."""
 _JOURNAL = pa.schema([pa.field("source", pa.string()), *_IDENTITY, pa.field("hash", pa.string())])
-
-
-def file_table(files: Sequence[SourceFile]) -> pa.Table:
-    """Return what the file system says of files, a row each: what the catalogue knows them by."""
-    schema = _IDENTITY.append(pa.field("link_of", pa.string()))
-    return pa.Table.from_pylist([asdict(file) for file in files], schema=schema)
 
 
 class Catalogue:
@@ -121,16 +109,31 @@ class Catalogue:
 
         Args:
             source: Address of the source.
-            files: From `file_table`.
+            files: Of the columns of `curate.sources.FILE_SCHEMA`.
         """
         known = self._read_known(source)
         rows = pc.index_in(files["path"], value_set=known["path"].combine_chunks())
         matches = known.take(rows)
         is_same = pc.is_valid(rows)
         for name in _IDENTITY.names:
-            is_same = pc.and_(is_same, pc.fill_null(pc.equal(files[name], matches[name]), False))  # noqa: FBT003
+            mine, theirs = (
+                column.fill_null("") if name == "version" else column
+                for column in (files[name], matches[name])
+            )
+            is_same = pc.and_(is_same, pc.fill_null(pc.equal(mine, theirs), False))  # noqa: FBT003
         hashes = pc.if_else(is_same, matches["hash"], pa.scalar(None, pa.string()))
         return hashes.combine_chunks() if isinstance(hashes, pa.ChunkedArray) else hashes
+
+    def read_files(self, source: str) -> pa.Table:
+        """Return what the last whole scan of a source found: `FILE_SCHEMA` and ``hash``."""
+        columns = pa.schema([*FILE_SCHEMA, pa.field("hash", pa.string())])
+        path = self._workspace.catalogue
+        if not path.exists():
+            return columns.empty_table()
+        known = pq.read_schema(str(Utf8Name(path))).names
+        if not set(columns.names) <= set(known):
+            return columns.empty_table()  # of an older version
+        return read_table(path, columns.names, filters=[("source", "=", source)]).cast(columns)
 
     def _read_known(self, source: str) -> pa.Table:
         """Return the rows of a source, what a killed scan left behind first: it is newer."""
@@ -186,8 +189,9 @@ class Journal:
 
     def add(self, file: SourceFile, content_hash: str | None) -> None:
         """Note the hash of a file, or that it could not be read."""
-        facts = {name: getattr(file, name) for name in _IDENTITY.names}
-        self._rows.append({"source": self._source, **facts, "hash": content_hash})
+        facts = {name: getattr(file, name) for name in _IDENTITY.names if name != "version"}
+        facts |= {"version": file.place.version, "hash": content_hash}
+        self._rows.append({"source": self._source, **facts})
 
     def flush(self) -> None:
         """Write what was noted.

@@ -5,7 +5,9 @@ lock writes what was made into a new shard; others use it from memory.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -17,7 +19,7 @@ from curate.choices import Status
 from curate.errors import InputError
 from curate.images.decode import MAX_PIXELS, decode
 from curate.progress import Progress
-from curate.sources import open_source
+from curate.sources import PLACE_SCHEMA, OpenSources, make_place
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.file_reader import describe_image
 from curate.workspace.integrity import Damaged, read_table
@@ -33,7 +35,22 @@ from curate.workspace.pixel_cache import (
 )
 from curate.workspace.workspace import Workspace
 
-_PLACES = ["source", "path", "hash", "width", "height"]
+_PLACES = ["source", "path", "hash", "width", "height", *PLACE_SCHEMA.names]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _File:
+    """A file that had the content of an image.
+
+    Attributes:
+        name: What people are told of.
+        read: Gives its bytes.
+        n_pixels: How many it had.
+    """
+
+    name: str
+    read: Callable[[], bytes]
+    n_pixels: int
 
 
 def open_pixels(workspace: Workspace, progress: Progress) -> PixelCache:
@@ -86,6 +103,7 @@ class PixelMender:
         self._lock = Lock()
         self._told: set[Path] = set()
         self._files: pa.Table | None = None
+        self._sources = OpenSources()
         self._made: dict[str, tuple[dict[str, object], Packed]] = {}
         self._saved: set[str] = set()
         self._damaged: dict[Path, set[str]] = {}
@@ -122,8 +140,8 @@ class PixelMender:
             self._told.add(path)
             self._progress.note(text)
 
-    def _find_files(self, content_hash: str) -> Iterator[tuple[Path, int]]:
-        """Yield the files of a content and the number of their pixels.
+    def _find_files(self, content_hash: str) -> Iterator[_File]:
+        """Yield the files of a content.
 
         Raises:
             InputError: The catalogue knows of none.
@@ -137,8 +155,12 @@ class PixelMender:
                 hint="scan the folder again: `curate cluster IMAGES` or `curate dedup IMAGES`",
             )
         for row in rows:
-            file = open_source(row["source"]).local_file(row["path"])
-            yield file, (row["width"] or 1) * (row["height"] or 1)
+            source = self._sources.find(row["source"])
+            yield _File(
+                name=f"{row['source']}/{row['path']}",
+                read=partial(source.read, row["path"], make_place(row)),
+                n_pixels=(row["width"] or 1) * (row["height"] or 1),
+            )
 
     def _keep(
         self, content_hash: str, shard: Path | None, facts: dict[str, object], image: Packed
@@ -171,24 +193,22 @@ class PixelMender:
         self._damaged.clear()
 
 
-def _read_image(
-    content_hash: str, files: list[tuple[Path, int]]
-) -> tuple[dict[str, object], Packed]:
+def _read_image(content_hash: str, files: list[_File]) -> tuple[dict[str, object], Packed]:
     """Return facts and pixels of the first file that has this content.
 
     Raises:
         InputError: None has it any more.
     """
-    for file, n_pixels in files:
+    for file in files:
         try:
-            raw = file.read_bytes()
+            raw = file.read()
         except OSError:
             continue
         if hashlib.sha256(raw).hexdigest() == content_hash:
-            facts, image = describe_image(raw, decode, max_pixels=max(MAX_PIXELS, n_pixels))
+            facts, image = describe_image(raw, decode, max_pixels=max(MAX_PIXELS, file.n_pixels))
             if facts["status"] == Status.OK.value:
                 return facts, image
     raise InputError(
-        f"the cached pixels of {files[0][0]} are damaged, and the file is gone or has changed",
+        f"the cached pixels of {files[0].name} are damaged, and the file is gone or has changed",
         hint="put the file back, or scan its folder again: `curate dedup IMAGES`",
     )

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -22,19 +21,21 @@ from curate.images.quality import Issue, Measures, issues_of
 from curate.manifest.columns import SCAN_COLUMNS
 from curate.manifest.manifest import Manifest
 from curate.manifest.rows import HeldRows
-from curate.progress import Progress, task
+from curate.progress import Progress
 from curate.sources import (
     DEFAULT_EXCLUDES,
+    PLACE_SCHEMA,
+    VIDEO_ENDINGS,
+    Address,
     Source,
-    SourceFile,
     describe_passed_over,
     open_source,
 )
-from curate.workspace.catalogue import Catalogue, Journal, file_table
+from curate.workspace.catalogue import Catalogue, Journal
 from curate.workspace.file_reader import Decoder, FileReader
-from curate.workspace.permissions import find_readers
 from curate.workspace.pixel_cache import FACTS, SHARD_IMAGES, ShardWriter, read_facts
 from curate.workspace.pixel_mending import drop_lost_pixels
+from curate.workspace.source_reading import read_source
 from curate.workspace.workspace import Workspace
 
 _PROBLEMS_TOLD = 5
@@ -109,12 +110,22 @@ class Scan:
         derived = {"label": pa.nulls(len(self.table), pa.string()), "issues": _issues(self.table)}
         known = {name: self.table[name] for name in SCAN_COLUMNS.names if name not in derived}
         columns = known | derived
+        table = pa.table([columns[name] for name in SCAN_COLUMNS.names], schema=SCAN_COLUMNS)
+        for field in PLACE_SCHEMA:
+            if self.table[field.name].null_count < len(table):
+                table = table.append_column(field, self.table[field.name])
+        track = _find_tracks(self.table["container"])
+        if track.null_count < len(table):
+            table = table.append_column("track", track)
         return Manifest(
-            rows=HeldRows(
-                pa.table([columns[name] for name in SCAN_COLUMNS.names], schema=SCAN_COLUMNS)
-            ),
+            rows=HeldRows(table),
             source=self.source,
         )
+
+    @property
+    def said(self) -> pa.ChunkedArray:
+        """What the source itself says is the label of each image, null where it says nothing."""
+        return self.table["source_label"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,7 +154,7 @@ class ScanConfig:
 
 
 def scan(
-    address: Path | str,
+    address: Address,
     workspace: Workspace,
     progress: Progress,
     *,
@@ -157,7 +168,7 @@ def scan(
     catalogue is made again from all sources.
 
     Args:
-        address: Of the source, such as a folder's path.
+        address: Of the source, such as a folder's path or a URL; or those of several.
         workspace: Gets the catalogue and the pixels.
         progress: Hears how it gets on.
         config: What is passed over, and how large a picture may be.
@@ -227,18 +238,8 @@ def _scan_source(
         InputError: The source is missing or has no image files.
     """
     exclude = workspace.excludes_of(source.address, config.exclude)
-    listing = source.list_files((*DEFAULT_EXCLUDES, *exclude))
-    table = file_table(listing.files)
     catalogue = Catalogue(workspace)
-    facts = read_facts(workspace.pixels)
-    known = _usable_hashes(facts, config)
-    hashes = catalogue.recall_hashes(source.address, table)
-    is_known = pc.fill_null(pc.is_in(hashes, value_set=known), fill_value=False)
-    unread = [
-        listing.files[row]
-        for row in np.flatnonzero(~is_known.to_numpy(zero_copy_only=False)).tolist()
-    ]
-    workspace.restrict(_find_readers(source, unread))
+    usable = _usable_hashes(read_facts(workspace.pixels), config)
     start = time.perf_counter()
     reader = FileReader(
         source,
@@ -246,35 +247,29 @@ def _scan_source(
         journal=Journal(workspace, source.address),
         decode_image=decode_image,
         max_pixels=config.max_pixels,
+        known=usable.to_pylist(),
     )
-    if unread:
-        with task(progress, "scan", len(unread)):
-            reader.read_files(unread, known.to_pylist(), progress)
-        hashes = catalogue.recall_hashes(source.address, table)
-        facts = read_facts(workspace.pixels)
+    patterns = (*DEFAULT_EXCLUDES, *exclude)
+    found = read_source(source, workspace, reader, usable, exclude=patterns, progress=progress)
     seconds = time.perf_counter() - start
-    errors = pa.array([reader.errors.get(path) for path in table["path"].to_pylist()], pa.string())
-    rows = _catalogue_rows(source.address, table, hashes, errors, facts)
+    hashes = catalogue.recall_hashes(source.address, found.files)
+    facts = read_facts(workspace.pixels)
+    paths = found.files["path"].to_pylist() if reader.errors else [""] * len(found.files)
+    errors = pa.array([reader.errors.get(path) for path in paths], pa.string())
+    rows = _catalogue_rows(source.address, found.files, hashes, errors, facts)
     catalogue.replace_source(source.address, rows)
     is_own = pc.equal(rows["status"], Status.OWN.value)
     n_own = int(pc.sum(is_own).as_py() or 0)
-    passed_over = dict(listing.passed_over) | ({"made by curate": n_own} if n_own else {})
-    _tell(progress, passed_over, listing.problems)
+    passed_over = dict(found.passed_over) | ({"made by curate": n_own} if n_own else {})
+    _tell(progress, passed_over, found.problems)
     return Scan(
         source=source.address,
         table=rows.drop_columns(["source"]).filter(pc.invert(is_own)),
-        n_read=len(unread),
+        n_read=reader.n_read,
         n_decoded=reader.n_decoded,
         seconds=seconds,
         passed_over=passed_over,
-        problems=tuple(listing.problems),
-    )
-
-
-def _find_readers(source: Source, files: Sequence[SourceFile]) -> int:
-    """Return who may read the images of a source; a file whose rights changed is read anew."""
-    return find_readers(
-        source.local_file(""), map(source.local_file, [file.path for file in files])
+        problems=tuple(found.problems),
     )
 
 
@@ -315,6 +310,13 @@ def _catalogue_rows(
             **of_bytes,
         }
     )
+
+
+def _find_tracks(containers: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Return the clip that each image is a frame of, null where it is none."""
+    endings = "|".join(ending.removeprefix(".") for ending in VIDEO_ENDINGS)
+    is_clip = pc.match_substring_regex(containers, rf"(?i)\.({endings})$")
+    return pc.if_else(is_clip, containers, pa.scalar(None, pa.string()))
 
 
 def _issues(table: pa.Table) -> pa.Array:

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from curate.errors import InputError, ResourceError
 from curate.files import disk_errors, remove
 from curate.progress import Progress, Silent
+from curate.sources.secrets import clean_text
 from curate.workspace.integrity import Damaged, read_checked_json, write_checked_json
 from curate.workspace.permissions import ALL, restrict_below, restrict_folder
 
@@ -175,8 +176,8 @@ class Workspace:
             self._write_facts(facts)
         return tuple(stored.get(source, ()))
 
-    def newest_source(self) -> Path:
-        """Return the source seen last.
+    def newest_source(self) -> str:
+        """Return the address of the source seen last.
 
         Raises:
             InputError: There is none.
@@ -187,7 +188,7 @@ class Workspace:
                 f"no images have been scanned into {self.root}",
                 hint="start with `curate train IMAGES`, or name the folder of images",
             )
-        return Path(sources[-1])
+        return str(sources[-1])
 
     def newest_manifest(self) -> Path:
         """Return the manifest written last that is still there.
@@ -293,7 +294,7 @@ def _describe_self() -> dict[str, object]:
     return {
         "pid": os.getpid(),
         "host": socket.gethostname(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": clean_text(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
         "since": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
 

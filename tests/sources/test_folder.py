@@ -194,5 +194,5 @@ def test_folders_that_cannot_be_used_say_so(tmp_path):
     with pytest.raises(InputError, match="no image files"):
         open_source(tmp_path).list_files()
     (tmp_path / "file.txt").write_text("")
-    with pytest.raises(InputError, match="not a folder"):
+    with pytest.raises(InputError, match="lists nothing"):
         open_source(tmp_path / "file.txt").list_files()

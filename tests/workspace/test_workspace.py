@@ -25,7 +25,7 @@ def test_the_newest_source_and_manifest_are_remembered(workspace, tmp_path):
         for name in ("one", "two", "one"):
             workspace.remember(source=tmp_path / name, manifest=tmp_path / f"{name}.parquet")
     (tmp_path / "two.parquet").touch()
-    assert workspace.newest_source() == tmp_path / "one"
+    assert workspace.newest_source() == str(tmp_path / "one")
     assert workspace.newest_manifest() == tmp_path / "two.parquet"
     assert workspace.facts()["sources"] == [str(tmp_path / "two"), str(tmp_path / "one")]
 

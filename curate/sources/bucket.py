@@ -1,0 +1,206 @@
+"""Buckets: S3, Google Cloud Storage, Azure, by obstore; what else there is, by fsspec."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from curate.errors import InputError, ResourceError, first_line
+from curate.sources.names import escape
+from curate.sources.remote import Answer, CutOffError, RemoteStore
+from curate.sources.secrets import clean_text
+from curate.sources.store import FileChanged, FileFacts
+
+SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "adl")
+_CHUNK = 1 << 20
+_TIME = "time "  # begins a version where a server gives no ETag
+_STATUS = re.compile(r"\b([45]\d\d) [A-Z][a-z]+|status(?: code)?:? ?([45]\d\d)")
+_EXPIRED = re.compile(r"ExpiredToken|TokenRefreshRequired|RequestExpired|InvalidAccessKeyId")
+_CREDENTIALS = "401: the credentials are missing, wrong or expired"
+_SAID = {"401": "needs other credentials", "403": "is denied", "404": "is not there"}
+_RETRIES = {"max_retries": 5}
+_AWS_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+)
+_HINT = "pip install 'curate-images[cloud]'"
+
+
+class BucketStore(RemoteStore):
+    """Objects of a bucket below a prefix."""
+
+    def __init__(self, url: str) -> None:
+        """Name the bucket; credentials come from the environment, as the cloud's tools have it.
+
+        Args:
+            url: Such as ``s3://bucket/prefix``.
+
+        Raises:
+            InputError: There is no such address.
+            ResourceError: The extra ``cloud`` is not installed.
+        """
+        try:
+            import obstore
+            from obstore import exceptions
+        except ImportError:
+            raise ResourceError("buckets need the package obstore", hint=_HINT) from None
+        self._obstore, self._errors = obstore, exceptions
+        parts = urlsplit(url)
+        self._prefix = parts.path.strip("/")
+        root = f"{parts.scheme}://{parts.netloc}"
+        try:
+            self._store = obstore.store.from_url(root, **_settings(parts.scheme))
+        except (exceptions.BaseError, ValueError) as error:
+            said = clean_text(first_line(error))
+            raise InputError(
+                f"{root} cannot be used: {said}", hint="check the address and the credentials"
+            ) from None
+
+    def list_objects(self) -> Iterator[tuple[str, FileFacts]]:
+        """Yield name and facts of all objects below the prefix, in the server's order.
+
+        Raises:
+            OSError: They cannot be listed.
+        """
+        try:
+            for batch in self._obstore.list(self._store, self._prefix or None):
+                for meta in batch:
+                    name = meta["path"][len(self._prefix) :].lstrip("/")
+                    yield escape(name.encode()), _make_facts(meta)
+        except (self._errors.BaseError, OSError) as error:
+            said = self._explain(error, "the bucket")
+            raise (said if isinstance(said, OSError) else OSError(errno.EIO, str(said))) from None
+
+    def ask_facts(self, name: str) -> FileFacts:
+        """Ask once what the server knows of an object; see `RemoteStore`."""
+        try:
+            return _make_facts(self._obstore.head(self._store, self._key(name)))
+        except (self._errors.BaseError, OSError) as error:
+            raise self._explain(error, name) from None
+
+    def ask(self, name: str, version: str | None, start: int, end: int | None) -> Answer:
+        """Ask once for bytes of an object; see `RemoteStore`.
+
+        Raises:
+            CutOffError: The server failed in a way that may pass.
+            OSError: It will not give it.
+            FileChanged: It is another version.
+        """
+        options: Any = {}
+        if version is not None and _is_etag(version):
+            options["if_match"] = f'"{version}"'
+        if end is not None:
+            options["range"] = (start, end)
+        elif start:
+            options["range"] = {"offset": start}
+        try:
+            found = self._obstore.get(self._store, self._key(name), options=options)
+        except (self._errors.BaseError, OSError) as error:
+            raise self._explain(error, name) from None
+        facts = _make_facts(found.meta)
+        if version is not None and facts.version != version:
+            raise FileChanged(name)
+        return Answer(facts=facts, chunks=self._iterate(found))
+
+    def _iterate(self, found: Any) -> Iterator[bytes]:  # noqa: ANN401 - of obstore
+        n_bytes = found.range[1] - found.range[0]
+        n_read = 0
+        try:
+            for chunk in found.stream(min_chunk_size=_CHUNK):
+                n_read += len(chunk)
+                yield bytes(chunk)
+        except (self._errors.BaseError, OSError) as error:
+            raise CutOffError(_say(error)) from None
+        if n_read < n_bytes:
+            raise CutOffError("the answer ends early")
+
+    def _key(self, name: str) -> str:
+        return "/".join(part for part in (self._prefix, name) if part)
+
+    def _explain(self, error: Exception, name: str) -> Exception:
+        """Return what an error of obstore is to us; its text is not, it may hold what is secret."""
+        errors = self._errors
+        match error:
+            case errors.NotFoundError() | FileNotFoundError():
+                return OSError(errno.ENOENT, f"404: there is no {name}")
+            case errors.PermissionDeniedError():
+                return OSError(errno.EACCES, f"403: access to {name} is denied")
+            case errors.UnauthenticatedError():
+                return OSError(errno.EACCES, _CREDENTIALS)
+            case errors.PreconditionError() | errors.NotModifiedError():
+                return FileChanged(name)
+            case errors.NotSupportedError() | errors.InvalidPathError():
+                return OSError(errno.EINVAL, f"{name} is no name that the server knows")
+            case _:
+                status = _find_status(error)
+                if _EXPIRED.search(str(error)):
+                    return OSError(errno.EACCES, _CREDENTIALS)
+                if status in _SAID:
+                    return OSError(errno.EACCES, f"{status}: {name} {_SAID[status]}")
+                return CutOffError(_say(error))
+
+
+def _say(error: Exception) -> str:
+    """Return in words what failed, without what a server or library wrote into its text."""
+    status = _find_status(error)
+    return f"the server answers {status}" if status else "the connection failed"
+
+
+def _find_status(error: Exception) -> str | None:
+    """Return the status that a server gave, or None."""
+    found = _STATUS.search(str(error))
+    return (found[1] or found[2]) if found else None
+
+
+def _is_etag(version: str) -> bool:
+    """Return whether a version is an ETag, not a time and size, and one that may be asked for."""
+    return not version.startswith(_TIME) and not version.startswith("W/")
+
+
+def _make_facts(meta: Any) -> FileFacts:  # noqa: ANN401 - of obstore
+    mtime_ns = int(meta["last_modified"].timestamp()) * 10**9
+    tag = (meta.get("e_tag") or "").strip('"')  # Azure quotes it in answers, not in listings
+    version = tag or f"{_TIME}{mtime_ns}-{meta['size']}"
+    return FileFacts(bytes=meta["size"], version=version, mtime_ns=mtime_ns)
+
+
+def _settings(scheme: str) -> dict[str, Any]:
+    """Return how obstore reaches a cloud: what its own reading of the environment leaves out."""
+    settings: dict[str, Any] = {"retry_config": _RETRIES}
+    client: dict[str, Any] = {"timeout": "300s", "connect_timeout": "20s"}
+    if scheme in ("s3", "s3a"):
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        endpoint = endpoint or os.environ.get("AWS_ENDPOINT")
+        if endpoint:
+            settings["endpoint"] = endpoint
+            client["allow_http"] = endpoint.startswith("http://")
+        if "AWS_REGION" not in os.environ and "AWS_DEFAULT_REGION" not in os.environ:
+            settings["region"] = "us-east-1"
+        settings |= _aws_credentials()
+    elif os.environ.get("AZURE_STORAGE_USE_EMULATOR"):
+        client["allow_http"] = True
+    return settings | {"client_options": client}
+
+
+def _aws_credentials() -> dict[str, Any]:
+    """Return how S3 is signed: by the environment, by boto3 with its profiles, or not at all."""
+    named = (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    )
+    if any(os.environ.get(name) for name in (*named, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")):
+        return {}
+    try:
+        from boto3 import Session
+        from obstore.auth.boto3 import Boto3CredentialProvider
+    except ImportError:
+        return {"skip_signature": True}
+    session = Session()
+    if session.get_credentials() is None:
+        return {"skip_signature": True}
+    return {"credential_provider": Boto3CredentialProvider(session)}

@@ -1,0 +1,80 @@
+"""Names inside containers: which may be images, and unique paths for them."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from curate.images.formats import EXTENSIONS, OTHER_EXTENSIONS, RAW_EXTENSIONS
+
+IMAGE_ENDINGS = EXTENSIONS | RAW_EXTENSIONS
+TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
+TABLE_ENDINGS = (".parquet", ".arrow")
+VIDEO_ENDINGS = (
+    ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".3gp",
+    ".mts", ".m2ts",
+)  # fmt: skip
+CONTAINER_ENDINGS = TAR_ENDINGS + TABLE_ENDINGS
+
+
+def is_container(name: str) -> bool:
+    """Return whether a file is, by its name, one that holds many images."""
+    return name.lower().endswith(CONTAINER_ENDINGS)
+
+
+def is_video(name: str) -> bool:
+    """Return whether a file is, by its name, a clip."""
+    return name.lower().endswith(VIDEO_ENDINGS)
+
+
+def ending_of_name(name: str) -> str:
+    """Return the ending of a name in small letters, such as ``.jpg``; empty if it has none."""
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - a name, no path of this machine
+
+
+def is_image_name(name: str) -> bool | None:
+    """Return whether a name is an image's or another thing's; None where only the bytes tell."""
+    ending = ending_of_name(name)
+    if ending in IMAGE_ENDINGS:
+        return True
+    return False if ending in OTHER_EXTENSIONS else None
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a name or a folder above it begins with a dot."""
+    return any(part.startswith(".") and part not in (".", "..") for part in name.split("/"))
+
+
+def is_excluded(name: str, patterns: Sequence[str]) -> bool:
+    """Return whether a name, or a folder above it, is of a pattern of what is passed over."""
+    parts = name.split("/")
+    for number in range(1, len(parts) + 1):
+        path, last = "/".join(parts[:number]), parts[number - 1]
+        if any(fnmatchcase(path if "/" in one else last, one) for one in patterns):
+            return True
+    return False
+
+
+def tidy(name: str) -> str:
+    """Return a name as a path below something: no dot, no root, no way up."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    return "/".join("__" if part == ".." else part for part in parts)
+
+
+class UniqueNames:
+    """Gives every entry of a container a path of its own."""
+
+    def __init__(self) -> None:
+        """Begin without a name."""
+        self._used: set[str] = set()
+        self._counts: Counter[str] = Counter()
+
+    def take(self, name: str) -> str:
+        """Return the name, or with ``#2``, ``#3``, … behind it where it is taken."""
+        self._counts[name] += 1
+        unique = name
+        while unique in self._used:
+            unique = f"{name}#{self._counts[name]}"
+            self._counts[name] += unique in self._used
+        self._used.add(unique)
+        return unique

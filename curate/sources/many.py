@@ -1,0 +1,170 @@
+"""Several sources as one: the paths of each begin with its name."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from curate.errors import InputError
+from curate.sources.base import (
+    DEFAULT_EXCLUDES,
+    NO_PLACE,
+    Container,
+    Listing,
+    Lost,
+    Place,
+    Recall,
+    Source,
+    SourceFile,
+    Unchanged,
+)
+from curate.sources.file_list import FileList, FileListBuilder
+from curate.sources.names import escape
+
+
+class ManySources:
+    """Several sources, each below the last part of its address, numbered where it repeats."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        """Take the sources, two or more."""
+        self._parts = dict(zip(_name_parts(sources), sources, strict=True))
+        self.root: Path | None = None
+        self.folders = [folder for source in sources for folder in source.folders]
+
+    @property
+    def address(self) -> str:
+        """The addresses as a JSON list."""
+        return json.dumps([part.address for part in self._parts.values()], ensure_ascii=False)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether images of one of them came by credentials."""
+        return any(part.is_private for part in self._parts.values())
+
+    @property
+    def n_parallel(self) -> int:
+        """How many files are worth reading at a time."""
+        return max(part.n_parallel for part in self._parts.values())
+
+    def list_files(self, exclude: Sequence[str] = DEFAULT_EXCLUDES) -> Listing:
+        """Return the files and containers of all; what one passes over counts for all.
+
+        Raises:
+            InputError: One of them cannot be listed.
+        """
+        builder, passed_over = FileListBuilder(), Counter[str]()
+        problems: list[str] = []
+        containers: list[Container] = []
+        for name, part in self._parts.items():
+            listing = part.list_files(exclude)
+            for file in listing.files:
+                builder.add(_below(name, file))
+            passed_over.update(listing.passed_over)
+            problems += listing.problems
+            containers += [_Below(name, one) for one in listing.containers]
+        return Listing(
+            files=FileList(builder.finish().sort_by("path")),
+            passed_over=dict(passed_over),
+            problems=problems,
+            containers=containers,
+        )
+
+    def read(self, path: str, place: Place = NO_PLACE) -> bytes:
+        """Return the bytes of one image.
+
+        Raises:
+            OSError: It cannot be read, or is of another version.
+        """
+        part, inside = self._find(path)
+        if place.container is not None:
+            place = replace(place, container=self._find(place.container)[1])
+        return part.read(inside, place)
+
+    def local_file(self, path: str) -> Path:
+        """Return where an image lies on this machine.
+
+        Raises:
+            UsageError: It is no file of its own here.
+        """
+        part, inside = self._find(path)
+        return part.local_file(inside)
+
+    def disk_paths(self, names: Iterable[str]) -> Iterator[Path]:
+        """Yield the files that lie on this machine."""
+        for name in names:
+            part, inside = self._find(name)
+            yield from part.disk_paths([inside])
+
+    def _find(self, path: str) -> tuple[Source, str]:
+        """Return the source of a path and the path in there.
+
+        Raises:
+            InputError: There is no such source.
+        """
+        name, _, inside = path.partition("/")
+        if name not in self._parts:
+            raise InputError(f"{path} is of none of the sources", hint="scan them again")
+        return self._parts[name], inside
+
+
+class _Below:
+    """A container whose paths begin with the name of its source."""
+
+    def __init__(self, part: str, container: Container) -> None:
+        self._part, self._container = part, container
+        self.name = f"{part}/{container.name}"
+
+    def find_version(self) -> str | None:
+        return self._container.find_version()
+
+    def read_through(
+        self, *, exclude: Sequence[str], max_bytes: int, recall: Recall
+    ) -> Iterator[tuple[SourceFile, bytes | Lost | Unchanged]]:
+        inside = _RecallBelow(self._part, recall)
+        for file, content in self._container.read_through(
+            exclude=exclude, max_bytes=max_bytes, recall=inside
+        ):
+            yield _below(self._part, file), content
+
+    def list_files(self) -> Listing:
+        listing = self._container.list_files()
+        builder = FileListBuilder()
+        for file in listing.files:
+            builder.add(_below(self._part, file))
+        return replace(listing, files=FileList(builder.finish()))
+
+
+class _RecallBelow:
+    """What is known of the images of one of the sources."""
+
+    def __init__(self, part: str, recall: Recall) -> None:
+        self._part, self._recall = part, recall
+
+    def find(self, paths: Sequence[str]) -> Sequence[SourceFile | None]:
+        return self._recall.find([f"{self._part}/{path}" for path in paths])
+
+
+def _below(part: str, file: SourceFile) -> SourceFile:
+    """Return a file whose paths begin with the name of its source."""
+    container = file.place.container
+    return replace(
+        file,
+        path=f"{part}/{file.path}",
+        link_of=f"{part}/{file.link_of}" if file.link_of is not None else None,
+        place=replace(file.place, container=f"{part}/{container}" if container else None),
+    )
+
+
+def _name_parts(sources: Sequence[Source]) -> list[str]:
+    """Return a name for each source."""
+    names: list[str] = []
+    for source in sources:
+        stem = source.address.rstrip("/").rpartition("/")[2] or "source"
+        stem = escape(stem.encode("utf-8", "surrogateescape"))
+        name, number = stem, 1
+        while name in names:
+            number += 1
+            name = f"{stem}-{number}"
+        names.append(name)
+    return names

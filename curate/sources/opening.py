@@ -1,0 +1,280 @@
+"""From an address, as people write it or a manifest has it, to the source."""
+
+import glob
+import json
+import os
+import re
+from collections.abc import Sequence
+from math import inf
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.errors import InputError, UsageError
+from curate.files import Utf8Name
+from curate.sources import web
+from curate.sources.base import Source
+from curate.sources.bucket import SCHEMES as BUCKET_SCHEMES
+from curate.sources.bucket import BucketStore
+from curate.sources.bucket_source import BucketSource
+from curate.sources.entry_names import is_container, is_video
+from curate.sources.files import FilesSource
+from curate.sources.folder import FolderSource, open_address
+from curate.sources.fsspec_store import FsspecStore
+from curate.sources.list_entries import is_list_name, read_column_names
+from curate.sources.list_file import ListSource
+from curate.sources.many import ManySources
+from curate.sources.names import escape
+from curate.sources.patterns import expand_braces, is_pattern
+from curate.sources.remote import N_PARALLEL, RemoteStore
+from curate.sources.secrets import without_secrets
+from curate.sources.store import DiskStore
+from curate.sources.table_rows import NoImages, find_columns
+from curate.sources.web import WebStore
+
+Address = Path | str | Sequence[Path | str]
+"""A folder, a list file, an archive, a pattern of them, a bucket or URL; or several of these."""
+
+_URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
+_FPS = "#fps="  # ends an address of clips
+_FOOTER = b"curate"  # of a manifest, which is no source
+
+
+def open_source(address: Address) -> Source:
+    """Return the source of an address, or of several as one.
+
+    Args:
+        address: A folder; a list (``.txt``, ``.csv``, ``.parquet`` with a column of paths or URLs,
+            named behind ``#`` if need be); archives (``shards/{00..99}.tar``); Parquet or Arrow
+            with images; ``s3://``, ``gs://``, ``az://``, ``https://``; or what ``address`` of a
+            source says.
+
+    Raises:
+        InputError: It is none of these.
+        ResourceError: A package that it needs is not installed.
+        UsageError: A pattern stands for too many names.
+    """
+    several = _split(address)
+    if len(several) > 1:
+        return ManySources([_open_one(str(one)) for one in several])
+    return _open_one(str(several[0]))
+
+
+def is_url(address: object) -> bool:
+    """Return whether an address is a URL, not a path of this machine."""
+    return isinstance(address, str) and _URL.match(address) is not None
+
+
+def is_source(target: Address) -> bool:
+    """Return whether something is a source of images, as far as one sees, or else a manifest.
+
+    A table that has the columns of a manifest is one, or is meant to be.
+
+    Args:
+        target: What a person named.
+    """
+    several = _split(target)
+    if len(several) != 1 or is_url(str(several[0])):
+        return True
+    path = Path(several[0])
+    if not path.exists() and is_pattern(str(path)):
+        return True
+    name = path.name.lower()
+    if path.is_dir() or not name.endswith((".parquet", ".csv")):
+        return True
+    if not path.is_file():
+        return not name.endswith(".parquet")
+    try:
+        columns = read_column_names(path)
+    except InputError:
+        return False
+    return not ("path" in columns and ("hash" in columns or "status" in columns))
+
+
+def _split(address: Address) -> Sequence[Path | str]:
+    """Return the addresses, one or more."""
+    if isinstance(address, str) and address.startswith('["') and not Path(address).exists():
+        try:
+            return [str(one) for one in json.loads(address)]
+        except ValueError:
+            return [address]
+    return [address] if isinstance(address, str | os.PathLike) else list(address)
+
+
+def _open_one(address: str) -> Source:
+    """Return the source of one address, which may say how many frames of clips are taken.
+
+    Raises:
+        InputError: It is none, or takes no frames.
+    """
+    address, fps = _split_fps(address)
+    if is_url(address):
+        return _open_url(address, fps)
+    path = open_address(address)
+    if path.is_file():
+        return _open_file(path, None, fps)
+    if not path.exists():
+        before, mark, column = address.rpartition("#")
+        if mark and Path(before).is_file():
+            return _open_file(Path(before), column, fps)
+        if is_pattern(address):
+            return _open_pattern(address, fps)
+    return FolderSource(path, fps)
+
+
+def add_fps(address: Address | None, fps: float | None) -> Address | None:
+    """Return addresses that say how many frames a second are taken of clips.
+
+    Args:
+        address: A source, or several.
+        fps: Frames a second; None leaves the addresses as they are.
+
+    Raises:
+        UsageError: No source is named.
+    """
+    if fps is None:
+        return address
+    if address is None:
+        raise UsageError("--fps is of a source that is named", hint="name the source of clips")
+    return [f"{one}{_FPS}{fps:g}" for one in _split(address)]
+
+
+def _split_fps(address: str) -> tuple[str, float | None]:
+    """Return an address and the frames a second that it asks for."""
+    before, mark, number = address.rpartition(_FPS)
+    try:
+        fps = float(number)
+    except ValueError:
+        return address, None
+    return (before, fps) if mark and 0 < fps < inf else (address, None)
+
+
+def _open_file(path: Path, column: str | None, fps: float | None) -> Source:
+    """Return the source that one file of this machine is.
+
+    Raises:
+        InputError: It is none.
+    """
+    address = f"{path.absolute()}#{column}" if column else str(path.absolute())
+    name = path.name.lower()
+    if is_list_name(name) or (name.endswith(".parquet") and _is_list(path, column)):
+        return ListSource(address, path, column)
+    if is_container(name) or (fps is not None and is_video(name)):
+        whole = path.absolute()
+        names = [escape(os.fsencode(whole.name))]
+        return FilesSource(_with_fps(address, fps), DiskStore(whole.parent), names, fps=fps)
+    raise InputError(
+        f"{path} is a file, and no archive, table or list of images",
+        hint="add --fps 1, which takes a frame a second"
+        if is_video(name)
+        else "name a folder of images, a .tar, a .parquet, or a .txt with a path a line",
+    )
+
+
+def _with_fps(address: str, fps: float | None) -> str:
+    return address if fps is None else f"{address}{_FPS}{fps:g}"
+
+
+def _is_list(path: Path, column: str | None) -> bool:
+    """Return whether a Parquet file lists images and holds none.
+
+    Raises:
+        InputError: It is no Parquet file, or a manifest.
+    """
+    try:
+        schema = pq.read_schema(str(Utf8Name(path)))
+    except (pa.ArrowException, OSError):
+        return False  # said when it is read
+    if _FOOTER in (schema.metadata or {}):
+        raise InputError(
+            f"{path} is a manifest, no source of images",
+            hint="name the source itself, or give the manifest to a command that takes one",
+        )
+    if column is not None:
+        return True
+    try:
+        find_columns(schema)
+    except NoImages:
+        return True
+    return False
+
+
+def _open_pattern(address: str, fps: float | None) -> Source:
+    """Return the source of the files that a pattern stands for.
+
+    Raises:
+        InputError: There are none.
+    """
+    whole = os.path.abspath(address)  # noqa: PTH100 - Path would take a pattern apart
+    found: list[str] = []
+    for one in expand_braces(whole):
+        found += sorted(glob.glob(one, recursive=True)) if glob.has_magic(one) else [one]  # noqa: PTH207
+    if not any(os.path.exists(one) for one in found):  # noqa: PTH110
+        raise InputError(f"no file is named {address}", hint="check the pattern")
+    folder = os.path.commonpath([os.path.dirname(one) for one in found])  # noqa: PTH120
+    names = [escape(os.fsencode(os.path.relpath(one, folder))) for one in dict.fromkeys(found)]
+    return FilesSource(_with_fps(whole, fps), DiskStore(Path(folder)), names, fps=fps)
+
+
+def _open_url(url: str, fps: float | None) -> Source:
+    """Return the source of a URL, or of several that a pattern of braces stands for.
+
+    Raises:
+        InputError: It is none that can be listed.
+    """
+    path = urlsplit(url).path
+    if is_list_name(path):
+        raise InputError(
+            f"{without_secrets(url)} is a list elsewhere", hint="copy the list to this machine"
+        )
+    is_web = urlsplit(url).scheme.lower() in web.SCHEMES
+    if is_web or is_container(path) or (fps is not None and is_video(path)):
+        urls = expand_braces(url)
+        return _open_objects(url, urls, fps)
+    return BucketSource(url, _open_bucket(url))
+
+
+def _open_objects(url: str, urls: Sequence[str], fps: float | None) -> Source:
+    """Return the source of single objects, of web servers or of a bucket."""
+    store: RemoteStore
+    if urlsplit(url).scheme.lower() in web.SCHEMES:
+        server = WebStore()
+        names = [without_secrets(one) for one in urls]
+        for name, one in zip(names, urls, strict=True):
+            server.know(name, one)
+        address = _with_fps(without_secrets(url), fps)
+        return FilesSource(address, server, names, n_parallel=N_PARALLEL, fps=fps)
+    folder = os.path.commonpath([os.path.dirname(urlsplit(one).path) or "/" for one in urls])  # noqa: PTH120
+    parts = urlsplit(url)
+    store = _open_bucket(f"{parts.scheme}://{parts.netloc}{folder}")
+    names = [os.path.relpath(urlsplit(one).path, folder) for one in urls]
+    address = _with_fps(without_secrets(url), fps)
+    source = FilesSource(address, store, names, n_parallel=N_PARALLEL, fps=fps)
+    source.is_private = True
+    return source
+
+
+def _open_bucket(url: str) -> BucketStore | FsspecStore:
+    scheme = urlsplit(url).scheme.lower()
+    return BucketStore(url) if scheme in BUCKET_SCHEMES else FsspecStore(url)
+
+
+class OpenSources:
+    """Sources that are opened once and read often."""
+
+    def __init__(self) -> None:
+        """Open none yet."""
+        self._sources: dict[str, Source] = {}
+
+    def find(self, address: str) -> Source:
+        """Return the source of an address that a manifest or catalogue has.
+
+        Raises:
+            InputError: It is no address.
+            ResourceError: A package that it needs is not installed.
+        """
+        if address not in self._sources:
+            self._sources[address] = open_source(address)
+        return self._sources[address]

@@ -1,0 +1,107 @@
+"""What stages do with images that are no files of one folder."""
+
+import io
+import json
+import tarfile
+
+import pyarrow.parquet as pq
+import pytest
+
+from curate.choices import ExportAs
+from curate.copies.config import DedupConfig
+from curate.errors import UsageError
+from curate.stages.dedup import dedup
+from curate.stages.export import ExportConfig, export
+from curate.stages.prune import PruneConfig, prune
+from tests.sources.made_sources import some_images, write_folder, write_parquet, write_tars
+
+
+def make_manifest(address, tmp_path, **config):
+    config = DedupConfig(level="pixels", **config)
+    out = tmp_path / "m.parquet"
+    return dedup(address, config, out=out, workspace=tmp_path / ".curate")
+
+
+@pytest.fixture
+def pictures():
+    images = some_images(8)
+    return images | {"dog/copy.png": images["cat/000.png"]}
+
+
+@pytest.fixture(params=["tars", "parquet", "many"])
+def address(request, pictures, tmp_path):
+    match request.param:
+        case "tars":
+            return write_tars(tmp_path / "tars", pictures)
+        case "parquet":
+            return write_parquet(tmp_path / "t.parquet", pictures)
+        case _:
+            items = list(pictures.items())
+            folder = write_folder(tmp_path / "images", dict(items[:4]))
+            return [folder, write_tars(tmp_path / "tars", dict(items[4:]))]
+
+
+def test_copies_are_found_in_any_source_and_exported_byte_by_byte(address, pictures, tmp_path):
+    result = make_manifest(address, tmp_path)
+    assert (result.n_images, result.n_duplicates) == (9, 1)
+    kept = sorted(set(pictures.values()))
+    export(result.manifest, tmp_path / "tar", ExportConfig(form=ExportAs.TAR))
+    with tarfile.open(tmp_path / "tar/000000.tar") as archive:
+        members = [one for one in archive.getmembers() if one.name.endswith(".png")]
+        assert sorted(archive.extractfile(one).read() for one in members) == kept
+    export(result.manifest, tmp_path / "parquet", ExportConfig(form=ExportAs.PARQUET))
+    images = pq.read_table(tmp_path / "parquet/000000.parquet")["image"].to_pylist()
+    assert sorted(image["bytes"] for image in images) == kept
+    export(result.manifest, tmp_path / "copy", ExportConfig(form=ExportAs.COPY))
+    files = [file for file in (tmp_path / "copy").rglob("*") if file.is_file()]
+    assert sorted(file.read_bytes() for file in files) == kept
+    assert {file.suffix for file in files} == {".png"}
+
+
+def test_what_needs_files_of_its_own_is_refused_with_a_way_out(pictures, tmp_path):
+    make_manifest(write_tars(tmp_path / "tars", pictures), tmp_path)
+    manifest = tmp_path / "m.parquet"
+    for form in (ExportAs.SYMLINK, ExportAs.HARDLINK, ExportAs.LIST, ExportAs.COCO):
+        with pytest.raises(UsageError, match="lies in an archive") as caught:
+            export(manifest, tmp_path / "out", ExportConfig(form=form))
+        assert "--as copy, tar or parquet" in caught.value.hint
+    with pytest.raises(UsageError, match="its images lie in archives"):
+        prune(manifest, PruneConfig())
+
+
+def test_an_archive_that_changed_after_the_manifest_is_left_out_or_ends_the_export(
+    pictures, tmp_path
+):
+    folder = write_tars(tmp_path / "tars", pictures)
+    manifest = make_manifest(folder, tmp_path).manifest
+    content = (folder / "0001.tar").read_bytes()
+    (folder / "0001.tar").write_bytes(content + content)
+    result = export(manifest, tmp_path / "out", ExportConfig(form=ExportAs.COPY))
+    assert (result.n_images, result.n_changed) == (4, 4)
+    with pytest.raises(Exception, match="has changed since the manifest was written"):
+        export(manifest, tmp_path / "fail", ExportConfig(form=ExportAs.COPY, changed="fail"))
+
+
+@pytest.mark.filterwarnings("ignore:Cannot")  # dill, of datasets
+def test_load_dataset_reads_an_export(pictures, tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    table = write_parquet(tmp_path / "t.parquet", pictures)
+    manifest = make_manifest(table, tmp_path, labels="source").manifest
+    table = pq.read_table(manifest)
+    table = table.append_column("split", [["train"] * 6 + ["test"] * 3])
+    pq.write_table(table, manifest)
+    export(manifest, tmp_path / "hf", ExportConfig(form=ExportAs.HF))
+    loaded = datasets.load_dataset(str(tmp_path / "hf"), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(part) for name, part in loaded.items()} == {"train": 6, "test": 2}
+    assert isinstance(loaded["train"].features["image"], datasets.Image)
+    assert loaded["train"].features["label"].names == ["cat", "dog"]
+    row = loaded["train"].cast_column("image", datasets.Image(decode=False))[1]
+    assert row["image"]["bytes"] == pictures["dog/001.png"]
+    assert row["label"] == 1
+    croissant = json.loads((tmp_path / "hf/croissant.json").read_text())
+    assert croissant["conformsTo"] == "http://mlcommons.org/croissant/1.0"
+    assert [one["name"] for one in croissant["distribution"]] == [
+        "test-000000.parquet", "train-000000.parquet",
+    ]  # fmt: skip
+    assert io.BytesIO(row["image"]["bytes"]).read(4) == b"\x89PNG"
