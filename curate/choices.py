@@ -66,6 +66,10 @@ PART_OF = "part_of"
 """What ties a picture to a collage that shows it among others: told, and no reason to drop it."""
 
 
+OVERLAPS = "overlaps"
+"""What ties two views that share less than a copy must: told, and no reason to drop either."""
+
+
 class YesNo(StrEnum):
     """An answer."""
 

@@ -213,8 +213,8 @@ def _followed(path: Path) -> Path:
     return path.resolve() if path.is_symlink() else path
 
 
-class ArrowName:
-    """A name of a file that Arrow and DuckDB take: they know UTF-8 only.
+class Utf8Name:
+    """A name of a file that Arrow, DuckDB, FAISS and safetensors take: they know UTF-8 only.
 
     A file whose path is not UTF-8 is reached through a link in a folder for scratch files, as long
     as this object lives.

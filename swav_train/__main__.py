@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from swav_train.cores import count_cores
 from swav_train.defaults import derive_config
@@ -23,11 +23,13 @@ EXIT_UNUSABLE = 3
 EXIT_MISSING = 4
 EXIT_DIVERGED = 5
 EXIT_INTERRUPTED = 130
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""Formats that are opened, whatever a file is called; others may start programs of their own."""
 
 
 def list_images(folder: Path) -> list[Path]:
     """Return the image files below ``folder``, by extension, sorted, hidden ones left out."""
-    known = set(Image.registered_extensions())
+    known = {end for end, name in Image.registered_extensions().items() if name in FORMATS}
     return sorted(
         path
         for path in folder.rglob("*")
@@ -47,9 +49,9 @@ def median_side(paths: list[Path], *, sample: int = 200) -> int:
     sides = []
     for path in paths[:: max(1, len(paths) // sample)]:
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 sides.append(min(image.size))
-        except (UnidentifiedImageError, OSError, ValueError):
+        except Exception:  # noqa: BLE001 - a decoder may raise anything; that file is skipped
             continue
     return int(np.median(sides)) if sides else 0
 
@@ -68,10 +70,10 @@ def read_squares(paths: list[Path], size: int) -> tuple[NDArray[np.uint8], NDArr
     aspects: list[float] = []
     for path in paths:
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 image.draft("RGB", (size, size))
                 upright = ImageOps.exif_transpose(image).convert("RGB")
-        except (UnidentifiedImageError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - a decoder may raise anything
             print(f"skipped {path}: {error}", file=sys.stderr)
             continue
         aspects.append(upright.width / upright.height)

@@ -13,8 +13,8 @@ from typing import Any
 from zlib import crc32
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from swav_train.errors import DamagedFile
@@ -117,14 +117,20 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         DamagedFile: It is not what was written.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            texts = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        raw = path.read_bytes()  # safetensors opens names in UTF-8 only
+        tensors = load(raw)
+        texts = _read_texts(raw)
     except (SafetensorError, OSError, ValueError) as error:
         raise DamagedFile(path, str(error)) from None
     if texts.pop(_CHECKSUM, None) != _sum_tensors(tensors, texts):
         raise DamagedFile(path, "its checksum does not fit")
     return tensors, texts
+
+
+def _read_texts(raw: bytes) -> dict[str, str]:
+    """Return the texts in the header of a safetensors file: its length in 8 bytes, then JSON."""
+    length = int.from_bytes(raw[:8], "little")
+    return dict(json.loads(raw[8 : 8 + length]).get("__metadata__", {}))
 
 
 def _sum_tensors(tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> str:

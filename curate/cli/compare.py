@@ -60,6 +60,7 @@ def _describe(result: "CompareResult") -> "Iterator[str]":
         "pixels": "copies: every pixel is equal",
         "near": f"copies, with a probability of {result.probability:.4f}",
         "part_of": "no copies: one is a part of the other, a collage",
+        "overlaps": "no copies: two views of one picture that share too little",
         "scene": "no copies, with a probability of "
         f"{1 - result.probability:.4f}: the same scene or template, other content",
     }.get(result.relation or "", "no copies: they have nothing in common")

@@ -62,6 +62,12 @@ def dedup(
         float,
         typer.Option(help="Drop no view that shares less than this with the one that stays."),
     ] = 0.4,
+    per_scene: Annotated[
+        int,
+        typer.Option(
+            help="At --level scene keep this many of each scene: the best, then the most different."
+        ),
+    ] = 1,
     keep: Annotated[
         KeepPolicy, typer.Option(help="Keep this image of each duplicate group.")
     ] = KeepPolicy.BEST,
@@ -136,6 +142,7 @@ def dedup(
         overlays=overlays is YesNo.YES,
         recolour=recolour is YesNo.YES,
         min_overlap=min_overlap,
+        per_scene=per_scene,
         keep=keep,
         protect=tuple(protect or ()),
         max_removed=max_removed,

@@ -144,8 +144,8 @@ def _describe(result: "TrainResult") -> "Iterator[str | Drawing]":
     alike = f"(1: all {settings['n_prototypes']} used alike)"
     yield Drawing(
         draw=lambda: (
-            f"  loss / log K     {draw_curve(result.loss_ratios)} {loss}\n"
-            f"  prototype usage  {draw_curve(result.usage_entropies)} {usage}"
+            f"  loss / log K     {draw_curve(result.loss_ratios or [])} {loss}\n"
+            f"  prototype usage  {draw_curve(result.usage_entropies or [])} {usage}"
         ),
         plain=[
             f"  loss / log K     {loss}  (1: nothing learned)",

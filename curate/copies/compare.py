@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.choices import PART_OF, Level
+from curate.choices import OVERLAPS, PART_OF, Level
 from curate.copies.config import DedupConfig
 from curate.copies.find import use_one_thread_per_image
 from curate.copies.placement import place_pairs
@@ -40,7 +40,8 @@ class Comparison:
 
     Attributes:
         relation: ``bytes``, ``pixels`` or ``near`` for copies, ``part_of`` for a picture and a
-            collage, ``scene``; None if they have nothing to do with each other.
+            collage, ``overlaps`` for views that share little, ``scene``; None if they have nothing
+            to do with each other.
         probability: Of being copies, in [0, 1], at even odds.
         placement: How the first lies in the second, one row; none if they cannot be aligned.
         conflicts: Places in which they conflict, in the second: left, top, right, bottom, as shares
@@ -117,6 +118,7 @@ def _describe(
     named = (
         (Level.NEAR, relations.copies),
         (PART_OF, relations.parts),
+        (OVERLAPS, relations.views),
         (Level.SCENE, relations.scenes),
     )
     relation = next((str(name) for name, some in named if len(some)), None)

@@ -20,6 +20,8 @@ class DedupConfig:
         recolour: Whether an image of other hues is a copy.
         min_overlap: Least share of the smaller image that must lie on the other one, in [0, 1]; of
             two views that share less each shows something of its own.
+        per_scene: How many images of one scene stay at the level ``scene``: the best, then those
+            least alike to the ones that stay.
         keep: Which image of a group stays; ``central`` and ``outlying`` need the level
             ``semantic``.
         protect: Paths that are never dropped: each names a file or a folder of the source.
@@ -40,6 +42,7 @@ class DedupConfig:
     overlays: bool = True
     recolour: bool = True
     min_overlap: float = 0.4
+    per_scene: int = 1
     keep: KeepPolicy = KeepPolicy.BEST
     protect: tuple[str, ...] = ()
     semantic_similarity: float = 0.95
@@ -82,6 +85,19 @@ class DedupConfig:
             raise UsageError(
                 f"keeping the {self.keep} image needs a trained model",
                 hint="add --level semantic, or keep another one, such as --keep best",
+            )
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        """Check what is counted.
+
+        Raises:
+            UsageError: A number is out of range.
+        """
+        if self.per_scene < 1:
+            raise UsageError(
+                f"per_scene must be at least 1, got {self.per_scene}",
+                hint="at --level near all images of a scene stay",
             )
         if self.seed < 0:
             raise UsageError("seed must not be negative", hint="leave it as it is")

@@ -12,7 +12,8 @@ from curate.copies.verification.findings import Findings, Links, invert_maps
 
 Floats64 = NDArray[np.float64]
 
-_GRID = 8  # places per axis that stand for an image's area; more change the shares by little
+_CORNERS = np.array([0.0, 1.0])
+_CELLS = (np.arange(16) + 0.5) / 16  # places that stand for an image's area
 _MARGIN = 0.02  # of width and height; a place so little outside counts as inside
 
 
@@ -44,8 +45,7 @@ def find_placement(
     upright = linear.copy()
     upright[mirrored, :, 0] *= -1
     turn = np.arctan2(upright[:, 1, 0] - upright[:, 0, 1], upright[:, 0, 0] + upright[:, 1, 1])
-    placed = _project_grid(findings.maps, shapes[findings.a], shapes[findings.b])
-    corners = placed[:, [0, _GRID - 1, -_GRID, -1]]
+    corners = _project_grid(findings.maps, shapes[findings.a], shapes[findings.b], _CORNERS)
     low, high = corners.min(axis=1), corners.max(axis=1)
     return Placement(
         mirrored=mirrored,
@@ -127,7 +127,10 @@ def measure_shared_scene(
     maps = findings.maps
     a, b = shapes[findings.a], shapes[findings.b]
     back = invert_maps(maps)
-    return _share_inside(_project_grid(maps, a, b)), _share_inside(_project_grid(back, b, a))
+    return (
+        _share_inside(_project_grid(maps, a, b, _CELLS)),
+        _share_inside(_project_grid(back, b, a, _CELLS)),
+    )
 
 
 def measure_overlap(findings: Findings, shapes: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -136,14 +139,28 @@ def measure_overlap(findings: Findings, shapes: NDArray[np.int32]) -> NDArray[np
 
 
 def _project_grid(
-    maps: NDArray[np.floating], shapes_a: NDArray[np.int32], shapes_b: NDArray[np.int32]
+    maps: NDArray[np.floating],
+    shapes_a: NDArray[np.int32],
+    shapes_b: NDArray[np.int32],
+    ticks: Floats64,
 ) -> Floats64:
-    """Return where a grid over each first image lies in the second, (P, 64, 2) shares x, y."""
-    ticks = np.linspace(0, 1, _GRID)
-    grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
-    places = grid[None] * shapes_a[:, None, ::-1] - 0.5
-    projected = np.einsum("pij,pgj->pgi", maps[:, :, :2].astype(np.float64), places)
-    projected += maps[:, None, :, 2]
+    """Return where a grid over each first image lies in the second, (P, T * T, 2) shares x, y.
+
+    Args:
+        maps: (P, 2, 3) px to px.
+        shapes_a: (P, 2) height and width.
+        shapes_b: (P, 2) height and width.
+        ticks: (T,) places of the grid along either axis, shares.
+    """
+    across = ticks * shapes_a[:, None, 1] - 0.5
+    down = ticks * shapes_a[:, None, 0] - 0.5
+    places = [
+        row[:, 0, None, None] * across[:, None, :]
+        + row[:, 1, None, None] * down[:, :, None]
+        + row[:, 2, None, None]
+        for row in (maps[:, 0].astype(np.float64), maps[:, 1].astype(np.float64))
+    ]
+    projected = np.stack(places, axis=-1).reshape(len(maps), len(ticks) ** 2, 2)
     return np.asarray((projected + 0.5) / shapes_b[:, None, ::-1], np.float64)
 
 

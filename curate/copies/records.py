@@ -128,7 +128,8 @@ class Pairs:
     Attributes:
         a: (P,) int64, index of the first image.
         b: (P,) int64, index of the second, larger than ``a``.
-        match: P names of the levels of `curate.choices.Level`, or `curate.choices.PART_OF`.
+        match: P names of the levels of `curate.choices.Level`, or `PART_OF` or `OVERLAPS` of
+            the same.
         similarity: (P,) float32, probability of being a copy, in [0, 1].
         mirrored: (P,) bool, the second image shows the first mirrored.
         rotation: (P,) float32, degrees the first is turned clockwise (after mirroring, left to

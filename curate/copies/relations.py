@@ -38,17 +38,19 @@ RELATION_PARAMS = RelationParams()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relations:
-    """Pairs by what ties them; a pair is in one table at most.
+    """Pairs by what ties them; a pair is in one table at most, but views are of one scene, too.
 
     Attributes:
         copies: Of which one may be dropped for the other.
         parts: A picture and a collage that shows it among others.
+        views: Two views of one picture that share less than the config wants of copies.
         scenes: The same scene, template or burst with other content, or two views that share
             little; their probability is that of the first look.
     """
 
     copies: Links
     parts: Links
+    views: Links
     scenes: Links
 
 
@@ -66,7 +68,9 @@ def sort_relations(
     findings = links.findings
     is_copy = links.probability >= threshold
     parts = is_copy & is_part(findings)
-    kept = is_copy & ~parts & (measure_overlap(findings, shapes) >= config.min_overlap)
+    shares_enough = measure_overlap(findings, shapes) >= config.min_overlap
+    kept = is_copy & ~parts & shares_enough
+    views = is_copy & ~parts & ~shares_enough
     if not config.overlays:
         kept &= ~has_overlay(findings)
     if not config.recolour:
@@ -76,4 +80,9 @@ def sort_relations(
         ~kept & ~parts & (np.maximum(alike, links.probability) >= RELATION_PARAMS.least_scene)
     )
     scenes = take_pairs(Links(findings=findings, probability=alike), is_scene)
-    return Relations(copies=take_pairs(links, kept), parts=take_pairs(links, parts), scenes=scenes)
+    return Relations(
+        copies=take_pairs(links, kept),
+        parts=take_pairs(links, parts),
+        views=take_pairs(links, views),
+        scenes=scenes,
+    )

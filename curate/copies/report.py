@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from curate.choices import Level
 from curate.copies.judged import REVIEWED
 from curate.copies.records import Copies, Images, Pairs, PixelReader
-from curate.files import ArrowName, replacing
+from curate.files import Utf8Name, replacing
 from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
 from curate.manifest.columns import DEDUP_COLUMNS
 
@@ -166,7 +166,7 @@ def write_pair_table(path: Path, table: pa.Table) -> None:
         ResourceError: The file cannot be written.
     """
     with replacing(path) as scratch:
-        name = ArrowName(scratch)
+        name = Utf8Name(scratch)
         pq.write_table(table, str(name), compression="zstd")
 
 
@@ -174,7 +174,7 @@ def is_pair_table(path: Path) -> bool:
     """Return whether a file is a table of evidence that curate wrote, or an empty .parquet file."""
     if path.stat().st_size == 0:
         return path.suffix.lower() == ".parquet"
-    name = ArrowName(path)
+    name = Utf8Name(path)
     try:
         return _PAIRS_KEY in (pq.read_schema(str(name)).metadata or {})
     except (pa.ArrowException, OSError):

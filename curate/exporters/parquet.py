@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from curate.choices import ExportAs
 from curate.exporters.base import Exporter, Item
 from curate.exporters.shards import DEFAULT_SHARDS, ShardParams, Shards
+from curate.files import Utf8Name
 from curate.sources.names import escape
 
 IMAGE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
@@ -57,6 +58,11 @@ class ParquetExporter(Exporter, form=ExportAs.PARQUET):
     def _write_row_group(self) -> None:
         rows = pa.Table.from_batches(self._rows).replace_schema_metadata(None).combine_chunks()
         rows = rows.append_column("image", pa.array(self._images, IMAGE))
-        writer = self._shards.writer(lambda path: pq.ParquetWriter(path, rows.schema))
+        writer = self._shards.writer(lambda path: _open_writer(path, rows.schema))
         writer.write_table(rows)
         self._rows, self._images = [], []
+
+
+def _open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    name = Utf8Name(path)  # lives until the file is open
+    return pq.ParquetWriter(str(name), schema)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from curate.errors import InputError, UsageError, first_line
-from curate.files import replacing_together
+from curate.files import Utf8Name, replacing_together
 from curate.manifest.column_text import SEPARATOR
 from curate.manifest.columns import STRING_LIST, known_type
 from curate.manifest.rows import HeldRows, Rows, check_distinct_names
@@ -65,7 +65,8 @@ def write_csv(rows: Rows, path: Path, facts: Mapping[str, Any]) -> None:
     flat = pa.schema((field.name, _flat_type(field.type)) for field in rows.schema)
     with replacing_together(companion_path(path), path) as (companion, scratch):
         companion.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
-        with pyarrow.csv.CSVWriter(scratch, flat) as writer:
+        name = Utf8Name(scratch)
+        with pyarrow.csv.CSVWriter(str(name), flat) as writer:
             for batch in rows.batches(flat.names):
                 columns = [_join_lists(column) for column in batch.columns]
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=flat))
@@ -94,7 +95,8 @@ def read_csv(path: Path) -> tuple[Rows, dict[str, Any]]:
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         )
-        table = pyarrow.csv.read_csv(path, parse_options=_PARSE, convert_options=options)
+        name = Utf8Name(path)
+        table = pyarrow.csv.read_csv(str(name), parse_options=_PARSE, convert_options=options)
         check_distinct_names(table.schema, str(path))
         return HeldRows(_restore_fields(table, fields)), facts
     except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError) as error:
@@ -118,7 +120,8 @@ def _read_facts(companion: Path) -> dict[str, Any]:
 
 def _list_fields(path: Path, type_names: Mapping[str, str]) -> dict[str, pa.Field]:
     """Return the columns of a CSV file whose types are known, by name."""
-    with pyarrow.csv.open_csv(path, parse_options=_PARSE) as reader:
+    place = Utf8Name(path)
+    with pyarrow.csv.open_csv(str(place), parse_options=_PARSE) as reader:
         names = reader.schema.names
     fields = {}
     for name in names:

@@ -11,7 +11,7 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from curate.errors import InputError, ResourceError, first_line
-from curate.files import ArrowName, replacing
+from curate.files import Utf8Name, replacing
 from curate.manifest.rows import READ_PARAMS, ReadParams, Rows, check_distinct_names
 
 _BUFFER_BYTES = 1 << 20
@@ -55,7 +55,7 @@ class ParquetRows(Rows):
             InputError: It is no Parquet file, or two columns have one name.
         """
         self._path, self._problem, self._hint, self._params = path, problem, hint, params
-        self._name = ArrowName(path)
+        self._name = Utf8Name(path)
         with self._reading():
             self._file = pq.ParquetFile(str(self._name), buffer_size=_BUFFER_BYTES)
             footer = self._file.metadata
@@ -145,7 +145,7 @@ def write_parquet(
     """
     schema = rows.schema.with_metadata(metadata)
     with replacing(path) as scratch:
-        name = ArrowName(scratch)
+        name = Utf8Name(scratch)
         with pq.ParquetWriter(str(name), schema, compression="zstd") as writer:
             for group in _cut_row_groups(rows, params):
                 writer.write_table(group.combine_chunks(), row_group_size=params.group_rows)

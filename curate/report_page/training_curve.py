@@ -33,7 +33,7 @@ def read_training_curve(space: Workspace, identity: str | None) -> TrainingCurve
     if not name or name not in space.models():
         return None
     folder = space.model(name)
-    history = read_metrics(folder)
+    history = read_metrics(folder) or []
     try:
         settings = read_model_facts(folder)["config"]
     except Damaged:

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.choices import PART_OF, Level
+from curate.choices import OVERLAPS, PART_OF, Level
 from curate.copies.compare import Comparison, compare_pictures
 from curate.copies.config import DedupConfig
 from curate.copies.inputs import decode_exact, digest_file, list_frame_hashes
@@ -23,7 +23,8 @@ class CompareResult:
         first: The one picture.
         second: The other.
         are_copies: Whether they are copies.
-        relation: ``bytes``, ``pixels``, ``near``, ``part_of``, ``scene``, or None for nothing.
+        relation: ``bytes``, ``pixels``, ``near``, ``part_of``, ``overlaps``, ``scene``, or
+            None for nothing.
         probability: Of being copies, in [0, 1], where that is as likely as not beforehand.
         mirrored: Whether the second shows the first mirrored; None if they cannot be aligned, as
             the next four.
@@ -80,7 +81,7 @@ def _describe(first: str, second: str, found: Comparison, *, out: str | None) ->
     return CompareResult(
         first=first,
         second=second,
-        are_copies=found.relation not in (None, PART_OF, Level.SCENE.value),
+        are_copies=found.relation not in (None, PART_OF, OVERLAPS, Level.SCENE.value),
         relation=found.relation,
         probability=found.probability,
         mirrored=bool(placement.mirrored[0]) if is_placed else None,

@@ -1,6 +1,7 @@
 """Dedup: find the copies, say why each is one, and choose what stays."""
 
 import hashlib
+import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -166,7 +167,7 @@ def _evidence_path(space: Workspace, manifest: Path) -> Path:
 
 
 def _name_of(manifest: Path) -> str:
-    return hashlib.sha256(str(manifest.absolute()).encode()).hexdigest()[:16]
+    return hashlib.sha256(os.fsencode(manifest.absolute())).hexdigest()[:16]
 
 
 def dedup(  # noqa: PLR0913 - one question, several places for the answer

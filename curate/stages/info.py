@@ -185,7 +185,7 @@ def _open_models(space: Workspace) -> tuple[list[ModelInfo], list[str]]:
 
 def _describe_model(model: Model, *, n_embedded: int) -> ModelInfo:
     facts = read_model_facts(model.folder)
-    ratios = [line["loss_ratio"] for line in read_metrics(model.folder)]
+    ratios = [line["loss_ratio"] for line in read_metrics(model.folder) or []]
     return ModelInfo(
         name=model.name,
         backbone=facts["config"]["backbone"],

@@ -1,5 +1,6 @@
 """Report: one self-contained page that shows what is in a folder and what to do about it."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from curate.progress import Progress, Silent
 from curate.report_page.certainty import compare_with_judged
 from curate.report_page.page import OWN_MARK, build_report
 from curate.review_page.judged_pairs import read_judged_probabilities
+from curate.sources.folder import escape_address
 from curate.workspace.workspace import find_workspace
 
 
@@ -95,7 +97,7 @@ def report(
     built = build_report(
         read,
         space,
-        named=str(manifest),
+        named=escape_address(os.fsencode(manifest)),
         by=config.map,
         seed=config.seed,
         judged=compare_with_judged(*read_judged_probabilities(space.root)),

@@ -147,8 +147,8 @@ class TrainResult(ShownInNotebooks):
         kept: Whether the trained or the published features were kept, and by what figures; None
             where it started from none.
         was_trained: False where the same training had been finished before.
-        loss_ratios: Loss over log K of each epoch.
-        usage_entropies: Usage of the prototypes of each epoch.
+        loss_ratios: Loss over log K of each epoch; None where the record of them was damaged.
+        usage_entropies: Usage of the prototypes of each epoch; None likewise.
     """
 
     model: str
@@ -174,8 +174,8 @@ class TrainResult(ShownInNotebooks):
     unreadable: dict[str, int]
     passed_over: dict[str, int]
     problems: list[str]
-    loss_ratios: list[float]
-    usage_entropies: list[float]
+    loss_ratios: list[float] | None
+    usage_entropies: list[float] | None
 
 
 def train(
@@ -229,6 +229,8 @@ def train(
         )
         result = run.finished(progress) or run.train(progress, began=began)
     history = read_metrics(space.model(config.name))
+    if history is None:
+        progress.note("the measures of its epochs are lost; only those of the last one are known")
     return TrainResult(
         model=str(space.model(config.name)),
         name=config.name,
@@ -240,10 +242,14 @@ def train(
         problems=list(found.problems),
         n_held_out=count_held_out(len(table)),
         scan_images_per_second=found.images_per_second,
-        loss_ratios=[line["loss_ratio"] for line in history],
-        usage_entropies=[line["usage_entropy"] for line in history],
+        loss_ratios=_column(history, "loss_ratio"),
+        usage_entropies=_column(history, "usage_entropy"),
         **result,
     )
+
+
+def _column(history: list[dict[str, Any]] | None, name: str) -> list[float] | None:
+    return [line[name] for line in history] if history is not None else None
 
 
 def _check_early(config: TrainConfig) -> None:

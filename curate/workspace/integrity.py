@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.errors import InputError, ResourceError, first_line
-from curate.files import replacing
+from curate.files import Utf8Name, replacing
 
 _KEY = b"curate.crc32"
 _BLANK = b"00000000"
@@ -78,8 +78,9 @@ def write_table(table: pa.Table, path: Path, *, compression: str = "zstd", owner
         ResourceError: The disk is full or cannot be written.
     """
     with replacing(path) as scratch:
+        name = Utf8Name(scratch)
         with pq.ParquetWriter(
-            scratch, table.schema, compression=compression, write_page_checksum=True
+            str(name), table.schema, compression=compression, write_page_checksum=True
         ) as writer:
             writer.write_table(table)
             writer.add_key_value_metadata({_KEY.decode(): _BLANK.decode()})
@@ -113,13 +114,14 @@ def read_table(
     """
     check_table(path, owner=owner)
     with reading(path):
-        there = pq.read_schema(path).names
+        name = Utf8Name(path)
+        there = pq.read_schema(str(name)).names
         nulls = [field for field in optional if field.name not in there]
         lacking = [field.name for field in nulls]
         wanted = [*there, *lacking] if columns is None else [*columns]
         table = pq.read_table(
-            path,
-            columns=[name for name in wanted if name not in lacking],
+            str(name),
+            columns=[column for column in wanted if column not in lacking],
             filters=filters,
             page_checksum_verification=True,
         )

@@ -10,6 +10,7 @@ import numpy as np
 
 from curate.choices import closest
 from curate.errors import InputError, ResourceError, UsageError
+from curate.files import Utf8Name
 from curate.workspace.embedding_store import Vectors
 from curate.workspace.integrity import Damaged, read_checked_json, reading
 from curate.workspace.workspace import Workspace
@@ -112,17 +113,17 @@ def read_model_facts(folder: Path) -> dict[str, Any]:
         raise Damaged(path, damage.reason, hint=hint) from None
 
 
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Return a model's measures, one for each epoch; none where they are lost or damaged."""
+def read_metrics(folder: Path) -> list[dict[str, Any]] | None:
+    """Return a model's measures, one for each epoch; None where they are lost or damaged."""
     path = folder / METRICS
     try:
         digests = read_model_facts(folder)["digests"]
         if METRICS in digests:
             _check_digest(path, digests[METRICS])
     except Damaged:
-        return []
+        return None
     if not path.exists():
-        return []
+        return None
     return [dict(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
@@ -174,7 +175,8 @@ def prototypes_of(model: Model) -> Vectors:
     """Return the model's prototypes, (K, P) float32 unit rows."""
     from safetensors.numpy import load_file
 
-    tensors = load_file(model.folder / WEIGHTS)
+    name = Utf8Name(model.folder / WEIGHTS)
+    tensors = load_file(str(name))
     return np.asarray(tensors["prototypes"], np.float32)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import timm
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from swav_train.errors import WeightsUnavailable, WeightsUnusable
@@ -81,8 +82,7 @@ def read_backbone_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsUnusable(f"no file {path} to start from")
     try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = load(path.read_bytes())  # safetensors opens names in UTF-8 only
     except (SafetensorError, OSError, MemoryError) as error:
         raise WeightsUnusable(f"{path} is not a safetensors file: {error}") from error
     for name, tensor in tensors.items():

@@ -123,12 +123,26 @@ def load_checkpoint(state: TrainState, out: Path, *, identity: Mapping[str, Any]
     path = out / FOLDER / FILE
     if not path.exists():
         return False
-    tensors, texts = read_tensors(path)
-    scalars = json.loads(texts["state"])
+    tensors, scalars = _read(path)
     if scalars["identity"] != json.loads(json.dumps(dict(identity))):
         return False
     _restore(state, tensors, scalars)
     return True
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a checkpoint.
+
+    Returns:
+        The tensors by name, and what is not a tensor, as ``save_checkpoint`` made them.
+
+    Raises:
+        DamagedFile: It is not what was written, or a whole file of another kind.
+    """
+    tensors, texts = read_tensors(path)
+    if "state" not in texts:
+        raise DamagedFile(path, "it is not a checkpoint")
+    return tensors, json.loads(texts["state"])
 
 
 def _restore(state: TrainState, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
@@ -178,8 +192,8 @@ def find_checkpoint_damage(out: Path) -> DamagedFile | None:
     if not path.exists():
         return None
     try:
-        _, texts = read_tensors(path)
-        _check_metrics(out / METRICS_FILE, json.loads(texts["state"]))
+        _, scalars = _read(path)
+        _check_metrics(out / METRICS_FILE, scalars)
     except DamagedFile as error:
         return error
     return None

@@ -1,6 +1,6 @@
 """Damage each stored file of a workspace, run every command that reads it, compare answers.
 
-    python tests/benchmarks/damage.py --flips 4
+    python -m tests.benchmarks.damage --flips 4
 
 A small workspace is made once. For each of its files and each kind of damage it is put back, the
 file is damaged, and each command runs. What it says must be what it says on the undamaged
@@ -18,17 +18,28 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
+import curate
 from curate.cli.app import main as run_program
-from tests.conftest import make_folder
+from curate.progress import Silent
+from tests.conftest import make_folder, picture, save
 
 SMALL = "--epochs 2 --image-size 32 --batch-size 8 --prototypes 6 --device cpu"
+HALF: dict[str, Any] = {"epochs": 3} | {
+    "image_size": 32, "batch_size": 8, "prototypes": 6, "device": "cpu",
+}  # fmt: skip
+"""Settings of the training that was interrupted, as ``train half`` has them."""
 COMMANDS = {
     "info": "info",
     "train": f"train {{images}} {SMALL}",
+    "train half": "train {images} --name half --epochs 3 --image-size 32 --batch-size 8"
+    " --prototypes 6 --device cpu",
+    "train more": "train {more} --name more --epochs 1 --image-size 32 --batch-size 4"
+    " --prototypes 3 --device cpu",
     "embed": "embed",
     "cluster": "cluster --out {out} --labels folder",
     "dedup": "dedup {manifest} --out {out}",
@@ -46,6 +57,7 @@ _VARYING = {
     "seconds", "images_per_second", "scan_images_per_second", "workspace_bytes", "n_embedded",
     "was_trained",
 }  # fmt: skip
+_LOSABLE = ("loss_ratios", "usage_entropies")  # a record of the past; null once it is damaged
 _HARMLESS = ("lock", "lock.json")  # nothing is known from them
 
 
@@ -85,11 +97,34 @@ class Case:
     detail: str = ""
 
 
+class Interrupting(Silent):
+    """A progress that is stopped with Ctrl-C at its n-th step or status."""
+
+    def __init__(self, *, at_step: int = 0, at_status: int = 0) -> None:
+        self._steps, self._statuses = at_step, at_status
+
+    def advance(self, steps: int = 1) -> None:
+        """Count down steps."""
+        self._steps -= steps
+        if self._steps == 0:
+            raise KeyboardInterrupt
+
+    def status(self, text: str) -> None:
+        """Count down statuses."""
+        self._statuses -= 1
+        if self._statuses == 0:
+            raise KeyboardInterrupt
+
+
 class Place:
-    """A folder of images with a workspace that is put back before each case."""
+    """A folder of images with a workspace that is put back before each case.
+
+    The workspace has a model, results, a training that was interrupted and a scan that was.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root, self.images, self.workspace = root, root / "images", root / ".curate"
+        self.more = root / "more"
         self._whole, self.manifest = root / "whole", root / "m.parquet"
         make_folder(self.images)
         for line in (
@@ -98,8 +133,20 @@ class Place:
         ):  # fmt: skip
             answer = self.run(line)
             assert answer.code == 0, answer
+        for seed in range(100, 112):
+            save(self.more / f"{seed}.png", picture(seed))
+        self._interrupt(self.images, "half", Interrupting(at_status=2))
+        self._interrupt(self.more, "more", Interrupting(at_step=6))
+        assert list(self.workspace.glob("models/.half.training/checkpoint/*"))
+        assert list(self.workspace.glob("pending-*.parquet"))
         self._manifest = self.manifest.read_bytes()
         shutil.copytree(self.workspace, self._whole)
+
+    def _interrupt(self, folder: Path, name: str, progress: Interrupting) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            config = curate.TrainConfig(**HALF, name=name)
+            curate.train(folder, config, workspace=self.workspace, progress=progress)
+            raise AssertionError("nothing interrupted it")
 
     def stored(self) -> list[str]:
         """Return the files of the workspace."""
@@ -119,7 +166,7 @@ class Place:
         """Run a command in this process."""
         out = self.root / "out.parquet"
         words = [
-            word.format(images=self.images, manifest=self.manifest, out=out)
+            word.format(images=self.images, more=self.more, manifest=self.manifest, out=out)
             for word in line.split()
         ]
         said, bug, code = io.StringIO(), None, 0
@@ -182,9 +229,20 @@ def judge(answer: Answer, whole: Answer) -> tuple[str, str]:
         return "traceback", answer.bug
     if answer.code in (3, 4):
         return "error", answer.said
-    if answer != whole:
+    if not _says_the_same(answer, whole):
         return "wrong", f"{answer}\nis not\n{whole}"
     return "same", ""
+
+
+def _says_the_same(answer: Answer, whole: Answer) -> bool:
+    """Return whether two answers agree, but for what one says it does not know any more."""
+    if (answer.code, answer.written) != (whole.code, whole.written):
+        return False
+    if not answer.said.startswith("{"):
+        return answer.said == whole.said
+    said, known = json.loads(answer.said), json.loads(whole.said)
+    lost = [name for name in _LOSABLE if said.get(name, 0) is None]
+    return bool(said | {name: known[name] for name in lost} == known)
 
 
 def judge_repaired(place: Place, file: str) -> tuple[str, str]:

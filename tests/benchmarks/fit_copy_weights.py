@@ -1,13 +1,15 @@
 """Fit the weights of the close look and write them with what made them.
 
-    python tests/benchmarks/fit_copy_weights.py WORK FOLDER... [--test FOLDER...] [--write]
+    python tests/benchmarks/fit_copy_weights.py WORK --photos PHOTOS [FOLDER...]
+        [--test FOLDER...] [--write]
 
-Each FOLDER holds ``images/`` and ``truth.csv`` with the columns path and original, as
-``made_folders.py --copies`` makes them of any photos (those in the wheels of scikit-image and
-scikit-learn will do). Folders named KIND_NUMBER are of one kind; all kinds weigh about the same,
-and copies as much as all other pairs: the weights speak of even odds. Shown are the log odds of
-copies and of others: percentiles 1, 5 and 25 of the ones, the median, percentiles 95 and 99
-and the largest of the others. WORK keeps the evidence.
+Of PHOTOS (any will do), folders of all kinds that ``made_folders.py`` knows are made in WORK, with
+copies by ``curate.copies.probability.augment``. Each further FOLDER holds ``images/`` and
+``truth.csv`` with the columns path, original and kind, as ``made_folders.py --copies`` makes them.
+Folders named KIND_NUMBER are of one kind; all kinds weigh about the same, and copies as much as all
+other pairs: the weights speak of even odds. Shown are the log odds of copies and of others:
+percentiles 1, 5 and 25 of the ones, the median, percentiles 95 and 99 and the largest of the
+others. WORK keeps the evidence.
 """
 
 import argparse
@@ -16,14 +18,27 @@ from pathlib import Path
 
 import numpy as np
 from folder_evidence import collect, read_truth
+from made_folders import KINDS, make, read_photos
 from scipy.optimize import minimize
 
 from curate.copies.probability import classifier
 from curate.copies.probability.classifier import CLOSE_NAMES
 
+N_SEEDS, N_IMAGES, N_COPIES = 2, 60, 2
 SMALL_KINDS = ("badges", "sprites", "tiny")
 FACTORS = np.arange(0, 20.1, 0.25)  # by which the log odds fall, per octave times 0.69 below 96 px
 STRENGTH = 0.3  # inverse of the ridge; larger ones gained nothing on held-out folders
+
+
+def make_folders(out, photos):
+    """Yield folders of all kinds, made of photos unless they are there already."""
+    for seed in range(1, N_SEEDS + 1) if photos else ():
+        seen = [photo for folder in photos for photo in read_photos(folder)][seed::N_SEEDS]
+        for kind in KINDS:
+            folder = out / f"{kind}_{seed}"
+            if not (folder / "truth.csv").exists():
+                make(out, kind, N_IMAGES, photos=seen, seed=seed, n_copies=N_COPIES)
+            yield folder
 
 
 def read_folder(folder, work):
@@ -175,11 +190,15 @@ def format_weights(content):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
-    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("folders", type=Path, nargs="*", default=[])
+    parser.add_argument(
+        "--photos", type=Path, nargs="+", default=[], help="of which folders are made"
+    )
     parser.add_argument("--test", type=Path, nargs="*", default=[])
     parser.add_argument("--write", action="store_true", help="write curate/.../weights.json")
     options = parser.parse_args()
-    parts = {folder.name: read_folder(folder, options.work) for folder in options.folders}
+    folders = [*options.folders, *make_folders(options.work / "made", options.photos)]
+    parts = {folder.name: read_folder(folder, options.work) for folder in folders}
     evidence = np.concatenate([one for one, _ in parts.values()])
     is_copy = np.concatenate([one for _, one in parts.values()])
     kinds = np.repeat([name.split("_")[0] for name in parts], [len(y) for _, y in parts.values()])

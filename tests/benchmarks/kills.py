@@ -1,6 +1,6 @@
 """Kill commands of the chain at random moments; the same commands must go on and end the same.
 
-    python tests/benchmarks/kills.py --kills 200
+    python -m tests.benchmarks.kills --kills 200
 
 In each round a fresh workspace goes through the chain. A command is started, killed with SIGKILL
 after a random part of the time it takes, and started again until it was killed as often as the

@@ -292,8 +292,27 @@ def photographs(n, rng, photos):
         yield photos[number]
 
 
+def pieces(n, rng, photos):
+    """Yield pieces of 200 px of photos, as tiles are."""
+    for number in rng.permutation(len(photos))[:n]:
+        photo = photos[number]
+        h, w = (min(side, 200) for side in photo.shape[:2])
+        y, x = (
+            int(rng.integers(0, size - side + 1))
+            for size, side in zip(photo.shape[:2], (h, w), strict=True)
+        )
+        yield photo[y : y + h, x : x + w]
+
+
+def tiny(n, rng, photos):
+    """Yield photos of 28 to 100 px."""
+    for number in rng.permutation(len(photos))[:n]:
+        side = int(np.exp(rng.uniform(np.log(28), np.log(100))))
+        yield cv2.resize(photos[number], (side, side), interpolation=cv2.INTER_AREA)
+
+
 MAKERS = (
-    photographs, pages, forms, receipts, cards, camera, pan, slices, floors, sprites,
+    photographs, pieces, tiny, pages, forms, receipts, cards, camera, pan, slices, floors, sprites,
     badges,
 )  # fmt: skip
 KINDS = {maker.__name__: maker for maker in MAKERS}

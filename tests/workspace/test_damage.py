@@ -13,7 +13,7 @@ from curate.choices import SearchBy
 from curate.errors import InputError
 from curate.progress import Silent
 from curate.workspace.workspace import Workspace
-from tests.benchmarks.damage import COMMANDS, REPAIR, Place, try_damage
+from tests.benchmarks.damage import COMMANDS, KINDS, REPAIR, Place, try_damage
 
 SMALL = {"epochs": 2, "image_size": 32, "batch_size": 8, "prototypes": 6, "device": "cpu"}
 
@@ -59,9 +59,20 @@ def test_no_damage_gives_a_wrong_answer_or_a_traceback(made):
             assert case.verdict in ("same", "error"), case
 
 
+def test_damage_of_what_was_interrupted_is_told_and_it_ends_as_if_nothing_had_been(made):
+    """A training goes on or begins anew, files of a scan are read again: the result is one."""
+    files = [name for name in made.stored() if ".half.training" in name or "pending" in name]
+    assert len(files) >= 4
+    rng = np.random.default_rng(2)
+    for file in files:
+        name = "train more" if "pending" in file else "train half"
+        cases = list(try_damage(made, files=[file], commands={name: COMMANDS[name]}, rng=rng))
+        assert [case.kind for case in cases] == list(KINDS)
+        assert {case.verdict for case in cases} == {"same"}, cases
+
+
 def test_images_of_a_lost_shard_are_read_again_with_one_line(place):
-    for file in place.workspace.glob("pixels/*.bin"):
-        file.unlink()
+    (place.workspace / "pixels" / "000001.bin").unlink()
     heard = Heard()
     found = curate.dedup(
         place.images, out=place.root / "x.parquet", workspace=place.workspace, progress=heard
@@ -72,7 +83,7 @@ def test_images_of_a_lost_shard_are_read_again_with_one_line(place):
 
 
 def test_a_damaged_image_is_made_again_by_readers_from_memory_and_by_writers_for_good(place):
-    (shard,) = place.workspace.glob("pixels/*.bin")
+    shard = place.workspace / "pixels" / "000001.bin"
     shard.write_bytes(bytes(shard.stat().st_size))
     before = sorted(path.name for path in place.workspace.glob("pixels/*"))
     heard = Heard()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.files import replacing
+from curate.files import Utf8Name, replacing
 
 if TYPE_CHECKING:
     import faiss
@@ -107,7 +107,8 @@ class DescriptorIndex:
         import faiss
 
         try:
-            index = faiss.read_index(str(path))
+            name = Utf8Name(path)
+            index = faiss.read_index(str(name))
         except RuntimeError:  # what FAISS says of every file that it cannot use
             return None
         return cls(index) if isinstance(index, faiss.IndexIVF) else None
@@ -117,7 +118,8 @@ class DescriptorIndex:
         import faiss
 
         with replacing(path) as scratch:
-            faiss.write_index(self._index, str(scratch))
+            name = Utf8Name(scratch)
+            faiss.write_index(self._index, str(name))
 
     def __len__(self) -> int:
         return int(self._index.ntotal)

@@ -54,9 +54,9 @@ def calibrate(
     """Return the built-in classifier fitted to evidence.
 
     Args:
-        synthetic: (M, 59) float32, on made copies.
-        candidates: (E, 59) float32, on candidates that were looked at closely.
-        judged: (J, 59) float32, on pairs that a person judged, each as weighty as a candidate, and
+        synthetic: (M, 60) float32, on made copies.
+        candidates: (E, 60) float32, on candidates that were looked at closely.
+        judged: (J, 60) float32, on pairs that a person judged, each as weighty as a candidate, and
             (J,) float64, 1 for copies, 0 for others.
     """
     seen, said = judged or (candidates[:0], np.zeros(0))
@@ -101,14 +101,14 @@ def add_bias(classifier: CopyClassifier, share: float) -> CopyClassifier:
 def select_candidates(
     findings: Findings, evidence: Evidence, fingerprints: NDArray[np.uint64]
 ) -> Evidence:
-    """Return evidence on candidates that were looked at closely, (E, 59).
+    """Return evidence on candidates that were looked at closely, (E, 60).
 
     Of many, those are taken of the lowest sums of content hashes: a folder that grows a little
     keeps nearly the same ones.
 
     Args:
         findings: On all candidates, each pair once.
-        evidence: (P, 59) float32, on the same.
+        evidence: (P, 60) float32, on the same.
         fingerprints: (R,) uint64, of the content hash of each image.
     """
     lot = fingerprints[findings.a] + fingerprints[findings.b]  # wraps around

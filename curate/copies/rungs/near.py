@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.choices import PART_OF, KeepPolicy, Level
+from curate.choices import OVERLAPS, PART_OF, KeepPolicy, Level
 from curate.copies.cache.last_run import LastRun
 from curate.copies.cache.true_details import load_true_details
 from curate.copies.candidates.from_embeddings import pair_by_embeddings
@@ -67,7 +67,11 @@ class NearCopies:
             verify_pairs=verify_pairs,
             rank_images=rank_heads,
         )
-        tables = ((groups.links, Level.NEAR), (relations.parts, PART_OF))
+        tables = (
+            (groups.links, Level.NEAR),
+            (relations.parts, PART_OF),
+            (relations.views, OVERLAPS),
+        )
         pairs = [place_pairs(one, search.shapes, sizes, heads, match=name) for one, name in tables]
         return Grouping(
             level=self.level,

@@ -97,7 +97,7 @@ class CloseLook:
     def look(
         self, findings: Findings, *, on_progress: Callable[[int], None] | None = None
     ) -> Floats:
-        """Return what is seen of pairs, (P, 43) float32 in the order of ``CLOSE_NAMES``.
+        """Return what is seen of pairs, (P, 44) float32 in the order of ``CLOSE_NAMES``.
 
         Args:
             findings: How they lie.

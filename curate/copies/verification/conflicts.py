@@ -73,19 +73,18 @@ class ConflictPlaces:
     usual: float
 
 
-def measure_conflict_places(x: Floats, y: Floats, valid: Floats) -> list[float]:
+def measure_conflict_places(x: Floats, y: Floats, places: ConflictPlaces) -> list[float]:
     """Return what is measured of the conflicts, in the order of `CONFLICT_NAMES`.
 
     Args:
         x: (h, w) float32, the one image.
         y: (h, w) float32, the other, in its frame.
-        valid: (h, w) float32, 1 where both have pixels.
+        places: Where they conflict.
 
     Returns:
         The share of the overlap that conflicts, log(1 + places); the same for the image that
         carries less of them; log of the usual difference in grey levels.
     """
-    places = find_conflict_places(x, y, valid)
     noise = float(np.log(np.sqrt(places.usual) + 1))
     if len(places.area) == 0:
         return [0.0, 0.0, 0.0, 0.0, noise]

@@ -13,7 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.verification.conflicts import CONFLICT_NAMES, measure_conflict_places
+from curate.copies.verification.conflicts import (
+    CONFLICT_NAMES,
+    find_conflict_places,
+    measure_conflict_places,
+)
+from curate.copies.verification.grain import measure_grain_deficit
 from curate.copies.verification.overlay import blur_finer, measure_scale
 from curate.copies.verification.surroundings import (
     SURROUNDING_NAMES,
@@ -38,6 +43,7 @@ DETAIL_NAMES = (
     "residual_places",
     "log_side",
     *CONFLICT_NAMES,
+    "grain_deficit",
 )
 """The kinds of detail, in the order in which they are measured."""
 
@@ -138,7 +144,7 @@ def lay_over(a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats) -> Laid
 
 
 def swap_sides(close: Floats) -> Floats:
-    """Return what close looks show, (P, 43), with first and second image exchanged."""
+    """Return what close looks show, (P, 44), with first and second image exchanged."""
     half = len(SURROUNDING_NAMES) // 2
     parts = (close[:, :N_DETAIL], close[:, N_DETAIL + half :], close[:, N_DETAIL:-half])
     return np.concatenate(parts, axis=1)
@@ -295,7 +301,7 @@ def shrink_for_close_look(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def look_closely(a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats) -> Floats:
-    """Return what a close look at a pair shows, (43,) float32 in the order of `CLOSE_NAMES`.
+    """Return what a close look at a pair shows, (44,) float32 in the order of `CLOSE_NAMES`.
 
     Args:
         a: (h, w) uint8, first image, as cached.
@@ -320,7 +326,7 @@ def look_closely(a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats) -> 
 
 
 def measure_detail(laid: Laid) -> Floats:
-    """Return the evidence of detail, (35,) float32 in the order of `DETAIL_NAMES`."""
+    """Return the evidence of detail, (36,) float32 in the order of `DETAIL_NAMES`."""
     params = DETAIL_PARAMS
     x, y, valid = laid.below, laid.above, laid.valid
     cover = average_tiles(valid)
@@ -329,9 +335,11 @@ def measure_detail(laid: Laid) -> Floats:
     values: list[float] = []
     correlations, both = [], []
     before = (x, y)
+    blurred = []
     for sigma, textured in zip(params.sigmas, params.textured, strict=True):
         after = (_blur(x, sigma), _blur(y, sigma))
         bands = [one - two for one, two in zip(before, after, strict=True)]
+        blurred.append(after)
         before = after
         _, _, sd_x, sd_y, correlation = measure_moments(bands[0], bands[1], valid, mass)
         in_both = used & (np.minimum(sd_x, sd_y) > textured)
@@ -347,8 +355,23 @@ def measure_detail(laid: Laid) -> Floats:
     values += [low, float(conflict.sum()) / n, _count_places(conflict)]
     values += _describe_residual(before[0], before[1], x, y, valid, used)
     values.append(float(np.log(np.sqrt(max(float(valid.sum()), 1.0)))))
-    values += measure_conflict_places(x, y, valid)
+    values += _describe_conflicts(laid, blurred)
     return np.array(values, np.float32)
+
+
+def _describe_conflicts(laid: Laid, blurred: list[tuple[Floats, Floats]]) -> list[float]:
+    """Return what is measured of conflicts, and of the grain beside them.
+
+    Args:
+        laid: The images.
+        blurred: Both, by the first and the second of the sigmas.
+    """
+    x, y = laid.below, laid.above
+    places = find_conflict_places(x, y, laid.valid)
+    inside = (laid.valid > 0) & (places.label == 0)
+    fine = (x - blurred[0][0], y - blurred[0][1])
+    deficit = measure_grain_deficit(fine, blurred[1], inside)
+    return [*measure_conflict_places(x, y, places), deficit]
 
 
 def _blur(image: Floats, sigma: float) -> Floats:

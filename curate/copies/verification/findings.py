@@ -37,7 +37,7 @@ class Findings:
         maps: (P, 2, 3) float32, working px of ``a`` to working px of ``b``.
         inliers: (P,) int32.
         evidence: (P, 20) float32, NaN where the images cannot be aligned.
-        close: (P, 43) float32, what a close look shows, in the order of ``CLOSE_NAMES``; NaN where
+        close: (P, 44) float32, what a close look shows, in the order of ``CLOSE_NAMES``; NaN where
             there was none.
     """
 
@@ -89,7 +89,7 @@ class Findings:
 
     @property
     def whole_evidence(self) -> NDArray[np.float32]:
-        """Return the evidence of both looks, (P, 55); NaN where there was one look at most."""
+        """Return the evidence of both looks, (P, 56); NaN where there was one look at most."""
         return np.concatenate([self.evidence, self.close[:, :N_DETAIL]], axis=1)
 
     def measure_close(self, name: str) -> NDArray[np.float32]:

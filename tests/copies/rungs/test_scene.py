@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -5,7 +7,7 @@ from curate.choices import Level
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
 from curate.copies.placement import pair_whole_images
-from curate.copies.rungs.scene import join_scenes
+from curate.copies.rungs.scene import _find_most_different, join_scenes
 
 
 def moments(scene, n=4):
@@ -36,6 +38,27 @@ def test_one_image_of_a_scene_stays_where_scenes_are_thinned(folder, scene):
     assert copies.keep[4]
     assert {one for one in copies.match if one} == {"scene"}
     assert set(copies.pairs.match) == {"scene"}
+
+
+def test_the_most_different_images_of_a_scene_stay_beside_the_best():
+    scenes = replace(
+        pair_whole_images(np.array([0, 0, 0, 1]), np.array([1, 2, 3, 2]), Level.SCENE),
+        similarity=np.array([0.9, 0.8, 0.85, 0.99], np.float32),
+    )
+    dropped = {1: (0, 0.9), 2: (0, 0.8), 3: (0, 0.85)}
+    rows, rank = np.arange(4), np.arange(4)
+    assert _find_most_different(dropped, scenes, rows, rank, 1) == []
+    assert _find_most_different(dropped, scenes, rows, rank, 2) == [2]
+    # 1 is like 2, which stays; 3 was paired with the first only
+    assert _find_most_different(dropped, scenes, rows, rank, 3) == [2, 3]
+    assert _find_most_different(dropped, scenes, rows, rank, 9) == [2, 3, 1]
+
+
+def test_two_images_of_a_scene_stay_if_asked(folder, scene):
+    made = folder(moments(scene) | {"other": scene(1)})
+    copies = find_copies(made.images, made, DedupConfig(level=Level.SCENE, per_scene=2))
+    assert copies.keep.sum() == 3
+    assert copies.keep[4]
 
 
 def test_copies_and_pairs_of_one_scene_chain_into_one_scene():

@@ -2,7 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
-from curate.copies.verification.conflicts import CONFLICT_NAMES, measure_conflict_places
+from curate.copies.verification.conflicts import (
+    CONFLICT_NAMES,
+    find_conflict_places,
+    measure_conflict_places,
+)
 from curate.copies.verification.detail import (
     CLOSE_NAMES,
     lay_over,
@@ -23,8 +27,8 @@ def look(first, second, map_=SAME):
 
 
 def conflicts(first, second):
-    ones = np.ones(first.shape, np.float32)
-    values = measure_conflict_places(first.astype(np.float32), second.astype(np.float32), ones)
+    x, y = first.astype(np.float32), second.astype(np.float32)
+    values = measure_conflict_places(x, y, find_conflict_places(x, y, np.ones_like(x)))
     return dict(zip(CONFLICT_NAMES, values, strict=True))
 
 

@@ -40,6 +40,18 @@ def test_a_damaged_checkpoint_is_told_and_training_begins_anew(tmp_path, part):
     assert mended.metrics.loss == straight.metrics.loss
 
 
+def test_another_whole_file_in_the_place_of_a_checkpoint_is_told(tmp_path):
+    begin(tmp_path / "a")
+    straight = train(IMAGES, SHORT, tmp_path / "b")
+    weights = (tmp_path / "b" / "weights.safetensors").read_bytes()
+    (tmp_path / "a" / "checkpoint" / "state.safetensors").write_bytes(weights)
+    told = []
+    mended = train(IMAGES, SHORT, tmp_path / "a", on_retry=told.append)
+    assert len(told) == 1
+    assert "it is not a checkpoint" in told[0]
+    assert mended.metrics.loss == straight.metrics.loss
+
+
 def test_damaged_measures_do_not_pass_for_those_of_the_run(tmp_path):
     begin(tmp_path / "a")
     flip(tmp_path / "a" / "metrics.jsonl", 0.2)
