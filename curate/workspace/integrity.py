@@ -121,7 +121,7 @@ def read_table(
         wanted = [*there, *lacking] if columns is None else [*columns]
         table = pq.read_table(
             str(name),
-            columns=[column for column in wanted if column not in lacking],
+            columns=[name for name in wanted if name not in lacking],
             filters=filters,
             page_checksum_verification=True,
         )

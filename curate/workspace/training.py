@@ -149,10 +149,13 @@ class SwavRun:
         except Damaged as damage:
             progress.note(f"{damage}; this machine is measured anew")
             kept = None
+        if kept is not None and kept.get("inputs") != self.inputs:
+            progress.note(f"{path} belongs to another training; this machine is measured anew")
+            kept = None
         if kept is None:
-            kept = self.fit_settings().to_dict()
+            kept = {"inputs": self.inputs, "settings": self.fit_settings().to_dict()}
             write_checked_json(path, kept)
-        return TrainConfig.from_dict(kept)
+        return TrainConfig.from_dict(kept["settings"])
 
     def _learn(
         self,

@@ -124,6 +124,22 @@ def fit(evidence, is_copy, kinds):
     return centre, spread, weights, bias
 
 
+def fit_grain(weights, evidence, is_copy, kinds):
+    """Return by how much a lack of shared grain lowers the log odds, the other weights as they are.
+
+    It is learned with frames of a camera among the folders, which the other weights are not: what
+    these frames differ by is too little for them, and would cost copies elsewhere.
+    """
+    centre, spread, weight, bias = weights
+    grain = CLOSE_NAMES.index("grain_deficit")
+    deficit = evidence[:, grain]
+    rest = np.where(np.arange(len(weight)) == grain, 0, weight)
+    odds = (evidence - centre) / spread @ rest + bias
+    y, share = np.where(is_copy, 1, -1), weigh(is_copy, kinds)
+    losses = [(share * np.logaddexp(0, -y * (odds - factor * deficit))).sum() for factor in FACTORS]
+    return float(FACTORS[int(np.argmin(losses))])
+
+
 def fit_signed(evidence, is_copy, kinds):
     """Return centre, spread, weights and bias; no weight has the wrong sign.
 

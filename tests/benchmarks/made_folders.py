@@ -140,8 +140,12 @@ def cards(n, rng, photos):
 
 
 def camera(n, rng, photos):
-    """A fixed camera: one scene, another thing at another place, other light."""
+    """A fixed camera: one scene, another thing at another place, other light, other noise.
+
+    What noise the photo has is taken out first: of a sensor it is another one in each frame.
+    """
     scene = cv2.resize(photos[int(rng.integers(len(photos)))], (640, 480))
+    scene = cv2.GaussianBlur(scene, (0, 0), 1.2)
     share = float(np.exp(rng.uniform(np.log(0.004), np.log(0.15))))
     for _ in range(n):
         frame = scene.copy()
@@ -162,7 +166,8 @@ def camera(n, rng, photos):
 def pan(n, rng, photos):
     """A camera that pans over a wide scene, by an eighth to a half of its view each time."""
     some = [cv2.resize(photos[int(k)], (400, 300)) for k in rng.integers(0, len(photos), 6)]
-    wide, step = np.concatenate(some, axis=1), float(rng.uniform(0.12, 0.5)) * 400
+    wide = cv2.GaussianBlur(np.concatenate(some, axis=1), (0, 0), 1.0)
+    step = float(rng.uniform(0.12, 0.5)) * 400
     for k in range(n):
         x = int(k * step) % (wide.shape[1] - 400)
         frame = wide[:, x : x + 400] + rng.normal(0, 2, (300, 400, 3))
