@@ -31,6 +31,9 @@ class ContextParams:
         alike: Probability of the first look, from which on an image is one of a crowd.
         little: Share of an image that is too little to be carried: 8 px square of a cached one.
         small: px, side of the overlap; of a smaller one little can be said.
+        most_marked: Shares of an image between which marks come to say nothing: what covers more is
+            no mark. Of copies 1 % are covered by more than 0.1 to 0.17 (photos, clothes, tiles,
+            faces); of traffic signs of different scenes half by more than 0.9.
         marked: Share of one image that marks lie over and not over the other: a marked copy.
         marked_twice: Share of that, which may lie over the other one all the same.
         other_grain: Lack of shared grain, from which on two images that both carry something are
@@ -44,6 +47,7 @@ class ContextParams:
     alike: float = 0.5
     little: float = 1e-3
     small: float = 96.0
+    most_marked: tuple[float, float] = (0.2, 0.3)
     marked: float = 0.02
     marked_twice: float = 0.2
     other_grain: float = 0.4
@@ -115,7 +119,7 @@ def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArr
         context: What the folder says of the images; None where nothing is known.
     """
     marks = [findings.measure_close(f"marks_{side}") for side in ("first", "second")]
-    once, twice = np.abs(marks[0] - marks[1]), np.minimum(*marks)
+    once, twice = _drop_large(np.abs(marks[0] - marks[1])), np.minimum(*marks)
     crowd = np.zeros(len(findings))
     evidence = findings.whole_evidence
     evidence[_are_two_captures(findings)] = np.nan
@@ -125,6 +129,12 @@ def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArr
     side = np.log(CONTEXT_PARAMS.small) - findings.measure_close("log_side").astype(np.float64)
     columns = np.stack([np.sqrt(once), np.sqrt(twice), crowd, np.maximum(side, 0)], axis=1)
     return np.concatenate([evidence, columns.astype(np.float32)], axis=1)
+
+
+def _drop_large(marks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return shares of images that marks lie over, less where so much is covered by no mark."""
+    least, most = CONTEXT_PARAMS.most_marked
+    return np.asarray(marks * np.clip((most - marks) / (most - least), 0, 1), np.float32)
 
 
 def _are_two_captures(findings: Findings) -> NDArray[np.bool_]:
