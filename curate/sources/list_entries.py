@@ -32,12 +32,13 @@ def read_column_names(file: Path) -> list[str]:
     Raises:
         InputError: It is none.
     """
+    place = Utf8Name(file)  # lives until the file is read
     try:
         if file.suffix.lower() == ".parquet":
-            return list(pq.read_schema(str(Utf8Name(file))).names)
+            return list(pq.read_schema(str(place)).names)
         delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
         options = pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-        with pa_csv.open_csv(str(Utf8Name(file)), parse_options=options) as reader:
+        with pa_csv.open_csv(str(place), parse_options=options) as reader:
             return list(reader.schema.names)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
@@ -73,11 +74,12 @@ def _read_table(file: Path, column: str | None) -> pa.Table:
     name = file.name.lower()
     if file.stat().st_size == 0:
         return pa.table({"entry": pa.nulls(0, pa.string()), "label": pa.nulls(0, pa.string())})
+    place = Utf8Name(file)  # lives until the file is read
     if name.endswith(TEXT_ENDINGS):
         return _read_lines(file)
     if name.endswith(".parquet"):
         wanted = _find_columns(file, read_column_names(file), column)
-        table = pq.read_table(str(Utf8Name(file)), columns=list(wanted.values()))
+        table = pq.read_table(str(place), columns=list(wanted.values()))
     else:
         delimiter = "\t" if name.endswith(".tsv") else ","
         options = pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
@@ -98,8 +100,9 @@ def _read_table(file: Path, column: str | None) -> pa.Table:
 def _read_lines(file: Path) -> pa.Table:
     """Return the lines of a text; a name that is not UTF-8 is escaped."""
     options = pa_csv.ParseOptions(delimiter="\x01", quote_char=False, ignore_empty_lines=False)
+    place = Utf8Name(file)  # lives until the file is read
     table = pa_csv.read_csv(
-        str(Utf8Name(file)),
+        str(place),
         read_options=pa_csv.ReadOptions(column_names=["entry"]),
         parse_options=options,
         convert_options=pa_csv.ConvertOptions(column_types={"entry": pa.binary()}),
