@@ -19,6 +19,15 @@ _COLUMNS = (
     "image", "img", "src", "link",
 )  # fmt: skip
 _LABELS = ("label", "class", "category")
+_ESCAPED = "\x02"  # begins an entry whose name is escaped already
+_LOOKS_ESCAPED = "%([0-9A-Fa-f]{2})"
+
+
+def escape_entries(entry: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return entries that are paths with their names escaped, as manifests have them."""
+    is_done = pc.starts_with(entry, _ESCAPED)
+    escaped = pc.replace_substring_regex(entry, _LOOKS_ESCAPED, r"%25\1")
+    return pc.if_else(is_done, pc.utf8_ltrim(entry, _ESCAPED), escaped)
 
 
 def is_list_name(name: str) -> bool:
@@ -88,7 +97,7 @@ def _read_table(file: Path, column: str | None) -> pa.Table:
             include_columns=list(wanted.values()),
             column_types=dict.fromkeys(wanted.values(), pa.string()),
         )
-        table = pa_csv.read_csv(str(Utf8Name(file)), parse_options=options, convert_options=convert)
+        table = pa_csv.read_csv(str(place), parse_options=options, convert_options=convert)
     label = table[wanted["label"]] if "label" in wanted else pa.nulls(len(table), pa.string())
     columns = {
         "entry": pc.cast(table[wanted["entry"]], pa.string()),
@@ -110,8 +119,16 @@ def _read_lines(file: Path) -> pa.Table:
     try:
         entry = pc.cast(table["entry"], pa.string())
     except pa.ArrowInvalid:
-        entry = pa.array([escape(line) for line in table["entry"].to_pylist()], pa.string())
+        entry = pa.array(map(_as_text, table["entry"].to_pylist()), pa.string(), size=len(table))
     return pa.table({"entry": entry, "label": pa.nulls(len(table), pa.string())})
+
+
+def _as_text(line: bytes) -> str:
+    """Return a line as text; bytes that are not UTF-8 become ``%XX``, as `escape` has them."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return _ESCAPED + escape(line)
 
 
 def _find_columns(file: Path, names: list[str], column: str | None) -> dict[str, str]:
