@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Recipe,
         Removal,
         SearchBy,
+        Start,
         Status,
         Within,
     )
@@ -114,6 +115,7 @@ __all__ = [
     "SheetResult",
     "SplitConfig",
     "SplitResult",
+    "Start",
     "Status",
     "TrainConfig",
     "TrainResult",
@@ -148,7 +150,7 @@ __all__ = [
 
 _PLACES = {
     "curate.choices": "Assign Changed ExportAs KeepPolicy Labels Layout Level MapBy OnConflict "
-    "Precision Quota Recipe Removal SearchBy Status Within",
+    "Precision Quota Recipe Removal SearchBy Start Status Within",
     "curate.errors": "CurateError InputError ResourceError TrainingError UsageError",
     "curate.manifest.manifest": "read_manifest",
     "curate.retrieval.results": "Found Placement",

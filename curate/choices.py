@@ -39,6 +39,14 @@ class Recipe(StrEnum):
     PAPER = "paper"
 
 
+class Start(StrEnum):
+    """What weights a training starts from."""
+
+    SCRATCH = "scratch"
+    PRETRAINED = "pretrained"
+    AUTO = "auto"
+
+
 class Precision(StrEnum):
     """What the network computes in."""
 

@@ -46,6 +46,7 @@ def test_no_file_runs_code_from_data_or_swallows_what_it_does_not_know(path):
     if path not in (
         ROOT / "curate/images/decode_here.py",  # there a reader's failure becomes a file's reason
         ROOT / "curate/images/capture.py",  # there a damaged tag is one that is not there
+        ROOT / "swav_train/__main__.py",  # there a file that cannot be read is skipped with a line
     ):
         assert "Exception" not in {ast.unparse(node.type) for node in handlers if node.type}
     imports = [node for node in nodes if isinstance(node, ast.Import)]

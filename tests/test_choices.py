@@ -22,6 +22,7 @@ CHOICES = [
     ("SampleConfig", "within", "diverse", "divers"),
     ("TrainConfig", "precision", "bfloat16", "bfloat"),
     ("TrainConfig", "recipe", "paper", "papers"),
+    ("TrainConfig", "start", "auto", "autos"),
 ]
 NEEDED = {"SampleConfig": {"size": 1}}
 WITH_DEVICE = ["ClusterConfig", "EmbedConfig", "ProbeConfig", "SearchConfig", "TrainConfig"]

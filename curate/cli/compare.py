@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from curate.stages.compare import CompareResult
 
 EXIT_NO_COPIES = 10
+_AS_LIKELY_AS_NOT = 0.5
 _SHOWN = 5
 
 
@@ -54,8 +55,13 @@ def compare(
         raise typer.Exit(EXIT_NO_COPIES)
 
 
-def _describe(result: "CompareResult") -> "Iterator[str]":
-    yield {
+def _name_relation(result: "CompareResult") -> str:
+    if result.relation in (None, "scene") and result.probability >= _AS_LIKELY_AS_NOT:
+        return (
+            f"in doubt: copies with a probability of {result.probability:.4f}, "
+            "which is less than --precision"
+        )
+    return {
         "bytes": "copies: the files are equal",
         "pixels": "copies: every pixel is equal",
         "near": f"copies, with a probability of {result.probability:.4f}",
@@ -64,6 +70,10 @@ def _describe(result: "CompareResult") -> "Iterator[str]":
         "scene": "no copies, with a probability of "
         f"{1 - result.probability:.4f}: the same scene or template, other content",
     }.get(result.relation or "", "no copies: they have nothing in common")
+
+
+def _describe(result: "CompareResult") -> "Iterator[str]":
+    yield _name_relation(result)
     if result.box is not None:
         left, top, right, bottom = result.box
         yield (

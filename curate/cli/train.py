@@ -78,8 +78,15 @@ def train(
         Path | None,
         typer.Option(help="Start from the weights in this .safetensors file.", show_default=False),
     ] = None,
+    start: Annotated[
+        str,
+        typer.Option(
+            help="Start from scratch, pretrained (published weights of the backbone), or auto: "
+            "pretrained where such weights are installed and know these images."
+        ),
+    ] = "scratch",
     pretrained: Annotated[
-        bool, typer.Option("--pretrained", help="Start from published weights of the backbone.")
+        bool, typer.Option("--pretrained", help="The same as --start pretrained.")
     ] = False,
     name: Annotated[str, typer.Option(help="Store the model under this name.")] = "default",
     fps: options.Fps = None,
@@ -114,6 +121,7 @@ def train(
         precision=precision,
         device=device,
         init=init,
+        start=start,
         pretrained=pretrained,
         name=name,
         resume=resume,
@@ -158,6 +166,8 @@ def _describe(result: "TrainResult") -> "Iterator[str | Drawing]":
         "nearest view is of the same image)"
     )
     yield f"  started from     {result.started_from}"
+    if result.start_reason:
+        yield f"  chosen           {result.start_reason}"
     if result.kept:
         yield f"  features         {result.kept}"
     yield f"  model            {result.model}"
@@ -166,4 +176,6 @@ def _describe(result: "TrainResult") -> "Iterator[str | Drawing]":
         yield f"  mended           {result.mended}"
     if result.warning:
         yield f"  warning          {result.warning}"
+    if result.advice:
+        yield f"  advice           {result.advice}"
     yield "next: curate cluster --out manifest.parquet"

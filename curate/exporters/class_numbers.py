@@ -3,6 +3,20 @@
 from collections.abc import Mapping
 
 
+def renumber(known: Mapping[str, int], *, first: int) -> dict[str, int]:
+    """Return numbers of classes without gaps, in the order of those that they had.
+
+    >>> renumber({"dog": 18, "car": 3}, first=0)
+    {'car': 0, 'dog': 1}
+
+    Args:
+        known: Their numbers, by name.
+        first: The least of the new ones.
+    """
+    ordered = sorted(known, key=lambda name: known[name])
+    return {name: number for number, name in enumerate(ordered, first)}
+
+
 class ClassNumbers:
     """Gives each class a number, in order of its first use."""
 

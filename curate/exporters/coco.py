@@ -7,7 +7,7 @@ from pathlib import Path
 
 from curate.choices import ExportAs
 from curate.exporters.base import BoxedObject, Exporter, Item
-from curate.exporters.class_numbers import ClassNumbers
+from curate.exporters.class_numbers import ClassNumbers, renumber
 from curate.exporters.files import make_symlink
 from curate.exporters.labels_json import DATA, LabelsJson, to_json
 
@@ -15,8 +15,8 @@ from curate.exporters.labels_json import DATA, LabelsJson, to_json
 class CocoExporter(Exporter, form=ExportAs.COCO):
     """Linked images with COCO's JSON: boxes of objects, else a label as a box around the image.
 
-    Images without either have no annotation. Categories have the numbers that they came with;
-    others are numbered from 1, in order of name.
+    Images without either have no annotation. Categories have the numbers that they came with, those
+    of YOLO, which begin with 0, the next ones; others are numbered from 1, in order of name.
     """
 
     columns = ("label", "width", "height")
@@ -36,7 +36,8 @@ class CocoExporter(Exporter, form=ExportAs.COCO):
         super().__init__(folder, resources)
         self._json = LabelsJson(folder, resources)
         self._json.start_list('{"info": {"description": "curate export"}, "images": [')
-        self._known = classes or {}
+        known = classes or {}
+        self._known = known if min(known.values(), default=1) >= 1 else renumber(known, first=1)
         self._n_images = 0
         self._places: dict[str, int] = {}  # of classes, in order of their first image
         self._image_of, self._class_of, self._sides = array("q"), array("l"), array("d")

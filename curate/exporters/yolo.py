@@ -6,7 +6,7 @@ from pathlib import Path
 
 from curate.choices import ExportAs
 from curate.exporters.base import Exporter, Item
-from curate.exporters.class_numbers import ClassNumbers
+from curate.exporters.class_numbers import ClassNumbers, renumber
 from curate.exporters.files import make_symlink
 
 IMAGES, LABELS = "images", "labels"
@@ -15,7 +15,8 @@ IMAGES, LABELS = "images", "labels"
 class YoloExporter(Exporter, form=ExportAs.YOLO):
     """Linked images, in a folder for each split, with their boxes as shares of the image.
 
-    Classes have the numbers that they came with; others get the next ones, from 0.
+    Classes are numbered from 0 in the order that they came in, those of another YOLO as they were;
+    others follow.
     """
 
     columns = ("objects", "boxes", "width", "height")
@@ -35,7 +36,7 @@ class YoloExporter(Exporter, form=ExportAs.YOLO):
             classes: Numbers that classes had.
         """
         super().__init__(folder, resources)
-        self._numbers = ClassNumbers(classes or {}, first=0)
+        self._numbers = ClassNumbers(renumber(classes or {}, first=0), first=0)
         self._folders: dict[str, str] = {}
 
     def add(self, item: Item) -> None:

@@ -15,7 +15,8 @@ from curate.manifest.manifest import Manifest
 Ints = NDArray[np.int64]
 
 _COLUMNS = (
-    "path", "hash", "bytes", "width", "height", "status", "reason", "label", "issues", "cluster",
+    "path", "hash", "bytes", "width", "height", "status", "reason", "label", "objects", "issues",
+    "cluster",
     "cluster_name", "cluster_similarity", "outlier", "medoid", "label_suspect", "group", "match",
     "duplicate_of", "similarity", "keep", "keep_reason", "selected", "split",
 )  # fmt: skip

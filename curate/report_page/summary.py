@@ -10,6 +10,7 @@ from curate.choices import Level
 from curate.pages.group_index import GroupIndex
 from curate.pages.images_table import ImagesTable
 from curate.report_page.balance import Balance, measure_balance
+from curate.report_page.object_classes import ObjectClasses, count_object_classes
 
 Ints = NDArray[np.int64]
 
@@ -51,6 +52,7 @@ class Summary:
         n_clusters: Clusters, 0 if there are none.
         n_labels: Different labels.
         balance: Over clusters or labels, or None.
+        objects: Classes of the objects in the images, or None.
         issues: Name and count, most frequent first.
         n_suspects: Images whose neighbours mostly have another label.
         n_selected: Images in the sample.
@@ -71,6 +73,7 @@ class Summary:
     n_clusters: int
     n_labels: int
     balance: Balance | None
+    objects: ObjectClasses | None
     issues: list[tuple[str, int]]
     n_suspects: int
     n_selected: int
@@ -118,6 +121,7 @@ def summarize(images: ImagesTable) -> Summary:
         n_clusters=len(np.unique(images.codes("cluster")[images.codes("cluster") >= 0])),
         n_labels=len({label for label in labels.tolist() if label is not None}),
         balance=measure_balance(images),
+        objects=count_object_classes(images),
         issues=issues.most_common(),
         n_suspects=int((suspect > SUSPECT_FROM).sum()),
         n_selected=int(images.is_selected.sum()),

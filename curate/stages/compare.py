@@ -13,6 +13,7 @@ from curate.errors import InputError
 from curate.images.contact_sheet import write_sheet
 from curate.images.decode import Unreadable, decode
 from curate.images.perceptual_hash import perceptual_hash
+from curate.workspace.pixel_cache import pack, unpack
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +111,7 @@ def _read(file: Path) -> QueryImage:
         raise InputError(f"{file} cannot be read: {decoded.reason}", hint=hint)
     return QueryImage(
         content_hash=hashlib.sha256(raw).hexdigest(),
-        pixels=decoded.pixels,
+        pixels=unpack(pack(decoded.pixels)),  # as a cache has them, which the weights are for
         width=decoded.width,
         height=decoded.height,
         phash=perceptual_hash(decoded.pixels),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.choices import Precision, Recipe, check_device, take_choice
+from curate.choices import Precision, Recipe, Start, check_device, take_choice
 from curate.errors import InputError, UsageError
 from curate.machine import count_cores
 from curate.pages.notebook import ShownInNotebooks
@@ -19,7 +19,8 @@ from curate.sources import Address
 from curate.workspace.models import read_metrics, require_device
 from curate.workspace.scan import ScanConfig, scan
 from curate.workspace.training import SwavRun
-from curate.workspace.workspace import find_workspace
+from curate.workspace.training_start import advise_start, choose_start
+from curate.workspace.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
     import swav_train.config as swav_config
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 FEWEST_IMAGES = 8
+_ENLARGED = (
+    "the paper's smallest full crops are cut from 96 px and enlarged to 224: the pixel cache holds "
+    "256 px; `python -m swav_train IMAGES --set cache_size=512` reads larger images"
+)
 WHEEL_BACKBONE = "efficientnet_lite0"
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
@@ -50,8 +55,11 @@ class TrainConfig:
         precision: ``auto``, ``float32`` or ``bfloat16``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         init: Weights of the backbone to start from, a safetensors file.
-        pretrained: Start from published weights of the backbone; without a backbone named,
-            ``efficientnet_lite0``, whose weights the extra ``pretrained`` brings along.
+        start: From random weights (``scratch``), from published ones of the backbone
+            (``pretrained``; without a backbone named, ``efficientnet_lite0``, whose weights the
+            extra ``pretrained`` brings along), or from published ones where they are installed and
+            tell these images apart better than an untrained network does (``auto``).
+        pretrained: The same as ``start="pretrained"``.
         name: Name of the model in the workspace.
         resume: Go on where an interrupted training of the same settings stopped.
         seed: Of everything random.
@@ -69,6 +77,7 @@ class TrainConfig:
     precision: Precision | str = Precision.AUTO
     device: str = "auto"
     init: Path | None = None
+    start: Start | str = Start.SCRATCH
     pretrained: bool = False
     name: str = "default"
     resume: bool = True
@@ -81,11 +90,19 @@ class TrainConfig:
             UsageError: There is no such choice, or an option is out of range.
         """
         take_choice(self, "precision", Precision)
+        take_choice(self, "start", Start)
         if self.recipe is not None:
             take_choice(self, "recipe", Recipe)
         check_device(self.device)
-        if self.init is not None and self.pretrained:
-            raise UsageError("--init and --pretrained exclude each other", hint="give one of them")
+        if self.pretrained and self.start == Start.AUTO:
+            raise UsageError(
+                "--pretrained is --start pretrained, not auto", hint="give one of them"
+            )
+        if self.pretrained:
+            object.__setattr__(self, "start", Start.PRETRAINED)
+        if self.init is not None and self.start != Start.SCRATCH:
+            given = "--pretrained" if self.pretrained else f"--start {self.start}"
+            raise UsageError(f"--init and {given} exclude each other", hint="give one of them")
         if self.epochs is not None and self.budget_seconds is not None:
             raise UsageError("--epochs and --budget exclude each other", hint="give one of them")
         if not self.name or self.name.startswith(".") or set(self.name) - _NAME_CHARACTERS:
@@ -102,9 +119,10 @@ class TrainConfig:
         """
         from swav_train.presets import find_preset
 
+        is_published = self.start == Start.PRETRAINED
         given = {
-            "backbone": self.backbone or (WHEEL_BACKBONE if self.pretrained else None),
-            "pretrained": self.pretrained or None,
+            "backbone": self.backbone or (WHEEL_BACKBONE if is_published else None),
+            "pretrained": is_published or None,
             "n_prototypes": self.prototypes,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
@@ -131,6 +149,7 @@ class TrainResult(ShownInNotebooks):
         scan_images_per_second: Rate of the scan; 0 if nothing was new.
         settings: Every setting of the training.
         started_from: What the features started from.
+        start_reason: Why from that, where it was chosen; None where it was given.
         epochs: Passes done.
         loss: Of the last epoch.
         loss_ratio: Loss over log K; 1 means nothing was learned.
@@ -141,6 +160,7 @@ class TrainResult(ShownInNotebooks):
         images_per_second: Rate of training.
         seconds: Time of training.
         warning: What to do if little was learned; None if all is well.
+        advice: What would give better features, where trials showed something would; else None.
         mended: What went wrong first and with what settings it began again; None if nothing did.
         unreadable: How many files cannot be used, by reason.
         passed_over: How many files were not looked at, by ending or by what they are.
@@ -160,6 +180,7 @@ class TrainResult(ShownInNotebooks):
     scan_images_per_second: float
     settings: dict[str, Any]
     started_from: str
+    start_reason: str | None
     epochs: int
     loss: float
     loss_ratio: float
@@ -169,6 +190,7 @@ class TrainResult(ShownInNotebooks):
     images_per_second: float
     seconds: float
     warning: str | None
+    advice: str | None
     mended: str | None
     kept: str | None
     was_trained: bool
@@ -218,6 +240,9 @@ def train(
                 f"training needs {FEWEST_IMAGES} or more",
                 hint="`curate dedup IMAGES` works without a model",
             )
+        config, start_reason = _choose_start(config, table, space, progress)
+        if config.recipe == Recipe.PAPER:
+            progress.note(_ENLARGED)
         run = SwavRun(
             workspace=space,
             settings=_settings(config, table),
@@ -242,6 +267,8 @@ def train(
         passed_over=dict(found.passed_over),
         problems=list(found.problems),
         n_held_out=count_held_out(len(table)),
+        start_reason=start_reason,
+        advice=advise_start(len(table), started_from=result["started_from"]),
         scan_images_per_second=found.images_per_second,
         loss_ratios=_column(history, "loss_ratio"),
         usage_entropies=_column(history, "usage_entropy"),
@@ -251,6 +278,25 @@ def train(
 
 def _column(history: list[dict[str, Any]] | None, name: str) -> list[float] | None:
     return [line[name] for line in history] if history is not None else None
+
+
+def _choose_start(
+    config: TrainConfig, table: pa.Table, space: Workspace, progress: Progress
+) -> tuple[TrainConfig, str | None]:
+    """Return the settings with a start, and why that one where the images were asked."""
+    if config.start != Start.AUTO:
+        return config, None
+    random = replace(config, start=Start.SCRATCH)
+    published = replace(config, start=Start.PRETRAINED)
+    chosen = choose_start(
+        space,
+        table,
+        random=_settings(random, table),
+        published=_settings(published, table),
+        progress=progress,
+    )
+    progress.note(f"start: {chosen.reason}")
+    return published if chosen.is_published else random, chosen.reason
 
 
 def _check_early(config: TrainConfig) -> None:

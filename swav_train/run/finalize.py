@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from swav_train.config import TrainConfig
 from swav_train.data.pixel_source import PixelSource
 from swav_train.data.seeds import make_generator
-from swav_train.method.multicrop import MultiCrop, normalise, squash
 from swav_train.method.neighbor_prediction import learn_prototypes
 from swav_train.networks.encoder import EncoderParts, describe_images
 from swav_train.networks.swav_model import calibrate_batch_norm
-from swav_train.networks.whitening import Whitening, fit_whitening
 from swav_train.run.clock import Deadline
+from swav_train.run.described import (
+    Features,
+    describe_source,
+    draw_views,
+    embed_views,
+    read_whole,
+    stop_when,
+)
 from swav_train.run.keep_better import MOST_IMAGES, Comparison, measure_features
 from swav_train.run.metrics import compute_usage_entropy
 from swav_train.run.state import TrainState
@@ -178,14 +182,16 @@ def finalize(
     few_parts = parts[: params.calibration_images // batch_size]
     allowed = plan.describe_seconds and params.overrun * plan.describe_seconds
     deadline = Deadline(allowed, read_clock=read_clock)
-    few = _read_whole(source, few_parts, config, state.device)
+    few = read_whole(source, few_parts, config, state.device)
     # Statistics are a third of the work, as their cost says.
-    calibrate_batch_norm(model, _stop_when(lambda: deadline.is_over(1 / 3), few))
+    calibrate_batch_norm(model, stop_when(lambda: deadline.is_over(1 / 3), few))
     share = 1.0 if published is None else 2 / 3
-    features = _describe(model.backbone, state, source, parts, lambda: deadline.is_over(share))
+    features = describe_source(
+        model.backbone, source, parts, config, state.device, lambda: deadline.is_over(share)
+    )
     comparison = None
     if published is not None:
-        others = _describe(published, state, source, parts, deadline.is_over)
+        others = describe_source(published, source, parts, config, state.device, deadline.is_over)
         comparison = _compare(features, others, state, source, torch.cat(parts))
         features = others if comparison.keeps_published else features
     head = learn_prototypes(
@@ -203,39 +209,10 @@ def finalize(
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Features:
-    """What a backbone makes of some images: (N, D) unit rows, and how."""
-
-    backbone: nn.Module
-    whitening: Whitening
-    embeddings: Tensor
-
-
-@torch.no_grad()
-def _describe(
-    backbone: nn.Module,
-    state: TrainState,
-    source: PixelSource,
-    parts: Sequence[Tensor],
-    is_over: Callable[[], bool],
-) -> _Features:
-    config = state.config
-    backbone.eval()
-    described = [
-        describe_images(backbone, batch, n_stages=config.embedding_stages)
-        for batch in _stop_when(is_over, _read_whole(source, parts, config, state.device))
-    ]
-    stages = [torch.cat(stage) for stage in zip(*described, strict=True)]
-    whitening = fit_whitening(stages, max_dim=config.embedding_dim, power=config.whitening_power)
-    embeddings = whitening(torch.cat(stages, dim=1))
-    return _Features(backbone=backbone, whitening=whitening, embeddings=embeddings)
-
-
 @torch.no_grad()
 def _compare(
-    trained: _Features,
-    published: _Features,
+    trained: Features,
+    published: Features,
     state: TrainState,
     source: PixelSource,
     order: Tensor,
@@ -245,36 +222,12 @@ def _compare(
     # As far as the time went: of a quarter of what was described, two views each.
     n_images = min(len(trained.embeddings), len(published.embeddings))
     rows = order[: min(MOST_IMAGES, max(FINALIZE.fewest_compared, n_images // 4))]
-    pair = replace(config, crops=(replace(config.crops[0], count=2),))
-    views = MultiCrop(pair)(
-        source.read(rows).to(state.device),
-        source.aspects[rows],
-        make_generator(config.seed, "compared views"),
-    )
+    views = draw_views(source, rows, config, state.device)
     figures = [
-        measure_features(*(_embed(features, view, config.embedding_stages) for view in views))
+        measure_features(*(embed_views(features, view, config) for view in views))
         for features in (trained, published)
     ]
     return Comparison(trained=figures[0], published=figures[1])
-
-
-def _embed(features: _Features, images: Tensor, n_stages: int) -> Tensor:
-    """Return (B, D) unit rows of normalised images, a few at a time."""
-    parts = [
-        features.whitening(
-            torch.cat(describe_images(features.backbone, few, n_stages=n_stages), dim=1)
-        )
-        for few in images.split(FINALIZE.fewest_batch)
-    ]
-    return torch.cat(parts)
-
-
-def _stop_when(is_over: Callable[[], bool], batches: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Yield the first batch, and others until the time is over."""
-    remaining = iter(batches)
-    yield from islice(remaining, 1)
-    while not is_over() and (batch := next(remaining, None)) is not None:
-        yield batch
 
 
 def _draw_parts(n_images: int, n_sample: int, *, batch_size: int, seed: int) -> tuple[Tensor, ...]:
@@ -306,7 +259,7 @@ def measure_seconds_per_image(
     model.eval()
     n_images = params.batch_size(config.image_size) // params.batch_over_look
     few = torch.arange(min(len(source), n_images))
-    (images,) = _read_whole(source, [few], config, state.device)
+    (images,) = read_whole(source, [few], config, state.device)
     with torch.no_grad():
         describe_images(model.backbone, images[:1], n_stages=config.embedding_stages)
         began = read_clock()
@@ -314,12 +267,3 @@ def measure_seconds_per_image(
         stages[-1].sum().item()
     model.train(was_training)
     return (read_clock() - began) / len(images)
-
-
-def _read_whole(
-    source: PixelSource, parts: Sequence[Tensor], config: TrainConfig, device: torch.device
-) -> Iterator[Tensor]:
-    """Yield the images at each of ``parts`` as normalised (B, 3, S, S), one batch at a time."""
-    for part in parts:
-        squares = squash(source.read(part).to(device), config.image_size)
-        yield normalise(squares).contiguous(memory_format=torch.channels_last)

@@ -10,7 +10,7 @@ NAMES = [command.__name__ for command in COMMANDS]
 PROMISED = {
     "train": (
         "--recipe --backbone --prototypes --epochs --budget --batch-size --image-size --crops "
-        "--queue --precision --device --resume --init --pretrained --name"
+        "--queue --precision --device --resume --init --start --pretrained --name"
     ),
     "embed": "--model --device",
     "cluster": "--out --clusters --levels --assign --labels",

@@ -19,6 +19,7 @@ from curate import (
 from curate.annotations.voc import read_objects
 from curate.choices import ExportAs, Level
 from curate.errors import UsageError
+from curate.manifest.manifest import read_manifest
 from curate.progress import Silent
 from tests.conftest import picture, save
 
@@ -76,15 +77,15 @@ def test_coco_comes_out_as_it_went_in(manifest):
     assert {name: number for number, name in class_of.items()} == CLASSES
 
 
-def test_yolo_has_a_file_for_each_known_image_and_the_numbers_of_the_classes(manifest):
+def test_yolo_has_a_file_for_each_known_image_and_numbers_classes_without_gaps(manifest):
     folder, notes = exported(manifest, ExportAs.YOLO)
-    assert (folder / "labels/a.txt").read_text() == "3 0.260417 0.555556 0.312500 0.555556\n"
+    assert (folder / "labels/a.txt").read_text() == "0 0.260417 0.555556 0.312500 0.555556\n"
     assert (folder / "labels/b.txt").read_text() == ""
     assert not (folder / "images/unknown.png").exists()
     assert notes == ["1 images of whose objects nothing is known are left out"]
     facts = yaml.safe_load((folder / "data.yaml").read_text())
     assert facts == {
-        "path": ".", "train": "images", "val": "images", "names": {3: "car", 18: "dog"},
+        "path": ".", "train": "images", "val": "images", "names": {0: "car", 1: "dog"},
     }  # fmt: skip
 
 
@@ -99,6 +100,11 @@ def test_yolo_comes_back_from_its_export_split_by_split(manifest, tmp_path):
         assert rows[name]["objects"] == [kind for kind, _ in objects]
         flat = [side for _, box in objects for side in box]
         assert rows[name]["boxes"] == pytest.approx(flat, abs=1e-3)
+    stages = read_manifest(out).stages
+    assert stages["scan"]["classes"] == {"car": 0, "dog": 1}
+    export(out, tmp_path / "coco", ExportConfig(form=ExportAs.COCO), workspace=tmp_path / "again")
+    content = json.loads((tmp_path / "coco/labels.json").read_text())
+    assert [(one["id"], one["name"]) for one in content["categories"]] == [(1, "car"), (2, "dog")]
     facts = yaml.safe_load((folder / "data.yaml").read_text())
     assert facts["train"] == "images/train"
     assert facts["val"] == "images/val"

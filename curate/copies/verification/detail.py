@@ -369,8 +369,7 @@ def _describe_conflicts(laid: Laid, blurred: list[tuple[Floats, Floats]]) -> lis
     x, y = laid.below, laid.above
     places = find_conflict_places(x, y, laid.valid)
     inside = (laid.valid > 0) & (places.label == 0)
-    fine = (x - blurred[0][0], y - blurred[0][1])
-    deficit = measure_grain_deficit(fine, blurred[1], inside)
+    deficit = measure_grain_deficit([(x, y), *blurred[:2]], inside)
     return [*measure_conflict_places(x, y, places), deficit]
 
 

@@ -6,6 +6,7 @@ from swav_train.files import read_json, write_json
 from swav_train.method.neighbor_prediction import PrototypeHead
 from swav_train.networks.backbone import build_backbone
 from swav_train.networks.encoder import (
+    DESCRIBE,
     EncoderParts,
     describe_images,
     load_encoder,
@@ -49,6 +50,22 @@ def test_a_mirrored_image_gets_the_same_vector(folder):
     plain = encoder.encode(images).embeddings
     mirrored = encoder.encode(np.ascontiguousarray(images[..., ::-1])).embeddings
     torch.testing.assert_close(plain, mirrored, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("side", "most"), [(48, 130), (96, 32), (192, 8), (1000, 8)])
+def test_few_images_go_through_a_network_on_a_cpu_at_once(side, most):
+    assert DESCRIBE.count_images(side) == most
+
+
+def test_images_described_in_parts_come_back_in_order():
+    torch.manual_seed(0)
+    backbone = build_backbone(TINY.backbone, TINY.stem).eval()
+    images = torch.randn(20, 3, 200, 200)
+    with torch.no_grad():
+        together = describe_images(backbone, images, n_stages=2)
+        alone = [describe_images(backbone, image[None], n_stages=2) for image in images]
+    for stage, each in zip(together, zip(*alone, strict=True), strict=True):
+        torch.testing.assert_close(stage, torch.cat(each), atol=1e-4, rtol=0)
 
 
 def test_an_image_gets_one_vector_whatever_the_batch(folder):

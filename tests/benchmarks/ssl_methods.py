@@ -1,0 +1,243 @@
+"""Ours beside the losses of lightly, in one loop: same network, crops, batch, time and embedding.
+
+    python tests/benchmarks/ssl_methods.py FOLDER [--images 2500] [--seconds 120] [--seeds 1]
+        [--methods ours,SimCLR] [--tracks]
+
+FOLDER holds one subfolder per class; needs the extra ``bench``. Some images are set aside to ask
+about, 400 at most; the methods learn from so many of the others. Each gets the same CPU seconds of
+one thread, our settings of optimiser, batch and crops, a head of its own with a hidden layer as
+wide as ours, and a slowly following copy of network and head where the method has one. The encoder
+is made of its backbone as ours is of ours; k-NN as in `small_folders.py`. Temperatures and weights
+of losses are lightly's defaults, but for SimCLR and MoCo, whose 0.1 is usual for small batches.
+Nothing was tuned for any of them; ours was chosen on these folders.
+"""
+
+import argparse
+import copy
+import math
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightly import loss as losses
+from lightly.models.modules import heads
+from small_folders import Part, encode_all, knn_accuracy
+from torch import nn
+
+from swav_train import derive_config, load_encoder, train
+from swav_train.__main__ import list_images, median_side
+from swav_train.device import resolve_precision
+from swav_train.run.attempt import RunParts
+from swav_train.run.machine_speed import measure_images_per_second
+from swav_train.run.optim import set_learning_rate
+from swav_train.run.step import train_step
+
+WIDTH, DIM, FOLLOW = 512, 128, 0.99
+
+
+class Method(nn.Module):
+    """What a method puts on the backbone, and its loss of two views."""
+
+    follows = False
+
+    def __init__(self, n_features, n_prototypes):
+        """Make its head."""
+        super().__init__()
+        self.n_prototypes = n_prototypes
+        self.build(n_features)
+
+    def loss(self, features, slow_features):
+        """Return the loss of two views' features, and of those of the slow network."""
+        raise NotImplementedError
+
+
+class SimCLR(Method):
+    def build(self, n):
+        self.head = heads.SimCLRProjectionHead(n, WIDTH, DIM)
+        self.criterion = losses.NTXentLoss(temperature=0.1)
+
+    def loss(self, features, slow_features):
+        return self.criterion(*map(self.head, features))
+
+
+class BarlowTwins(Method):
+    def build(self, n):
+        self.head = heads.BarlowTwinsProjectionHead(n, WIDTH, WIDTH)
+        self.criterion = losses.BarlowTwinsLoss()
+
+    def loss(self, features, slow_features):
+        return self.criterion(*map(self.head, features))
+
+
+class VICReg(Method):
+    def build(self, n):
+        self.head = heads.VICRegProjectionHead(n, WIDTH, WIDTH, num_layers=2)
+        self.criterion = losses.VICRegLoss()
+
+    def loss(self, features, slow_features):
+        return self.criterion(*map(self.head, features))
+
+
+class BYOL(Method):
+    follows = True
+
+    def build(self, n):
+        self.head = heads.BYOLProjectionHead(n, WIDTH, DIM)
+        self.predict = heads.BYOLPredictionHead(DIM, WIDTH, DIM)
+        self.criterion = losses.NegativeCosineSimilarity()
+
+    def loss(self, features, slow_features):
+        guessed = [self.predict(self.head(view)) for view in features]
+        wanted = [self.slow_head(view).detach() for view in slow_features]
+        return self.criterion(guessed[0], wanted[1]) + self.criterion(guessed[1], wanted[0])
+
+
+class MoCo(Method):
+    follows = True
+
+    def build(self, n):
+        self.head = heads.MoCoProjectionHead(n, WIDTH, DIM)
+        self.criterion = losses.NTXentLoss(temperature=0.1, memory_bank_size=(1024, DIM))
+
+    def loss(self, features, slow_features):
+        return self.criterion(self.head(features[0]), self.slow_head(slow_features[1]).detach())
+
+
+class DINO(Method):
+    follows = True
+
+    def build(self, n):
+        self.head = heads.DINOProjectionHead(n, WIDTH, DIM, 1024, batch_norm=True)
+        self.criterion = losses.DINOLoss(output_dim=1024)
+
+    def loss(self, features, slow_features):
+        wanted = [self.slow_head(view).detach() for view in slow_features]
+        return self.criterion(wanted, list(map(self.head, features)), teacher_temp=0.04)
+
+
+class SwaV(Method):
+    def build(self, n):
+        self.head = heads.SwaVProjectionHead(n, WIDTH, DIM)
+        self.prototypes = heads.SwaVPrototypes(DIM, self.n_prototypes)
+        self.criterion = losses.SwaVLoss()
+
+    def loss(self, features, slow_features):
+        self.prototypes.normalize()
+        unit = [nn.functional.normalize(self.head(view), dim=1) for view in features]
+        return self.criterion([self.prototypes(view) for view in unit], [])
+
+
+METHODS = {c.__name__: c for c in (SimCLR, VICReg, BYOL, DINO, BarlowTwins, MoCo, SwaV)}
+
+
+class Step:
+    """A step of one method in the place of ours."""
+
+    def __init__(self, method):
+        """Remember which."""
+        self._kind = method
+        self._method = None
+
+    def __call__(self, state, crops, *, learning_rate, moves_backbone=True):
+        """Move the backbone and the method's head by one batch."""
+        if self._method is None:
+            self._begin(state, crops)
+        precision = resolve_precision(state.config.precision, state.device)
+        with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+            features = state.model.backbone(torch.cat(crops)).float().chunk(2)
+            slow = None
+            if self._kind.follows:
+                with torch.no_grad():
+                    slow = self._slow(torch.cat(crops)).float().chunk(2)
+        loss = self._method.loss(features, slow)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.mean().backward()
+        set_learning_rate(state.optimizer, learning_rate, moves_backbone=moves_backbone)
+        state.optimizer.step()
+        if self._kind.follows:
+            self._follow(self._slow, state.model.backbone)
+            self._follow(self._method.slow_head, self._method.head)
+        self._count(state, loss)
+
+    def _begin(self, state, crops):
+        with torch.no_grad():
+            n_features = state.model.backbone.eval()(crops[0][:2]).shape[1]
+        state.model.backbone.train()
+        torch.manual_seed(state.config.seed)
+        self._method = self._kind(n_features, state.config.n_prototypes)
+        group = {"params": list(self._method.parameters()), "is_backbone": False, "rate": 1.0}
+        state.optimizer.add_param_group(group | {"weight_decay": state.config.weight_decay})
+        if self._kind.follows:
+            self._slow = copy.deepcopy(state.model.backbone)
+            slow_head = self._kind(n_features, state.config.n_prototypes).head
+            slow_head.load_state_dict(self._method.head.state_dict())
+            self._method.slow_head = slow_head
+
+    @staticmethod
+    @torch.no_grad()
+    def _follow(slow, fast):
+        for one, other in zip(slow.parameters(), fast.parameters(), strict=True):
+            one.lerp_(other, 1 - FOLLOW)
+
+    @staticmethod
+    def _count(state, loss):
+        """Count a step whose loss is not one of codes as one that learned something."""
+        state.tally.loss += 0.5 * math.log(state.config.n_prototypes) + 0 * loss.detach().mean()
+        state.tally.usage += 1
+        state.tally.steps += 1
+        state.step += 1
+
+
+def measure(name, part, config, seconds):
+    """Return k-NN and epochs of a method."""
+    step = train_step if name == "ours" else Step(METHODS[name])
+    with tempfile.TemporaryDirectory() as scratch:
+        result = train(
+            part.known(config.cache_size),
+            config,
+            Path(scratch) / "model",
+            budget_seconds=seconds,
+            aspects=part.aspects[: part.n_known],
+            parts=RunParts(take_step=step, read_clock=time.process_time),
+        )
+        encoder = load_encoder(Path(scratch) / "model", device="cpu")
+    accuracy = knn_accuracy(encode_all(encoder, part.pixels)[0], part.labels, part.n_known)
+    return accuracy, result.epochs
+
+
+def main():
+    """Print one row for each method."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--images", type=int, default=2500)
+    parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--methods", default=",".join(["ours", *METHODS]))
+    parser.add_argument("--tracks", action="store_true")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    paths = list_images(arguments.folder)
+    parts = [
+        Part(paths, arguments.images, seed, has_tracks=arguments.tracks)
+        for seed in range(arguments.seeds)
+    ]
+    config = derive_config(
+        n_images=parts[0].n_known,
+        side_px=min(256, median_side(paths)),
+        device="cpu",
+        n_cores=1,
+        budget_seconds=arguments.seconds,
+        overrides={},
+        images_per_second=measure_images_per_second(),
+    )
+    print("| method | k-NN | epochs |\n| --- | --- | --- |")
+    for name in arguments.methods.split(","):
+        found = np.array([measure(name, part, config, arguments.seconds) for part in parts])
+        shown = " ".join(f"{value:.3f}" for value in found[:, 0])
+        print(f"| {name} | {shown} | {found[:, 1].mean():.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
