@@ -19,6 +19,15 @@ _COLUMNS = (
     "image", "img", "src", "link",
 )  # fmt: skip
 _LABELS = ("label", "class", "category")
+_ESCAPED = "\x02"  # begins an entry whose name is escaped already
+_LOOKS_ESCAPED = "%([0-9A-Fa-f]{2})"
+
+
+def escape_entries(entry: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return entries that are paths with their names escaped, as manifests have them."""
+    is_done = pc.starts_with(entry, _ESCAPED)
+    escaped = pc.replace_substring_regex(entry, _LOOKS_ESCAPED, r"%25\1")
+    return pc.if_else(is_done, pc.utf8_ltrim(entry, _ESCAPED), escaped)
 
 
 def is_list_name(name: str) -> bool:
@@ -32,12 +41,13 @@ def read_column_names(file: Path) -> list[str]:
     Raises:
         InputError: It is none.
     """
+    place = Utf8Name(file)  # lives until the file is read
     try:
         if file.suffix.lower() == ".parquet":
-            return list(pq.read_schema(str(Utf8Name(file))).names)
+            return list(pq.read_schema(str(place)).names)
         delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
         options = pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-        with pa_csv.open_csv(str(Utf8Name(file)), parse_options=options) as reader:
+        with pa_csv.open_csv(str(place), parse_options=options) as reader:
             return list(reader.schema.names)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
@@ -73,11 +83,12 @@ def _read_table(file: Path, column: str | None) -> pa.Table:
     name = file.name.lower()
     if file.stat().st_size == 0:
         return pa.table({"entry": pa.nulls(0, pa.string()), "label": pa.nulls(0, pa.string())})
+    place = Utf8Name(file)  # lives until the file is read
     if name.endswith(TEXT_ENDINGS):
         return _read_lines(file)
     if name.endswith(".parquet"):
         wanted = _find_columns(file, read_column_names(file), column)
-        table = pq.read_table(str(Utf8Name(file)), columns=list(wanted.values()))
+        table = pq.read_table(str(place), columns=list(wanted.values()))
     else:
         delimiter = "\t" if name.endswith(".tsv") else ","
         options = pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
@@ -86,7 +97,7 @@ def _read_table(file: Path, column: str | None) -> pa.Table:
             include_columns=list(wanted.values()),
             column_types=dict.fromkeys(wanted.values(), pa.string()),
         )
-        table = pa_csv.read_csv(str(Utf8Name(file)), parse_options=options, convert_options=convert)
+        table = pa_csv.read_csv(str(place), parse_options=options, convert_options=convert)
     label = table[wanted["label"]] if "label" in wanted else pa.nulls(len(table), pa.string())
     columns = {
         "entry": pc.cast(table[wanted["entry"]], pa.string()),
@@ -98,8 +109,9 @@ def _read_table(file: Path, column: str | None) -> pa.Table:
 def _read_lines(file: Path) -> pa.Table:
     """Return the lines of a text; a name that is not UTF-8 is escaped."""
     options = pa_csv.ParseOptions(delimiter="\x01", quote_char=False, ignore_empty_lines=False)
+    place = Utf8Name(file)  # lives until the file is read
     table = pa_csv.read_csv(
-        str(Utf8Name(file)),
+        str(place),
         read_options=pa_csv.ReadOptions(column_names=["entry"]),
         parse_options=options,
         convert_options=pa_csv.ConvertOptions(column_types={"entry": pa.binary()}),
@@ -107,8 +119,16 @@ def _read_lines(file: Path) -> pa.Table:
     try:
         entry = pc.cast(table["entry"], pa.string())
     except pa.ArrowInvalid:
-        entry = pa.array([escape(line) for line in table["entry"].to_pylist()], pa.string())
+        entry = pa.array(map(_as_text, table["entry"].to_pylist()), pa.string(), size=len(table))
     return pa.table({"entry": entry, "label": pa.nulls(len(table), pa.string())})
+
+
+def _as_text(line: bytes) -> str:
+    """Return a line as text; bytes that are not UTF-8 become ``%XX``, as `escape` has them."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return _ESCAPED + escape(line)
 
 
 def _find_columns(file: Path, names: list[str], column: str | None) -> dict[str, str]:

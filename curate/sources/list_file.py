@@ -17,7 +17,8 @@ from curate.sources.containers import ContainerReader, make_container
 from curate.sources.entry_names import is_container, is_excluded, is_image_name
 from curate.sources.file_list import FileList, FileListBuilder
 from curate.sources.files import NOT_FILES_HINT
-from curate.sources.list_entries import read_entries
+from curate.sources.list_entries import escape_entries, read_entries
+from curate.sources.names import escape, unescape
 from curate.sources.secrets import without_secrets
 from curate.sources.store import DiskStore
 from curate.sources.url_container import UrlContainer, UrlReader
@@ -183,11 +184,9 @@ def _below_common_folder(entries: pa.Table, folder: Path) -> tuple[pa.Table, Pat
     """Return entries as paths below the deepest folder that holds all, and that folder."""
     if len(entries) == 0:
         return entries, folder
-    whole = pc.if_else(
-        pc.starts_with(entries["entry"], "/"),
-        entries["entry"],
-        pc.binary_join_element_wise(os.fspath(folder), entries["entry"], "/"),
-    )
+    names = escape_entries(entries["entry"])
+    beside = pc.binary_join_element_wise(escape(os.fsencode(folder)), names, "/")
+    whole = pc.if_else(pc.starts_with(names, "/"), names, beside)
     if pc.any(pc.match_substring_regex(whole, _UNTIDY.pattern)).as_py():
         whole = pa.chunked_array(
             [[os.path.normpath(path) for path in whole.to_pylist()]], pa.string()
@@ -197,5 +196,6 @@ def _below_common_folder(entries: pa.Table, folder: Path) -> tuple[pa.Table, Pat
     common = os.path.commonpath([os.path.dirname(first), os.path.dirname(last)])  # noqa: PTH120
     below = pc.utf8_slice_codeunits(whole, start=len(common.rstrip("/")) + 1)
     table = entries.set_column(0, "entry", below)
+    place = Path(os.fsdecode(unescape(common)))
     unique = table.group_by("entry").aggregate([("row", "min")])["row_min"]
-    return table.filter(pc.is_in(table["row"], value_set=unique.combine_chunks())), Path(common)
+    return table.filter(pc.is_in(table["row"], value_set=unique.combine_chunks())), place

@@ -183,8 +183,9 @@ def _is_list(path: Path, column: str | None) -> bool:
     Raises:
         InputError: It is no Parquet file, or a manifest.
     """
+    name = Utf8Name(path)  # lives until the file is read
     try:
-        schema = pq.read_schema(str(Utf8Name(path)))
+        schema = pq.read_schema(str(name))
     except (pa.ArrowException, OSError):
         return False  # said when it is read
     if _FOOTER in (schema.metadata or {}):

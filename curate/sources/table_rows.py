@@ -131,7 +131,8 @@ class TableRows:
         """Have a file of this machine read through memory: what is passed by is not read."""
         if path is not None:
             self._file.close()
-            self._file = pa.memory_map(str(Utf8Name(path)))
+            name = Utf8Name(path)  # lives until the file is open
+            self._file = pa.memory_map(str(name))
 
     def __enter__(self) -> "TableRows":
         return self

@@ -130,7 +130,8 @@ class Catalogue:
         path = self._workspace.catalogue
         if not path.exists():
             return columns.empty_table()
-        known = pq.read_schema(str(Utf8Name(path))).names
+        name = Utf8Name(path)  # lives until the file is read
+        known = pq.read_schema(str(name)).names
         if not set(columns.names) <= set(known):
             return columns.empty_table()  # of an older version
         return read_table(path, columns.names, filters=[("source", "=", source)]).cast(columns)

@@ -1,3 +1,5 @@
+import os
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -69,3 +71,21 @@ def test_braces_stand_for_names():
 def test_secrets_leave_urls(url, shown):
     assert without_secrets(url) == shown
     assert clean_text(f"GET {url} failed") == f"GET {shown} failed"
+
+
+def test_lists_and_their_files_may_have_names_that_are_not_utf8(tmp_path):
+    place = tmp_path / os.fsdecode(b"caf\xe9")
+    write_folder(place, {"a.png": b"x", os.fsdecode(b"b\xe9.png"): b"y"})
+    (place / "list.txt").write_bytes(b"a.png\nb\xe9.png\n")
+    source = open_source(place / "list.txt")
+    assert [file.path for file in source.list_files().files] == ["a.png", "b%E9.png"]
+    assert source.read("b%E9.png") == b"y"
+    (place / "odd%41.png").write_bytes(b"z")
+    (place / "odd.txt").write_text("odd%41.png\n")
+    odd = open_source(place / "odd.txt")
+    assert [file.path for file in odd.list_files().files] == ["odd%2541.png"]
+    assert odd.read("odd%2541.png") == b"z"
+    (place / "list.csv").write_text("path\na.png\n")
+    pq.write_table(pa.table({"path": ["a.png"]}), tmp_path / "list.parquet")
+    (tmp_path / "list.parquet").rename(place / "list.parquet")
+    assert paths(place / "list.csv") == paths(place / "list.parquet") == ["a.png"]
