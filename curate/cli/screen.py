@@ -1,7 +1,10 @@
 """What commands print: progress and summaries on stderr, JSON on stdout."""
 
 import json
+import re
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     Result = TypeVar("Result", bound=DataclassInstance)
+
+_LEAST_SECONDS = 1.0  # of a task whose rate is told
 
 
 def run_stage(
@@ -94,7 +99,8 @@ class Drawing:
 
 def _print_part(part: str | Drawing) -> None:
     if isinstance(part, str):
-        say(part)
+        for line in wrap_line(make_visible(part), _find_width()):
+            say(line)
     elif sys.stderr.isatty():
         from rich.console import Console
 
@@ -102,6 +108,36 @@ def _print_part(part: str | Drawing) -> None:
     else:
         for line in part.plain:
             say(line)
+
+
+def _find_width() -> int | None:
+    """Return the columns of the terminal, None where there is none."""
+    return shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+
+
+def wrap_line(line: str, width: int | None) -> list[str]:
+    """Return a line in parts that a terminal does not break within words.
+
+    The parts hang below the text of the first. What is there to be copied is left whole: paths and
+    other long words, and a line that names the next command.
+
+    Args:
+        line: Such as ``  advice   few images``.
+        width: Columns, or None to leave the line as it is.
+    """
+    if width is None or len(line) <= width or line.startswith("next: "):
+        return [line]
+    lead = re.match(r" *(?:\S+(?: \S+)* {2,})?", line)
+    hang = lead.end() if lead is not None else 0
+    return textwrap.wrap(
+        line,
+        width,
+        subsequent_indent=" " * (hang if hang <= width // 2 else 4),
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+        expand_tabs=False,
+    )
 
 
 def say(line: str) -> None:
@@ -209,10 +245,17 @@ class LineProgress:
 
     def _write_line(self) -> None:
         self._line_time = time.monotonic()
-        rate = self._n_done / max(self._line_time - self._start_time, 1e-9)
         of_total = f"/{self._total:,}" if self._total is not None else ""
-        status = self._status or f"{rate:,.0f}/s"
-        self._write(f"{self._title}: {self._n_done:,}{of_total}, {status}")
+        told = self._status or format_rate(self._n_done, self._line_time - self._start_time)
+        self._write(", ".join(filter(None, [f"{self._title}: {self._n_done:,}{of_total}", told])))
+
+
+def format_rate(n_done: float, seconds: float) -> str:
+    """Return steps per second; nothing for less than a second, which is start-up or known work."""
+    if seconds < _LEAST_SECONDS or not n_done:
+        return ""
+    rate = n_done / seconds
+    return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
 
 
 class BarProgress:
@@ -222,10 +265,14 @@ class BarProgress:
         """Draw on bars that are started and stopped by the caller."""
         self._bars = bars
         self._task: TaskID
+        self._is_counted = True
 
     def begin(self, title: str, total: int | None) -> None:
         """Add a bar."""
-        self._task = self._bars.add_task(title, total=total, status="")
+        self._is_counted = total is not None
+        self._task = self._bars.add_task(
+            title, total=total, visible=total != 0, status="", is_counted=self._is_counted
+        )
 
     def advance(self, steps: int = 1) -> None:
         """Move the bar."""
@@ -240,15 +287,17 @@ class BarProgress:
         self._bars.update(self._task, status=text)
 
     def end(self) -> None:
-        """Stop the clock of the bar."""
+        """Stop the clock of the bar; one whose end was not known is full now."""
         self._bars.stop_task(self._task)
+        if not self._is_counted:
+            n_done = next(one.completed for one in self._bars.tasks if one.id == self._task)
+            self._bars.update(self._task, total=n_done or 1, completed=n_done or 1)
 
 
 def _create_bars() -> "Bars":
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import (
         BarColumn,
-        MofNCompleteColumn,
         Progress,
         ProgressColumn,
         Task,
@@ -257,19 +306,35 @@ def _create_bars() -> "Bars":
     )
     from rich.text import Text
 
-    class Rate(ProgressColumn):
-        """Steps per second, or the status if the task has one."""
+    class Count(ProgressColumn):
+        """Steps done and of how many, if that is known."""
 
         def render(self, task: Task) -> Text:
-            if task.fields.get("status"):
-                return Text(str(task.fields["status"]))
-            speed = task.finished_speed or task.speed
-            return Text(f"{speed:,.0f}/s" if speed else "")
+            if not task.fields.get("is_counted"):
+                return Text()
+            return Text(f"{task.completed:,.0f}/{task.total:,.0f}", justify="right")
 
-    return Progress(
+    class Rate(ProgressColumn):
+        """Steps per second, unless the task has a status."""
+
+        def render(self, task: Task) -> Text:
+            if task.fields.get("status") or not task.fields.get("is_counted"):
+                return Text()
+            return Text(format_rate(task.completed, task.elapsed or 0.0))
+
+    class BarsWithStatus(Progress):
+        """Bars, and the status of the newest below them: beside its bar it would be wrapped."""
+
+        def get_renderables(self) -> Iterable[RenderableType]:
+            yield self.make_tasks_table(self.tasks)
+            status = self.tasks[-1].fields.get("status") if self.tasks else ""
+            if status:
+                yield Text(f"  {status}", no_wrap=True, overflow="ellipsis", style="dim")
+
+    return BarsWithStatus(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
-        MofNCompleteColumn(),
+        Count(),
         TimeRemainingColumn(elapsed_when_finished=True),
         Rate(),
         console=Console(stderr=True),

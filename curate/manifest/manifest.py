@@ -133,12 +133,13 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     write_parquet(manifest.rows, path, {**foreign, FOOTER_KEY: ours})
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path | str) -> Manifest:
     """Open a manifest; of a Parquet file only the footer is read.
 
     Raises:
         InputError: There is no such file, or it is not a manifest that curate wrote.
     """
+    path = Path(path)
     if not path.is_file():
         raise InputError(
             f"no manifest at {path}", hint="write one with `curate cluster --out M.parquet`"

@@ -50,7 +50,9 @@ def draw_lines(
     """
     xs = [x for line in lines for x in line.xs]
     ys = [y for line in lines for y in line.ys]
-    x_low, x_high = x_range or (min(xs), max(max(xs), min(xs) + 1e-9))
+    x_low, x_high = x_range or (min(xs), max(xs))
+    if x_low == x_high:
+        x_low, x_high = x_low - 0.5, x_high + 0.5
     y_low, y_high = y_range or (0.0, max(*ys, 1e-9))
     plot_width, plot_height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
@@ -59,10 +61,13 @@ def draw_lines(
         share_y = (min(max(y, y_low), y_high) - y_low) / (y_high - y_low)
         return _LEFT + share_x * plot_width, _TOP + (1 - share_y) * plot_height
 
-    parts = [_draw_axes(place, (x_low, x_high), (y_low, y_high), x_label, y_label)]
+    is_counted = all(x == round(x) for x in xs) and (x_low, x_high) != (0, 1)
+    x_ticks = nice_ticks(x_low, x_high, 6, is_whole=is_counted)
+    y_ticks = nice_ticks(y_low, y_high, 4)
+    parts = [_draw_axes(place, x_ticks, y_ticks, x_label, y_label)]
     for number, line in enumerate(lines, start=1):
         points = [place(x, y) for x, y in zip(line.xs, line.ys, strict=True)]
-        if line.has_dots:
+        if line.has_dots or len(points) == 1:
             parts += [
                 f'<circle class="dot s{number}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
                 for x, y in points
@@ -97,22 +102,22 @@ def _path(points: Sequence[tuple[float, float]], *, is_stepped: bool) -> str:
 
 def _draw_axes(
     place: Callable[[float, float], tuple[float, float]],
-    x_range: tuple[float, float],
-    y_range: tuple[float, float],
+    x_ticks: Sequence[float],
+    y_ticks: Sequence[float],
     x_label: str,
     y_label: str,
 ) -> str:
     bottom = _HEIGHT - _BOTTOM
     parts = []
-    for y in nice_ticks(*y_range, 4):
-        top = place(x_range[0], y)[1]
+    for y in y_ticks:
+        top = place(0, y)[1]
         parts.append(
             f'<path class="grid" d="M{_LEFT} {top:.1f}H{_WIDTH - _RIGHT}"/>'
             f'<text class="tick" x="{_LEFT - 6}" y="{top + 4:.1f}" text-anchor="end">'
             f"{format_tick(y)}</text>"
         )
-    for x in nice_ticks(*x_range, 6):
-        left = place(x, y_range[0])[0]
+    for x in x_ticks:
+        left = place(x, 0)[0]
         parts.append(
             f'<text class="tick" x="{left:.1f}" y="{bottom + 16}" text-anchor="middle">'
             f"{format_tick(x)}</text>"
@@ -127,12 +132,14 @@ def _draw_axes(
     return "".join(parts)
 
 
-def nice_ticks(low: float, high: float, n: int) -> list[float]:
-    """Return about n round values from ``low`` to ``high``, rising."""
+def nice_ticks(low: float, high: float, n: int, *, is_whole: bool = False) -> list[float]:
+    """Return about n round values from ``low`` to ``high``, rising; whole ones if asked."""
     span = max(high - low, 1e-12)
     raw = span / max(n, 1)
     power = 10 ** math.floor(math.log10(raw))
     step = next(f * power for f in (1, 2, 2.5, 5, 10) if f * power >= raw * 0.999)
+    if is_whole:
+        step = max(1, math.ceil(step))
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [round(k * step, 10) for k in range(first, last + 1)]

@@ -33,6 +33,10 @@ OWN_MARK = "made by curate: report"
 """Stands in every report, so that a later one may replace it."""
 
 
+LONG_ASPECT = 2.5
+"""Width by height of a panorama: beside another image it is a thin strip, so it lies above."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageParams:
     """How much is shown; the rest is counted, and the page says so.
@@ -238,17 +242,22 @@ class _Builder:
     def _show_group(self, group: DuplicateGroup) -> dict[str, Any]:
         rows = [member.row for member in group.members]
         small = self._show_rows(rows)
-        large = self._show_rows(rows[:2], side=self._params.pair_side)
+        is_long = any(self._aspect(row) > LONG_ASPECT for row in rows[:2])
+        large = self._show_rows(rows[:2], side=self._params.pair_side * (2 if is_long else 1))
         members = [
             {**image, "member": member} for image, member in zip(small, group.members, strict=True)
         ]
         return {
             "group": group,
             "pair": large if len(large) == 2 else None,
+            "is_long": is_long,
             "lay": group.lay,
             "matrix": format_matrix(group.lay) if group.lay is not None else "",
             "members": members,
         }
+
+    def _aspect(self, row: int) -> float:
+        return float(self._width[row] / max(self._height[row], 1))
 
     def _show_rows(self, rows: Sequence[int], *, side: int | None = None) -> list[dict[str, Any]]:
         hashes = [self._images.hashes[row] for row in rows]

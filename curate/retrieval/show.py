@@ -14,19 +14,26 @@ _SIDE = 128  # px
 
 
 def show(
-    paths: Sequence[str], *, lines: Sequence[str] | None = None, workspace: Path | str | None = None
+    paths: Sequence[str] | str,
+    *,
+    lines: Sequence[str] | None = None,
+    workspace: Path | str | None = None,
 ) -> ShownImages:
     """Return images that a notebook shows.
 
     Args:
-        paths: As a manifest has them.
-        lines: Text below each; None takes the paths.
+        paths: As a manifest has them; one alone may be given as it is.
+        lines: Text below each, as many; None takes the paths.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
 
     Raises:
         UsageError: The workspace has no readable image of a path.
+        ValueError: There are more or fewer lines than paths.
     """
+    paths = [paths] if isinstance(paths, str) else [str(path) for path in paths]
+    if lines is not None and len(lines) != len(paths):
+        raise ValueError(f"need a line for each of {len(paths)} paths, got {len(lines)}")
     space = find_workspace(Path(workspace) if workspace is not None else None)
     pictures = Pictures(open_pixels(space, Silent()))
-    sources = pictures.pack(find_contents(space, list(paths)), side=_SIDE)
+    sources = pictures.pack(find_contents(space, paths), side=_SIDE)
     return ShownImages(sources=sources, lines=list(lines if lines is not None else paths))

@@ -2,6 +2,7 @@
 
 const PAGE = 60;
 const ROW = 168;
+const LONG_ASPECT = 2.5; // a panorama beside another image would be a thin strip: it lies above
 const $ = (id) => document.getElementById(id);
 const state = { tab: "copies", view: "one", place: 0, member: 1, mode: "sides", count: null, zoom: { scale: 1, x: 0, y: 0 } };
 const TABS = [
@@ -64,6 +65,7 @@ function showCount() {
     button.addEventListener("click", () => openTab(name));
     return button;
   }));
+  $("tabs").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 async function openTab(name) {
@@ -130,7 +132,9 @@ async function showGroup() {
   const figure = make("figure", { className: "pair" });
   if (lay.matrix) figure.dataset.matrix = lay.matrix.join(" ");
   const images = [picture(kept.row, 512, `Stays: ${kept.path}`), picture(member.row, 512, `Perhaps a copy: ${member.path}`)];
-  figure.append(make("div", { className: "pair-sides" },
+  const isLong = [kept, member].some((one) => one.width > LONG_ASPECT * one.height);
+  for (const [i, one] of [kept, member].entries()) images[i].classList.toggle("icon", Math.max(one.width, one.height) <= 48);
+  figure.append(make("div", { className: `pair-sides${isLong ? " is-stacked" : ""}` },
     make("div", { className: "pair-side" }, images[0]), make("div", { className: "pair-side" }, images[1])));
   for (const [i, side] of [...figure.querySelectorAll(".pair-side")].entries()) {
     const one = i ? member : kept;
@@ -409,7 +413,7 @@ function buildSubjectRow(item) {
     ...(tab === "cluster" && !item.text ? [] : [make("bdi", { className: "quiet" }, tab === "cluster" ? item.caption : item.path)]));
   const choices = make("div", { className: "choices" });
   if (tab === "cluster") {
-    const name = make("input", { type: "text", value: item.text ?? "", maxLength: 200, placeholder: "Name; an equal name merges", ariaLabel: `Name of ${item.caption}` });
+    const name = make("input", { type: "text", value: item.text ?? "", maxLength: 200, placeholder: "Name", title: "Clusters of one name are merged", ariaLabel: `Name of ${item.caption}` });
     name.addEventListener("change", () => send(name.value.trim() ? "name" : "undecided", name.value.trim() || null));
     const hide = make("button", { type: "button", ariaPressed: String(item.verdict === "reject") }, "Hide");
     hide.addEventListener("click", () => send(item.verdict === "reject" ? "undecided" : "reject", null));

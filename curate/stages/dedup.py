@@ -141,16 +141,21 @@ class DedupResult(ShownInNotebooks):
     ) -> "DedupResult":
         """Return what another cut gives, from the evidence that is known; nothing is searched.
 
-        The manifest is left as it is: that of the other cut lies in the workspace.
+        The manifest is left as it is: that of the other cut lies in the workspace, one file for
+        each cut.
 
         Args:
             precision: Share of the accepted pairs that should be copies; None keeps that asked for.
             threshold: Least probability that counts, in its place.
+
+        Raises:
+            UsageError: A share is not between 0 and 1.
         """
-        config = replace(self.config, precision=precision or self.config.precision)
-        config = replace(config, threshold=threshold)
+        asked = self.config.precision if precision is None else precision
+        config = replace(self.config, precision=asked, threshold=threshold)
         root = Path(self.workspace)
-        out = root / "cuts" / f"{_name_of(Path(self.manifest))}.parquet"
+        cut_name = f"at-{asked:g}" if threshold is None else f"from-{threshold:g}"
+        out = root / "cuts" / f"{_name_of(Path(self.manifest))}-{cut_name}.parquet"
         cut = dedup(self.manifest, config, out=out, against=self.against, workspace=root)
         Workspace(root).remember(manifest=Path(self.manifest).absolute())  # the newest, as before
         return cut

@@ -5,7 +5,16 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress as Bars
 
-from curate.cli.screen import BarProgress, LineProgress, print_json, say, show_progress
+from curate.cli.screen import (
+    BarProgress,
+    LineProgress,
+    _create_bars,
+    format_rate,
+    print_json,
+    say,
+    show_progress,
+    wrap_line,
+)
 from curate.progress import Silent, task
 
 
@@ -18,8 +27,7 @@ def test_plain_progress_is_a_line_at_the_end_and_the_last_status(capsys):
         progress.advance(2)
         progress.status("loss 0.5")
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("scan: 3/3, ")
-    assert lines[1:] == ["train: 2/2, loss 0.5"]
+    assert lines == ["scan: 3/3", "train: 2/2, loss 0.5"]
 
 
 def test_plain_progress_of_a_long_task_has_lines_between(capsys):
@@ -49,6 +57,46 @@ def test_bars_count_the_steps_of_each_task():
             progress.note("a fact")
     counts = [(bar.description, bar.completed, bar.fields["status"]) for bar in bars.tasks]
     assert counts == [("scan", 2, ""), ("train", 0, "loss 0.5")]
+
+
+@pytest.mark.parametrize(
+    ("n", "seconds", "told"),
+    [(2_000, 0.0008, ""), (0, 9, ""), (3, 2, "1.5/s"), (90_000, 60, "1,500/s")],
+)
+def test_what_was_known_already_has_no_rate(n, seconds, told):
+    assert format_rate(n, seconds) == told
+
+
+def test_a_long_status_stands_below_its_bar_in_one_line_of_80_columns():
+    bars, screen = _create_bars(), Console(file=io.StringIO(), width=80)
+    progress = BarProgress(bars)
+    with task(progress, "train, seconds", 15):
+        progress.advance(4)
+        progress.status("epoch 3, loss/log K 0.859, usage 0.94, 118 images/s, " + "more " * 20)
+    screen.print(bars.get_renderable())
+    lines = screen.file.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "4/15" in lines[0]
+    assert lines[1].startswith("  epoch 3, loss/log K 0.859, usage 0.94, 118 images/s")
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_summary_breaks_between_words_and_hangs_below_its_text():
+    line = "  view agreement   0.049  (how often the nearest view is of the same image)"
+    assert wrap_line(line, None) == wrap_line(line, 80) == [line]
+    assert wrap_line(line, 40) == [
+        "  view agreement   0.049  (how often the",
+        "                   nearest view is of",
+        "                   the same image)",
+    ]
+
+
+def test_what_is_there_to_be_copied_is_never_broken():
+    path = "/a/folder-of/" + "long" * 30 + ".parquet"
+    assert path in wrap_line(f"manifest: {path}", 80)
+    assert wrap_line(f"next: curate dedup {path} --out b", 40) == [
+        f"next: curate dedup {path} --out b"
+    ]
 
 
 def test_progress_is_silent_where_that_is_wanted_and_lines_without_a_terminal():

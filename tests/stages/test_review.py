@@ -1,0 +1,149 @@
+"""The review as a stage: it serves until it is interrupted, and what was said stays."""
+
+import json
+import os
+import signal
+import socket
+import threading
+import urllib.error
+import urllib.request
+from http.cookiejar import CookieJar
+from pathlib import Path
+
+import pytest
+
+import curate
+from curate.errors import InputError, ResourceError, UsageError
+
+pytest.importorskip("uvicorn", reason="uvicorn is not installed")
+pytest.importorskip("starlette", reason="starlette is not installed")
+
+
+@pytest.fixture
+def found(images, tmp_path):
+    return curate.dedup(images, out=tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+
+
+class Person:
+    """Asks the page as a browser does, in a thread, and then interrupts the stage."""
+
+    def __init__(self, act):
+        self._act = act
+        self.saw = None
+
+    def __call__(self, address):
+        self._base = address.split("/?")[0]
+        self._browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        threading.Thread(target=self._live, args=(address,), daemon=True).start()
+
+    def ask(self, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Origin": self._base} if data else {}
+        asked = urllib.request.Request(self._base + path, data, headers)
+        with self._browser.open(asked, timeout=20) as answer:
+            return json.load(answer)
+
+    def _live(self, address):
+        try:
+            self._browser.open(address, timeout=20).read()
+            self.saw = self._act(self)
+        except Exception as error:  # noqa: BLE001 - shown by the test that waits for it
+            self.saw = error
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def review(folder, person):
+    return curate.review(folder / "m.parquet", workspace=folder / ".curate", on_ready=person)
+
+
+def say_different(person):
+    groups = person.ask("/api/groups?start=0&n=9")["groups"]
+    place, row = next(
+        (one["place"], member["row"])
+        for one in groups
+        for member in one["members"][1:]
+        if member["match"] == "pixels"
+    )
+    person.ask("/api/decide", {"place": place, "verb": "different", "rows": [row]})
+    return [one["members"][0]["path"] for one in groups]
+
+
+def test_what_is_said_is_in_the_log_and_dedup_obeys_it(found, tmp_path):
+    person = Person(say_different)
+    done = review(tmp_path, person)
+    assert set(person.saw) == {"red/000.png", "red/003.png"}
+    assert (done.n_groups, done.n_decided, done.n_decisions) == (2, 1, 1)
+    assert done.columns == []
+    assert [json.loads(line)["verdict"] for line in Path(done.log).read_text().splitlines()] == [
+        "different"
+    ]
+    again = curate.dedup(tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+    assert again.groups() == [["red/003.png", "red/twin.png"]]
+    assert again.n_reviews == 1
+    ignoring = curate.DedupConfig(ignore_reviews=True)
+    assert (
+        len(curate.dedup(tmp_path / "m.parquet", ignoring, workspace=tmp_path / ".curate").groups())
+        == 2
+    )
+
+
+def test_a_page_that_is_closed_without_a_word_leaves_the_manifest_as_it_was(found, tmp_path):
+    before = (tmp_path / "m.parquet").read_bytes()
+    done = review(tmp_path, Person(lambda person: person.ask("/api/count")))
+    assert (done.n_decided, done.n_decisions, done.columns) == (0, 0, [])
+    assert (tmp_path / "m.parquet").read_bytes() == before
+
+
+def test_what_is_picked_by_hand_becomes_a_column(found, images, tmp_path):
+
+    def leave_one(person):
+        first = person.ask("/api/subjects/sample?start=0&n=1")["subjects"][0]
+        person.ask("/api/decide", {"place": 0, "subject": "sample", "verdict": "leave"})
+        return first["path"]
+
+    person = Person(leave_one)
+    done = review(tmp_path, person)
+    rows = curate.read_manifest(tmp_path / "m.parquet").rows.read()
+    (column,) = done.columns
+    said = dict(zip(rows["path"].to_pylist(), rows[column].to_pylist(), strict=True))
+    assert {path for path, value in said.items() if value is not None} == {person.saw}
+
+
+def test_images_come_from_the_cache_when_the_source_is_gone(found, images, tmp_path):
+    images.rename(tmp_path / "elsewhere")
+
+    def fetch(person):
+        with person._browser.open(f"{person._base}/image/2/96", timeout=20) as answer:
+            return answer.headers["content-type"], answer.read(4)
+
+    person = Person(fetch)
+    review(tmp_path, person)
+    assert person.saw == ("image/webp", b"RIFF")
+
+
+def test_nobody_else_may_ask(found, tmp_path):
+    def ask_as_a_stranger(person):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{person._base}/api/count", timeout=20)
+        with refused.value:
+            return refused.value.code
+
+    person = Person(ask_as_a_stranger)
+    review(tmp_path, person)
+    assert person.saw == 403
+
+
+def test_what_cannot_be_reviewed_says_why_and_what_to_do(found, tmp_path):
+    with pytest.raises(InputError) as lost:
+        curate.review(tmp_path / "none.parquet", workspace=tmp_path / ".curate")
+    assert lost.value.hint
+    with pytest.raises(UsageError, match="70000 is no port"):
+        curate.ReviewConfig(port=70_000)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        config = curate.ReviewConfig(port=taken.getsockname()[1])
+        with pytest.raises(ResourceError, match="cannot be used") as busy:
+            curate.review(tmp_path / "m.parquet", config, workspace=tmp_path / ".curate")
+    assert busy.value.hint == "leave --port out"
