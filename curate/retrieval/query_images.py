@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from curate.copies.inputs import decode_exact, digest_file, list_frame_hashes, read_unchanged
@@ -11,7 +11,7 @@ from curate.images.decode import Decoded, Pixels, Unreadable, decode
 from curate.images.perceptual_hash import perceptual_hash
 from curate.parallel import ordered_map
 from curate.sources import open_source
-from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_cache import PixelCache, pack, unpack
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,7 +148,9 @@ def _read(source: QuerySource, cache: PixelCache) -> Query | Unreadable:
     image = decode(raw)
     if isinstance(image, Unreadable):
         return image
-    return _make_query(source, hashlib.sha256(raw).hexdigest(), image)
+    # as the cache holds the images that it is compared with
+    held = replace(image, pixels=unpack(pack(image.pixels)))
+    return _make_query(source, hashlib.sha256(raw).hexdigest(), held)
 
 
 def _make_query(source: QuerySource, content_hash: str, decoded: Decoded) -> Query:
