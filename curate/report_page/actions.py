@@ -75,8 +75,8 @@ def _act_on_copies(summary: Summary, m: str) -> list[Action]:
                 section="leaks",
             )
         )
-    if summary.n_copies:
-        actions += [
+    if summary.n_groups:  # of a part of a manifest, the images that copies stand for may be absent
+        actions.append(
             Action(
                 title=f"Confirm or overrule the doubtful ones of "
                 f"{_plural(summary.n_groups, 'duplicate group')}",
@@ -85,15 +85,18 @@ def _act_on_copies(summary: Summary, m: str) -> list[Action]:
                 "you decide holds for every later run.",
                 command=f"curate review {m}",
                 section="copies",
-            ),
+            )
+        )
+    if summary.n_copies:
+        actions.append(
             Action(
                 title=f"Leave out {_plural(summary.n_copies, 'copy', 'copies')} "
                 f"({format_bytes(summary.copy_bytes)})",
                 reason="Export the images that stay. Nothing in your folder is changed.",
                 command=f"curate export {m} --to kept --where keep",
                 section="copies",
-            ),
-        ]
+            )
+        )
     return actions
 
 
@@ -137,7 +140,7 @@ def _act_on_balance(summary: Summary, m: str, source: str) -> list[Action]:
     if summary.n_selected or summary.balance is None:
         return []
     spread = summary.balance.spreads[-1]
-    if spread.evenness > EVEN_ENOUGH:
+    if spread.evenness > EVEN_ENOUGH or spread.n_images < 2 or len(spread.sizes) < 2:
         return []
     size = max(1, min(spread.n_images // 2, 10 * len(spread.sizes)))
     return [

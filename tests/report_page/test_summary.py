@@ -87,3 +87,9 @@ def test_classes_of_objects_are_counted_by_objects_and_by_images():
     assert counts == [("car", 3, 2, 1, 2), ("<b>", 1, 1, 1, 0), ("dog", 1, 1, 1, 1)]
     assert (found.n_classes, found.n_empty, found.n_unknown) == (3, 1, 1)
     assert summarize(ImagesTable(make_table(2))).objects is None
+
+
+def test_a_copy_without_its_kept_image_is_left_out_but_is_no_group_to_look_at():
+    table = make_table(6, **DUPLICATES).slice(1, 1)
+    actions = list_actions(summarize(ImagesTable(table)), "m.parquet", "/i")
+    assert [action.command.split()[1] for action in actions] == ["export", "train"]
