@@ -223,10 +223,10 @@ class Utf8Name:
     def __init__(self, path: Path) -> None:
         """Name a file, which need not be there yet."""
         self._name = str(path)
-        if not _is_utf8(self._name):
+        if not is_utf8(self._name):
             folder = mkdtemp(prefix="curate-")
             finalize(self, shutil.rmtree, folder)
-            link = Path(folder) / f"file{path.suffix if _is_utf8(path.suffix) else ''}"
+            link = Path(folder) / f"file{path.suffix if is_utf8(path.suffix) else ''}"
             link.symlink_to(path.absolute())
             self._name = str(link)
 
@@ -234,7 +234,8 @@ class Utf8Name:
         return self._name
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Return whether a text can be written as UTF-8: names of files may hold other bytes."""
     try:
         text.encode()
     except UnicodeEncodeError:

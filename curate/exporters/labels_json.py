@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from curate.files import is_utf8
+
 DATA = "data"
 LABELS = "labels.json"
 
@@ -46,12 +48,4 @@ def to_json(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
     Bytes of a name that are not UTF-8 become escapes, which Python reads as the name that it was.
     """
     text = json.dumps(value, ensure_ascii=False)
-    return text if _is_utf8(text) else json.dumps(value)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return text if is_utf8(text) else json.dumps(value)

@@ -16,15 +16,16 @@ from curate.errors import first_line
 from curate.images.formats import HEAD_BYTES, sniff
 from curate.sources.base import Listing, Lost, Place, Recall, SourceFile, Unchanged
 from curate.sources.entry_names import is_excluded
-from curate.sources.file_list import FileList, FileListBuilder
+from curate.sources.file_list import FileList
 from curate.sources.names import escape
-from curate.sources.store import FileFacts, Store
+from curate.sources.store import Store
+from curate.sources.stored_container import StoredContainer
 from curate.sources.table_rows import NoImages, TableRows
 
 Item = tuple[SourceFile, bytes | Lost | Unchanged]
 
 
-class TableContainer:
+class TableContainer(StoredContainer):
     """One Parquet or Arrow file with images; a row whose bytes are missing is read by its path."""
 
     def __init__(self, store: Store, name: str) -> None:
@@ -34,19 +35,8 @@ class TableContainer:
             store: Where it lies.
             name: Its name there, and its path below the source.
         """
-        self._store, self.name = store, name
-        self._facts: FileFacts | None = None
-        self._builder = FileListBuilder()
+        super().__init__(store, name)
         self._passed_over: dict[str, int] = {}
-
-    def find_version(self) -> str:
-        """Return what tells that it is the table that was read.
-
-        Raises:
-            OSError: It is not there or cannot be reached.
-        """
-        self._facts = self._facts or self._store.find_facts(self.name)
-        return self._facts.version
 
     def read_through(
         self, *, exclude: Sequence[str], max_bytes: int, recall: Recall

@@ -22,9 +22,10 @@ from curate.sources.entry_names import (
     is_image_name,
     tidy,
 )
-from curate.sources.file_list import FileList, FileListBuilder
+from curate.sources.file_list import FileList
 from curate.sources.names import escape
-from curate.sources.store import NOT_ONE_RANGE, FileFacts, Store, ends_early
+from curate.sources.store import NOT_ONE_RANGE, Store, ends_early
+from curate.sources.stored_container import StoredContainer
 from curate.sources.tar_members import DAMAGE, Unpacked, read_member, unpack
 
 Item = tuple[SourceFile, bytes | Lost | Unchanged]
@@ -43,7 +44,7 @@ class _Link:
     target: str
 
 
-class TarContainer:
+class TarContainer(StoredContainer):
     """One tar archive, plain or compressed.
 
     What tells where a member lies is gathered while the archive is read from start to end. A member
@@ -59,9 +60,7 @@ class TarContainer:
             store: Where it lies.
             name: Its name there, and its path below the source.
         """
-        self._store, self.name = store, name
-        self._facts: FileFacts | None = None
-        self._builder = FileListBuilder()
+        super().__init__(store, name)
         self._keys: list[str] = []
         self._labels: dict[str, str] = {}
         self._paths: dict[str, tuple[str, Place]] = {}
@@ -70,15 +69,6 @@ class TarContainer:
         self._passed_over: Counter[str] = Counter()
         self._problems: list[str] = []
         self._is_any = self._is_cut = False
-
-    def find_version(self) -> str:
-        """Return what tells that it is the archive that was read.
-
-        Raises:
-            OSError: It is not there or cannot be reached.
-        """
-        self._facts = self._facts or self._store.find_facts(self.name)
-        return self._facts.version
 
     def read_through(
         self, *, exclude: Sequence[str], max_bytes: int, recall: Recall

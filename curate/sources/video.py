@@ -13,8 +13,9 @@ import numpy as np
 from curate.errors import ResourceError, first_line
 from curate.sources.base import Listing, Lost, Place, Recall, SourceFile, Unchanged
 from curate.sources.entry_names import is_excluded
-from curate.sources.file_list import FileList, FileListBuilder
-from curate.sources.store import FileFacts, Store
+from curate.sources.file_list import FileList
+from curate.sources.store import Store
+from curate.sources.stored_container import StoredContainer
 
 Item = tuple[SourceFile, bytes | Lost | Unchanged]
 
@@ -36,7 +37,7 @@ def require_video() -> Any:  # noqa: ANN401 - a module without types where it is
         ) from None
 
 
-class VideoContainer:
+class VideoContainer(StoredContainer):
     """One clip, of which the first frame of each step of time is an image."""
 
     def __init__(self, store: Store, name: str, *, fps: float) -> None:
@@ -51,19 +52,9 @@ class VideoContainer:
             ResourceError: The extra ``video`` is not installed.
         """
         self._av = require_video()
-        self._store, self.name, self._fps = store, name, fps
-        self._facts: FileFacts | None = None
-        self._builder = FileListBuilder()
+        super().__init__(store, name)
+        self._fps = fps
         self._excluded = 0
-
-    def find_version(self) -> str:
-        """Return what tells that it is the clip that was read, at this many frames a second.
-
-        Raises:
-            OSError: It is not there or cannot be reached.
-        """
-        self._facts = self._facts or self._store.find_facts(self.name)
-        return self._facts.version
 
     def read_through(
         self, *, exclude: Sequence[str], max_bytes: int, recall: Recall
