@@ -15,7 +15,7 @@ from curate.copies.probability.context import judge_in_context
 from curate.copies.records import Pairs, QueryImage
 from curate.copies.relations import sort_relations
 from curate.copies.verification.close_look import CloseLook
-from curate.copies.verification.conflicts import find_conflict_places
+from curate.copies.verification.conflicts import ConflictPlaces, find_conflict_places
 from curate.copies.verification.detail import Laid, lay_over, scale_map, shrink_for_close_look
 from curate.copies.verification.findings import (
     BY_FRAME,
@@ -73,7 +73,7 @@ def compare_pictures(first: QueryImage, second: QueryImage, config: DedupConfig)
     with use_one_thread_per_image():
         links, keypoints = _verify(first, second)
         if len(links) == 0:
-            picture = _draw(first.pixels, second.pixels, None)
+            picture = _draw(first.pixels, second.pixels)
             return Comparison(
                 relation=None,
                 probability=0.0,
@@ -128,12 +128,13 @@ def _describe(
         links.findings.maps[0], (shapes[0], shapes[1]), (greys[0].shape, greys[1].shape)
     )
     laid = lay_over(greys[0], greys[1], a_to_b)
+    places = find_conflict_places(laid.below, laid.above, laid.valid) if laid else None
     return Comparison(
         relation=relation,
         probability=float(links.probability[0]),
         placement=place_pairs(links, keypoints.shapes, sizes, np.arange(2)),
-        conflicts=_list_conflicts(laid, greys[1].shape) if laid is not None else [],
-        picture=_draw(first.pixels, second.pixels, laid),
+        conflicts=_list_conflicts(laid, places, greys[1].shape) if laid and places else [],
+        picture=_draw(first.pixels, second.pixels, laid, places),
     )
 
 
@@ -143,13 +144,14 @@ def _call_equal(level: Level, first: QueryImage, second: QueryImage) -> Comparis
         probability=1.0,
         placement=Pairs.none(),
         conflicts=[],
-        picture=_draw(first.pixels, second.pixels, None),
+        picture=_draw(first.pixels, second.pixels),
     )
 
 
-def _list_conflicts(laid: Laid, shape: tuple[int, ...]) -> list[tuple[float, float, float, float]]:
+def _list_conflicts(
+    laid: Laid, places: ConflictPlaces, shape: tuple[int, ...]
+) -> list[tuple[float, float, float, float]]:
     """Return the places that conflict, as boxes of the second image."""
-    places = find_conflict_places(laid.below, laid.above, laid.valid)
     boxes = []
     for number in np.argsort(-places.area, kind="stable") + 1:
         y, x = np.nonzero(places.label == number)
@@ -166,11 +168,12 @@ def _list_conflicts(laid: Laid, shape: tuple[int, ...]) -> list[tuple[float, flo
     return boxes
 
 
-def _draw(first: Pixels, second: Pixels, laid: Laid | None) -> Pixels:
+def _draw(
+    first: Pixels, second: Pixels, laid: Laid | None = None, places: ConflictPlaces | None = None
+) -> Pixels:
     """Return both pictures side by side, and the one on the other with what conflicts outlined."""
     parts = [first, second]
-    if laid is not None:
-        places = find_conflict_places(laid.below, laid.above, laid.valid)
+    if laid is not None and places is not None:
         half = np.clip((laid.below + np.where(laid.valid > 0, laid.above, laid.below)) / 2, 0, 255)
         over = np.repeat(half.astype(np.uint8)[..., None], 3, axis=2)
         outlines, _ = cv2.findContours(

@@ -115,19 +115,18 @@ def read_table(
     check_table(path, owner=owner)
     with reading(path):
         name = Utf8Name(path)
-        there = pq.read_schema(str(name)).names
+        there = pq.read_schema(str(name)).names if optional else []
         nulls = [field for field in optional if field.name not in there]
-        lacking = [field.name for field in nulls]
-        wanted = [*there, *lacking] if columns is None else [*columns]
+        lacking = {field.name for field in nulls}
         table = pq.read_table(
             str(name),
-            columns=[name for name in wanted if name not in lacking],
+            columns=None if columns is None else [one for one in columns if one not in lacking],
             filters=filters,
             page_checksum_verification=True,
         )
         for field in nulls:
             table = table.append_column(field, pa.nulls(len(table), field.type))
-        return table.select(wanted)
+        return table if columns is None else table.select([*columns])
 
 
 def check_table(path: Path, *, owner: str = "") -> None:
