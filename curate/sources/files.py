@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import filterfalse
 from pathlib import Path
 
@@ -79,15 +80,7 @@ class FilesSource:
             facts = self._store.find_facts(name)
         except OSError:
             return SourceFile(name, 0, 0)
-        return SourceFile(
-            name,
-            facts.bytes,
-            facts.mtime_ns,
-            facts.ctime_ns,
-            device=facts.device,
-            inode=facts.inode,
-            place=Place(version=facts.version),
-        )
+        return replace(facts.make_file(name), place=Place(version=facts.version))
 
     def read(self, path: str, place: Place = NO_PLACE) -> bytes:
         """Return the bytes of one image.

@@ -4,6 +4,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,15 +146,7 @@ class ListSource:
             facts = self._store.find_facts(name)
         except OSError:
             return SourceFile(name, 0, 0, label=label)
-        return SourceFile(
-            name,
-            facts.bytes,
-            facts.mtime_ns,
-            facts.ctime_ns,
-            device=facts.device,
-            inode=facts.inode,
-            label=label,
-        )
+        return replace(facts.make_file(name), label=label)
 
     def _find_url(self, path: str, row: int) -> str:
         """Return the URL of an image, by its line or, in a list that has changed, by its path.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
+from curate.sources.base import SourceFile
 from curate.sources.names import unescape
 
 
@@ -30,6 +31,17 @@ class FileFacts:
     ctime_ns: int = 0
     device: int = 0
     inode: int = 0
+
+    def make_file(self, name: str) -> SourceFile:
+        """Return the file as a source lists it."""
+        return SourceFile(
+            name,
+            self.bytes,
+            self.mtime_ns,
+            self.ctime_ns,
+            device=self.device,
+            inode=self.inode,
+        )
 
 
 class Store(Protocol):
