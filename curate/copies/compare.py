@@ -16,7 +16,7 @@ from curate.copies.records import Pairs, QueryImage
 from curate.copies.relations import sort_relations
 from curate.copies.verification.close_look import CloseLook
 from curate.copies.verification.conflicts import ConflictPlaces, find_conflict_places
-from curate.copies.verification.detail import Laid, lay_over, scale_map, shrink_for_close_look
+from curate.copies.verification.detail import shrink_for_close_look
 from curate.copies.verification.findings import (
     BY_FRAME,
     BY_KEYPOINTS,
@@ -26,6 +26,7 @@ from curate.copies.verification.findings import (
     select_best,
 )
 from curate.copies.verification.keypoints import Keypoints, make_working_copy
+from curate.copies.verification.laying import Laid, lay_over, scale_map
 from curate.copies.verification.verifier import Verifier
 from curate.images.perceptual_hash import orientations
 

@@ -13,11 +13,11 @@ from curate.copies.verification.detail import (
     CLOSE_NAMES,
     N_DETAIL,
     look_closely,
-    scale_map,
     shrink_for_close_look,
 )
 from curate.copies.verification.findings import Findings
 from curate.copies.verification.fine_print import is_sparse, look_at_files
+from curate.copies.verification.laying import scale_map
 from curate.parallel import ordered_map
 
 Floats = NDArray[np.float32]

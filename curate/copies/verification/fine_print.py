@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.copies.verification.detail import CLOSE_NAMES, Laid, lay_over, look_closely
+from curate.copies.verification.detail import CLOSE_NAMES, look_closely
+from curate.copies.verification.laying import Laid, lay_over
 
 Floats = NDArray[np.float32]
 Greys = NDArray[np.uint8]

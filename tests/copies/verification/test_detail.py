@@ -7,13 +7,8 @@ from curate.copies.verification.conflicts import (
     find_conflict_places,
     measure_conflict_places,
 )
-from curate.copies.verification.detail import (
-    CLOSE_NAMES,
-    lay_over,
-    look_closely,
-    scale_map,
-    swap_sides,
-)
+from curate.copies.verification.detail import CLOSE_NAMES, look_closely, swap_sides
+from curate.copies.verification.laying import lay_over, scale_map
 
 SAME = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
 
