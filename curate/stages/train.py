@@ -355,12 +355,12 @@ def _derive(
 
 
 def _measure_speed(config: TrainConfig) -> float | None:
-    """Return the images a second of this CPU; None where settings do not follow from it."""
+    """Return the images a second of this machine; None where settings do not follow from it."""
     if config.epochs is not None or config.recipe is not None:
         return None
     from swav_train.run.machine_speed import measure_images_per_second
 
-    return measure_images_per_second()
+    return _as_usage(lambda: measure_images_per_second(config.device))
 
 
 def _as_usage(call: Callable[[], Result]) -> Result:
