@@ -6,7 +6,7 @@
 >>> curate.dedup("manifest.parquet")  # doctest: +SKIP
 
 A closed choice may be given by its name, such as ``level="near"``; a wrong name is a ``ValueError``
-that tells the nearest.
+that tells the nearest. A field of another type is one that says what it takes.
 """
 
 from importlib import import_module
