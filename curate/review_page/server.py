@@ -235,8 +235,13 @@ class _Gate(BaseHTTPMiddleware):
 
 
 async def _show_page(review: Review, _request: Request) -> Response:
-    script = read_asset("curate.pages", "pair_viewer.js") + read_asset(
-        "curate.review_page", "review.js"
+    script = "".join(
+        read_asset(package, name)
+        for package, name in (
+            ("curate.pages", "pair_viewer.js"),
+            ("curate.review_page", "review.js"),
+            ("curate.review_page", "grid.js"),
+        )
     )
     style = "".join(
         read_asset(package, name)
