@@ -55,6 +55,7 @@ class PageParams:
         n_gallery: Images of a gallery.
         n_files: Files that cannot be read.
         pair_side: px, of the two images of a pair.
+        gallery_side: px, of the images of a gallery.
         tile_side: px, of the others.
     """
 
@@ -66,6 +67,7 @@ class PageParams:
     n_gallery: int = 36
     n_files: int = 200
     pair_side: int = 256
+    gallery_side: int = 224
     tile_side: int = 128
 
 
@@ -191,7 +193,7 @@ class _Builder:
     def show_few(self) -> list[dict[str, Any]]:
         """Return the first images that can be read: of so few there is no map."""
         rows = np.flatnonzero(self._images.is_readable)[: self._params.n_gallery]
-        return self._show_rows(rows.tolist())
+        return self._show_rows(rows.tolist(), side=self._params.gallery_side)
 
     def list_clusters(self) -> list[ClusterTile]:
         """Return the clusters on the wall."""
@@ -247,7 +249,11 @@ class _Builder:
     def _show_gallery(self, gallery: Gallery | None) -> dict[str, Any] | None:
         if gallery is None:
             return None
-        shown = zip(self._show_rows(gallery.rows), gallery.captions, strict=True)
+        shown = zip(
+            self._show_rows(gallery.rows, side=self._params.gallery_side),
+            gallery.captions,
+            strict=True,
+        )
         images = [{**image, "caption": caption} for image, caption in shown]
         return {"gallery": gallery, "images": images}
 
