@@ -39,7 +39,7 @@ class Manifest:
         stages: Options of each stage that ran, by its name.
     """
 
-    rows: Rows
+    rows: Rows = field(repr=False)
     source: str
     model: str | None = None
     stages: Mapping[str, Any] = field(default_factory=dict)

@@ -137,6 +137,10 @@ def _show_value(value: Any) -> str:  # noqa: ANN401 - whatever a result holds
 def _format(value: Any) -> str:  # noqa: ANN401 - whatever a result holds
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, dict):
+        value = ", ".join(f"{key} {_format(one)}" for key, one in value.items()) or None
+    elif isinstance(value, list | tuple):
+        value = ", ".join(map(_format, value)) or None
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     text = "–" if value is None else str(value)
