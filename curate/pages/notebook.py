@@ -8,6 +8,10 @@ from typing import Any
 _MOST_LETTERS = 200
 _MOST_RECORDS = 20
 _WHOLE = 97.0  # per cent of a side: less is a part
+_PICTURE = (
+    "max-width:128px;max-height:128px;margin:0;outline:1px solid rgba(128,128,128,.3);"
+    "outline-offset:-1px"  # a white image has an edge, too
+)
 _CELL = "padding:2px 14px 2px 0;text-align:left;vertical-align:top"
 
 
@@ -117,7 +121,7 @@ def _show_image(source: str | None, line: str) -> str:
 def _show_picture(source: str | None, text: str) -> str:
     if source is None:
         return "not in the pixel cache"
-    return f'<img src="{source}" alt="{text}" style="max-width:128px;max-height:128px;margin:0">'
+    return f'<img src="{source}" alt="{text}" style="{_PICTURE}">'
 
 
 def _show_value(value: Any) -> str:  # noqa: ANN401 - whatever a result holds

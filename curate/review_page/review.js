@@ -70,7 +70,8 @@ async function openTab(name) {
   state.tab = name;
   showCount();
   if (name === "copies" && state.count.groups === 0) {
-    showEmpty("There are no groups of copies", "Run curate dedup on the manifest first, or look at the other tabs.");
+    if (state.count.was_searched) showEmpty("No image is a copy of another", "There may be something to decide in the other tabs.");
+    else showEmpty("Copies were not looked for yet", `Run curate dedup ${state.count.manifest} first, or look at the other tabs.`);
   } else if (name === "copies" && state.view === "one") {
     await openGroup(state.count.next ?? state.place);
   } else {

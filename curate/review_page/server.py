@@ -73,6 +73,7 @@ class Review:
         first = self.queue.next_open(-1) if len(self.queue) else None
         return {
             "manifest": self.named,
+            "was_searched": self.images.has("keep"),
             "groups": len(self.queue),
             "decided": self.queue.n_decided,
             "next": first,

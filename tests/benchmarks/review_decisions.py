@@ -99,7 +99,8 @@ def run(images, truth, steps, config, root, *, refits):
         whole, rest = measure(out, set(), truth), measure(out, decided, truth)
         told = [f"{one[0]:9.4f}  {one[1]:6.4f}  {one[2]:5}" for one in (whole, rest)]
         print(
-            f"{n:9}  {said[Verdict.DIFFERENT]:9}  {'  '.join(told)}  {rest[3]:6.4f}  {rest[4]:8.4f}",
+            f"{n:9}  {said[Verdict.DIFFERENT]:9}  {'  '.join(told)}  "
+            f"{rest[3]:6.4f}  {rest[4]:8.4f}",
             flush=True,
         )
 

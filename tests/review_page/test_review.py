@@ -114,7 +114,8 @@ def test_the_grid_has_as_many_columns_as_fit_and_ends_with_the_last_group(review
         assert boxes[3]["y"] > boxes[0]["y"] + boxes[0]["height"]
         assert boxes[0]["x"] + boxes[0]["width"] < boxes[1]["x"]
         page.set_viewport_size({"width": 700, "height": 500})
-        page.wait_for_function("grid.columns === 1")
+        page.wait_for_timeout(300)
+        assert page.evaluate("grid.columns") == 1
         page.evaluate("document.getElementById('grid').scrollTop = 1e9")
         last = page.evaluate("grid.pages.get(0)[21].number")
         page.locator(".row b", has_text=re.compile(f"^Group {last}$")).wait_for()
