@@ -7,7 +7,8 @@ is never wrong walks the queue of the page, the most doubtful group first, and d
 against the kept one; after each step `curate dedup` runs again. Told by step, over all pairs of
 images that share a group: precision, recall and false pairs; over those that nobody decided the
 same, and the mean stated probability of pairs with the kept image beside the share of them that are
-copies. Then the same where decisions are obeyed, and the probability is not fitted again.
+copies. Then the same where decisions are only obeyed and the probability is not fitted again, which
+is a weight of 0; ``--weights 20`` lets a judged pair weigh as much as 20 candidates.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from folder_evidence import read_truth
 from curate.copies.rungs.near_search import NearSearch
 from curate.manifest.manifest import read_manifest
 from curate.pages.images_table import ImagesTable
-from curate.review_page.decisions import DecisionLog, Verdict, pair_key
+from curate.review_page.decisions import FILE, DecisionLog, Verdict, pair_key
 from curate.review_page.queue import ReviewQueue
 from curate.stages.dedup import DedupConfig, dedup
 
@@ -78,12 +79,12 @@ def measure(manifest, decided, truth):
     )
 
 
-def run(images, truth, steps, config, root, *, refits):
+def run(images, truth, steps, config, root, *, weight):
     """Print a line for each step."""
     log = DecisionLog.of_workspace(root)
     out = root.parent / f"m-{root.name}.parquet"
     dedup(images, config, out=out, workspace=root)
-    print("fitted again" if refits else "only obeyed", flush=True)
+    print(f"a judged pair weighs as much as {weight} candidates", flush=True)
     print("                      all pairs                 those that nobody decided")
     print(
         "decisions  different  precision  recall  false  precision  recall  false  stated  observed"
@@ -91,8 +92,7 @@ def run(images, truth, steps, config, root, *, refits):
     for n in (0, *steps):
         if n:
             n = decide(out, log, truth, n)
-            find = NearSearch._find_judged if refits else _find_none
-            with patch.object(NearSearch, "_find_judged", find):
+            with patch.object(NearSearch, "_find_judged", weigh(NearSearch._find_judged, weight)):
                 dedup(out, config, out=out, workspace=root)
         said = Counter(one.verdict for one in log.of("pair"))
         decided = {one.hashes for one in log.of("pair")}
@@ -105,8 +105,16 @@ def run(images, truth, steps, config, root, *, refits):
         )
 
 
-def _find_none(_search, _findings, _evidence):
-    return None
+def weigh(find, weight):
+    """Return what finds judged pairs, each as often as it weighs; none at 0."""
+
+    def find_weighed(search, findings, evidence):
+        judged = find(search, findings, evidence)
+        if judged is None or weight == 0:
+            return None
+        return tuple(np.repeat(part, weight, axis=0) for part in judged)
+
+    return find_weighed
 
 
 def main():
@@ -115,15 +123,16 @@ def main():
     parser.add_argument("truth", type=Path)
     parser.add_argument("--precision", type=float, default=0.99)
     parser.add_argument("--steps", type=int, nargs="+", default=[20, 50, 100])
+    parser.add_argument("--weights", type=int, nargs="+", default=[1, 0])
     parser.add_argument("--column", default="original")
     asked = parser.parse_args()
     truth = read_truth(asked.truth, asked.column)
     config = DedupConfig(precision=asked.precision)
     with tempfile.TemporaryDirectory() as scratch:
-        first = Path(scratch) / "fitted"
-        run(asked.images, truth, asked.steps, config, first, refits=True)
-        (first / "reviews.jsonl").unlink()  # what was searched stays known
-        run(asked.images, truth, asked.steps, config, first, refits=False)
+        root = Path(scratch) / "workspace"
+        for weight in asked.weights:
+            (root / FILE).unlink(missing_ok=True)  # what was searched stays known
+            run(asked.images, truth, asked.steps, config, root, weight=weight)
 
 
 if __name__ == "__main__":
