@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate.choices import check_device
+from curate.field_types import take_types
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.sources import Address
@@ -31,6 +32,7 @@ class EmbedConfig:
         Raises:
             UsageError: No device has it.
         """
+        take_types(self)
         check_device(self.device)
 
 

@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.choices import Changed, ExportAs, Layout, take_choice
+from curate.choices import Changed, ExportAs, Layout
 from curate.errors import InputError, UsageError
 from curate.exporters.base import Exporter, Item, find_exporter
 from curate.exporters.paths import assign_places, check_layout, check_names
+from curate.field_types import take_types
 from curate.files import check_apart, replacing_folder
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.manifest import Manifest, read_manifest
@@ -69,9 +70,7 @@ class ExportConfig:
         Raises:
             UsageError: There is no such choice, or they do not.
         """
-        take_choice(self, "form", ExportAs)
-        take_choice(self, "layout", Layout)
-        take_choice(self, "changed", Changed)
+        take_types(self)
         if self.null and self.form is not ExportAs.LIST:
             raise UsageError("--null is for lists", hint="add --as list, or leave it out")
 

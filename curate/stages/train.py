@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.choices import Precision, Recipe, Start, check_device, take_choice
+from curate.choices import Precision, Recipe, Start, check_device
 from curate.errors import InputError, UsageError
+from curate.field_types import take_types
 from curate.machine import count_cores
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
@@ -89,10 +90,7 @@ class TrainConfig:
         Raises:
             UsageError: There is no such choice, or an option is out of range.
         """
-        take_choice(self, "precision", Precision)
-        take_choice(self, "start", Start)
-        if self.recipe is not None:
-            take_choice(self, "recipe", Recipe)
+        take_types(self)
         check_device(self.device)
         if self.pretrained and self.start == Start.AUTO:
             raise UsageError(
