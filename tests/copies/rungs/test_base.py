@@ -5,8 +5,8 @@ import numpy as np
 from curate.choices import Level
 from curate.copies.config import DedupConfig
 from curate.copies.keep_policy import Looks
-from curate.copies.records import Pairs, QueryImage
 from curate.copies.probability.context import FolderContext
+from curate.copies.records import Pairs, QueryImage
 from curate.copies.rungs.base import (
     EqualKeys,
     Grouping,
