@@ -106,6 +106,14 @@ COLUMNS = (
         is_optional=True,
     ),
     Column(
+        name="details",
+        type="list of string",
+        filled_by="scan",
+        meaning="what else is known of each of them, as COCO writes it: JSON with `segmentation`, "
+        "`keypoints`, `iscrowd`, `area`, …; null of an object of which nothing is",
+        is_optional=True,
+    ),
+    Column(
         name="sharpness",
         type="float32",
         filled_by="scan",
