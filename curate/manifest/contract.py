@@ -324,6 +324,14 @@ COLUMNS = (
         is_optional=True,
     ),
     Column(
+        name="duplicate_of_hash",
+        type="string",
+        filled_by="dedup",
+        meaning="with `--against`: SHA-256 of the kept image, hex, where that lies in the other "
+        "source; else null",
+        is_optional=True,
+    ),
+    Column(
         name="selected",
         type="bool",
         filled_by="sample",
