@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from curate.choices import PART_OF, Level
 from curate.copies.cache.keypoint_store import KeypointStore
-from curate.copies.candidates.from_hashes import pair_queries_by_hashes
+from curate.copies.candidates.from_hashes import HashedImages, pair_queries_by_hashes
 from curate.copies.candidates.from_keypoints import KeypointIndex, pair_queries_by_keypoints
 from curate.copies.candidates.incremental import read_index
 from curate.copies.candidates.pairs import Candidates, order_pairs
+from curate.copies.candidates.thumbnails import make_thumbnail
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.placement import place_pairs
 from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK, find_threshold
@@ -60,6 +61,7 @@ class NearQuery:
         self._keypoints = store.keypoints
         self._slots = store.find_slots([self._images.content_hash[row] for row in self._heads])
         self._index = self._take_index(read_index(searched.cache))
+        self._hashed = store.hashed(self._slots)
         self._head_of_slot = np.full(len(store), -1, np.int64)
         self._head_of_slot[self._slots] = self._heads
 
@@ -87,8 +89,13 @@ class NearQuery:
             queries: Q images.
             known: Pairs of equal bytes or pixels, which are not verified.
         """
-        keypoints = Keypoints.of([make_working_copy(one.pixels) for one in queries])
-        candidates = self._find_candidates(queries, keypoints)
+        greys = [make_working_copy(one.pixels) for one in queries]
+        keypoints = Keypoints.of(greys)
+        hashed = HashedImages(
+            phash=np.array([one.phash for one in queries], np.uint64),
+            thumbnail=np.array([make_thumbnail(grey) for grey in greys], np.uint8),
+        )
+        candidates = self._find_candidates(hashed, keypoints)
         n_images, n_queries = len(self._images), len(queries)
         is_known = np.isin(
             candidates.a * n_images + candidates.b, known.a * n_images + self._label[known.b]
@@ -120,10 +127,9 @@ class NearQuery:
         place, b = spread_over_label(np.arange(len(near)), near.b - n_queries, self._label)
         return replace(take_pairs(near, place), b=b)
 
-    def _find_candidates(self, queries: Sequence[QueryImage], keypoints: Keypoints) -> Candidates:
+    def _find_candidates(self, queries: HashedImages, keypoints: Keypoints) -> Candidates:
         """Return pairs to verify: a query, and an image that stands for its label."""
-        hashes = np.array([one.phash for one in queries], np.uint64)
-        alike = pair_queries_by_hashes(hashes, self._images.phash[self._heads])
+        alike = pair_queries_by_hashes(queries, self._hashed)
         parts = [replace(alike, b=self._heads[alike.b])]
         if self._index is not None:
             slots, index = self._index

@@ -11,6 +11,7 @@ from curate.copies.cache.evidence_store import EvidenceStore
 from curate.copies.cache.keypoint_store import ExtractedKeypoints, KeypointStore
 from curate.copies.candidates.incremental import CandidateSearch
 from curate.copies.candidates.pairs import Candidates, order_pairs
+from curate.copies.candidates.thumbnails import make_thumbnail
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.probability.calibrate import CALIBRATION_PARAMS, calibrate, select_candidates
 from curate.copies.probability.classifier import (
@@ -162,7 +163,11 @@ class NearSearch:
         def extract_block(block: Ints) -> list[ExtractedKeypoints]:
             greys = [make_working_copy(image) for image in self._read(block.tolist())]
             return [
-                ExtractedKeypoints(shape=grey.shape, records=extract_keypoints(grey))
+                ExtractedKeypoints(
+                    shape=grey.shape,
+                    records=extract_keypoints(grey),
+                    thumbnail=make_thumbnail(grey),
+                )
                 for grey in greys
             ]
 
