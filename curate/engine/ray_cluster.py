@@ -5,6 +5,7 @@ output of its workers; here it takes a child, and the command goes on when the c
 """
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -111,16 +112,22 @@ class RayCluster:
         Raises:
             ResourceError: It cannot.
         """
+        reason = _find_closed_door(self._address)
+        if reason is not None:
+            raise self._unreachable(reason)
         child = _Child(self._address, self._n_local)
         reason = child.wait_until_ready()
         if reason is not None:
             child.stop()
-            raise ResourceError(
-                f"the Ray cluster {self._address} cannot be reached: {reason}", hint=_HINT
-            )
+            raise self._unreachable(reason)
         self._child = child
         for number, job in self._jobs.items():
             child.send({"submit": number, "job": asdict(job)})
+
+    def _unreachable(self, reason: str) -> ResourceError:
+        return ResourceError(
+            f"the Ray cluster {self._address} cannot be reached: {reason}", hint=_HINT
+        )
 
     def _lose_child(self) -> None:
         assert self._child is not None
@@ -154,6 +161,18 @@ class RayCluster:
         self._progress.note(
             f"the Ray cluster is back; {len(self._jobs)} shards that were under way begin again"
         )
+
+
+def _find_closed_door(address: str) -> str | None:
+    """Return why nobody answers at an address with a port, for which Ray takes minutes, or None."""
+    host, mark, port = address.removeprefix("ray://").rpartition(":")
+    if not mark or not port.isdigit():
+        return None
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_DOOR_SECONDS).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 class _Child:
@@ -225,6 +244,7 @@ class _Child:
         self._lines.put(None)
 
 
+_DOOR_SECONDS = 10.0
 _READY_SECONDS = 90.0
 _STOP_SECONDS = 10.0
 _HINT = "start it with `ray start --head`, or name it: --cluster local, auto, host:port, ray://…"

@@ -20,6 +20,7 @@ from curate.errors import first_line
 
 _POLL_SECONDS = 0.2
 _COUNT_SECONDS = 5.0
+_MOST_TOLD = 300  # letters of an error
 _AHEAD = 2  # jobs beyond the workers that Ray has in hand
 
 
@@ -120,11 +121,13 @@ def _kind_of(ray: Any, error: Exception) -> FailureKind:  # noqa: ANN401
     if isinstance(error, errors.RayActorError):
         has_lost_node = "node" in str(error) and "worker process" not in str(error)
         return FailureKind.LOST if has_lost_node else FailureKind.DIED
-    return FailureKind.RAISED if isinstance(error, errors.RayTaskError) else FailureKind.LOST
+    # `run_on_node` tells what a shard raises; what is raised here, it could not even be called
+    return FailureKind.CANNOT_START if isinstance(error, errors.RayTaskError) else FailureKind.LOST
 
 
 def _describe(error: Exception) -> str:
-    return f"Ray says {type(error).__name__}: {first_line(error)}"
+    cause = getattr(error, "cause", None) or error
+    return f"Ray says {type(cause).__name__}: {first_line(cause)[:_MOST_TOLD]}"
 
 
 def _read(lines: TextIO, queue: "Queue[dict[str, Any] | None]") -> None:

@@ -24,6 +24,7 @@ N_RETRIES = 3
 _SILENT_SECONDS = 30.0
 _POLL_SECONDS = 1.0
 _AHEAD = 4  # shards a worker that are begun or done and not yet taken
+_GIVEN_UP_TOLD = 5
 _MOST_LOST = 100  # times that a shard may be lost with its machine
 
 
@@ -178,7 +179,7 @@ class _Run:
         self._finished = set(self._store.list_keys(prefix))
         self._waiting: deque[_Piece] = deque()
         self._running: dict[str, _Piece] = {}
-        self._n_taken = 0
+        self._n_taken = self._n_given_up = 0
 
     def results(self, shards: Iterator[pa.Table]) -> Iterator[ShardResult]:
         """Yield the results of shards, in order."""
@@ -254,7 +255,9 @@ class _Run:
             self._submit(piece)
         elif len(piece.items) == 1:
             piece.failure = Failure(kind, f"{reason} ({piece.n_failures} times)")
-            self._engine.tell(f"one image is given up: {piece.failure.reason}")
+            self._n_given_up += 1
+            if self._n_given_up <= _GIVEN_UP_TOLD:
+                self._engine.tell(f"one item is given up: {piece.failure.reason}")
         else:
             if not piece.is_half:
                 told = f"a shard of {len(piece.items)} failed {piece.n_failures} times"

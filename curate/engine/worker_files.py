@@ -61,7 +61,8 @@ class WorkerFiles:
         path = self.folder / name
         brought = self._brought / self._files[name].key.replace("/", "-")
         if not brought.exists():
-            brought.unlink(missing_ok=True)  # a link to nothing
+            if brought.is_symlink():  # to nothing any more
+                brought.unlink(missing_ok=True)
             self._make_room(self._files[name].bytes)
             self._store.fetch(self._files[name].key, brought)
         with suppress(FileNotFoundError):
