@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Status,
         Within,
     )
+    from curate.engine.opening import EngineConfig
     from curate.errors import CurateError, InputError, ResourceError, TrainingError, UsageError
     from curate.manifest.manifest import read_manifest
     from curate.retrieval.results import Found, Placement
@@ -74,6 +75,7 @@ __all__ = [
     "DiffResult",
     "EmbedConfig",
     "EmbedResult",
+    "EngineConfig",
     "ExportAs",
     "ExportConfig",
     "ExportResult",
@@ -151,6 +153,7 @@ __all__ = [
 _PLACES = {
     "curate.choices": "Assign Changed ExportAs KeepPolicy Labels Layout Level MapBy OnConflict "
     "Precision Quota Recipe Removal SearchBy Start Status Within",
+    "curate.engine.opening": "EngineConfig",
     "curate.errors": "CurateError InputError ResourceError TrainingError UsageError",
     "curate.manifest.manifest": "read_manifest",
     "curate.retrieval.results": "Found Placement",
