@@ -103,6 +103,10 @@ class ListSource:
             containers=containers,
         )
 
+    def open_container(self, name: str) -> Container:
+        """Return an archive or table by its name."""
+        return make_container(self._store, name)
+
     def read(self, path: str, place: Place = NO_PLACE) -> bytes:
         """Return the bytes of one image.
 

@@ -88,6 +88,8 @@ class UrlReader:
 class UrlContainer:
     """The URLs of one list."""
 
+    is_one_file = False
+
     def __init__(self, name: str, urls: pa.Table, reader: UrlReader) -> None:
         """Take the URLs.
 

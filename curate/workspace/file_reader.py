@@ -6,8 +6,9 @@ from contextlib import ExitStack, contextmanager
 from curate.engine.shards import Engine
 from curate.images.decode import max_bytes
 from curate.progress import Progress
-from curate.sources import Container, FileList, Recall, Source, SourceFile
+from curate.sources import Container, FileList, Listing, Recall, Source, SourceFile
 from curate.workspace.catalogue import Journal
+from curate.workspace.container_shards import ReadPart, read_containers_on
 from curate.workspace.examination import Decoder, Examined, Examiner, Item
 from curate.workspace.pixel_cache import ShardWriter
 from curate.workspace.scan_shards import examine_on
@@ -83,6 +84,52 @@ class FileReader:
                     progress.advance()
                 self._save_if_full()  # between shards: what is left is made of the same shards
             engine.barrier()
+
+    def read_containers(
+        self,
+        containers: Sequence[Container],
+        exclude: Sequence[str],
+        recall: Recall,
+        progress: Progress,
+    ) -> Iterator[Listing]:
+        """Read the images of containers; what was done is saved whatever happens.
+
+        Args:
+            containers: Archives, tables, clips and lists.
+            exclude: Patterns of what is passed over.
+            recall: What is known of their images already.
+            progress: Hears of each image.
+
+        Yields:
+            What each container holds.
+        """
+        there = [one for one in containers if one.is_one_file and self._engine is not None]
+        if self._engine is not None and there:
+            parts = read_containers_on(
+                self._engine, self._source, there, exclude=exclude, max_pixels=self._max_pixels
+            )
+            for part in parts:
+                listing = self._keep_part(part, exclude, recall, progress)
+                if part.listing is not None:
+                    yield listing
+        for container in containers:
+            if container not in there:
+                self.read_container(container, exclude, recall, progress)
+                yield container.list_files()
+
+    def _keep_part(
+        self, part: ReadPart, exclude: Sequence[str], recall: Recall, progress: Progress
+    ) -> Listing:
+        """Note what workers made of a part of a container, or read it here where none could."""
+        if part.images is None:  # a node may lack what this one has
+            container = self._source.open_container(part.container.name)
+            self.read_container(container, exclude, recall, progress)
+            return container.list_files()
+        with self._saving():
+            for file, result in part.images:
+                self._keep(file, result)
+                progress.advance()
+        return part.listing or Listing(files=())
 
     def read_container(
         self, container: Container, exclude: Sequence[str], recall: Recall, progress: Progress

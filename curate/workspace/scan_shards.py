@@ -6,7 +6,7 @@ from zlib import crc32
 
 import pyarrow as pa
 
-from curate.engine.base import FailureKind, ShardResult, Task
+from curate.engine.base import Failure, FailureKind, ShardResult, Task
 from curate.engine.shards import Engine
 from curate.engine.worker_files import WorkerFiles
 from curate.errors import InputError
@@ -26,7 +26,8 @@ _IMAGE = pa.schema(
         pa.field("is_raw", pa.bool_()),
     ]
 )
-_ROW = pa.schema([*FACTS, *_IMAGE])
+EXAMINED = pa.schema([*FACTS, *_IMAGE])
+"""What reading a file gave: `Examined` as a row."""
 
 
 def examine_on(
@@ -94,33 +95,41 @@ class _ScanWorker:
         rows = []
         for _, examined in self._examiner.examine_files(FileList(items)):
             assert examined is not None, "nothing is known here"
-            image = examined.image
-            rows.append(
-                (examined.facts or {})
-                | {
-                    "error": examined.error,
-                    "blob": image.blob,
-                    "rows": image.rows,
-                    "columns": image.columns,
-                    "is_raw": image.is_raw,
-                }
-            )
-        return pa.Table.from_pylist(rows, schema=_ROW)
+            rows.append(make_row(examined))
+        return pa.Table.from_pylist(rows, schema=EXAMINED)
+
+
+def make_row(examined: Examined) -> dict[str, object]:
+    """Return what reading a file gave as a row of ``EXAMINED``."""
+    image = examined.image
+    return {
+        **(examined.facts or {}),
+        "error": examined.error,
+        "blob": image.blob,
+        "rows": image.rows,
+        "columns": image.columns,
+        "is_raw": image.is_raw,
+    }
+
+
+def read_row(row: Mapping[str, Any]) -> Examined:
+    """Return what reading a file gave from a row of ``EXAMINED``."""
+    if row["error"] is not None:
+        return Examined(None, row["error"])
+    facts = {name: row[name] for name in FACTS.names}
+    image = Packed(row["blob"], row["rows"], row["columns"], is_raw=row["is_raw"])
+    return Examined(row["hash"], None, facts, image)
+
+
+def describe_failure(failure: Failure) -> Examined:
+    """Return what an image comes to that no worker could make anything of."""
+    told = "its worker died" if failure.kind is FailureKind.DIED else "it failed"
+    return Examined(None, f"{told}: {failure.reason}", is_given_up=True)
 
 
 def _read_result(result: ShardResult) -> Iterator[tuple[SourceFile, Examined]]:
-    """Yield files with what was made of them; one whose worker died each time is lost."""
+    """Yield files with what was made of them."""
     rows = iter(result.rows.to_pylist())
     for number, file in enumerate(FileList(result.items)):
         failure = result.failed.get(number)
-        if failure is not None:
-            told = "its worker died" if failure.kind is FailureKind.DIED else "it failed"
-            yield file, Examined(None, f"{told}: {failure.reason}", is_given_up=True)
-            continue
-        row = next(rows)
-        if row["error"] is not None:
-            yield file, Examined(None, row["error"])
-            continue
-        facts = {name: row[name] for name in FACTS.names}
-        image = Packed(row["blob"], row["rows"], row["columns"], is_raw=row["is_raw"])
-        yield file, Examined(row["hash"], None, facts, image)
+        yield file, describe_failure(failure) if failure is not None else read_row(next(rows))

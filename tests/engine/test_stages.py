@@ -1,4 +1,5 @@
 import sys
+import tarfile
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from curate.copies.sharded import keypoints, pairs
 from curate.engine.opening import EngineConfig, open_engine
 from curate.errors import ResourceError, UsageError
 from curate.progress import Silent
-from curate.workspace import embedding_shards, encoding, scan_shards
+from curate.workspace import container_shards, embedding_shards, encoding, scan_shards
 from curate.workspace.workspace import Workspace
 from tests.conftest import make_folder, picture, save
 
@@ -118,6 +119,54 @@ def test_an_image_that_kills_its_worker_becomes_a_row(images, tmp_path, monkeypa
     rows = pq.read_table(out, columns=["path", "status", "reason"]).to_pylist()
     assert [row["path"] for row in rows if row["status"] != "ok"] == ["2.png"]
     assert rows[2]["reason"] == "its worker died: the process that worked on it died (4 times)"
+
+
+@pytest.fixture(scope="module")
+def shards(images, tmp_path_factory):
+    """The images in two tars, one of which is cut off, and a file that is no tar."""
+    root = tmp_path_factory.mktemp("shards")
+    files = sorted(path for path in images.rglob("*") if path.is_file())
+    for name, part in (("a.tar", files[::2]), ("b.tar", files[1::2])):
+        with tarfile.open(root / name, "w") as archive:
+            for path in part:
+                archive.add(path, path.relative_to(images))
+    whole = (root / "b.tar").read_bytes()
+    (root / "b.tar").write_bytes(whole[: 2 * len(whole) // 3])
+    (root / "c.tar").write_bytes(b"no archive" * 200)
+    return root
+
+
+def scan_rows(source, space, **options):
+    out = space.parent / f"{space.name}.parquet"
+    curate.dedup(source, out=out, workspace=space, **options)
+    return out.read_bytes()
+
+
+def test_archives_are_read_on_an_engine_in_parts(shards, tmp_path, monkeypatch):
+    monkeypatch.setattr(container_shards, "PART_IMAGES", 5)
+    alone = scan_rows(shards, tmp_path / "one")
+    assert scan_rows(shards, tmp_path / "here", engine=EngineConfig(address="here")) == alone
+    several = [shards / "a.tar", shards / "b.tar"]
+    alone = scan_rows(several, tmp_path / "two")
+    assert scan_rows(several, tmp_path / "both", engine=EngineConfig(address="here")) == alone
+
+
+def test_an_image_of_an_archive_that_no_worker_survives_becomes_a_row(
+    shards, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(container_shards, "PART_IMAGES", 6)
+    plain = container_shards.decode
+
+    def decode(raw, **options):
+        if raw.startswith(b"\xff\xd8\xff\xe0 and then nothing"):
+            raise MemoryError("too much")
+        return plain(raw, **options)
+
+    monkeypatch.setattr(container_shards, "decode", decode)
+    scan_rows(shards / "a.tar", tmp_path / "w", engine=EngineConfig(address="here"))
+    rows = pq.read_table(tmp_path / "w.parquet", columns=["path", "status", "reason"]).to_pylist()
+    found = {row["path"]: row["reason"] for row in rows if row["status"] != "ok"}
+    assert found["a.tar/broken.jpg"] == "it failed: MemoryError: too much (4 times)"
 
 
 def test_an_address_that_grants_access_is_not_told_to_workers(tmp_path):
