@@ -99,7 +99,8 @@ class BucketStore:
 
     def remove(self, prefix: str) -> None:
         """Remove objects; see `curate.engine.store.SharedStore`."""
-        keys = [self._full(key) for key in self.list_keys(prefix)]
+        is_one = not prefix.endswith("/")
+        keys = [self._full(key) for key in ([prefix] if is_one else self.list_keys(prefix))]
         try:
             if keys:
                 self._obstore.delete(self._store, keys)

@@ -84,8 +84,9 @@ class Lease:
                 f"another driver has just begun to work on {self._store.address}",
                 hint="wait until it ends, or use another store with --shared",
             )
-        for key in list(self._store.list_keys(LEASES))[:-2]:  # the last two tell who came when
-            self._store.remove(key)
+        for prefix in (LEASES, _BEATS):
+            for key in list(self._store.list_keys(prefix))[:-2]:  # those of long ago
+                self._store.remove(key)
         return number
 
     def _find_last(self) -> int:

@@ -62,7 +62,11 @@ class SharedStore(Protocol):
         """
 
     def remove(self, prefix: str) -> None:
-        """Remove all objects below a prefix that ends with ``/``."""
+        """Remove an object, or all below a prefix that ends with ``/``.
+
+        Raises:
+            CurateError: The store cannot be written.
+        """
 
 
 def open_store(address: str) -> SharedStore:

@@ -7,6 +7,7 @@ too much of it.
 import json
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -14,8 +15,10 @@ from pathlib import Path
 
 from curate.engine.base import SharedFile
 from curate.engine.store import SharedStore
+from curate.files import remove
 
 MOST_BYTES = 32 << 30
+_OLD_SECONDS = 7 * 24 * 3600
 _VARIABLE = "CURATE_SCRATCH"
 
 
@@ -47,6 +50,7 @@ class WorkerFiles:
         self.folder = place / "tasks" / sha256(names.encode()).hexdigest()[:16]
         for folder in (self._brought, self.folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._remove_old()
 
     def list_names(self, prefix: str) -> list[str]:
         """Return the names that begin so."""
@@ -71,6 +75,16 @@ class WorkerFiles:
         with suppress(FileExistsError):
             path.symlink_to(brought)
         return path
+
+    def _remove_old(self) -> None:
+        """Remove the names that tasks of long ago gave to files, and links to nothing."""
+        for folder in self.folder.parent.iterdir():
+            with suppress(FileNotFoundError):  # another worker was here
+                if time.time() - folder.stat().st_mtime > _OLD_SECONDS:
+                    remove(folder)
+        for path in self._brought.iterdir():
+            if path.is_symlink() and not path.exists():
+                path.unlink(missing_ok=True)
 
     def _make_room(self, n_bytes: int) -> None:
         """Remove what was not used for longest; who has it mapped into memory keeps it."""

@@ -47,6 +47,8 @@ def test_keys_are_listed_in_order_and_removed_by_prefix(store):
     store.remove("keys/")
     assert list(store.list_keys("keys/")) == []
     assert store.get("other") == b""
+    store.remove("other")
+    assert store.get("other") is None
 
 
 def test_files_are_put_once_and_fetched(store, tmp_path, monkeypatch):
