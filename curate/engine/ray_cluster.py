@@ -24,7 +24,7 @@ from curate.progress import Progress
 
 _PATIENCE_SECONDS = 600.0
 _PAUSE_SECONDS = 3.0
-_TELL_SECONDS = 30.0
+_TELL_SECONDS = 20.0
 
 
 class RayCluster:
@@ -116,7 +116,7 @@ class RayCluster:
         if reason is not None:
             raise self._unreachable(reason)
         child = _Child(self._address, self._n_local)
-        reason = child.wait_until_ready()
+        reason = child.wait_until_ready(self._progress)
         if reason is not None:
             child.stop()
             raise self._unreachable(reason)
@@ -193,13 +193,18 @@ class _Child:
         self._reader = Thread(target=self._read, args=(self._process.stdout,), daemon=True)
         self._reader.start()
 
-    def wait_until_ready(self) -> str | None:
-        """Return why the cluster cannot be reached, or None."""
+    def wait_until_ready(self, progress: Progress) -> str | None:
+        """Return why the cluster cannot be reached, or None; tell when that takes long."""
+        n_waits = 0
         while True:
             try:
-                message = self._lines.get(timeout=_READY_SECONDS)
+                message = self._lines.get(timeout=_TELL_SECONDS)
             except Empty:
-                return f"no answer in {_READY_SECONDS:.0f} seconds"
+                n_waits += 1
+                if n_waits * _TELL_SECONDS >= _READY_SECONDS:
+                    return f"no answer in {_READY_SECONDS:.0f} seconds"
+                progress.note(f"Ray has not answered for {n_waits * _TELL_SECONDS:.0f} s")
+                continue
             if message is None:
                 return "Ray gave up"
             if "failed" in message:

@@ -21,7 +21,7 @@ from curate.errors import ResourceError
 from curate.progress import Progress
 
 N_RETRIES = 3
-_SILENT_SECONDS = 30.0
+_SILENT_SECONDS = 20.0
 _POLL_SECONDS = 1.0
 _AHEAD = 4  # shards a worker that are begun or done and not yet taken
 _GIVEN_UP_TOLD = 5
