@@ -136,6 +136,13 @@ class BackEnd(Protocol):
             CurateError: It cannot run anything any more.
         """
 
+    def restart(self) -> None:
+        """Begin all that is under way anew, with new workers: nobody works on it any more.
+
+        Raises:
+            CurateError: It cannot run anything any more.
+        """
+
     def release(self) -> None:
         """Let go of the workers, and of what they hold; the next job gets new ones."""
 

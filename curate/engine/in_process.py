@@ -27,6 +27,9 @@ class InProcess:
         job = self._jobs.popleft()
         return [Outcome(job, run_job(job))]
 
+    def restart(self) -> None:
+        """Do nothing: what is polled is done; see `curate.engine.base.BackEnd`."""
+
     def release(self) -> None:
         """Forget the worker; see `curate.engine.base.BackEnd`."""
         release_worker()

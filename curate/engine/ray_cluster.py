@@ -84,6 +84,13 @@ class RayCluster:
             self._hear(message, outcomes)
         return outcomes
 
+    def restart(self) -> None:
+        """Leave the cluster and reach it anew; see `curate.engine.base.BackEnd`."""
+        if self._child is not None:
+            self._child.stop()
+            self._child = None
+            self._gone_since = self._told = time.monotonic()
+
     def release(self) -> None:
         """End the actors; see `curate.engine.base.BackEnd`."""
         if self._child is not None:

@@ -71,12 +71,19 @@ class _Driver:
                 break  # an actor more than there are cores would wait, and hold its job
             self._waiting.popleft()
             self._start(number, job)
+        self._free_cores()
         if not self._running:
             time.sleep(_POLL_SECONDS)
             return
         done, _ = self._ray.wait(list(self._running), timeout=_POLL_SECONDS)
         for reference in done:
             self._end(reference)
+
+    def _free_cores(self) -> None:
+        """End actors that wait beyond the cores: one that is to begin would wait for theirs."""
+        n_busy = sum(actor is not None for _, actor in self._running.values())
+        while self._idle and n_busy + len(self._idle) > self._n_workers:
+            self._ray.kill(self._idle.pop())
 
     def tell(self, **message: Any) -> None:  # noqa: ANN401
         """Send a line to the command."""
@@ -95,6 +102,8 @@ class _Driver:
         try:
             failure = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
+            if actor is not None:
+                self._ray.kill(actor)  # it may live, and hold its core
             kind = _kind_of(self._ray, error)
             self.tell(ended=number, kind=kind.value, reason=_describe(error))
             return

@@ -16,13 +16,20 @@ from curate.engine.base import BackEnd, Failure, FailureKind, Job, Outcome, Shar
 from curate.engine.lease import Lease
 from curate.engine.sharing import PASSING
 from curate.engine.store import SharedStore, digest_of, pack_table, unpack_table
-from curate.engine.worker import key_of_items, key_of_result, key_of_task, pack_task
+from curate.engine.worker import (
+    key_of_beat,
+    key_of_items,
+    key_of_result,
+    key_of_task,
+    pack_task,
+)
 from curate.errors import ResourceError
 from curate.progress import Progress
 
 N_RETRIES = 3
 _SILENT_SECONDS = 20.0
 _POLL_SECONDS = 1.0
+_LOOK_SECONDS, _STALLED_SECONDS = 20.0, 100.0
 _AHEAD = 4  # shards a worker that are begun or done and not yet taken
 _GIVEN_UP_TOLD = 5
 _MOST_LOST = 100  # times that a shard may be lost with its machine
@@ -126,7 +133,7 @@ class Engine:
 
     def clear(self) -> None:
         """Remove shards and results, once what they say is in the workspace."""
-        for prefix in ("in/", "out/", "tasks/", PASSING):
+        for prefix in ("in/", "out/", "tasks/", "work/", PASSING):
             self.store.remove(prefix)
 
     def _map(
@@ -163,6 +170,19 @@ class Engine:
             self._progress.note(f"{told}, {self.n_workers} workers")
         return outcomes
 
+    def restart(self, n_shards: int) -> None:
+        """Have the back end begin anew what nobody works on any more.
+
+        Args:
+            n_shards: How many shards that is.
+
+        Raises:
+            CurateError: The back end is gone.
+        """
+        self.tell(f"nobody has worked on {n_shards} shards for long; they begin again")
+        self.n_again += n_shards
+        self._back_end.restart()
+
     def tell(self, text: str) -> None:
         """Tell one fact worth a line."""
         self._told = time.monotonic()
@@ -180,6 +200,8 @@ class _Run:
         self._waiting: deque[_Piece] = deque()
         self._running: dict[str, _Piece] = {}
         self._n_taken = self._n_given_up = 0
+        self._moved = self._looked = time.monotonic()
+        self._beats: dict[str, bytes | None] = {}
 
     def results(self, shards: Iterator[pa.Table]) -> Iterator[ShardResult]:
         """Yield the results of shards, in order."""
@@ -223,7 +245,9 @@ class _Run:
 
     def _hear(self) -> None:
         told = f"{self._n_taken} shards done, {len(self._running)} under way"
-        for outcome in self._engine.poll(told):
+        outcomes = self._engine.poll(told)
+        self._watch(has_moved=bool(outcomes))
+        for outcome in outcomes:
             piece = self._running.pop(outcome.job.key, None)
             if piece is None:  # of a run that was left
                 continue
@@ -232,6 +256,22 @@ class _Run:
             else:
                 self._engine.n_again += 1
                 self._retry(piece, outcome.failure)
+
+    def _watch(self, *, has_moved: bool) -> None:
+        """Have all that is under way begun anew if no worker has said for long that it works."""
+        now = time.monotonic()
+        if has_moved or not self._running:
+            self._moved = self._looked = now
+        elif now - max(self._moved, self._looked) > _LOOK_SECONDS:
+            self._looked = now
+            beats = {
+                key: self._store.get(key_of_beat(self._job.task, key)) for key in self._running
+            }
+            if beats != self._beats:
+                self._moved, self._beats = now, beats
+            elif now - self._moved > _STALLED_SECONDS:
+                self._moved = now
+                self._engine.restart(len(self._running))
 
     def _retry(self, piece: _Piece, failure: Failure) -> None:
         """Try a piece again, in halves where it failed too often.

@@ -56,6 +56,13 @@ class SpawnPool:
         self._start_waiting()
         return outcomes
 
+    def restart(self) -> None:
+        """Kill the processes and start others; see `curate.engine.base.BackEnd`."""
+        jobs = [job for job, _ in self._running.values()]
+        self._kill()
+        self._waiting.extendleft(reversed(jobs))
+        self._start_waiting()
+
     def release(self) -> None:
         """End the processes; see `curate.engine.base.BackEnd`."""
         for process in self._idle:
@@ -65,12 +72,15 @@ class SpawnPool:
     def close(self) -> None:
         """End the processes, whatever they do; see `curate.engine.base.BackEnd`."""
         self._waiting.clear()
+        self._kill()
+        self.release()
+
+    def _kill(self) -> None:
         for _, process in self._running.values():
             for child in list((process._processes or {}).values()):  # 3.14: kill_workers
                 child.kill()
             process.shutdown(wait=False, cancel_futures=True)
         self._running.clear()
-        self.release()
 
     def _start_waiting(self) -> None:
         while self._waiting and len(self._running) < self.n_workers:

@@ -2,8 +2,12 @@
 
 import importlib
 import json
+import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from threading import Event, Thread
 from typing import cast
 
 from curate.engine.base import Failure, FailureKind, Job, Opener, SharedFile, Task, Worker
@@ -13,6 +17,7 @@ from curate.errors import CurateError, first_line
 from curate.secrets import clean_text
 from curate.version import __version__
 
+BEAT_SECONDS = 15.0
 _held: dict[str, tuple[SharedStore, Worker]] = {}
 """The worker of the task that this process worked on last."""
 
@@ -44,6 +49,11 @@ def key_of_result(task: str, key: str) -> str:
     return f"out/{task}/{key}.arrow"
 
 
+def key_of_beat(task: str, key: str) -> str:
+    """Return where in the store a worker says that it works on a job."""
+    return f"work/{task}/{key}"
+
+
 def pack_task(task: Task) -> bytes:
     """Return a task as JSON."""
     files = [{"name": one.name, "key": one.key, "bytes": one.bytes} for one in task.files]
@@ -58,14 +68,36 @@ def run_job(job: Job) -> Failure | None:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told to the driver
         return Failure(FailureKind.CANNOT_START, _describe(error))
     try:
-        content = store.get(key_of_items(job.task, job.key))
-        if content is None:
-            return Failure(FailureKind.RAISED, "its items are not in the shared store")
-        result = worker.work(unpack_table(content))
-        store.put_new(key_of_result(job.task, job.key), pack_table(result))
+        with _beating(store, job):
+            content = store.get(key_of_items(job.task, job.key))
+            if content is None:
+                return Failure(FailureKind.RAISED, "its items are not in the shared store")
+            result = worker.work(unpack_table(content))
+            store.put_new(key_of_result(job.task, job.key), pack_table(result))
     except Exception as error:  # noqa: BLE001 - one shard that fails is told, and tried again
         return Failure(FailureKind.RAISED, _describe(error))
     return None
+
+
+@contextmanager
+def _beating(store: SharedStore, job: Job) -> Iterator[None]:
+    """Say in the store, again and again, that a job is worked on."""
+    is_over = Event()
+
+    def beat() -> None:
+        for number in count():
+            with suppress(CurateError):  # the store is away for a moment
+                store.put(key_of_beat(job.task, job.key), f"{os.getpid()} {number}".encode())
+            if is_over.wait(BEAT_SECONDS):
+                return
+
+    thread = Thread(target=beat, name="curate-beat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def release_worker() -> None:

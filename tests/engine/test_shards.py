@@ -109,6 +109,30 @@ def test_shards_lost_with_their_machine_are_run_again_and_never_blamed(tmp_path)
     assert failed == {}
 
 
+class Hangs(InProcess):
+    """A back end that forgets its first jobs until it is started anew."""
+
+    def __init__(self):
+        super().__init__()
+        self.forgotten = []
+
+    def submit(self, job):
+        self.forgotten.append(job)
+
+    def restart(self):
+        for job in self.forgotten:
+            super().submit(job)
+
+
+def test_what_nobody_works_on_any_more_is_begun_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("curate.engine.shards._LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("curate.engine.shards._STALLED_SECONDS", 0.1)
+    with an_engine(tmp_path, Hangs()) as engine:
+        rows, failed = read(engine.map_shards(squares(), shards()))
+    assert rows == [number**2 for number in range(12)]
+    assert failed == {}
+
+
 def test_workers_that_cannot_start_end_the_run_with_the_reason(tmp_path):
     with (
         an_engine(tmp_path, InProcess()) as engine,
