@@ -243,8 +243,6 @@ def run_rounds(root, nodes, env, wanted, log, rng, options):
     while total.total() < options.kills:
         folder = root / f"round{n_rounds}"
         shutil.copytree(root / "one/.curate/models", folder / ".curate/models")
-        for name in ("workspace.json", "workspace.copy.json"):
-            shutil.copy(root / "one/.curate" / name, folder / ".curate" / name)
         since, began = log.stat().st_size, time.monotonic()
         kills = min(options.each, options.kills - total.total())
         counts, silence, said = run_round(
