@@ -21,7 +21,6 @@ from pathlib import Path
 
 from tests.benchmarks.engine_kills import CHAIN, PORTS, PROGRAM, ROOT, SHARED, Nodes
 
-
 N_TRAINING = 64
 """Images that the model is trained on: what it knows does not matter here."""
 
