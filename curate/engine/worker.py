@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -13,11 +14,12 @@ from typing import cast
 from curate.engine.base import Failure, FailureKind, Job, Opener, SharedFile, Task, Worker
 from curate.engine.store import SharedStore, open_store, pack_table, unpack_table
 from curate.engine.worker_files import WorkerFiles
-from curate.errors import CurateError, first_line
+from curate.errors import CurateError, ResourceError, first_line
 from curate.secrets import clean_text
 from curate.version import __version__
 
 BEAT_SECONDS = 15.0
+PAUSE_SECONDS = 3.0
 _held: dict[str, tuple[SharedStore, Worker]] = {}
 """The worker of the task that this process worked on last."""
 
@@ -74,6 +76,9 @@ def run_job(job: Job) -> Failure | None:
                 return Failure(FailureKind.RAISED, "its items are not in the shared store")
             result = worker.work(unpack_table(content))
             store.put_new(key_of_result(job.task, job.key), pack_table(result))
+    except ResourceError as error:  # of the machine or the store: no image is to blame
+        time.sleep(PAUSE_SECONDS)
+        return Failure(FailureKind.LOST, _describe(error))
     except Exception as error:  # noqa: BLE001 - one shard that fails is told, and tried again
         return Failure(FailureKind.RAISED, _describe(error))
     return None

@@ -20,10 +20,6 @@ def add_node(cluster, folder, name, **more):
     )
 
 
-def is_whole(node):
-    return all(not process_infos for _, process_infos in node.dead_processes())
-
-
 def main():
     from ray.cluster_utils import Cluster
 

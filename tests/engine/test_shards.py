@@ -109,6 +109,15 @@ def test_shards_lost_with_their_machine_are_run_again_and_never_blamed(tmp_path)
     assert failed == {}
 
 
+def test_what_the_machine_lacks_is_no_fault_of_an_image(tmp_path, monkeypatch):
+    monkeypatch.setattr("curate.engine.worker.PAUSE_SECONDS", 0)
+    with an_engine(tmp_path / "store", InProcess()) as engine:
+        task = squares(is_full=str(tmp_path / "mark"))
+        rows, failed = read(engine.map_shards(task, shards(n=4)))
+        assert engine.n_run == 2
+    assert (rows, failed) == ([0, 1, 4, 9], {})
+
+
 class Hangs(InProcess):
     """A back end that forgets its first jobs until it is started anew."""
 

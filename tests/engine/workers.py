@@ -2,8 +2,11 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pyarrow as pa
+
+from curate.errors import ResourceError
 
 
 class Squares:
@@ -14,6 +17,9 @@ class Squares:
         numbers = items["number"].to_pylist()
         if set(numbers) & set(self._settings.get("raises", ())):
             raise ValueError("no square")
+        if self._settings.get("is_full") and not Path(self._settings["is_full"]).exists():
+            Path(self._settings["is_full"]).touch()
+            raise ResourceError("no space left", hint="free some")
         if set(numbers) & set(self._settings.get("kills", ())):
             os.kill(os.getpid(), signal.SIGKILL)
         return pa.table({"square": [number**2 for number in numbers]})
