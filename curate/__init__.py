@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Status,
         Within,
     )
+    from curate.engine.opening import EngineConfig
     from curate.errors import CurateError, InputError, ResourceError, TrainingError, UsageError
     from curate.manifest.manifest import read_manifest
     from curate.retrieval.pair_table import PairTable
@@ -75,6 +76,7 @@ __all__ = [
     "DiffResult",
     "EmbedConfig",
     "EmbedResult",
+    "EngineConfig",
     "ExportAs",
     "ExportConfig",
     "ExportResult",
@@ -153,6 +155,7 @@ __all__ = [
 _PLACES = {
     "curate.choices": "Assign Changed ExportAs KeepPolicy Labels Layout Level MapBy OnConflict "
     "Precision Quota Recipe Removal SearchBy Start Status Within",
+    "curate.engine.opening": "EngineConfig",
     "curate.errors": "CurateError InputError ResourceError TrainingError UsageError",
     "curate.manifest.manifest": "read_manifest",
     "curate.retrieval.pair_table": "PairTable",

@@ -58,6 +58,8 @@ def cluster(
     fps: options.Fps = None,
     exclude: options.Exclude = None,
     max_pixels: options.MaxPixels = 178_956_970,
+    cluster_address: options.Cluster = None,
+    shared: options.Shared = None,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -82,12 +84,14 @@ def cluster(
         model=model,
         device=device,
     )
+    engine = options.make_engine_config(cluster_address, shared)
     run_stage(
         lambda progress: run(
             add_fps(images or None, fps),
             config,
             out=out,
             scan_config=options.make_scan_config(exclude, max_pixels),
+            engine=engine,
             workspace=workspace,
             progress=progress,
         ),

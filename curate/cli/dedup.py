@@ -120,6 +120,8 @@ def dedup(
     fps: options.Fps = None,
     exclude: options.Exclude = None,
     max_pixels: options.MaxPixels = 178_956_970,
+    cluster_address: options.Cluster = None,
+    shared: options.Shared = None,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -153,6 +155,7 @@ def dedup(
         on_conflict=on_conflict,
         seed=seed,
     )
+    engine = options.make_engine_config(cluster_address, shared)
     result = run_stage(
         lambda progress: run(
             add_fps(target or None, fps),
@@ -163,6 +166,7 @@ def dedup(
             sheets=sheet,
             most_groups=sheet_groups,
             scan_config=options.make_scan_config(exclude, max_pixels),
+            engine=engine,
             workspace=workspace,
             progress=progress,
         ),

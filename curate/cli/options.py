@@ -1,5 +1,6 @@
 """Arguments and options that several commands share; texts and numbers as people write them."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 from curate.errors import UsageError
 
 if TYPE_CHECKING:
+    from curate.engine.opening import EngineConfig
     from curate.workspace.scan import ScanConfig
 
 Workspace = Annotated[
@@ -73,6 +75,28 @@ LabelsFrom = Annotated[
         "each image, such as a .cls in the archive or a column of the table (source), from what "
         "a pattern finds in the paths (regex:PATTERN), from a CSV or Parquet file (FILE:COLUMN), "
         "COCO's JSON, YOLO's data.yaml, VOC's folder; or none."
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        envvar="CURATE_CLUSTER",
+        show_envvar=False,
+        help="Work on these machines: processes:4 of this one, a Ray started here (local), or one "
+        "that runs (auto, HOST:PORT or ray://HOST:PORT).",
+        show_default="this process",
+    ),
+]
+Shared = Annotated[
+    str | None,
+    typer.Option(
+        metavar="STORE",
+        envvar="CURATE_SHARED",
+        show_envvar=False,
+        help="With --cluster, have the machines meet in this folder or bucket, which all see.",
+        show_default="a folder in the workspace",
     ),
 ]
 SOURCE_HELP = (
@@ -141,6 +165,21 @@ def make_scan_config(exclude: list[str] | None, max_pixels: int) -> "ScanConfig"
     from curate.workspace.scan import ScanConfig
 
     return ScanConfig(exclude=tuple(exclude) if exclude else None, max_pixels=max_pixels)
+
+
+def make_engine_config(address: str | None, shared: str | None) -> "EngineConfig | None":
+    """Return where the work is done, as the options of a command say; None for this process.
+
+    Raises:
+        UsageError: There is a place to meet and nobody who would.
+    """
+    if address is None:
+        if shared not in (None, os.environ.get("CURATE_SHARED")):
+            raise UsageError("--shared is of no use alone", hint="add --cluster ADDRESS")
+        return None
+    from curate.engine.opening import EngineConfig
+
+    return EngineConfig(address=address, shared=shared)
 
 
 def describe_unreadable(reasons: Mapping[str, int]) -> Iterator[str]:

@@ -92,6 +92,8 @@ def train(
     fps: options.Fps = None,
     exclude: options.Exclude = None,
     max_pixels: options.MaxPixels = 178_956_970,
+    cluster_address: options.Cluster = None,
+    shared: options.Shared = None,
     workspace: options.Workspace = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -127,11 +129,13 @@ def train(
         resume=resume,
         seed=seed,
     )
+    engine = options.make_engine_config(cluster_address, shared)
     run_stage(
         lambda progress: run(
             add_fps(images, fps) or images,
             config,
             scan_config=options.make_scan_config(exclude, max_pixels),
+            engine=engine,
             workspace=workspace,
             progress=progress,
         ),

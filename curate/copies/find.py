@@ -23,6 +23,7 @@ from curate.copies.rungs.same_bytes import SameBytes
 from curate.copies.rungs.same_pixels import SamePixels
 from curate.copies.rungs.scene import SameScene, join_scenes
 from curate.copies.rungs.semantic import AlikeContent, measure_centrality
+from curate.copies.sharded.helpers import Helpers
 from curate.progress import Progress, Silent
 
 LADDER: tuple[Rung, ...] = (SameBytes(), SamePixels(), NearCopies(), SameScene(), AlikeContent())
@@ -38,6 +39,7 @@ def find_copies(  # noqa: PLR0913 - the images, what is known of them, and what 
     judged: Judged | None = None,
     cache: Path | None = None,
     on_progress: Progress | None = None,
+    helpers: Helpers | None = None,
 ) -> Copies:
     """Return which images are copies of which, what stays and why the others are dropped.
 
@@ -54,6 +56,8 @@ def find_copies(  # noqa: PLR0913 - the images, what is known of them, and what 
         cache: Folder of what earlier runs found out, to be used and added to; the caller is its
             only writer. None forgets everything.
         on_progress: Hears how it gets on.
+        helpers: An engine that finds keypoints and candidates and verifies these; None for this
+            process.
 
     Raises:
         ValueError: The rung ``semantic`` is wanted without vectors, or there are more or fewer
@@ -74,6 +78,7 @@ def find_copies(  # noqa: PLR0913 - the images, what is known of them, and what 
             is_protected=find_protected(images.path, config.protect) | images.is_other,
             centrality=measure_centrality(vectors) if vectors is not None else None,
             judged=judged,
+            helpers=helpers,
         )
         for rung in list_rungs(config.level):
             known = known.add(rung.group(known))

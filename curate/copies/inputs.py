@@ -41,6 +41,8 @@ class Inputs:
         sources: Those that they come from.
         addresses: Of the source of each.
         reader: Where their pixels come from.
+        places: Where the file of each lies: ``source``, ``path``, ``hash`` and the columns of
+            `curate.sources.PLACE_SCHEMA`.
         links: Paths of the first manifest that are other names of one of its files, and that
             file's path; they are not compared.
     """
@@ -49,6 +51,7 @@ class Inputs:
     sources: OpenSources
     addresses: pa.ChunkedArray
     reader: "ImageReader"
+    places: pa.Table
     links: dict[str, str]
 
     def shown_path(self, row: int) -> str:
@@ -204,7 +207,7 @@ def read_inputs(
         open_pixels(workspace, progress),
         lambda row: read_place(sources, places.slice(row, 1).to_pylist()[0]),
     )
-    return Inputs(make_images(table, is_other), sources, table["source"], reader, links)
+    return Inputs(make_images(table, is_other), sources, table["source"], reader, places, links)
 
 
 def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> pa.Table:

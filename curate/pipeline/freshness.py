@@ -10,8 +10,8 @@ from typing import Any
 from curate.errors import InputError
 from curate.files import write_json
 from curate.pipeline.parse import Pipeline, Step
+from curate.secrets import clean_text
 from curate.sources import Address, Container, open_source
-from curate.sources.secrets import clean_text
 from curate.version import __version__
 from curate.workspace.workspace import Workspace
 

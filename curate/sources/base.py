@@ -114,6 +114,10 @@ class Container(Protocol):
     def name(self) -> str:
         """Its path below the source."""
 
+    @property
+    def is_one_file(self) -> bool:
+        """Whether it is one file, which `Source.open_container` opens by its name elsewhere."""
+
     def find_version(self) -> str | None:
         """Return what tells that it is the one that was read; None where only its images tell.
 
@@ -172,6 +176,13 @@ class Source(Protocol):
 
         Raises:
             InputError: The source cannot be listed, or has no image file.
+        """
+
+    def open_container(self, name: str) -> Container:
+        """Return a container that is one file.
+
+        Args:
+            name: As it was listed.
         """
 
     def read(self, path: str, place: Place = NO_PLACE) -> bytes:

@@ -1,16 +1,13 @@
 """Buckets: S3, Google Cloud Storage, Azure, by obstore; what else there is, by fsspec."""
 
 import errno
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
-from curate.errors import InputError, ResourceError, first_line
+from curate.object_store import connect
 from curate.sources.names import escape
 from curate.sources.remote import Answer, CutOffError, RemoteStore
-from curate.sources.secrets import clean_text
 from curate.sources.store import FileChanged, FileFacts
 
 SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "adl")
@@ -20,14 +17,6 @@ _STATUS = re.compile(r"\b([45]\d\d) [A-Z][a-z]+|status(?: code)?:? ?([45]\d\d)")
 _EXPIRED = re.compile(r"ExpiredToken|TokenRefreshRequired|RequestExpired|InvalidAccessKeyId")
 _CREDENTIALS = "401: the credentials are missing, wrong or expired"
 _SAID = {"401": "needs other credentials", "403": "is denied", "404": "is not there"}
-_RETRIES = {"max_retries": 5}
-_AWS_CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-)
-_HINT = "pip install 'curate-images[cloud]'"
 
 
 class BucketStore(RemoteStore):
@@ -43,22 +32,11 @@ class BucketStore(RemoteStore):
             InputError: There is no such address.
             ResourceError: The extra ``cloud`` is not installed.
         """
-        try:
-            import obstore
-            from obstore import exceptions
-        except ImportError:
-            raise ResourceError("buckets need the package obstore", hint=_HINT) from None
+        self._store, self._prefix = connect(url)
+        import obstore
+        from obstore import exceptions
+
         self._obstore, self._errors = obstore, exceptions
-        parts = urlsplit(url)
-        self._prefix = parts.path.strip("/")
-        root = f"{parts.scheme}://{parts.netloc}"
-        try:
-            self._store = obstore.store.from_url(root, **_settings(parts.scheme))
-        except (exceptions.BaseError, ValueError) as error:
-            said = clean_text(first_line(error))
-            raise InputError(
-                f"{root} cannot be used: {said}", hint="check the address and the credentials"
-            ) from None
 
     def list_objects(self) -> Iterator[tuple[str, FileFacts]]:
         """Yield name and facts of all objects below the prefix, in the server's order.
@@ -166,41 +144,3 @@ def _make_facts(meta: Any) -> FileFacts:  # noqa: ANN401 - of obstore
     tag = (meta.get("e_tag") or "").strip('"')  # Azure quotes it in answers, not in listings
     version = tag or f"{_TIME}{mtime_ns}-{meta['size']}"
     return FileFacts(bytes=meta["size"], version=version, mtime_ns=mtime_ns)
-
-
-def _settings(scheme: str) -> dict[str, Any]:
-    """Return how obstore reaches a cloud: what its own reading of the environment leaves out."""
-    settings: dict[str, Any] = {"retry_config": _RETRIES}
-    client: dict[str, Any] = {"timeout": "300s", "connect_timeout": "20s"}
-    if scheme in ("s3", "s3a"):
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-        endpoint = endpoint or os.environ.get("AWS_ENDPOINT")
-        if endpoint:
-            settings["endpoint"] = endpoint
-            client["allow_http"] = endpoint.startswith("http://")
-        if "AWS_REGION" not in os.environ and "AWS_DEFAULT_REGION" not in os.environ:
-            settings["region"] = "us-east-1"
-        settings |= _aws_credentials()
-    elif os.environ.get("AZURE_STORAGE_USE_EMULATOR"):
-        client["allow_http"] = True
-    return settings | {"client_options": client}
-
-
-def _aws_credentials() -> dict[str, Any]:
-    """Return how S3 is signed: by the environment, by boto3 with its profiles, or not at all."""
-    named = (
-        "AWS_ACCESS_KEY_ID",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    )
-    if any(os.environ.get(name) for name in (*named, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")):
-        return {}
-    try:
-        from boto3 import Session
-        from obstore.auth.boto3 import Boto3CredentialProvider
-    except ImportError:
-        return {"skip_signature": True}
-    session = Session()
-    if session.get_credentials() is None:
-        return {"skip_signature": True}
-    return {"credential_provider": Boto3CredentialProvider(session)}

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from curate.errors import InputError, UsageError
+from curate.secrets import without_secrets
 from curate.sources.base import DEFAULT_EXCLUDES, NO_PLACE, Container, Listing, Place, SourceFile
 from curate.sources.bucket import BucketStore
 from curate.sources.containers import ContainerReader, make_container
@@ -19,7 +20,6 @@ from curate.sources.file_list import FileList, FileListBuilder
 from curate.sources.files import NOT_FILES_HINT
 from curate.sources.fsspec_store import FsspecStore
 from curate.sources.remote import N_PARALLEL, CutOffError
-from curate.sources.secrets import without_secrets
 
 
 class BucketSource:
@@ -77,6 +77,10 @@ class BucketSource:
             passed_over=dict(sorted(passed_over.items())),
             containers=sorted(containers, key=lambda one: one.name),
         )
+
+    def open_container(self, name: str) -> Container:
+        """Return an archive or table by its name."""
+        return make_container(self._store, name)
 
     def read(self, path: str, place: Place = NO_PLACE) -> bytes:
         """Return the bytes of one image.

@@ -7,7 +7,14 @@ from itertools import filterfalse
 from pathlib import Path
 
 from curate.errors import InputError, UsageError
-from curate.sources.base import DEFAULT_EXCLUDES, NO_PLACE, Listing, Place, SourceFile
+from curate.sources.base import (
+    DEFAULT_EXCLUDES,
+    NO_PLACE,
+    Container,
+    Listing,
+    Place,
+    SourceFile,
+)
 from curate.sources.containers import ContainerReader, make_container
 from curate.sources.entry_names import is_container, is_excluded, is_image_name, is_video
 from curate.sources.store import Store
@@ -81,6 +88,10 @@ class FilesSource:
         except OSError:
             return SourceFile(name, 0, 0)
         return replace(facts.make_file(name), place=Place(version=facts.version))
+
+    def open_container(self, name: str) -> Container:
+        """Return an archive, table or clip by its name."""
+        return make_container(self._store, name, fps=self._fps)
 
     def read(self, path: str, place: Place = NO_PLACE) -> bytes:
         """Return the bytes of one image.

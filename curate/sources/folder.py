@@ -9,7 +9,14 @@ from pathlib import Path
 
 from curate.errors import InputError
 from curate.images.formats import HEAD_BYTES, OTHER_EXTENSIONS, sniff
-from curate.sources.base import DEFAULT_EXCLUDES, NO_PLACE, Listing, Place, SourceFile
+from curate.sources.base import (
+    DEFAULT_EXCLUDES,
+    NO_PLACE,
+    Container,
+    Listing,
+    Place,
+    SourceFile,
+)
 from curate.sources.containers import ContainerReader, make_container
 from curate.sources.entry_names import IMAGE_ENDINGS, is_container, is_video
 from curate.sources.file_list import FileList, file_table
@@ -103,6 +110,10 @@ class FolderSource:
             problems=walk.problems,
             containers=[make_container(self._store, one, fps=self._fps) for one in sorted(found)],
         )
+
+    def open_container(self, name: str) -> Container:
+        """Return an archive, table or clip by its name."""
+        return make_container(self._store, name, fps=self._fps)
 
     def read(self, path: str, place: Place = NO_PLACE) -> bytes:
         """Return the bytes of one image.

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from curate.errors import InputError, ResourceError, first_line
+from curate.secrets import clean_text
 from curate.sources.names import escape
 from curate.sources.remote import Answer, CutOffError, RemoteStore
-from curate.sources.secrets import clean_text
 from curate.sources.store import FileChanged, FileFacts
 
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from curate.errors import InputError, UsageError
 from curate.images.formats import HEAD_BYTES, sniff
+from curate.secrets import without_secrets
 from curate.sources.base import DEFAULT_EXCLUDES, NO_PLACE, Container, Listing, Place, SourceFile
 from curate.sources.containers import ContainerReader, make_container
 from curate.sources.entry_names import is_container, is_excluded, is_image_name
@@ -20,7 +21,6 @@ from curate.sources.file_list import FileList, FileListBuilder
 from curate.sources.files import NOT_FILES_HINT
 from curate.sources.list_entries import escape_entries, read_entries
 from curate.sources.names import escape, unescape
-from curate.sources.secrets import without_secrets
 from curate.sources.store import DiskStore
 from curate.sources.url_container import UrlContainer, UrlReader
 
@@ -102,6 +102,10 @@ class ListSource:
             passed_over=dict(passed_over),
             containers=containers,
         )
+
+    def open_container(self, name: str) -> Container:
+        """Return an archive or table by its name."""
+        return make_container(self._store, name)
 
     def read(self, path: str, place: Place = NO_PLACE) -> bytes:
         """Return the bytes of one image.

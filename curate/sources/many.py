@@ -70,6 +70,11 @@ class ManySources:
             containers=containers,
         )
 
+    def open_container(self, name: str) -> Container:
+        """Return a container of one of the sources by its name."""
+        part, inside = self._find(name)
+        return _Below(name.partition("/")[0], part.open_container(inside))
+
     def read(self, path: str, place: Place = NO_PLACE) -> bytes:
         """Return the bytes of one image.
 
@@ -113,7 +118,7 @@ class _Below:
 
     def __init__(self, part: str, container: Container) -> None:
         self._part, self._container = part, container
-        self.name = f"{part}/{container.name}"
+        self.name, self.is_one_file = f"{part}/{container.name}", container.is_one_file
 
     def find_version(self) -> str | None:
         return self._container.find_version()

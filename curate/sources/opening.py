@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from curate.errors import InputError, UsageError
 from curate.files import Utf8Name
+from curate.secrets import without_secrets
 from curate.sources import web
 from curate.sources.base import Source
 from curate.sources.bucket import SCHEMES as BUCKET_SCHEMES
@@ -29,7 +30,6 @@ from curate.sources.many import ManySources
 from curate.sources.names import escape
 from curate.sources.patterns import expand_braces, is_pattern
 from curate.sources.remote import N_PARALLEL, RemoteStore
-from curate.sources.secrets import without_secrets
 from curate.sources.store import DiskStore
 from curate.sources.table_rows import NoImages, find_columns
 from curate.sources.web import WebStore

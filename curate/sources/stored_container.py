@@ -7,6 +7,8 @@ from curate.sources.store import FileFacts, Store
 class StoredContainer:
     """One file with images, asked for its version once."""
 
+    is_one_file = True
+
     def __init__(self, store: Store, name: str) -> None:
         """Name the file.
 

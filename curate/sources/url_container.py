@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from curate.parallel import fetch_ahead
+from curate.secrets import without_secrets
 from curate.sources import web
 from curate.sources.base import Listing, Lost, Place, Recall, SourceFile, Unchanged
 from curate.sources.bucket import SCHEMES as BUCKET_SCHEMES
@@ -16,7 +17,6 @@ from curate.sources.entry_names import UniqueNames, is_excluded
 from curate.sources.file_list import FileList, FileListBuilder
 from curate.sources.fsspec_store import FsspecStore
 from curate.sources.remote import N_PARALLEL, RemoteStore, try_again
-from curate.sources.secrets import without_secrets
 from curate.sources.store import FileFacts
 from curate.sources.web import NotModified, WebStore
 
@@ -87,6 +87,8 @@ class UrlReader:
 
 class UrlContainer:
     """The URLs of one list."""
+
+    is_one_file = False
 
     def __init__(self, name: str, urls: pa.Table, reader: UrlReader) -> None:
         """Take the URLs.

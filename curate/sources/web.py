@@ -11,8 +11,8 @@ from threading import Lock
 from typing import Any
 
 from curate.errors import ResourceError
+from curate.secrets import without_secrets
 from curate.sources.remote import N_PARALLEL, Answer, CutOffError, RemoteStore
-from curate.sources.secrets import without_secrets
 from curate.sources.store import FileChanged, FileFacts
 from curate.version import __version__
 

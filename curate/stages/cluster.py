@@ -19,6 +19,7 @@ from curate.algorithms.prototype_clusters import (
 from curate.annotations.add_labels import add_labels
 from curate.annotations.open_labels import check_labels, open_labels
 from curate.choices import Assign, Labels, check_device
+from curate.engine.opening import EngineConfig, open_engine
 from curate.errors import UsageError
 from curate.field_types import take_types
 from curate.manifest.columns import CLUSTER_COLUMNS
@@ -127,12 +128,13 @@ class ClusterResult(ShownInNotebooks):
     sizes: list[int]
 
 
-def cluster(
+def cluster(  # noqa: PLR0913 - one question, several places for the answer
     images: Address | None = None,
     config: ClusterConfig | None = None,
     *,
     out: Path | str = "manifest.parquet",
     scan_config: ScanConfig | None = None,
+    engine: EngineConfig | None = None,
     workspace: Path | None = None,
     progress: Progress | None = None,
 ) -> ClusterResult:
@@ -143,6 +145,7 @@ def cluster(
         config: The stage's settings.
         out: The manifest; columns that other stages or people added to an older one are kept.
         scan_config: What a scan passes over, and how large a picture may be.
+        engine: Where the costly work is done; None for this process.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Is told how far the work is.
 
@@ -160,11 +163,13 @@ def cluster(
     check_overwritable(out := Path(out))
     require_device(config.device)
     open_labels(config.labels)
-    with space.writing(progress):
-        catalogue = scan(source, space, progress, config=scan_config)
+    with space.writing(progress), open_engine(engine, space.root, progress) as shards:
+        catalogue = scan(source, space, progress, config=scan_config, engine=shards)
         readable = catalogue.readable()
         hashes = readable["hash"].to_pylist()
-        embedded = embed_missing(space, model, hashes, device=config.device, progress=progress)
+        embedded = embed_missing(
+            space, model, hashes, device=config.device, progress=progress, engine=shards
+        )
         distinct, content_of = np.unique(hashes, return_inverse=True)
         vectors = embedded.store.load(distinct.tolist())
         clusters = _cluster_contents(vectors, content_of, prototypes, config)

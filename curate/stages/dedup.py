@@ -28,6 +28,9 @@ from curate.copies.report import (
     write_pair_table,
     write_sheets,
 )
+from curate.copies.sharded.helpers import Helpers
+from curate.engine.opening import EngineConfig, open_engine
+from curate.engine.shards import Engine
 from curate.errors import UsageError
 from curate.files import check_output, check_output_folder, replacing_own_folder
 from curate.images.contact_sheet import is_own_sheet
@@ -51,6 +54,7 @@ from curate.workspace.embedding import embed_missing
 from curate.workspace.integrity import Damaged, read_table, write_table
 from curate.workspace.models import find_model, prototypes_of
 from curate.workspace.scan import Scan, ScanConfig, scan
+from curate.workspace.shared_pixels import share_pixels
 from curate.workspace.workspace import Workspace, find_workspace
 
 _FIRST = "manifest.parquet"
@@ -188,6 +192,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     sheets: Path | str | None = None,
     most_groups: int = 240,
     scan_config: ScanConfig | None = None,
+    engine: EngineConfig | None = None,
     workspace: Path | None = None,
     progress: Progress | None = None,
 ) -> DedupResult:
@@ -205,6 +210,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         sheets: A folder to draw the duplicate groups in.
         most_groups: Duplicate groups drawn at most.
         scan_config: What a scan passes over, and how large a picture may be.
+        engine: Where the costly work is done; None for this process.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Hears how it gets on.
 
@@ -219,19 +225,22 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     out = Path(out if out is not None else _FIRST if is_source(named) else str(_only(named)))
     _check_outputs(out, pairs, sheets)
     open_labels(config.labels)
-    with space.writing(progress):
-        manifest, found = _read_or_scan(named, out, space, config.labels, progress, scan_config)
-        other = _read_other(against, space, progress) if against is not None else None
+    with space.writing(progress), open_engine(engine, space.root, progress) as shards:
+        manifest, found = _read_or_scan(
+            named, out, space, config.labels, progress, scan_config, shards
+        )
+        other = _read_other(against, space, progress, shards) if against is not None else None
         inputs = read_inputs(manifest, other, space, progress)
         judged = None if config.ignore_reviews else read_judged(space.root)
         copies = find_copies(
             inputs.images,
             inputs.reader,
             config,
-            vectors=_load_vectors(space, inputs, config, progress),
+            vectors=_load_vectors(space, inputs, config, progress, shards),
             judged=judged,
             cache=space.root / "copies",
             on_progress=progress,
+            helpers=_make_helpers(shards, space, inputs),
         )
         copies, is_conflict = _resolve_conflicts(manifest, inputs, copies, config)
         is_other = inputs.images.is_other
@@ -278,6 +287,14 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     )
 
 
+def _make_helpers(engine: Engine | None, space: Workspace, inputs: Inputs) -> Helpers | None:
+    """Return what helps with the search: the engine, with the pixels where its workers see them."""
+    if engine is None:
+        return None
+    pixels = share_pixels(engine.store, space)
+    return Helpers(engine=engine, pixels=pixels, places=inputs.places)
+
+
 def _check_outputs(out: Path, pairs: Path | str | None, sheets: Path | str | None) -> None:
     """Check that all outputs may be written, before the work.
 
@@ -314,30 +331,33 @@ def _only(target: Address) -> Path | str:
     return target if isinstance(target, Path | str) else target[0]
 
 
-def _read_or_scan(
+def _read_or_scan(  # noqa: PLR0913 - what `dedup` was asked
     target: Address,
     out: Path,
     space: Workspace,
     labels: str,
     progress: Progress,
     config: ScanConfig | None,
+    engine: Engine | None,
 ) -> tuple[Manifest, Scan | None]:
     """Return the manifest named, or that of a folder with the other columns of ``out``."""
     if not is_source(target):
         return read_manifest(Path(_only(target))), None
-    found = scan(target, space, progress, config=config)
+    found = scan(target, space, progress, config=config, engine=engine)
     found.readable()
     manifest = add_labels(found.manifest(), labels, progress, said=found.said)
     return (carry_over(manifest, read_manifest(out)) if out.is_file() else manifest), found
 
 
-def _read_other(other: Path | str, space: Workspace, progress: Progress) -> Manifest:
+def _read_other(
+    other: Path | str, space: Workspace, progress: Progress, engine: Engine | None
+) -> Manifest:
     """Return the manifest of what the images are compared with."""
     if Workspace(Path(other)).is_there():
         other = Workspace(Path(other)).newest_source()
     if not is_source(other):
         return read_manifest(Path(other))
-    found = scan(other, space, progress)
+    found = scan(other, space, progress, engine=engine)
     found.readable()
     return found.manifest()
 
@@ -402,14 +422,18 @@ def _make_columns(
 
 
 def _load_vectors(
-    space: Workspace, inputs: Inputs, config: DedupConfig, progress: Progress
+    space: Workspace,
+    inputs: Inputs,
+    config: DedupConfig,
+    progress: Progress,
+    engine: Engine | None,
 ) -> Vectors | None:
     """Return embeddings for the semantic rung, which needs a trained model; else none."""
     if config.level is not Level.SEMANTIC:
         return None
     hashes = inputs.images.content_hash
     model = find_model(space, None)
-    done = embed_missing(space, model, hashes, device="auto", progress=progress)
+    done = embed_missing(space, model, hashes, device="auto", progress=progress, engine=engine)
     stored = done.store.load(hashes)
     assigned = nearest_prototype(stored.projections, prototypes_of(model))
     return Vectors(embeddings=stored.embeddings, prototype=assigned)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate.choices import check_device
+from curate.engine.opening import EngineConfig, open_engine
 from curate.field_types import take_types
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
@@ -66,6 +67,7 @@ def embed(
     config: EmbedConfig | None = None,
     *,
     scan_config: ScanConfig | None = None,
+    engine: EngineConfig | None = None,
     workspace: Path | None = None,
     progress: Progress | None = None,
 ) -> EmbedResult:
@@ -75,6 +77,7 @@ def embed(
         images: A source, or several; None takes the one scanned last.
         config: The stage's settings.
         scan_config: What a scan passes over, and how large a picture may be.
+        engine: Where the costly work is done; None for this process.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Hears how it gets on.
 
@@ -87,10 +90,12 @@ def embed(
     source = images if images is not None else space.newest_source()
     model = find_model(space, config.model)
     require_device(config.device)
-    with space.writing(progress):
-        found = scan(source, space, progress, config=scan_config)
+    with space.writing(progress), open_engine(engine, space.root, progress) as shards:
+        found = scan(source, space, progress, config=scan_config, engine=shards)
         hashes = found.readable()["hash"].to_pylist()
-        done = embed_missing(space, model, hashes, device=config.device, progress=progress)
+        done = embed_missing(
+            space, model, hashes, device=config.device, progress=progress, engine=shards
+        )
     return EmbedResult(
         source=str(found.source),
         model=model.identity,

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.choices import Precision, Recipe, Start, check_device
+from curate.engine.opening import EngineConfig, open_engine
 from curate.errors import InputError, UsageError
 from curate.field_types import take_types
 from curate.machine import count_cores
@@ -204,6 +205,7 @@ def train(
     config: TrainConfig | None = None,
     *,
     scan_config: ScanConfig | None = None,
+    engine: EngineConfig | None = None,
     workspace: Path | None = None,
     progress: Progress | None = None,
 ) -> TrainResult:
@@ -213,6 +215,7 @@ def train(
         images: The source, such as a folder, or several.
         config: The stage's settings.
         scan_config: What a scan passes over, and how large a picture may be.
+        engine: Where the costly work is done; None for this process.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Hears how it gets on.
 
@@ -230,7 +233,8 @@ def train(
     began = time.monotonic()
     with space.writing(progress):
         _check_early(config)
-        found = scan(images, space, progress, config=scan_config)
+        with open_engine(engine, space.root, progress) as shards:
+            found = scan(images, space, progress, config=scan_config, engine=shards)
         table = _distinct(found.readable())
         if len(table) < FEWEST_IMAGES:
             raise InputError(

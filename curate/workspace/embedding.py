@@ -1,21 +1,19 @@
 """Features: the vectors of a trained model, made for the images that lack them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
+from curate.engine.shards import Engine
 from curate.progress import Progress, task
-from curate.workspace.embedding_store import Embedded, EmbeddingStore, Vectors
+from curate.workspace.embedding_shards import embed_on
+from curate.workspace.embedding_store import Embedded, EmbeddingStore, concat_vectors
+from curate.workspace.encoding import encode
 from curate.workspace.models import Model, encoder_of
-from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.pixel_mending import open_pixels
 from curate.workspace.workspace import Workspace
 
 SHARD_ROWS = 16_384
-BATCH_ROWS = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,8 +45,17 @@ def embed_missing(
     *,
     device: str,
     progress: Progress,
+    engine: Engine | None = None,
 ) -> Embedding:
     """Embed the images that the model has no whole vectors of; the caller holds the lock.
+
+    Args:
+        workspace: Has the pixels, and gets the vectors.
+        model: Makes them.
+        content_hashes: Of readable images.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        progress: Hears how it gets on.
+        engine: What embeds; None for this process.
 
     Raises:
         ResourceError: The device is not there, or the disk is full.
@@ -58,14 +65,52 @@ def embed_missing(
     missing = store.missing(content_hashes)
     start = time.perf_counter()
     if missing:
-        encoder = encoder_of(model, device)
-        cache = open_pixels(workspace, progress)
         with task(progress, "embed", len(missing)):
-            for first in range(0, len(missing), SHARD_ROWS):
-                shard = missing[first : first + SHARD_ROWS]
-                store.append(shard, _encode(encoder, cache, shard, progress))
+            if engine is None:
+                _embed_here(workspace, model, store, missing, device=device, progress=progress)
+            else:
+                parts = embed_on(engine, workspace, model, missing, device)
+                _keep_parts(store, parts, progress)
     seconds = time.perf_counter() - start
     return Embedding(model=model, store=store, n_embedded=len(missing), seconds=seconds)
+
+
+def _embed_here(
+    workspace: Workspace,
+    model: Model,
+    store: EmbeddingStore,
+    missing: Sequence[str],
+    *,
+    device: str,
+    progress: Progress,
+) -> None:
+    encoder = encoder_of(model, device)
+    cache = open_pixels(workspace, progress)
+    for first in range(0, len(missing), SHARD_ROWS):
+        shard = missing[first : first + SHARD_ROWS]
+        store.append(shard, encode(encoder, cache, shard, on_progress=progress.advance))
+
+
+def _keep_parts(
+    store: EmbeddingStore, parts: Iterable[tuple[list[str], Embedded]], progress: Progress
+) -> None:
+    """Write vectors that come in small parts in shards as large as ever."""
+    names: list[str] = []
+    vectors: list[Embedded] = []
+
+    def write() -> None:
+        if names:
+            store.append(names, concat_vectors(vectors))
+            names.clear()
+            vectors.clear()
+
+    for some, part in parts:
+        names.extend(some)
+        vectors.append(part)
+        progress.advance(len(some))
+        if len(names) >= SHARD_ROWS:
+            write()
+    write()
 
 
 def open_store(workspace: Workspace, model: Model) -> EmbeddingStore:
@@ -82,24 +127,3 @@ def open_named_store(workspace: Workspace, identity: str) -> EmbeddingStore:
     """
     name, _, weights = identity.partition("@")
     return EmbeddingStore(workspace.embeddings(name), weights)
-
-
-def _encode(
-    encoder: Any,  # noqa: ANN401
-    cache: PixelCache,
-    content_hashes: Sequence[str],
-    progress: Progress,
-) -> Embedded:
-    parts = []
-    batches = cache.square_batches(content_hashes, encoder.image_size, batch_size=BATCH_ROWS)
-    for batch in batches:
-        parts.append(encoder.encode(batch))
-        progress.advance(len(batch))
-    return Embedded(
-        np.concatenate([_array(part.embeddings) for part in parts]),
-        np.concatenate([_array(part.projections) for part in parts]),
-    )
-
-
-def _array(values: Any) -> Vectors:  # noqa: ANN401
-    return np.asarray(values, np.float32)

@@ -41,6 +41,14 @@ class Embedded:
     projections: Vectors
 
 
+def concat_vectors(parts: Sequence[Embedded]) -> Embedded:
+    """Return the vectors of several parts, one behind the other."""
+    return Embedded(
+        np.concatenate([part.embeddings for part in parts]),
+        np.concatenate([part.projections for part in parts]),
+    )
+
+
 class EmbeddingStore:
     """The embeddings of one model."""
 

@@ -1,42 +1,17 @@
-"""Reading files on all cores: bytes to facts and pixels, shard by shard, with a journal."""
+"""Reading the files of a source into shards of pixels, with a journal; here or on an engine."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
-from curate.choices import Status
-from curate.images.contact_sheet import MARK_WITHIN, OWN_MARK
-from curate.images.decode import Decoded, Unreadable, max_bytes
-from curate.images.perceptual_hash import perceptual_hash
-from curate.images.quality import measure
-from curate.parallel import fetch_ahead, ordered_map
+from curate.engine.shards import Engine
+from curate.images.decode import max_bytes
 from curate.progress import Progress
-from curate.sources import Container, Lost, Recall, Source, SourceFile, Unchanged
+from curate.sources import Container, FileList, Listing, Recall, Source, SourceFile
 from curate.workspace.catalogue import Journal
-from curate.workspace.pixel_cache import NOTHING, Packed, ShardWriter, pack
-
-Decoder = Callable[..., Decoded | Unreadable]
-Content = bytes | Lost | Unchanged
-Item = tuple[SourceFile, Content | None]
-"""A file and its bytes; None has them read where it is decoded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """What reading one file gave.
-
-    Attributes:
-        content_hash: SHA-256 of its bytes, hex; None where it cannot be read.
-        error: Why it cannot be read.
-        facts: Columns of ``FACTS``; None where they are known already.
-        image: Its pixels, as the cache has them.
-    """
-
-    content_hash: str | None
-    error: str | None = None
-    facts: dict[str, object] | None = None
-    image: Packed = NOTHING
+from curate.workspace.container_shards import ReadPart, read_containers_on
+from curate.workspace.examination import Decoder, Examined, Examiner, Item
+from curate.workspace.pixel_cache import ShardWriter
+from curate.workspace.scan_shards import examine_on
 
 
 class FileReader:
@@ -48,7 +23,7 @@ class FileReader:
         errors: Why a file could not be read, by path.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is read, how, and where it goes
         self,
         source: Source,
         *,
@@ -57,6 +32,7 @@ class FileReader:
         decode_image: Decoder,
         max_pixels: int,
         known: Iterable[str],
+        engine: Engine | None = None,
     ) -> None:
         """Read nothing yet.
 
@@ -67,28 +43,93 @@ class FileReader:
             decode_image: Turns the bytes of a file into pixels.
             max_pixels: Pixels of a picture at most.
             known: Content hashes whose facts and pixels need not be made.
+            engine: What files are read on; None for this process.
         """
         self._source = source
         self._writer = writer
         self._journal = journal
-        self._decode = decode_image
         self._max_pixels = max_pixels
         self._known = set(known)
+        self._engine = engine
+        self._examiner = Examiner(
+            source, decode_image=decode_image, max_pixels=max_pixels, known=self._known
+        )
         self.n_read = self.n_decoded = 0
         self.errors: dict[str, str] = {}
 
-    def read_files(self, files: Sequence[SourceFile], progress: Progress) -> None:
+    def read_files(self, files: FileList, progress: Progress) -> None:
         """Read files; what was done is saved whatever happens.
 
         Args:
             files: Those to read.
             progress: Hears of each file.
         """
-        items: Iterable[Item] = ((file, None) for file in files)
-        if self._source.n_parallel > 1:
-            n = self._source.n_parallel
-            items = fetch_ahead(self._fetch, files, n_threads=n, size_of=_size_of)
-        self.read_items(items, progress)
+        if self._engine is not None:
+            self._read_on(self._engine, files, progress)
+            return
+        with self._saving():
+            for file, result in self._examiner.examine_files(files):
+                self._keep(file, result)
+                self._save_if_full()
+                progress.advance()
+
+    def _read_on(self, engine: Engine, files: FileList, progress: Progress) -> None:
+        """Read files on an engine; what a worker cannot fetch is fetched here once more."""
+        shards = examine_on(engine, self._source.address, files, max_pixels=self._max_pixels)
+        with self._saving():
+            for shard in shards:
+                for file, result in shard:
+                    is_lost = result.content_hash is None and not result.is_given_up
+                    self._keep(file, self._examiner.examine((file, None))[1] if is_lost else result)
+                    progress.advance()
+                self._save_if_full()  # between shards: what is left is made of the same shards
+            engine.barrier()
+
+    def read_containers(
+        self,
+        containers: Sequence[Container],
+        exclude: Sequence[str],
+        recall: Recall,
+        progress: Progress,
+    ) -> Iterator[Listing]:
+        """Read the images of containers; what was done is saved whatever happens.
+
+        Args:
+            containers: Archives, tables, clips and lists.
+            exclude: Patterns of what is passed over.
+            recall: What is known of their images already.
+            progress: Hears of each image.
+
+        Yields:
+            What each container holds.
+        """
+        there = [one for one in containers if one.is_one_file and self._engine is not None]
+        if self._engine is not None and there:
+            parts = read_containers_on(
+                self._engine, self._source, there, exclude=exclude, max_pixels=self._max_pixels
+            )
+            for part in parts:
+                listing = self._keep_part(part, exclude, recall, progress)
+                if part.listing is not None:
+                    yield listing
+        for container in containers:
+            if container not in there:
+                self.read_container(container, exclude, recall, progress)
+                yield container.list_files()
+
+    def _keep_part(
+        self, part: ReadPart, exclude: Sequence[str], recall: Recall, progress: Progress
+    ) -> Listing:
+        """Note what workers made of a part of a container, or read it here where none could."""
+        if part.images is None:  # a node may lack what this one has
+            container = self._source.open_container(part.container.name)
+            self.read_container(container, exclude, recall, progress)
+            return container.list_files()
+        with self._saving():
+            for file, result in part.images:
+                self._keep(file, result)
+                progress.advance()
+        return part.listing or Listing(files=())
 
     def read_container(
         self, container: Container, exclude: Sequence[str], recall: Recall, progress: Progress
@@ -113,12 +154,24 @@ class FileReader:
             items: Files and bytes, of which some dozens are in memory.
             progress: Hears of each file.
         """
+        with self._saving():
+            for file, result in self._examiner.examine_items(items):
+                self._keep(file, result)
+                self._save_if_full()
+                progress.advance()
+
+    @contextmanager
+    def _saving(self) -> Iterator[None]:
+        """Save what was done, whatever happens."""
         with ExitStack() as stack:
             stack.callback(self._journal.flush)
             stack.callback(self._writer.flush)  # before the journal, which names what it holds
-            for file, result in ordered_map(self._examine, items):
-                self._keep(file, result)
-                progress.advance()
+            yield
+
+    def _save_if_full(self) -> None:
+        if self._writer.is_full or self._journal.is_full:
+            self._writer.flush()
+            self._journal.flush()
 
     def _keep(self, file: SourceFile, result: Examined | None) -> None:
         """Note what reading a file gave; None, that it is what the catalogue has of it."""
@@ -132,69 +185,3 @@ class FileReader:
             self._writer.add(result.facts, result.image)
             self.n_decoded += 1
         self._journal.add(file, result.content_hash)
-        if self._writer.is_full or self._journal.is_full:
-            self._writer.flush()
-            self._journal.flush()
-
-    def _fetch(self, file: SourceFile) -> Item:
-        """Return a file with its bytes, or why it has none."""
-        limit = max_bytes(self._max_pixels)
-        if file.bytes > limit:
-            return file, Lost(
-                f"{file.bytes:,} bytes are more than a picture of --max-pixels "
-                f"{self._max_pixels:,} takes"
-            )
-        try:
-            return file, self._source.read(file.path, file.place)
-        except OSError as error:
-            return file, Lost(f"cannot be read: {error.strerror}")
-
-    def _examine(self, item: Item) -> tuple[SourceFile, Examined | None]:
-        """Read one file if it was not; decode it only if its bytes are not known."""
-        file, raw = item if item[1] is not None else self._fetch(item[0])
-        if raw is None or isinstance(raw, Unchanged):
-            return file, None
-        if isinstance(raw, Lost):
-            return file, Examined(None, raw.reason)
-        content_hash = hashlib.sha256(raw).hexdigest()
-        if content_hash in self._known:
-            return file, Examined(content_hash)
-        facts, image = describe_image(raw, self._decode, max_pixels=self._max_pixels)
-        return file, Examined(content_hash, None, {"hash": content_hash, **facts}, image)
-
-
-def _size_of(item: Item) -> int:
-    return len(item[1]) if isinstance(item[1], bytes) else 0
-
-
-def describe_image(
-    raw: bytes, decode_image: Decoder, *, max_pixels: int
-) -> tuple[dict[str, object], Packed]:
-    """Return what the bytes of a file tell, as columns of ``FACTS`` but ``hash``, and its pixels.
-
-    Args:
-        raw: The bytes.
-        decode_image: Turns them into pixels.
-        max_pixels: Pixels of a picture at most.
-    """
-    if OWN_MARK in raw[:MARK_WITHIN]:
-        return {"status": Status.OWN.value, "reason": "made by curate"}, NOTHING
-    found = decode_image(raw, max_pixels=max_pixels)
-    if isinstance(found, Unreadable):
-        facts = {"status": Status.UNREADABLE.value, "reason": found.reason}
-        return facts | {"needs": found.needs}, NOTHING
-    return {
-        "status": Status.OK.value,
-        "width": found.width,
-        "height": found.height,
-        "format": found.format,
-        "mode": found.mode,
-        "frames": found.frames,
-        "is_truncated": found.is_truncated,
-        "taken_at": found.capture.taken_ms,
-        "camera": found.capture.camera,
-        "latitude": found.capture.latitude,
-        "longitude": found.capture.longitude,
-        **asdict(measure(found.pixels)),
-        "phash": perceptual_hash(found.pixels),
-    }, pack(found.pixels)

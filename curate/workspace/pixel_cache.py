@@ -73,6 +73,7 @@ _PLACE = pa.schema(
 )
 RAW_BYTES = 3 * 64 * 64
 JPEG_QUALITY = 90
+Fetch = Callable[[Path], None]
 SHARD_BYTES = 64 << 20
 SHARD_IMAGES = 4096
 
@@ -250,7 +251,7 @@ class Mender(Protocol):
 class _Index:
     """Where the images lie in the finished shards."""
 
-    def __init__(self, folder: Path, mender: Mender | None) -> None:
+    def __init__(self, folder: Path, mender: Mender | None, fetch: Fetch | None) -> None:
         names = ["hash", *_PLACE.names]
         tables, self.shards = [], []
         for path in reversed(list_shards(folder)):  # of two entries of one content the newer counts
@@ -262,7 +263,9 @@ class _Index:
                 mender.hear(damage)
             else:
                 self.shards.append(path)
-        self._maps = [_map(path.with_suffix(".bin")) for path in self.shards]
+        self._fetch = fetch
+        bins = [path.with_suffix(".bin") for path in self.shards]
+        self._maps = dict(enumerate(map(_map, bins))) if fetch is None else {}
         index = pa.concat_tables(tables) if tables else pa.table({name: [] for name in names})
         keys = _keys(index["hash"].to_pylist())
         order = np.argsort(keys, kind="stable")
@@ -288,12 +291,21 @@ class _Index:
     def load(self, place: int) -> Packed | None:
         """Return an image, or None if it is not what was written."""
         start, length = int(self._offset[place]), int(self._length[place])
-        shard = self._maps[self.shard[place]]
+        shard = self._open_shard(int(self.shard[place]))
         blob = shard[start : start + length] if shard is not None else b""
         if crc32(blob) != self._crc32[place]:
             return None
         size = int(self.rows[place]), int(self._columns[place])
         return Packed(blob, *size, is_raw=bool(self._is_raw[place]))
+
+    def _open_shard(self, number: int) -> mmap | None:
+        """Return the images of a shard, which may have to be fetched first."""
+        if number not in self._maps:
+            assert self._fetch is not None, "all is here"
+            path = self.shards[number].with_suffix(".bin")
+            self._fetch(path)
+            self._maps[number] = _map(path)
+        return self._maps[number]
 
 
 class PixelCache:
@@ -304,18 +316,22 @@ class PixelCache:
     when it is read.
     """
 
-    def __init__(self, folder: Path, mender: Mender | None = None) -> None:
+    def __init__(
+        self, folder: Path, mender: Mender | None = None, *, fetch: Fetch | None = None
+    ) -> None:
         """Open every finished shard of ``folder``.
 
         Args:
             folder: Of the cache.
             mender: Makes what is damaged again; without one, damage is an error.
+            fetch: Brings the images of a shard, ``NNNNNN.bin``, when they are read first; None
+                where they are all there.
 
         Raises:
             Damaged: A shard's table is, and there is no mender.
         """
         self._folder, self._mender = folder, mender
-        self._index = _Index(folder, mender)
+        self._index = _Index(folder, mender, fetch)
 
     def has(self, content_hashes: Sequence[str]) -> list[bool]:
         """Return whether each image is in the cache and could be read."""

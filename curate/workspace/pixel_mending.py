@@ -21,7 +21,7 @@ from curate.images.decode import MAX_PIXELS, decode
 from curate.progress import Progress
 from curate.sources import PLACE_SCHEMA, OpenSources, make_place
 from curate.workspace.catalogue import Catalogue
-from curate.workspace.file_reader import describe_image
+from curate.workspace.examination import describe_image
 from curate.workspace.integrity import Damaged, read_table
 from curate.workspace.pixel_cache import (
     SHARD_BYTES,

@@ -9,12 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.choices import Status
+from curate.engine.shards import Engine
 from curate.errors import InputError, UsageError
 from curate.field_types import take_types
 from curate.images.decode import MAX_PIXELS, decode, is_met
@@ -23,6 +25,7 @@ from curate.manifest.columns import SCAN_COLUMNS
 from curate.manifest.manifest import Manifest
 from curate.manifest.rows import HeldRows
 from curate.progress import Progress
+from curate.secrets import without_secrets
 from curate.sources import (
     DEFAULT_EXCLUDES,
     PLACE_SCHEMA,
@@ -30,10 +33,12 @@ from curate.sources import (
     Address,
     Source,
     describe_passed_over,
+    is_url,
     open_source,
 )
 from curate.workspace.catalogue import Catalogue, Journal
-from curate.workspace.file_reader import Decoder, FileReader
+from curate.workspace.examination import Decoder
+from curate.workspace.file_reader import FileReader
 from curate.workspace.pixel_cache import FACTS, SHARD_IMAGES, ShardWriter, read_facts
 from curate.workspace.pixel_mending import drop_lost_pixels
 from curate.workspace.source_reading import read_source
@@ -155,7 +160,7 @@ class ScanConfig:
             )
 
 
-def scan(
+def scan(  # noqa: PLR0913 - what is scanned, how, and where it goes
     address: Address,
     workspace: Workspace,
     progress: Progress,
@@ -163,6 +168,7 @@ def scan(
     config: ScanConfig | None = None,
     decode_image: Decoder = decode,
     shard_images: int = SHARD_IMAGES,
+    engine: Engine | None = None,
 ) -> Scan:
     """Bring the catalogue up to date with a source; the caller holds the workspace's lock.
 
@@ -176,11 +182,16 @@ def scan(
         config: What is passed over, and how large a picture may be.
         decode_image: Turns the bytes of a file into pixels.
         shard_images: Images of a shard of the pixel cache at most.
+        engine: What files are read and decoded on, as `decode` does; None for this process.
+            Archives and tables are read in this process.
 
     Raises:
         InputError: The source is missing or has no image files.
-        ResourceError: The disk is full.
+        ResourceError: The disk is full, or the engine cannot go on.
+        UsageError: An address holds what grants access, which an engine is not told.
     """
+    if engine is not None:
+        _refuse_secrets(address)
     Catalogue(workspace).drop_damaged(progress)
     drop_lost_pixels(workspace, progress)
     source = open_source(address)
@@ -191,10 +202,25 @@ def scan(
         config=config or ScanConfig(),
         decode_image=decode_image,
         shard_images=shard_images,
+        engine=engine,
     )
     _scan_lost_sources(workspace, progress)
     workspace.remember(source=source.address)
     return found
+
+
+def _refuse_secrets(address: Address) -> None:
+    """Refuse a signed address: workers open the source with what their environment grants.
+
+    Raises:
+        UsageError: It is one.
+    """
+    several = [address] if isinstance(address, str | Path) else address
+    if any(is_url(one) and without_secrets(str(one)) != str(one) for one in several):
+        raise UsageError(
+            "the address holds what grants access, which is not passed on to other machines",
+            hint="put the credentials into the environment of each node, or leave out --cluster",
+        )
 
 
 def mend_catalogue(workspace: Workspace, progress: Progress) -> None:
@@ -225,7 +251,7 @@ def _scan_lost_sources(workspace: Workspace, progress: Progress) -> None:
             workspace.forget(address)
 
 
-def _scan_source(
+def _scan_source(  # noqa: PLR0913 - as of `scan`
     source: Source,
     workspace: Workspace,
     progress: Progress,
@@ -233,6 +259,7 @@ def _scan_source(
     config: ScanConfig,
     decode_image: Decoder = decode,
     shard_images: int = SHARD_IMAGES,
+    engine: Engine | None = None,
 ) -> Scan:
     """Bring the catalogue up to date with a source.
 
@@ -250,6 +277,7 @@ def _scan_source(
         decode_image=decode_image,
         max_pixels=config.max_pixels,
         known=usable.to_pylist(),
+        engine=engine,
     )
     patterns = (*DEFAULT_EXCLUDES, *exclude)
     found = read_source(source, workspace, reader, usable, exclude=patterns, progress=progress)

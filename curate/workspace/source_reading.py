@@ -15,6 +15,7 @@ from curate.progress import Progress, task
 from curate.sources import (
     Container,
     FileList,
+    Listing,
     Source,
     describe_passed_over,
     file_table,
@@ -77,9 +78,7 @@ def read_source(
         with task(progress, "scan", len(unread)):
             reader.read_files(unread, progress)
     tables, passed_over, problems = [files], Counter(listing.passed_over), [*listing.problems]
-    for container in _watched(fresh, progress):
-        reader.read_container(container, exclude, known, progress)
-        inside = container.list_files()
+    for inside in _read_containers(reader, fresh, exclude, known, progress):
         tables.append(file_table(inside.files))
         passed_over.update(inside.passed_over)
         problems.extend(inside.problems)
@@ -90,11 +89,17 @@ def read_source(
     return ReadSource(files=table, passed_over=dict(passed_over), problems=problems)
 
 
-def _watched(containers: Sequence[Container], progress: Progress) -> Iterator[Container]:
-    """Yield containers in one task of as many images as they turn out to hold."""
+def _read_containers(
+    reader: FileReader,
+    containers: Sequence[Container],
+    exclude: Sequence[str],
+    known: KnownFiles,
+    progress: Progress,
+) -> Iterator[Listing]:
+    """Yield what containers hold, in one task of as many images as they turn out to have."""
     if containers:
         with task(progress, "scan", None):
-            yield from containers
+            yield from reader.read_containers(containers, exclude, known, progress)
 
 
 def _recall(

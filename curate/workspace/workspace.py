@@ -17,12 +17,12 @@ from filelock import FileLock, Timeout
 from curate.errors import InputError, ResourceError
 from curate.files import disk_errors, remove
 from curate.progress import Progress, Silent
-from curate.sources.secrets import clean_text
+from curate.secrets import clean_text
 from curate.workspace.integrity import Damaged, read_checked_json, write_checked_json
 from curate.workspace.permissions import ALL, restrict_below, restrict_folder
 
 _OURS = re.compile(
-    r"(lock|pixels|models|embeddings|copies|catalogue|evidence|reviews|cuts|pipelines|pending-|workspace|\.)"
+    r"(lock|engine|pixels|models|embeddings|copies|catalogue|evidence|reviews|cuts|pipelines|pending-|workspace|\.)"
 )
 """How names in a workspace begin, one that was killed before it was named included."""
 

@@ -10,13 +10,15 @@ NAMES = [command.__name__ for command in COMMANDS]
 PROMISED = {
     "train": (
         "--recipe --backbone --prototypes --epochs --budget --batch-size --image-size --crops "
-        "--queue --precision --device --resume --init --start --pretrained --name"
+        "--queue --precision --device --resume --init --start --pretrained --name "
+        "--cluster --shared"
     ),
-    "embed": "--model --device",
-    "cluster": "--out --clusters --levels --assign --labels",
+    "embed": "--model --device --cluster --shared",
+    "cluster": "--out --clusters --levels --assign --labels --cluster --shared",
     "dedup": (
         "--out --level --precision --threshold --overlays --recolour --min-overlap --keep "
-        "--protect --against --pairs --sheet --check --ignore-reviews --labels --on-conflict"
+        "--protect --against --pairs --sheet --check --ignore-reviews --labels --on-conflict "
+        "--cluster --shared"
     ),
     "compare": "--out --precision",
     "sample": "--size --out --by --stratify --within --quota --continue --include --exclude",

@@ -5,9 +5,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import InputError
+from curate.secrets import clean_text, without_secrets
 from curate.sources import open_source
 from curate.sources.patterns import expand_braces
-from curate.sources.secrets import clean_text, without_secrets
 from tests.sources.made_sources import some_images, write_folder
 
 

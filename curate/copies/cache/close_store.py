@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from curate.copies.cache.evidence_store import CLOSE, make_pair_keys
 from curate.copies.cache.row_shards import SHARD_ROWS, RowShards
 from curate.copies.pair_tables import take_pairs
-from curate.copies.verification.close_look import CloseLook
 from curate.copies.verification.detail import CLOSE_NAMES
 from curate.copies.verification.findings import Findings
 
@@ -28,7 +27,7 @@ class CloseStore:
 
     def look(
         self,
-        close_look: CloseLook,
+        look: Callable[[Findings], NDArray[np.float32]],
         slots: Ints,
         findings: Findings,
         chosen: NDArray[np.bool_],
@@ -38,7 +37,7 @@ class CloseStore:
         """Return findings with what a close look shows of the chosen pairs; new ones are looked at.
 
         Args:
-            close_look: Looks at pairs of rows.
+            look: Looks at pairs of rows.
             slots: (R,) slot of each row.
             findings: On P pairs.
             chosen: (P,) bool; the others are left as if never looked at.
@@ -53,7 +52,7 @@ class CloseStore:
             on_progress(len(keys) - len(unknown))
         for start in range(0, len(unknown), SHARD_ROWS):
             block = unknown[start : start + SHARD_ROWS]
-            seen = close_look.look(take_pairs(findings, rows[block]), on_progress=on_progress)
+            seen = look(take_pairs(findings, rows[block]))
             new = np.zeros(len(block), _ROW)
             new["key"], new["close"] = keys[block], seen
             self._shards.add(new)

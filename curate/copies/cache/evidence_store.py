@@ -10,9 +10,9 @@ from curate.copies.cache.arrays import list_shards, read_arrays
 from curate.copies.cache.row_shards import SHARD_ROWS, RowShards
 from curate.copies.verification.evidence import NAMES
 from curate.copies.verification.findings import Findings, drop_unaligned
-from curate.copies.verification.verifier import Verifier
 
 Ints = NDArray[np.int64]
+Verify = Callable[[tuple[Ints, Ints, Ints]], Findings]
 
 CANDIDATES = "candidates.npz"
 """Where the candidates among the images searched last are."""
@@ -37,7 +37,7 @@ class EvidenceStore:
 
     def verify(
         self,
-        verifier: Verifier,
+        verify: Verify,
         slots: Ints,
         pairs: tuple[Ints, Ints, Ints],
         *,
@@ -46,7 +46,7 @@ class EvidenceStore:
         """Return the evidence on pairs, those without any left out; only new pairs are verified.
 
         Args:
-            verifier: Verifies pairs of rows.
+            verify: Verifies pairs of rows.
             slots: (R,) slot of each row.
             pairs: Rows of the first images, rows of the second, and the method, (P,) int64 each.
             on_progress: Hears how many more pairs are done.
@@ -58,7 +58,7 @@ class EvidenceStore:
             on_progress(len(keys) - len(unknown))
         for start in range(0, len(unknown), SHARD_ROWS):
             block = unknown[start : start + SHARD_ROWS]
-            findings = verifier.verify(a[block], b[block], method[block], on_progress=on_progress)
+            findings = verify((a[block], b[block], method[block]))
             self._shards.add(_as_rows(keys[block], findings))
         rows = self._shards.take(keys)
         return drop_unaligned(

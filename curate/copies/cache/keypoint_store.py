@@ -124,6 +124,12 @@ class KeypointStore:
         slots = self._order[np.minimum(places, len(self) - 1)]
         return np.where(self._keys[slots] == keys, slots, -1)
 
+    def list_hashes(self, slots: NDArray[np.int64]) -> list[str]:
+        """Return the content hash of each slot, hex."""
+        size = self._keys.itemsize
+        raw = self._keys[slots].tobytes()
+        return [raw[start : start + size].hex() for start in range(0, len(raw), size)]
+
     def add(
         self,
         content_hashes: Sequence[str],

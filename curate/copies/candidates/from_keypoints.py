@@ -5,7 +5,7 @@ number of neighbours per keypoint, inverted lists whose reading grows with the s
 becomes a candidate when two of its matches agree on one map.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -106,8 +106,17 @@ class KeypointIndex:
         return _project(raw[:, MIRROR] if mirror else raw, self.mean, self.axes)
 
 
+Locate = Callable[[Ints], tuple[Ints, Floats]]
+VoteElsewhere = Callable[[KeypointIndex, Ints, Sequence[Ints], int], Iterable[Candidates]]
+
+
 def pair_by_keypoints(
-    keypoints: Keypoints, index: KeypointIndex, before: Ints, rows: Ints
+    keypoints: Keypoints,
+    index: KeypointIndex,
+    before: Ints,
+    rows: Ints,
+    *,
+    vote_elsewhere: VoteElsewhere | None = None,
 ) -> Candidates:
     """Return the pairs of images with at least two strong keypoints that agree, mirrored or not.
 
@@ -116,19 +125,20 @@ def pair_by_keypoints(
         index: The keypoints of ``before``, in this order; those of ``rows`` are added.
         before: (B,) int64, images among which all pairs are known.
         rows: (R,) int64, images to pair with each other and with those before.
+        vote_elsewhere: Has blocks of images vote on other machines; None has them vote here.
     """
     params = VOTE_PARAMS
-    image, record = select_strongest(keypoints, np.concatenate([before, rows]), params.n_voting)
-
-    def locate(slots: Ints) -> tuple[Ints, Floats]:
-        return image[slots], keypoints.records["place"][record[slots]]
-
-    for block in _split_blocks(rows):
+    order = np.concatenate([before, rows])
+    blocks = list(_split_blocks(rows))
+    for block in blocks:
         _, added = select_strongest(keypoints, block, params.n_voting)
         index.lists.add(index.project(keypoints, added, mirror=False))
     n_neighbors = params.n_later_neighbors if len(before) else params.n_neighbors
-    voting = [select_strongest(keypoints, block, params.n_voting) for block in _split_blocks(rows)]
-    parts = [_collect_votes(keypoints, block, index, locate, n_neighbors) for block in voting]
+    if vote_elsewhere is not None and len(blocks) > 1:
+        parts = vote_elsewhere(index, order, blocks, n_neighbors)
+    else:
+        locate = locate_in(keypoints, order)
+        parts = (vote(keypoints, block, index, locate, n_neighbors) for block in blocks)
     return concat_pairs([Candidates.none(), *parts])
 
 
@@ -147,24 +157,56 @@ def pair_queries_by_keypoints(
         Pairs of a row of ``queries`` and one of ``keypoints``.
     """
     n_queries, n_voting = len(queries.counts), VOTE_PARAMS.n_voting
-    ends = np.cumsum(np.minimum(keypoints.counts[before], n_voting), dtype=np.int64)
-    starts = ends - np.minimum(keypoints.counts[before], n_voting)
+    find = locate_in(keypoints, before)
 
     def locate(slots: Ints) -> tuple[Ints, Floats]:
-        rank = np.searchsorted(ends, slots, side="right")
-        record = keypoints.starts[before[rank]] + slots - starts[rank]
-        return before[rank] + n_queries, keypoints.records["place"][record]
+        image, place = find(slots)
+        return image + n_queries, place
 
     voting = select_strongest(queries, np.arange(n_queries), n_voting)
     pairs = _collect_votes(queries, voting, index, locate, VOTE_PARAMS.n_later_neighbors)
     return replace(pairs, b=pairs.b - n_queries)
 
 
+def locate_in(keypoints: Keypoints, order: Ints) -> Locate:
+    """Return what gives the image of each keypoint of an index, and its place in it.
+
+    Args:
+        keypoints: Of all images.
+        order: (S,) int64, the images in the order in which the index has them.
+    """
+    ends = np.cumsum(np.minimum(keypoints.counts[order], VOTE_PARAMS.n_voting), dtype=np.int64)
+    starts = ends - np.minimum(keypoints.counts[order], VOTE_PARAMS.n_voting)
+
+    def locate(slots: Ints) -> tuple[Ints, Floats]:
+        rank = np.searchsorted(ends, slots, side="right")
+        record = keypoints.starts[order[rank]] + slots - starts[rank]
+        return order[rank], keypoints.records["place"][record]
+
+    return locate
+
+
+def vote(
+    keypoints: Keypoints, block: Ints, index: KeypointIndex, locate: Locate, n_neighbors: int
+) -> Candidates:
+    """Return the pairs that the keypoints of some images vote for.
+
+    Args:
+        keypoints: Of all images.
+        block: (n,) int64, the images.
+        index: The keypoints that are voted for.
+        locate: From `locate_in`.
+        n_neighbors: Keypoints of the index that each one votes for.
+    """
+    voting = select_strongest(keypoints, block, VOTE_PARAMS.n_voting)
+    return _collect_votes(keypoints, voting, index, locate, n_neighbors)
+
+
 def _collect_votes(
     keypoints: Keypoints,
     voting: tuple[Ints, Ints],
     index: KeypointIndex,
-    locate: Callable[[Ints], tuple[Ints, Floats]],
+    locate: Locate,
     n_neighbors: int,
 ) -> Candidates:
     """Return the pairs that keypoints vote for, upright and mirrored.

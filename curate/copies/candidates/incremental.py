@@ -15,7 +15,11 @@ from curate.copies.cache.evidence_store import CANDIDATES
 from curate.copies.cache.keypoint_store import KeypointStore
 from curate.copies.candidates.ann_index import DescriptorIndex
 from curate.copies.candidates.from_hashes import pair_by_hashes
-from curate.copies.candidates.from_keypoints import KeypointIndex, pair_by_keypoints
+from curate.copies.candidates.from_keypoints import (
+    KeypointIndex,
+    VoteElsewhere,
+    pair_by_keypoints,
+)
 from curate.copies.candidates.pairs import Candidates, order_pairs
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.files import remove
@@ -65,15 +69,24 @@ class _Searched:
 class CandidateSearch:
     """Finds candidates among images by what their keypoints and hashes have in common."""
 
-    def __init__(self, folder: Path, keypoints: KeypointStore, *, seed: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        keypoints: KeypointStore,
+        *,
+        seed: int,
+        vote_elsewhere: VoteElsewhere | None = None,
+    ) -> None:
         """Go on with the search kept in a folder.
 
         Args:
             folder: Of the cache; the caller is its only writer.
             keypoints: Of all images.
             seed: Seed of the index.
+            vote_elsewhere: Has blocks of images vote on other machines; None has them vote here.
         """
         self._folder, self._keypoints, self._seed = folder, keypoints, seed
+        self._vote_elsewhere = vote_elsewhere
 
     def find_candidates(self, slots: Ints) -> Candidates:
         """Return the candidates among some images, ordered, rows of ``slots``.
@@ -135,7 +148,11 @@ class CandidateSearch:
         parts = [searched.pairs, replace(alike, a=by_hash[alike.a], b=by_hash[alike.b])]
         index = searched.index or KeypointIndex.train(keypoints, new, seed=self._seed)
         if index is not None:
-            parts.append(pair_by_keypoints(keypoints, index, searched.slots, new))
+            parts.append(
+                pair_by_keypoints(
+                    keypoints, index, searched.slots, new, vote_elsewhere=self._vote_elsewhere
+                )
+            )
         return _Searched(
             slots=slots,
             pairs=order_pairs(concat_pairs(parts), rank),

@@ -23,6 +23,7 @@ from curate.copies.keep_policy import Looks, Qualities, order_by_preference
 from curate.copies.placement import pair_whole_images
 from curate.copies.probability.context import FolderContext
 from curate.copies.records import Images, Pairs, PixelReader, QueryImage, Vectors
+from curate.copies.sharded.helpers import Helpers
 from curate.progress import Progress
 
 Ints = NDArray[np.int64]
@@ -69,6 +70,7 @@ class Known:
         is_protected: (N,) bool, must never be dropped.
         centrality: (N,) float32, cosine to the middle of its prototype, or None.
         judged: What a person decided, or None.
+        helpers: An engine that does the costly steps; None does them here.
         groupings: What the stronger rungs have found, strongest first.
     """
 
@@ -81,6 +83,7 @@ class Known:
     is_protected: NDArray[np.bool_]
     centrality: NDArray[np.float32] | None
     judged: Judged | None = None
+    helpers: Helpers | None = None
     groupings: tuple[Grouping, ...] = ()
 
     def add(self, grouping: Grouping) -> "Known":

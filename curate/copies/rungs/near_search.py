@@ -1,6 +1,6 @@
 """Near copies among a collection: its keypoints, candidates, their evidence and probability."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,6 @@ from curate.copies.cache.evidence_store import EvidenceStore
 from curate.copies.cache.keypoint_store import ExtractedKeypoints, KeypointStore
 from curate.copies.candidates.incremental import CandidateSearch
 from curate.copies.candidates.pairs import Candidates, order_pairs
-from curate.copies.candidates.thumbnails import make_thumbnail
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.probability.calibrate import CALIBRATION_PARAMS, calibrate, select_candidates
 from curate.copies.probability.classifier import (
@@ -25,10 +24,12 @@ from curate.copies.probability.context import FolderContext, judge_in_context, m
 from curate.copies.probability.synthetic_pairs import load_synthetic_evidence
 from curate.copies.records import Pixels
 from curate.copies.rungs.base import Known
+from curate.copies.sharded.keypoints import extract_from, extract_on
+from curate.copies.sharded.pairs import PairsOn
+from curate.copies.sharded.votes import VoteOn
 from curate.copies.verification.close_look import CLOSE_LOOK_PARAMS, CloseLook, choose_pairs
 from curate.copies.verification.findings import Findings, Links, select_best
 from curate.copies.verification.frames import drop_other_frames
-from curate.copies.verification.keypoints import extract_keypoints, make_working_copy
 from curate.copies.verification.verifier import Verifier
 from curate.parallel import ordered_map
 from curate.progress import task
@@ -71,7 +72,7 @@ class NearSearch:
         self._rows, self._frames = rows, known.images.frames[rows]
         self._fingerprints = np.array([int(name[:16], 16) for name in self._hashes], np.uint64)
         self._pixels, self._config, self._cache = known.pixels, known.config, known.cache
-        self._progress, self._judged = known.progress, known.judged
+        self._progress, self._judged, self._helpers = known.progress, known.judged, known.helpers
         self._store = KeypointStore(self._cache)
         self._evidence = EvidenceStore(self._cache)
         self._close = CloseStore(self._cache)
@@ -87,6 +88,9 @@ class NearSearch:
             self._keypoints.shapes,
             self._read,
             read_file=lambda row: known.pixels.read_exact([int(rows[row])])[0],
+        )
+        self._pairs_on = (
+            PairsOn(self._helpers, self._cache, self._slots, rows) if self._helpers else None
         )
         self._classifier = CLOSE_LOOK
         self._context: FolderContext | None = None
@@ -108,7 +112,8 @@ class NearSearch:
             extra: Pairs from another source (rows of R), such as near embeddings, or None.
         """
         config, progress = self._config, self._progress
-        search = CandidateSearch(self._cache, self._store, seed=config.seed)
+        vote_on = VoteOn(self._helpers, self._cache) if self._helpers is not None else None
+        search = CandidateSearch(self._cache, self._store, seed=config.seed, vote_elsewhere=vote_on)
         with task(progress, "finding candidate pairs", None):
             candidates = search.find_candidates(self._slots)
         by_keypoints, by_hash = candidates.by_keypoints, candidates.by_frame
@@ -158,23 +163,10 @@ class NearSearch:
     def _extract_missing(self, phash: NDArray[np.uint64]) -> None:
         """Extract the keypoints of the images whose keypoints are not known."""
         missing = np.nonzero(self._store.find_slots(self._hashes) < 0)[0]
-        blocks = [missing[start : start + _BATCH] for start in range(0, len(missing), _BATCH)]
-
-        def extract_block(block: Ints) -> list[ExtractedKeypoints]:
-            greys = [make_working_copy(image) for image in self._read(block.tolist())]
-            return [
-                ExtractedKeypoints(
-                    shape=grey.shape,
-                    records=extract_keypoints(grey),
-                    thumbnail=make_thumbnail(grey),
-                )
-                for grey in greys
-            ]
-
         waiting: list[ExtractedKeypoints] = []
         n_done = 0
         with task(self._progress, "finding keypoints", len(missing)):
-            for extracted in ordered_map(extract_block, blocks, ahead=8):
+            for extracted in self._extract(missing):
                 waiting += extracted
                 self._progress.advance(len(extracted))
                 if len(waiting) >= _SHARD or n_done + len(waiting) == len(missing):
@@ -183,18 +175,28 @@ class NearSearch:
                     self._store.add(hashes, phash[rows], waiting)
                     n_done, waiting = n_done + len(waiting), []
 
+    def _extract(self, rows: Ints) -> Iterator[list[ExtractedKeypoints]]:
+        """Yield the keypoints of images, in order."""
+        if self._helpers is not None:
+            return extract_on(self._helpers, [self._hashes[row] for row in rows.tolist()])
+        blocks = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
+        return ordered_map(lambda block: extract_from(self._read(block.tolist())), blocks, ahead=8)
+
     def _verify_by_keypoints(self, a: Ints, b: Ints) -> Findings:
         """Return the findings on given pairs by keypoints, upright and mirrored."""
         pairs = Candidates.by_either_keypoints(a, b)
         return self._verify(order_pairs(pairs, np.arange(len(self._hashes))), is_shown=False)
 
     def _verify(self, pairs: Candidates, *, is_shown: bool) -> Findings:
-        return self._evidence.verify(
-            self._verifier,
-            self._slots,
-            (pairs.a, pairs.b, pairs.method),
-            on_progress=self._progress.advance if is_shown else None,
-        )
+        advance = self._progress.advance if is_shown else None
+
+        def verify(some: tuple[Ints, Ints, Ints]) -> Findings:
+            if self._pairs_on is not None and is_shown:  # the others are few at a time
+                return self._pairs_on.verify(self._verifier, some, self._progress.advance)
+            return self._verifier.verify(*some, on_progress=advance)
+
+        known = (pairs.a, pairs.b, pairs.method)
+        return self._evidence.verify(verify, self._slots, known, on_progress=advance)
 
     def _calibrate(self, findings: Findings, evidence: NDArray[np.float32]) -> CopyClassifier:
         """Return the classifier fitted to these images."""
@@ -232,13 +234,14 @@ class NearSearch:
 
     def _look(self, links: Links, chosen: NDArray[np.bool_], *, is_shown: bool) -> Findings:
         """Return the findings on pairs with what a close look shows of the chosen ones."""
-        return self._close.look(
-            self._close_look,
-            self._slots,
-            links.findings,
-            chosen,
-            on_progress=self._progress.advance if is_shown else None,
-        )
+        advance = self._progress.advance if is_shown else None
+
+        def look(findings: Findings) -> NDArray[np.float32]:
+            if self._pairs_on is not None and is_shown:
+                return self._pairs_on.look(self._close_look, findings, self._progress.advance)
+            return self._close_look.look(findings, on_progress=advance)
+
+        return self._close.look(look, self._slots, links.findings, chosen, on_progress=advance)
 
     def _read(self, rows: Sequence[int]) -> list[Pixels]:
         return self._pixels.read([self._hashes[row] for row in rows])

@@ -1,0 +1,104 @@
+"""Embedding on an engine: shards of content hashes go to workers that hold the model."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from curate.engine.base import Task
+from curate.engine.shards import Engine
+from curate.engine.sharing import share_files
+from curate.engine.worker_files import WorkerFiles
+from curate.errors import ResourceError
+from curate.workspace.embedding_store import Embedded, Vectors
+from curate.workspace.encoding import BATCH_ROWS, encode
+from curate.workspace.models import FACTS, WEIGHTS, Model, encoder_of
+from curate.workspace.shared_pixels import open_shared_pixels, share_pixels
+from curate.workspace.workspace import Workspace
+
+_SHARD_BATCHES = 4
+_FOLDER = "models"
+
+
+def embed_on(
+    engine: Engine, workspace: Workspace, model: Model, content_hashes: Sequence[str], device: str
+) -> Iterator[tuple[list[str], Embedded]]:
+    """Yield content hashes and their vectors, in order, whole batches of one process at a time.
+
+    Args:
+        engine: What embeds them.
+        workspace: Whose pixel cache is read.
+        model: Made the vectors.
+        content_hashes: Of readable images.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``, of each worker.
+
+    Raises:
+        ResourceError: An image cannot be embedded, or the engine cannot go on.
+    """
+    folder = f"{_FOLDER}/{model.name}"
+    weights = {f"{folder}/{name}": model.folder / name for name in (WEIGHTS, FACTS)}
+    task = Task(
+        opener="curate.workspace.embedding_shards:open_worker",
+        settings={"name": model.name, "weights": model.weights, "device": device},
+        files=(*share_files(engine.store, weights), *share_pixels(engine.store, workspace)),
+    )
+    n = _SHARD_BATCHES * BATCH_ROWS
+    shards = (
+        pa.table({"hash": pa.array(content_hashes[start : start + n], pa.string())})
+        for start in range(0, len(content_hashes), n)
+    )
+    for result in engine.map_with_worker(task, shards):
+        names = result.items["hash"].to_pylist()
+        for number, failure in result.failed.items():
+            raise ResourceError(
+                f"the image of content {names[number]} cannot be embedded: {failure.reason}",
+                hint="find it by its hash in the manifest, and leave it out with --exclude",
+            )
+        rows = result.rows
+        yield names, Embedded(_as_matrix(rows["embedding"]), _as_matrix(rows["projection"]))
+    engine.barrier()
+
+
+def open_worker(settings: Mapping[str, Any], files: WorkerFiles) -> "_EmbeddingWorker":
+    """Return a worker that holds the model.
+
+    Raises:
+        CurateError: The model or the device is not there.
+    """
+    name = settings["name"]
+    for file in files.list_names(f"{_FOLDER}/"):
+        files.fetch(file)
+    model = Model(name, files.folder / _FOLDER / name, settings["weights"])
+    return _EmbeddingWorker(files, model, settings["device"])
+
+
+class _EmbeddingWorker:
+    def __init__(self, files: WorkerFiles, model: Model, device: str) -> None:
+        self._encoder = encoder_of(model, device)
+        self._pixels = open_shared_pixels(files)
+
+    def work(self, items: pa.Table) -> pa.Table:
+        """Return the vectors of images."""
+        vectors = encode(self._encoder, self._pixels, items["hash"].to_pylist())
+        return pa.table(
+            {
+                "embedding": _as_binary(vectors.embeddings),
+                "projection": _as_binary(vectors.projections),
+            }
+        )
+
+
+def _as_binary(matrix: Vectors) -> pa.Array:
+    """Return each row of a matrix as bytes, float32."""
+    rows = np.ascontiguousarray(matrix, np.float32)
+    width = rows.shape[1] * rows.itemsize
+    return pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(width), len(rows), [None, pa.py_buffer(rows.tobytes())]
+    )
+
+
+def _as_matrix(column: pa.ChunkedArray) -> Vectors:
+    width = column.type.byte_width // np.dtype(np.float32).itemsize
+    raw = b"".join(column.to_pylist())
+    return np.frombuffer(raw, np.float32).reshape(len(column), width)
