@@ -25,12 +25,15 @@ class SearchParams:
         exact_below: Rows from which on inverted lists are used; below it all are compared, which
             takes seconds.
         lists_per_root: Lists learned, times the square root of the rows: a guideline of FAISS.
+        least_lists_per_root: Lists that must be given, times the square root of the rows; fewer are
+            so long that reading them is comparing all, and others are learned.
         n_probes: Lists read for each query; more find more and take longer.
         query_rows: Rows searched at a time, for memory alone.
     """
 
     exact_below: int = 50_000
     lists_per_root: int = 4
+    least_lists_per_root: float = 1.0
     n_probes: int = 16
     query_rows: int = 16_384
 
@@ -233,7 +236,8 @@ def build_index(
 
     Args:
         vectors: (N, D) float32, unit rows.
-        centroids: (L, D) float32 of the inverted lists; None learns some where N is large.
+        centroids: (L, D) float32 of the inverted lists; where N is large, None or too few have
+            others learned.
         params: Where the search stops to be exact, and how far it goes then.
     """
     import faiss
@@ -242,7 +246,8 @@ def build_index(
     if len(vectors) < params.exact_below:
         index: Any = faiss.IndexFlatIP(width)
     else:
-        if centroids is None:
+        least = params.least_lists_per_root * len(vectors) ** 0.5
+        if centroids is None or len(centroids) < least:
             centroids = _learn_centroids(vectors, n_lists=_count_lists(vectors, params))
         quantizer = faiss.IndexFlatIP(width)
         quantizer.add(np.ascontiguousarray(centroids))

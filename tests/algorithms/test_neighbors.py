@@ -4,6 +4,7 @@ import pytest
 from curate.algorithms.neighbors import (
     JoinParams,
     SearchParams,
+    build_index,
     list_centroids,
     nearest,
     nearest_prototype,
@@ -49,11 +50,11 @@ def test_fewer_neighbours_come_where_there_are_fewer_images():
 @pytest.mark.parametrize("has_centroids", [True, False])
 def test_inverted_lists_find_nearly_all_neighbours(has_centroids):
     rng = np.random.default_rng(0)
-    centres = unit(40, seed=1)
-    cluster_of = rng.integers(0, 40, 4000)
+    centres = unit(80, seed=1)
+    cluster_of = rng.integers(0, 80, 4000)
     vectors = centres[cluster_of] + 0.15 * rng.normal(size=(4000, 16)).astype(np.float32)
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    lists = list_centroids(vectors, cluster_of.astype(np.int32), 40) if has_centroids else None
+    lists = list_centroids(vectors, cluster_of.astype(np.int32), 80) if has_centroids else None
     neighbors = nearest(
         vectors, 5, centroids=lists, params=SearchParams(exact_below=1000, query_rows=700)
     )
@@ -63,6 +64,13 @@ def test_inverted_lists_find_nearly_all_neighbours(has_centroids):
     ]
     assert np.mean(shared) / 5 > 0.9
     assert not (neighbors.index == np.arange(4000)[:, None]).any()
+
+
+@pytest.mark.parametrize(("n_given", "n_lists"), [(40, 40), (20, 4 * 32)])
+def test_given_lists_are_used_unless_they_are_long(n_given, n_lists):
+    vectors = unit(1024)
+    params = SearchParams(exact_below=1000)
+    assert build_index(vectors, centroids=vectors[:n_given], params=params).nlist == n_lists
 
 
 def test_empty_prototypes_make_no_list():
