@@ -6,7 +6,7 @@
 >>> curate.dedup("manifest.parquet")  # doctest: +SKIP
 
 A closed choice may be given by its name, such as ``level="near"``; a wrong name is a ``ValueError``
-that tells the nearest.
+that tells the nearest. A field of another type is one that says what it takes.
 """
 
 from importlib import import_module
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from curate.engine.opening import EngineConfig
     from curate.errors import CurateError, InputError, ResourceError, TrainingError, UsageError
     from curate.manifest.manifest import read_manifest
+    from curate.retrieval.pair_table import PairTable
     from curate.retrieval.results import Found, Placement
     from curate.retrieval.show import show
     from curate.stages.cluster import ClusterConfig, ClusterResult, cluster
@@ -90,6 +91,7 @@ __all__ = [
     "MergeResult",
     "ModelInfo",
     "OnConflict",
+    "PairTable",
     "Placement",
     "Precision",
     "ProbeConfig",
@@ -156,6 +158,7 @@ _PLACES = {
     "curate.engine.opening": "EngineConfig",
     "curate.errors": "CurateError InputError ResourceError TrainingError UsageError",
     "curate.manifest.manifest": "read_manifest",
+    "curate.retrieval.pair_table": "PairTable",
     "curate.retrieval.results": "Found Placement",
     "curate.retrieval.show": "show",
     "curate.stages.cluster": "ClusterConfig ClusterResult cluster",

@@ -180,20 +180,6 @@ class Removal(StrEnum):
     DELETE = "delete"
 
 
-def take_choice(owner: object, field: str, choices: type[StrEnum]) -> None:
-    """Let a field of a frozen dataclass that was given the name of a choice hold the choice.
-
-    Args:
-        owner: The dataclass.
-        field: Its field.
-        choices: What it may be.
-
-    Raises:
-        UsageError: There is no such choice.
-    """
-    object.__setattr__(owner, field, find_choice(getattr(owner, field), choices, name=field))
-
-
 def find_choice(value: object, choices: type[Choice], *, name: str) -> Choice:
     """Return the choice that a value is or names.
 

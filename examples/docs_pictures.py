@@ -113,7 +113,7 @@ def take_notebook(browser: Browser) -> None:
     shown.route(re.compile("^https?://"), lambda route: route.abort())
     shown.goto(page.as_uri(), wait_until="domcontentloaded")
     shown.wait_for_timeout(500)
-    shown.evaluate("document.querySelector('figure')?.scrollIntoView({block: 'center'})")
+    shown.evaluate("document.querySelector('figcaption b')?.scrollIntoView({block: 'center'})")
     save(shown, "notebook")
     shown.close()
 

@@ -198,6 +198,8 @@ class TrainConfig:
             object.__setattr__(self, name, choice(getattr(self, name)))
         for name, low, high in _RANGES:
             value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"{name} must be a number, got {value!r}")  # noqa: TRY004 - one error
             if not low <= value <= high or not math.isfinite(value):
                 raise ValueError(f"{name} must be in [{low:g}, {high:g}], got {value!r}")
         check_device(self.device)

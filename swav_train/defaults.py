@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from swav_train.config import FULL_AREA, CropSpec, Stem, TrainConfig, convert_settings
@@ -23,7 +23,10 @@ class BudgetParams:
             machine of the same kind made 240.
         reference_cores: Whose speed counts where epochs are given, so that the same settings follow
             on every machine.
-        gpu_cores: CPU cores that a GPU counts for; a guess on the safe side, not measured.
+        gpu_images_per_second: Where a GPU's speed is not known: whole steps of its network in its
+            batches, on an H200 beside a slow CPU (`tests/benchmarks/swav_gpu.py`).
+        gpu_fixed_cost: What an image costs a GPU however small its crops, in pairs of 32 px crops:
+            there, 512 images as two crops of 64 px took 16.0 ms, of 32 px 11.3.
         pretrained_cost: Images of a random start, of crops as large, that one of a pretrained start
             costs: 71 ms and 28 ms were measured on one core.
         most_epochs: However small the folder; chosen.
@@ -34,7 +37,8 @@ class BudgetParams:
     network: str = "resnet10_w32"
     images_per_core_second: float = 550.0
     reference_cores: int = 2
-    gpu_cores: int = 50
+    gpu_images_per_second: float = 25_000.0
+    gpu_fixed_cost: float = 6.0
     pretrained_cost: int = 3
     most_epochs: int = 400
 
@@ -208,9 +212,9 @@ def derive_config(  # noqa: PLR0913 - all that settings follow from
         budget_seconds: Time for the whole training, > 0; None for the default.
         overrides: Settings by name that are not derived; others follow from them. Where epochs
             are among them and there is no budget, nothing follows from the number of cores.
-        images_per_second: Of this CPU, as
+        images_per_second: Of this machine, as
             :func:`swav_train.run.machine_speed.measure_images_per_second` has it; None for 550 a
-            core.
+            core, 25,000 on a GPU.
 
     Returns:
         A valid configuration.
@@ -227,20 +231,18 @@ def derive_config(  # noqa: PLR0913 - all that settings follow from
     given = convert_settings(overrides)
     is_gpu = device.startswith("cuda")
     is_pretrained = bool(given.get("pretrained"))
-    n_affordable = _count_affordable_images(
+    affordable = _find_affordable(
         budget_seconds or default_budget_seconds(n_images),
         images_per_second,
         n_cores=n_cores if budget_seconds or "epochs" not in given else BUDGET.reference_cores,
         is_gpu=is_gpu,
     )
     if is_pretrained:
-        n_affordable /= BUDGET.pretrained_cost
+        affordable = replace(affordable, n_pairs=affordable.n_pairs / BUDGET.pretrained_cost)
     start = FROM_PRETRAINED if is_pretrained else FROM_RANDOM
-    sizes = _derive_sizes(
-        given, start, n_images=n_images, side_px=side_px, n_affordable=n_affordable
-    )
+    sizes = _derive_sizes(given, start, n_images=n_images, side_px=side_px, affordable=affordable)
     counts = _derive_counts(
-        given, n_images=n_images, crops=sizes["crops"], n_affordable=n_affordable, is_gpu=is_gpu
+        given, n_images=n_images, crops=sizes["crops"], affordable=affordable, is_gpu=is_gpu
     )
     others = _derive_others(start, batch_size=counts["batch_size"], is_gpu=is_gpu)
     is_large = sizes["crops"][0].size > CROPS.most_for_small_stem
@@ -248,13 +250,32 @@ def derive_config(  # noqa: PLR0913 - all that settings follow from
     return TrainConfig(**(sizes | counts | others | {"stem": stem, "device": device} | given))
 
 
-def _count_affordable_images(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Affordable:
+    """What the time affords.
+
+    Attributes:
+        n_pairs: Images, as two 32 px crops of the network that speed is measured with.
+        fixed_cost: What an image costs however small its crops, in such pairs.
+    """
+
+    n_pairs: float
+    fixed_cost: float = 0.0
+
+    def count_images(self, crops: tuple[CropSpec, ...]) -> float:
+        """Return how many images it affords with other crops."""
+        n_pairs = sum(crop.count * crop.size**2 for crop in crops) / (2 * 32**2)
+        return self.n_pairs * (1 + self.fixed_cost) / (n_pairs + self.fixed_cost)
+
+
+def _find_affordable(
     seconds: float, images_per_second: float | None, *, n_cores: int, is_gpu: bool
-) -> float:
-    """Return how many images, as two 32 px crops of the smallest network, the time affords."""
-    if images_per_second is not None and not is_gpu:
-        return seconds * images_per_second
-    return seconds * BUDGET.images_per_core_second * (BUDGET.gpu_cores if is_gpu else n_cores)
+) -> _Affordable:
+    if images_per_second is None:
+        by_cores = BUDGET.images_per_core_second * n_cores
+        images_per_second = BUDGET.gpu_images_per_second if is_gpu else by_cores
+    fixed_cost = BUDGET.gpu_fixed_cost if is_gpu else 0.0
+    return _Affordable(n_pairs=seconds * images_per_second, fixed_cost=fixed_cost)
 
 
 def _derive_sizes(
@@ -263,7 +284,7 @@ def _derive_sizes(
     *,
     n_images: int,
     side_px: int,
-    n_affordable: float,
+    affordable: _Affordable,
 ) -> dict[str, Any]:
     """Return crops and the sides of what is stored and encoded, px."""
     crops: tuple[CropSpec, ...] | None = given.get("crops")
@@ -272,7 +293,7 @@ def _derive_sizes(
         if image_size is not None:
             crop_size = _crop_size_of_encoder(image_size)
         else:
-            crop_size = start.crop_size or _affordable_crop_size(n_images, side_px, n_affordable)
+            crop_size = start.crop_size or _affordable_crop_size(n_images, side_px, affordable)
         crops = (_full_crops(crop_size),)
     image_size = image_size or _encoder_size(crops[0].size, start.encoder_side or side_px)
     return {
@@ -287,13 +308,13 @@ def _derive_counts(
     *,
     n_images: int,
     crops: tuple[CropSpec, ...],
-    n_affordable: float,
+    affordable: _Affordable,
     is_gpu: bool,
 ) -> dict[str, int]:
     """Return the numbers of prototypes, images of a step, rows of the queue, epochs and steps."""
     n_prototypes = given.get("n_prototypes") or _n_prototypes(n_images)
     batch_size = given.get("batch_size") or _batch_size(n_images, n_prototypes, is_gpu=is_gpu)
-    epochs = given.get("epochs") or _epochs(n_images, crops, n_affordable)
+    epochs = given.get("epochs") or _epochs(n_images, crops, affordable)
     return {
         "n_prototypes": n_prototypes,
         "batch_size": batch_size,
@@ -321,13 +342,13 @@ def _full_crops(size: int) -> CropSpec:
     return CropSpec(count=2, size=size, min_area=FULL_AREA[0], max_area=FULL_AREA[1])
 
 
-def _affordable_crop_size(n_images: int, side_px: int, n_affordable: float) -> int:
+def _affordable_crop_size(n_images: int, side_px: int, affordable: _Affordable) -> int:
     """Return the largest of some sizes that the images have and the time affords."""
     fitting = [
         size
         for size in CROPS.sizes
         if size <= side_px
-        and _images_seen((_full_crops(size),), n_affordable) >= CROPS.enough_epochs * n_images
+        and affordable.count_images((_full_crops(size),)) >= CROPS.enough_epochs * n_images
     ]
     return max(fitting, default=CROPS.sizes[0])
 
@@ -382,11 +403,6 @@ def _queue_size(n_images: int, n_prototypes: int, batch_size: int) -> int:
     return batch_size * math.ceil(min(4 * n_prototypes, n_images / 4) / batch_size)
 
 
-def _epochs(n_images: int, crops: tuple[CropSpec, ...], n_affordable: float) -> int:
-    seen = _images_seen(crops, n_affordable)
+def _epochs(n_images: int, crops: tuple[CropSpec, ...], affordable: _Affordable) -> int:
+    seen = affordable.count_images(crops)
     return max(1, min(BUDGET.most_epochs, round(seen / n_images)))
-
-
-def _images_seen(crops: tuple[CropSpec, ...], n_affordable: float) -> float:
-    cost = sum(crop.count * crop.size**2 for crop in crops) / (2 * 32**2)
-    return n_affordable / cost

@@ -61,7 +61,10 @@ def test_labels_are_a_choice_or_a_file_or_a_pattern(config):
     kind = getattr(curate, config)
     assert kind(labels="folder").labels == curate.Labels.FOLDER
     assert kind(labels="some/table.csv:species").labels == "some/table.csv:species"
-    for wrong, message in (("foldr", "did you mean folder"), (None, "labels cannot be None")):
+    for wrong, message in (
+        ("foldr", "did you mean folder"),
+        (None, "labels must be a text, got None"),
+    ):
         with pytest.raises(curate.UsageError, match=message):
             kind(labels=wrong)
 
@@ -74,7 +77,7 @@ def test_a_search_takes_the_name_of_what_it_is_by():
 @pytest.mark.parametrize("config", WITH_DEVICE)
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "CPU", "", "cuda:-1", "mps", 3, None])
 def test_a_device_is_checked_at_the_door(config, device):
-    with pytest.raises(ValueError, match="device cannot be"):
+    with pytest.raises(ValueError, match=r"device (cannot|must) be"):
         getattr(curate, config)(device=device)
 
 

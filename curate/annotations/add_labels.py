@@ -17,7 +17,7 @@ from curate.sources import open_source
 def add_labels(
     manifest: Manifest, labels: str, progress: Progress, *, said: pa.ChunkedArray | None = None
 ) -> Manifest:
-    """Return a manifest with ``label``, and ``objects`` and ``boxes`` where they are known.
+    """Return a manifest with ``label``, and what is known of objects.
 
     Args:
         manifest: Of the images.
@@ -46,9 +46,13 @@ def add_labels(
     table = pa.table({"label": found.label})
     if found.objects is not None:
         table = table.append_column("objects", found.objects).append_column("boxes", found.boxes)
+    if found.details is not None:
+        table = table.append_column("details", found.details)
     scan: dict[str, Any] = {"labels": str(labels)}
     if found.classes:
         scan["classes"] = dict(found.classes)
+    if found.class_facts:
+        scan["class_facts"] = {name: dict(facts) for name, facts in found.class_facts.items()}
     return replace(
         manifest,
         rows=FilledRows(manifest.rows, HeldRows(table)),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,9 @@ SEPARATOR = ";"
 
 OBJECTS = pa.list_(pa.field("element", pa.string()))
 BOXES = pa.list_(pa.field("element", pa.float32()))
+DETAILS = OBJECTS
+
+_AT_ONCE = 16_384  # images whose details are one array: a text array has room for 2 GB
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,14 +60,19 @@ class Labelled:
         objects: (N,) list of string, the class of each object in the image; None where the source
             knows no objects.
         boxes: (N,) list of float32, left, top, width and height in px of each of them.
+        details: (N,) list of string, what else the source says of each object, as COCO writes it;
+            None where it says no more of any.
         classes: Number of each class in the source, by name, where classes have numbers there.
+        class_facts: What else the source says of a class, by name, such as the names of keypoints.
         notes: What could not be used, a sentence each.
     """
 
     label: pa.Array
     objects: pa.Array | None = None
     boxes: pa.Array | None = None
+    details: pa.ChunkedArray | None = None
     classes: Mapping[str, int] = field(default_factory=dict)
+    class_facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
 
@@ -87,11 +95,14 @@ class FoundObjects:
         row: (M,) int64, the image of each.
         name: (M,) string, the class of each.
         box: (M, 4) float32, left, top, width, height in px; None for classes without boxes.
+        details: (M,) large_string, JSON of what else is known of each, null where nothing is; None
+            where that is so of all.
     """
 
     row: Ints
     name: pa.Array
     box: Boxes | None = None
+    details: pa.ChunkedArray | None = None
 
 
 def gather_labels(
@@ -99,6 +110,7 @@ def gather_labels(
     is_known: NDArray[np.bool_],
     *,
     classes: Mapping[str, int] | None = None,
+    class_facts: Mapping[str, Mapping[str, Any]] | None = None,
     notes: Sequence[str] = (),
 ) -> Labelled:
     """Return objects image by image.
@@ -107,6 +119,7 @@ def gather_labels(
         found: The objects.
         is_known: (N,) bool, images that the source names, be it that they have no object.
         classes: Number of each class in the source.
+        class_facts: What else the source says of a class.
         notes: What could not be used.
     """
     order = np.argsort(found.row, kind="stable")
@@ -123,9 +136,28 @@ def gather_labels(
         label=label,
         objects=pa.ListArray.from_arrays(ends, names, type=OBJECTS),
         boxes=pa.ListArray.from_arrays(corners, boxes, type=BOXES),
+        details=_list_details(found.details, order, counts, is_known),
         classes=classes or {},
+        class_facts=class_facts or {},
         notes=notes,
     )
+
+
+def _list_details(
+    details: pa.ChunkedArray | None, order: Ints, counts: Ints, is_known: NDArray[np.bool_]
+) -> pa.ChunkedArray | None:
+    """Return the details of the objects image by image, (N,); None where there are none."""
+    if details is None or details.null_count == len(details):
+        return None
+    ends = np.append(0, np.cumsum(counts))
+    chunks = []
+    for start in range(0, len(counts), _AT_ONCE):
+        stop = min(start + _AT_ONCE, len(counts))
+        texts = details.take(pa.array(order[ends[start] : ends[stop]])).combine_chunks()
+        is_null = np.append(~is_known[start:stop], False)
+        places = pa.array(ends[start : stop + 1] - ends[start], pa.int32(), mask=is_null)
+        chunks.append(pa.ListArray.from_arrays(places, texts.cast(pa.string()), type=DETAILS))
+    return pa.chunked_array(chunks, DETAILS)
 
 
 def _join_classes(row: Ints, names: pa.Array, counts: Ints) -> pa.Array:

@@ -1,5 +1,6 @@
-"""COCO's JSON (Lin et al. 2014, arXiv:1405.0312): objects with boxes, read as a stream."""
+"""COCO's JSON (Lin et al. 2014, arXiv:1405.0312): objects with all that is said of them."""
 
+import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -21,13 +22,15 @@ _OBJECTS = pa.schema(
     [
         ("image", pa.string()), ("category", pa.string()), ("left", pa.float32()),
         ("top", pa.float32()), ("width", pa.float32()), ("height", pa.float32()),
-        ("has_outline", pa.bool_()),
+        ("details", pa.large_string()),
     ]
 )  # fmt: skip
+_OF_AN_OBJECT = {"id", "image_id", "category_id", "bbox"}
+_OF_A_CLASS = {"id", "name"}
 
 
 class CocoLabels:
-    """One file of annotations; outlines and keypoints are not taken up, their boxes are."""
+    """One file of annotations, read as a stream."""
 
     def __init__(self, file: Path) -> None:
         """Name the file."""
@@ -42,7 +45,8 @@ class CocoLabels:
         try:
             listed = _collect(map(_image_row, self._items("images")), _IMAGES)
             objects = _collect(filter(None, map(_object_row, self._items("annotations"))), _OBJECTS)
-            names = {str(one["id"]): str(one["name"]) for one in self._items("categories")}
+            classes = list(self._items("categories"))
+            names = {str(one["id"]): str(one["name"]) for one in classes}
         except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
             raise InputError(
                 f"{self._file} is no COCO file: {first_line(error)}",
@@ -65,15 +69,19 @@ class CocoLabels:
         box = np.stack(
             [objects[side].to_numpy() for side in ("left", "top", "width", "height")], axis=1
         )
-        n_outlines = int(pc.sum(objects["has_outline"].take(pa.array(kept))).as_py() or 0)
         return gather_labels(
-            FoundObjects(row=row[kept], name=name.take(pa.array(kept)), box=box[kept]),
+            FoundObjects(
+                row=row[kept],
+                name=name.take(pa.array(kept)),
+                box=box[kept],
+                details=objects["details"].take(pa.array(kept)),
+            ),
             is_known,
             classes=_number_classes(names),
+            class_facts={str(one["name"]): facts for one in classes if (facts := _facts_of(one))},
             notes=[
                 *describe_unmatched(row_of_file, source=self._file.name),
                 *_describe_sizes(listed, row_of_image, images),
-                *_describe_outlines(n_outlines),
             ],
         )
 
@@ -121,8 +129,24 @@ def _object_row(annotation: Mapping[str, Any]) -> dict[str, Any] | None:
         "top": top,
         "width": width,
         "height": height,
-        "has_outline": bool(annotation.get("segmentation") or annotation.get("keypoints")),
+        "details": to_details(
+            {name: value for name, value in annotation.items() if name not in _OF_AN_OBJECT}
+        ),
     }
+
+
+def to_details(facts: Mapping[str, Any]) -> str | None:
+    """Return what is known of an object beyond class and box as JSON; None where nothing is.
+
+    Args:
+        facts: As COCO writes them.
+    """
+    return json.dumps(facts, ensure_ascii=False, separators=(",", ":")) if facts else None
+
+
+def _facts_of(category: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what else is said of a class, such as the names of its keypoints."""
+    return {name: value for name, value in category.items() if name not in _OF_A_CLASS and value}
 
 
 def _number_classes(names: Mapping[str, str]) -> dict[str, int]:
@@ -150,9 +174,3 @@ def describe_other_sizes(n_images: int) -> list[str]:
     if n_images == 0:
         return []
     return [f"{n_images:,} images are of another size, upright, than their boxes were drawn on"]
-
-
-def _describe_outlines(n_objects: int) -> list[str]:
-    if n_objects == 0:
-        return []
-    return [f"of {n_objects:,} objects with outlines or keypoints the boxes are taken up only"]

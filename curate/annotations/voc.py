@@ -1,22 +1,19 @@
 """Pascal VOC's layout (Everingham et al. 2010): a file of XML for each image."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import numpy as np
-import pyarrow as pa
-
-from curate.annotations.base import AskedImages, FoundObjects, Labelled, gather_labels
+from curate.annotations.base import AskedImages, Labelled
 from curate.annotations.coco import describe_other_sizes
+from curate.annotations.object_files import ObjectCollector, ReadObject, list_images
 from curate.annotations.places import voc_places
 from curate.errors import InputError
 
 MOST_BYTES = 16 << 20
 """A larger file is none of VOC."""
 
-Object = tuple[str, float, float, float, float]
-"""Class, then left, top, width and height in px, as they stand there."""
+Object = tuple[str, tuple[float, float, float, float]]
+"""Class, and left, top, width and height in px, as they stand there."""
 
 
 class VocLabels:
@@ -32,15 +29,10 @@ class VocLabels:
         Raises:
             InputError: None of them has a file.
         """
-        rows: list[int] = []
-        classes: list[str] = []
-        boxes: list[Sequence[float]] = []
-        is_known = np.zeros(len(images), np.bool_)
+        found = ObjectCollector(len(images))
         n_damaged, n_other = 0, 0
-        sizes = zip(images.width, images.height, strict=True)
-        for number, (path, (width, height)) in enumerate(zip(images.path, sizes, strict=True)):
-            inside = path.as_py()
-            file = _find_file(images.locate(inside), self._folder, inside)
+        for image in list_images(images):
+            file = _find_file(image.file, self._folder, image.path)
             if file is None:
                 continue
             read = read_objects(file)
@@ -48,29 +40,15 @@ class VocLabels:
                 n_damaged += 1
                 continue
             objects, size = read
-            is_known[number] = True
-            n_other += size is not None and width.is_valid and size != (
-                width.as_py(), height.as_py()
-            )  # fmt: skip
-            for name, *box in objects:
-                rows.append(number)
-                classes.append(name)
-                boxes.append(box)
-        if not is_known.any():
+            found.add(image, (ReadObject(name=name, box=box) for name, box in objects))
+            n_other += None not in (size, image.size) and size != image.size
+        if found.is_empty:
             raise InputError(
                 f"no image has an XML file below {self._folder}",
                 hint="name the folder Annotations, whose files are named like the images",
             )
         notes = [f"{n_damaged:,} XML files cannot be used"] if n_damaged else []
-        return gather_labels(
-            FoundObjects(
-                row=np.array(rows, np.int64),
-                name=pa.array(classes, pa.string()),
-                box=np.array(boxes, np.float32).reshape(-1, 4),
-            ),
-            is_known,
-            notes=[*notes, *describe_other_sizes(n_other)],
-        )
+        return found.gather(notes=[*notes, *describe_other_sizes(n_other)])
 
 
 def read_objects(file: Path) -> tuple[list[Object], tuple[int, int] | None] | None:
@@ -97,7 +75,7 @@ def _read_object(element: ET.Element) -> Object | None:
     left, top, right, bottom = (
         float(box.findtext(side) or "nan") for side in ("xmin", "ymin", "xmax", "ymax")
     )
-    return name.strip(), left, top, right - left, bottom - top
+    return name.strip(), (left, top, right - left, bottom - top)
 
 
 def _find_file(image: Path, folder: Path, path: str) -> Path | None:

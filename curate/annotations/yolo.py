@@ -2,18 +2,17 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from curate.annotations.base import AskedImages, FoundObjects, Labelled, gather_labels
+from curate.annotations.base import AskedImages, Labelled
+from curate.annotations.coco import to_details
+from curate.annotations.object_files import ObjectCollector, ReadObject, list_images
 from curate.annotations.places import yolo_places
 from curate.errors import InputError, first_line
-
-Numbers = tuple[int, float, float, float, float]
-"""Class, then left, top, width and height as shares of the image."""
 
 _SPACE = re.compile(r"[\s,]+")
 
@@ -41,7 +40,7 @@ class YoloLabels:
                 f"{file} numbers its classes with {next(iter(names))!r}",
                 hint="classes are numbered from 0",
             ) from None
-        self._has_keypoints = facts.get("kpt_shape") is not None
+        self._n_dimensions = _read_dimensions(facts.get("kpt_shape"))
 
     def read(self, images: AskedImages) -> Labelled:
         """Return the objects in the images.
@@ -49,30 +48,20 @@ class YoloLabels:
         Raises:
             InputError: None of them has a text file.
         """
-        rows: list[int] = []
-        classes: list[str] = []
-        boxes: list[Sequence[float]] = []
-        is_known = np.zeros(len(images), np.bool_)
+        found = ObjectCollector(len(images))
         n_damaged, n_sizeless = 0, 0
-        sizes = zip(images.width, images.height, strict=True)
-        for number, (path, (width, height)) in enumerate(zip(images.path, sizes, strict=True)):
-            text = _read_beside(images.locate(path.as_py()))
+        for image in list_images(images):
+            text = _read_beside(image.file)
             if text is None:
                 continue
-            if not (width.is_valid and height.is_valid):
+            if image.size is None:
                 n_sizeless += 1
                 continue
-            is_known[number] = True
-            for line in filter(str.strip, text.splitlines()):
-                found = parse_line(line, has_keypoints=self._has_keypoints)
-                if found is None or found[0] not in self._names:
-                    n_damaged += 1
-                    continue
-                rows.append(number)
-                classes.append(self._names[found[0]])
-                w, h = width.as_py(), height.as_py()
-                boxes.append((found[1] * w, found[2] * h, found[3] * w, found[4] * h))
-        if not is_known.any() and n_sizeless == 0:
+            lines = [line for line in text.splitlines() if line.strip()]
+            objects = [self._read_line(line, image.size) for line in lines]
+            found.add(image, filter(None, objects))
+            n_damaged += objects.count(None)
+        if found.is_empty and n_sizeless == 0:
             raise InputError(
                 f"no image has a text file of boxes, such as "
                 f"{yolo_places(images.locate(images.path[0].as_py()))[0]}",
@@ -81,24 +70,53 @@ class YoloLabels:
         notes = [f"{n_damaged:,} lines of boxes cannot be used"] if n_damaged else []
         if n_sizeless:
             notes.append(f"{n_sizeless:,} images with boxes cannot be read")
-        return gather_labels(
-            FoundObjects(
-                row=np.array(rows, np.int64),
-                name=pa.array(classes, pa.string()),
-                box=np.array(boxes, np.float32).reshape(-1, 4),
-            ),
-            is_known,
-            classes={name: number for number, name in self._names.items()},
-            notes=notes,
+        return found.gather(
+            classes={name: number for number, name in self._names.items()}, notes=notes
+        )
+
+    def _read_line(self, line: str, size: tuple[int, int]) -> ReadObject | None:
+        """Return the object of a line, in px; None where the line is none."""
+        read = parse_line(line, n_dimensions=self._n_dimensions)
+        if read is None or read.number not in self._names:
+            return None
+        width, height = size
+        details: dict[str, Any] = {}
+        if read.outline:
+            details["segmentation"] = [_round_px(read.outline, (width, height))]
+        if read.keypoints:
+            points = _round_px(read.keypoints, (width, height, 1))
+            details |= {"keypoints": points, "num_keypoints": sum(v > 0 for v in points[2::3])}
+        left, top, across, down = read.box
+        return ReadObject(
+            name=self._names[read.number],
+            box=(left * width, top * height, across * width, down * height),
+            details=to_details(details),
         )
 
 
-def parse_line(line: str, *, has_keypoints: bool = False) -> Numbers | None:
-    """Return class and box of a line of YOLO: a box, or an outline, whose box it is.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """A line of YOLO; all places are shares of the image.
+
+    Attributes:
+        number: Of the class.
+        box: Left, top, width and height.
+        outline: x and y of each corner, one after the other; empty where only a box is known.
+        keypoints: x, y and visibility of each, as COCO has it: 0 unknown, 1 hidden, 2 seen.
+    """
+
+    number: int
+    box: tuple[float, float, float, float]
+    outline: tuple[float, ...] = ()
+    keypoints: tuple[float, ...] = ()
+
+
+def parse_line(line: str, *, n_dimensions: int = 0) -> Line | None:
+    """Return what a line of YOLO says: a box, a box and keypoints, or an outline.
 
     Args:
         line: Class, then middle and size, or corners, as shares of the image.
-        has_keypoints: Whether points follow the box.
+        n_dimensions: Numbers of each keypoint after the box: 2 or 3; 0 where there are none.
 
     Returns:
         None where the line is none.
@@ -109,13 +127,32 @@ def parse_line(line: str, *, has_keypoints: bool = False) -> Numbers | None:
         return None
     if not kind.is_integer() or not np.isfinite(values).all():
         return None
-    if len(values) in (4, 5) or (has_keypoints and len(values) > 4):
-        x, y, width, height = values[:4]
-        return int(kind), x - width / 2, y - height / 2, width, height
+    number = int(kind)
+    if len(values) in (4, 5) or (n_dimensions and len(values) > 4):
+        x, y, width, height, *points = values
+        box = (x - width / 2, y - height / 2, width, height)
+        return Line(number=number, box=box, keypoints=_read_points(points, n_dimensions))
     if len(values) < 6 or len(values) % 2:
         return None
     xs, ys = values[::2], values[1::2]
-    return int(kind), min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
+    box = (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
+    return Line(number=number, box=box, outline=tuple(values))
+
+
+def _read_points(values: Sequence[float], n_dimensions: int) -> tuple[float, ...]:
+    """Return keypoints of 2 or 3 numbers each with 3; of 2 numbers, those at 0, 0 are unknown."""
+    if n_dimensions == 0 or len(values) % n_dimensions:
+        return ()
+    points = np.reshape(values, (-1, n_dimensions))
+    if n_dimensions == 2:
+        points = np.append(points, np.where(points.any(axis=1), 2, 0)[:, None], axis=1)
+    return tuple(points.ravel().tolist())
+
+
+def _round_px(shares: Sequence[float], sizes: tuple[int, ...]) -> list[float]:
+    """Return shares of the image in px, two decimals, as whole numbers where they are."""
+    values = (share * sizes[place % len(sizes)] for place, share in enumerate(shares))
+    return [int(value) if value.is_integer() else round(value, 2) for value in values]
 
 
 def _read_beside(image: Path) -> str | None:
@@ -125,6 +162,13 @@ def _read_beside(image: Path) -> str | None:
         except OSError:
             continue
     return None
+
+
+def _read_dimensions(shape: object) -> int:
+    """Return the numbers that each keypoint has, 2 or 3; 0 where there are none."""
+    if isinstance(shape, list) and len(shape) == 2 and shape[1] in (2, 3):
+        return int(shape[1])
+    return 0
 
 
 def _read_yaml(file: Path) -> Mapping[str, Any]:

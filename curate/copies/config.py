@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from curate.annotations.open_labels import check_labels
-from curate.choices import KeepPolicy, Labels, Level, OnConflict, take_choice
+from curate.choices import KeepPolicy, Labels, Level, OnConflict
 from curate.errors import UsageError
+from curate.field_types import take_types
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,10 +59,8 @@ class DedupConfig:
         Raises:
             UsageError: There is no such choice, or a number is out of range.
         """
-        take_choice(self, "level", Level)
-        take_choice(self, "keep", KeepPolicy)
+        take_types(self)
         check_labels(self.labels)
-        take_choice(self, "on_conflict", OnConflict)
         shares = {"precision": self.precision, "semantic_similarity": self.semantic_similarity}
         if self.threshold is not None:
             shares["threshold"] = self.threshold

@@ -131,14 +131,17 @@ def _form_groups(
         a, b = links.findings.a, links.findings.b
         inner = is_free[a] & is_free[b]
         heads = choose_best(connected_components(n, a[inner], b[inner]), rank)
-        low, high = _pair_with_heads(a[inner], b[inner], heads)
-        keys = low * n + high
-        missing = ~np.isin(keys, a * n + b) & ~np.isin(keys, is_asked)
-        if missing.any():
+        while True:  # what matches the head brings others near it
+            low, high = _pair_with_heads(a[inner], b[inner], heads)
+            keys = low * n + high
+            missing = ~np.isin(keys, a * n + b) & ~np.isin(keys, is_asked)
+            if not missing.any():
+                break
             is_asked = np.concatenate([is_asked, keys[missing]])
             direct = verify_pairs(low[missing], high[missing])
             links = _merge_links(links, take_pairs(direct, direct.probability >= threshold), n)
             a, b = links.findings.a, links.findings.b
+            inner = is_free[a] & is_free[b]
         is_tied = is_free & (heads == np.arange(n))
         for image, head in ((a, b), (b, a)):
             ties = (heads[image] == head) & is_free[image] & is_free[head]

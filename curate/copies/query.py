@@ -5,6 +5,7 @@ Nothing is written: any number of processes may ask, also while another one sear
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,12 @@ from curate.copies.cache.version import is_current
 from curate.copies.config import DedupConfig
 from curate.copies.find import list_rungs, use_one_thread_per_image
 from curate.copies.pair_tables import concat_pairs, take_pairs
+from curate.copies.probability.context import FolderContext
 from curate.copies.records import Images, Pairs, PixelReader, QueryImage
 from curate.copies.rungs.base import Searched
 
 Ints = NDArray[np.int64]
+Value = TypeVar("Value", bound=np.generic)
 
 
 class CopyQuery:
@@ -92,11 +95,21 @@ def load_query(
         labels={level: _restore(label, order) for level, label in last_run.labels.items()},
         weights=last_run.weights,
         probability=last_run.probability,
+        context=FolderContext(
+            own=_restore_values(last_run.own, order), crowd=_restore_values(last_run.crowd, order)
+        ),
     )
     try:
         return CopyQuery(searched)
     except LookupError:
         return None
+
+
+def _restore_values(values: NDArray[Value], order: Ints) -> NDArray[Value]:
+    """Return values of rows of the images, from those of rows in the order of their hashes."""
+    restored = np.empty_like(values)
+    restored[order] = values
+    return restored
 
 
 def _restore(label: Ints, order: Ints) -> Ints:

@@ -94,7 +94,12 @@ def make_columns(
         columns[name] = pc.if_else(pa.array(is_counted), columns[name], None)
     by_path = {name: column.take(rows) for name, column in columns.items()}
     table = pa.table([by_path[name] for name in DEDUP_COLUMNS.names], schema=DEDUP_COLUMNS)
-    return _fill_links(table, paths, compared.links) if compared.links else table
+    if compared.links:
+        table = _fill_links(table, paths, compared.links)
+    if first:
+        hashes = pa.array(images.content_hash, pa.string()).take(kept).take(rows)
+        table = table.append_column("duplicate_of_hash", hashes)
+    return table
 
 
 def _fill_links(table: pa.Table, paths: pa.ChunkedArray, links: Mapping[str, str]) -> pa.Table:

@@ -14,6 +14,7 @@ from curate.engine.shards import Engine
 from curate.engine.spawn_pool import SpawnPool
 from curate.engine.store import open_store
 from curate.errors import UsageError
+from curate.field_types import take_types
 from curate.machine import count_cores
 from curate.progress import Progress
 
@@ -39,8 +40,9 @@ class EngineConfig:
         """Check the address.
 
         Raises:
-            UsageError: It is none.
+            UsageError: It is none, or a field is of another type.
         """
+        take_types(self)
         match = _PROCESSES.fullmatch(self.address)
         is_known = match or self.address in ("here", "local", "auto") or ":" in self.address
         if not is_known or (match and match[1] == "0"):

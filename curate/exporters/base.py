@@ -4,10 +4,11 @@ A new format is one value of ``curate.choices.ExportAs`` and one module in this 
 that names it: ``class TarExporter(Exporter, form=ExportAs.TAR)``.
 """
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from math import isnan
 from pathlib import Path
@@ -29,10 +30,12 @@ class BoxedObject:
     Attributes:
         name: Its class.
         box: Left, top, width and height in px.
+        details: What else is known of it, as COCO writes it.
     """
 
     name: str
     box: tuple[float, float, float, float]
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,8 +99,15 @@ class Item:
         if names is None or sides is None or len(sides) != 4 * len(names):
             return None
         boxes = zip(*[iter(sides)] * 4, strict=True)
-        found = (BoxedObject(name, box) for name, box in zip(names, boxes, strict=True))
-        return [one for one in found if not any(map(isnan, one.box))]
+        texts = self._value("details") if "details" in self.row.schema.names else None
+        if texts is None or len(texts) != len(names):
+            texts = [None] * len(names)
+        found = zip(names, boxes, texts, strict=True)
+        return [
+            BoxedObject(name, box, _read_details(text))
+            for name, box, text in found
+            if not any(map(isnan, box))
+        ]
 
     @property
     def format(self) -> str | None:
@@ -120,6 +130,15 @@ class Item:
         return self.row.column(column)[0].as_py()
 
 
+def _read_details(text: str | None) -> dict[str, Any]:
+    """Return the details of an object; none where somebody else's column holds no such."""
+    try:
+        details = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return details if isinstance(details, dict) else {}
+
+
 class Exporter(ABC):
     """Writes images below a folder in one format.
 
@@ -129,6 +148,7 @@ class Exporter(ABC):
         takes_labels: Whether it is given all labels, sorted, as ``labels``.
         needs_unique_stems: Whether two images may not differ in the ending of their place only.
         takes_classes: Whether it is given the numbers that classes had where they came from.
+        takes_class_facts: Whether it is given what else was said of classes there.
         needs_objects: Whether an image of whose objects nothing is known cannot be written.
         writes_content: Whether ``add`` writes the bytes of the file, which the item then holds.
     """
@@ -139,6 +159,7 @@ class Exporter(ABC):
     takes_labels: ClassVar[bool] = False
     needs_unique_stems: ClassVar[bool] = False
     takes_classes: ClassVar[bool] = False
+    takes_class_facts: ClassVar[bool] = False
     needs_objects: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, form: ExportAs | None = None) -> None:

@@ -1,9 +1,12 @@
 """COCO's annotations (Lin et al. 2014, arXiv:1405.0312): objects, or labels of whole images."""
 
+import json
 from array import array
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
 
 from curate.choices import ExportAs
 from curate.exporters.base import BoxedObject, Exporter, Item
@@ -13,18 +16,25 @@ from curate.exporters.labels_json import DATA, LabelsJson, to_json
 
 
 class CocoExporter(Exporter, form=ExportAs.COCO):
-    """Linked images with COCO's JSON: boxes of objects, else a label as a box around the image.
+    """Linked images with COCO's JSON: objects, else a label as a box around the image.
+
+    What is known of an object beyond its box, such as its outline, is written as it came.
 
     Images without either have no annotation. Categories have the numbers that they came with, those
     of YOLO, which begin with 0, the next ones; others are numbered from 1, in order of name.
     """
 
     columns = ("label", "width", "height")
-    optional_columns = ("objects", "boxes")
+    optional_columns = ("objects", "boxes", "details")
     takes_classes = True
+    takes_class_facts = True
 
     def __init__(
-        self, folder: Path, resources: ExitStack, classes: Mapping[str, int] | None = None
+        self,
+        folder: Path,
+        resources: ExitStack,
+        classes: Mapping[str, int] | None = None,
+        class_facts: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         """Begin the list of images.
 
@@ -32,13 +42,19 @@ class CocoExporter(Exporter, form=ExportAs.COCO):
             folder: Where it goes.
             resources: Closes it.
             classes: Numbers that classes had.
+            class_facts: What else was said of them.
         """
         super().__init__(folder, resources)
         self._json = LabelsJson(folder, resources)
         self._json.start_list('{"info": {"description": "curate export"}, "images": [')
         known = classes or {}
         self._known = known if min(known.values(), default=1) >= 1 else renumber(known, first=1)
+        self._class_facts = class_facts or {}
         self._n_images = 0
+        # outlines are larger than all else; numbers of classes are known only at the end
+        self._details = resources.enter_context(
+            TemporaryFile("w+", dir=folder, encoding="utf-8")  # noqa: SIM115 - it is entered
+        )
         self._places: dict[str, int] = {}  # of classes, in order of their first image
         self._image_of, self._class_of, self._sides = array("q"), array("l"), array("d")
 
@@ -61,6 +77,7 @@ class CocoExporter(Exporter, form=ExportAs.COCO):
             self._image_of.append(self._n_images)
             self._class_of.append(self._places.setdefault(one.name, len(self._places)))
             self._sides.extend(one.box)
+            self._details.write(f"{json.dumps(one.details) if one.details else ''}\n")
         make_symlink(item.local_file, self.folder / DATA / item.place)
 
     def close(self) -> None:
@@ -70,19 +87,21 @@ class CocoExporter(Exporter, form=ExportAs.COCO):
         categories = [number_of[name] for name in self._places]
         self._json.start_list('\n], "annotations": [')
         sides = zip(*[iter(self._sides)] * 4, strict=True)
-        rows = zip(self._image_of, self._class_of, sides, strict=True)
-        for number, (image, place, box) in enumerate(rows, 1):
+        self._details.seek(0)
+        rows = zip(self._image_of, self._class_of, sides, self._details, strict=True)
+        for number, (image, place, box, details) in enumerate(rows, 1):
             annotation = {
+                "area": _as_number(box[2] * box[3]),
+                "iscrowd": 0,
+                **(json.loads(details) if details.strip() else {}),
                 "id": number,
                 "image_id": image,
                 "category_id": categories[place],
                 "bbox": [_as_number(side) for side in box],
-                "area": _as_number(box[2] * box[3]),
-                "iscrowd": 0,
             }
             self._json.add_item(to_json(annotation))
         names = [
-            {"id": category, "name": name, "supercategory": ""}
+            {"id": category, "name": name, "supercategory": "", **self._class_facts.get(name, {})}
             for category, name in numbers.by_number().items()
         ]
         self._json.end(f'\n], "categories": {to_json(names)}}}')

@@ -19,7 +19,7 @@ class WebDatasetExporter(Exporter, form=ExportAs.TAR):
     """Tar shards whose members of one key, image, label and objects, are one sample."""
 
     columns = ("label",)
-    optional_columns = ("format", "objects", "boxes")
+    optional_columns = ("format", "objects", "boxes", "details")
     writes_content = True
 
     def __init__(
@@ -47,7 +47,7 @@ class WebDatasetExporter(Exporter, form=ExportAs.TAR):
             members[f"{key}{_LABEL}"] = item.label.encode()
         objects = item.objects
         if objects is not None:
-            boxes = [{"name": one.name, "box": one.box} for one in objects]
+            boxes = [{**one.details, "name": one.name, "box": one.box} for one in objects]
             members[f"{key}{_OBJECTS}"] = json.dumps({"objects": boxes}).encode()
         archive = self._shards.writer(_create_tar)
         for name, content in members.items():

@@ -106,6 +106,14 @@ COLUMNS = (
         is_optional=True,
     ),
     Column(
+        name="details",
+        type="list of string",
+        filled_by="scan",
+        meaning="what else is known of each of them, as COCO writes it: JSON with `segmentation`, "
+        "`keypoints`, `iscrowd`, `area`, …; null of an object of which nothing is",
+        is_optional=True,
+    ),
+    Column(
         name="sharpness",
         type="float32",
         filled_by="scan",
@@ -313,6 +321,14 @@ COLUMNS = (
         type="bool",
         filled_by="dedup",
         meaning="where there are labels: true if the image's duplicate group has more than one",
+        is_optional=True,
+    ),
+    Column(
+        name="duplicate_of_hash",
+        type="string",
+        filled_by="dedup",
+        meaning="with `--against`: SHA-256 of the kept image, hex, where that lies in the other "
+        "source; else null",
         is_optional=True,
     ),
     Column(

@@ -18,6 +18,7 @@ from curate.files import check_output
 from curate.manifest.conformed_rows import ConformedRows
 from curate.manifest.csv import companion_path, is_companion, is_csv, read_csv, write_csv
 from curate.manifest.joins import compare_column, find_partners
+from curate.manifest.notebook import draw_manifest
 from curate.manifest.parquet import ParquetRows, write_parquet
 from curate.manifest.rows import FilledRows, Rows, TakenRows
 from curate.manifest.selection import is_readable
@@ -38,7 +39,7 @@ class Manifest:
         stages: Options of each stage that ran, by its name.
     """
 
-    rows: Rows
+    rows: Rows = field(repr=False)
     source: str
     model: str | None = None
     stages: Mapping[str, Any] = field(default_factory=dict)
@@ -73,6 +74,17 @@ class Manifest:
         except ImportError:
             raise ResourceError("pandas is not installed", hint="pip install pandas") from None
         return self.rows.read().to_pandas()
+
+    def _repr_html_(self) -> str:
+        """Return what it is of and its first rows, for a notebook."""
+        facts = {
+            "images": f"{len(self.rows):,}",
+            "unreadable": f"{self.n_unreadable:,}",
+            "source": self.source,
+            "model": self.model or "–",
+            "stages": ", ".join(self.stages) or "–",
+        }
+        return draw_manifest(self.rows, facts)
 
     def check(self, name: str, *, hint: str) -> None:
         """Check that there is a column.

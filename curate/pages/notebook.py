@@ -7,6 +7,11 @@ from typing import Any
 
 _MOST_LETTERS = 200
 _MOST_RECORDS = 20
+_WHOLE = 97.0  # per cent of a side: less is a part
+_PICTURE = (
+    "max-width:128px;max-height:128px;margin:0;outline:1px solid rgba(128,128,128,.3);"
+    "outline-offset:-1px"  # a white image has an edge, too
+)
 _CELL = "padding:2px 14px 2px 0;text-align:left;vertical-align:top"
 
 
@@ -55,17 +60,68 @@ class ShownImages:
         )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownPair:
+    """Two images side by side, with what ties them.
+
+    Attributes:
+        sources: ``data:`` addresses of the two, None for one whose pixels are not cached.
+        names: Their paths.
+        line: What ties them.
+        box: The part of the second that the first covers: left, top, right, bottom, as shares.
+    """
+
+    sources: Sequence[str | None]
+    names: Sequence[str]
+    line: str
+    box: Sequence[float]
+
+    def draw(self) -> str:
+        """Return the pair as HTML; a box is drawn where it is not the whole of the second."""
+        left, top, right, bottom = (100 * min(max(edge, 0.0), 1.0) for edge in self.box)
+        is_part = min(right - left, bottom - top) < _WHOLE
+        frame = (
+            f'<span style="position:absolute;left:{left:.1f}%;top:{top:.1f}%;'
+            f"width:{right - left:.1f}%;height:{bottom - top:.1f}%;box-sizing:border-box;"
+            'border:2px solid #e0457b"></span>'
+        )
+        sides = "".join(
+            f'<div style="width:136px"><span style="position:relative;display:inline-block;'
+            f'line-height:0">{_show_picture(source, escape(name))}{extra}</span>'
+            f'<div style="margin-top:3px">{escape(name)}</div></div>'
+            for source, name, extra in zip(
+                self.sources, self.names, ("", frame if is_part else ""), strict=True
+            )
+        )
+        return (
+            '<figure style="margin:0;font-size:11px;line-height:1.3;overflow-wrap:anywhere">'
+            f"<figcaption><b>{escape(self.line)}</b></figcaption>"
+            f'<div style="display:flex;gap:8px;margin-top:3px">{sides}</div></figure>'
+        )
+
+
+def draw_pairs(pairs: Sequence[ShownPair], *, title: str) -> str:
+    """Return pairs as HTML, in rows below a title."""
+    return (
+        f"<div><b>{escape(title)}</b>"
+        '<div style="display:flex;flex-wrap:wrap;gap:14px 24px;margin-top:6px">'
+        f"{''.join(pair.draw() for pair in pairs)}</div></div>"
+    )
+
+
 def _show_image(source: str | None, line: str) -> str:
     text = escape(line)
-    picture = (
-        f'<img src="{source}" alt="{text}" style="max-width:128px;max-height:128px">'
-        if source
-        else "not in the pixel cache"
-    )
     return (
         '<figure style="width:136px;margin:0;font-size:11px;line-height:1.3;'
-        f'overflow-wrap:anywhere">{picture}<figcaption>{text}</figcaption></figure>'
+        f'overflow-wrap:anywhere">{_show_picture(source, text)}'
+        f"<figcaption>{text}</figcaption></figure>"
     )
+
+
+def _show_picture(source: str | None, text: str) -> str:
+    if source is None:
+        return "not in the pixel cache"
+    return f'<img src="{source}" alt="{text}" style="{_PICTURE}">'
 
 
 def _show_value(value: Any) -> str:  # noqa: ANN401 - whatever a result holds
@@ -85,6 +141,10 @@ def _show_value(value: Any) -> str:  # noqa: ANN401 - whatever a result holds
 def _format(value: Any) -> str:  # noqa: ANN401 - whatever a result holds
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, dict):
+        value = ", ".join(f"{key} {_format(one)}" for key, one in value.items()) or None
+    elif isinstance(value, list | tuple):
+        value = ", ".join(map(_format, value)) or None
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     text = "–" if value is None else str(value)

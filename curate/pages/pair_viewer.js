@@ -27,9 +27,11 @@ function outlineOf([a, b, c, d, e, f]) {
   return corners.map(([x, y]) => `${a * x + b * y + c},${d * x + e * y + f}`).join(" ");
 }
 
-function isWhole(m) {
-  return [[m[2], 0], [m[5], 0], [m[0] + m[1] + m[2], 1], [m[3] + m[4] + m[5], 1]]
-    .every(([value, at]) => Math.abs(value - at) < 0.03);
+/* Whether the first covers the second and no more, mirrored or turned by quarters perhaps. */
+function isWhole([a, b, c, d, e, f]) {
+  const isCorner = (value) => Math.min(Math.abs(value), Math.abs(value - 1)) < 0.03;
+  return [[0, 0], [1, 0], [1, 1], [0, 1]]
+    .every(([x, y]) => isCorner(a * x + b * y + c) && isCorner(d * x + e * y + f));
 }
 
 function drawOutline(side, matrix) {

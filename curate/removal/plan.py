@@ -23,6 +23,8 @@ EVIDENCE = ("file", "bytes", "pixels", "near", "scene", "semantic")
 EQUAL_BYTES = ("bytes",)
 """Evidence by which a copy is a file of its own with the bytes of the kept one."""
 
+_OTHER_HASH = "duplicate_of_hash"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
@@ -141,20 +143,25 @@ class CopyPlan(Plan):
         for number, leaving in enumerate(super().files(most)):
             match, kept, kept_hash, stays, is_here = (column[number].as_py() for column in columns)
             file = source.local_file(kept) if is_here else Path(kept)
-            if not is_here and match in EQUAL_BYTES:
-                kept_hash = leaving.hash  # of another source, whose hashes are not here
             yield replace(leaving, match=match, kept=file if stays else None, kept_hash=kept_hash)
 
     def _kept_columns(self, most: int | None) -> tuple[pa.ChunkedArray, ...]:
-        """Return evidence, path and hash of each kept file, and whether it stays and is here."""
+        """Return evidence, path and hash of each kept file, and whether it stays and is here.
+
+        The hash of one in another source stands beside its path.
+        """
         every = self._manifest.rows.read(["path", "hash", "keep"])
         chosen = self._manifest.rows.take(["match", "duplicate_of"], self._rows[:most])
         numbers = pc.index_in(chosen["duplicate_of"], value_set=every["path"].combine_chunks())
         stays = pc.fill_null(every["keep"].take(numbers), fill_value=True)
+        hashes = every["hash"].take(numbers)
+        if _OTHER_HASH in self._manifest.rows.schema.names:
+            other = self._manifest.rows.take([_OTHER_HASH], self._rows[:most])[_OTHER_HASH]
+            hashes = pc.if_else(pc.is_valid(numbers), hashes, pc.cast(other, pa.string()))
         return (
             chosen["match"],
             chosen["duplicate_of"],
-            every["hash"].take(numbers),
+            hashes,
             stays,
             pc.is_valid(numbers),
         )

@@ -12,6 +12,10 @@ EVEN_ENOUGH = 0.9
 of 850 from 2,100 photos, which shares out what there is, came to 0.98."""
 
 
+FEWEST_TO_GROUP = 8
+"""Readable images below which no training is proposed: there is nothing to group."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Action:
     """One thing to do.
@@ -125,7 +129,7 @@ def _act_on_labels(summary: Summary, m: str) -> list[Action]:
 
 
 def _act_on_balance(summary: Summary, m: str, source: str) -> list[Action]:
-    if not summary.n_readable:
+    if summary.n_readable < FEWEST_TO_GROUP:
         return []
     if not summary.n_clusters:
         command = f"curate train {shlex.quote(source)} && curate cluster --out {m}"

@@ -11,6 +11,7 @@ from curate.choices import MapBy
 from curate.errors import ResourceError
 from curate.pages.images_table import ImagesTable
 from curate.pages.pictures import Pictures
+from curate.pages.shown_text import show_text
 from curate.pages.thumbnails import as_data_uri, draw_sprites, encode_webp, shrink
 from curate.workspace.embedding_store import EmbeddingStore
 
@@ -48,7 +49,7 @@ class ImageMap:
         return {
             "x": grid[:, 0].tolist(),
             "y": grid[:, 1].tolist(),
-            "path": paths[self.rows].tolist(),
+            "path": [show_text(path) for path in paths[self.rows].tolist()],
             "side": _SPRITE_SIDE,
             "columns": _SPRITE_COLUMNS,
             "sheets": self.sheets,

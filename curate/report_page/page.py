@@ -13,6 +13,7 @@ from curate.manifest.manifest import Manifest
 from curate.pages.group_index import GroupIndex
 from curate.pages.images_table import ImagesTable
 from curate.pages.pictures import Pictures
+from curate.pages.shown_text import show_text
 from curate.pages.templates import hash_script, read_asset, render
 from curate.progress import Progress, task
 from curate.report_page.actions import list_actions
@@ -35,6 +36,8 @@ OWN_MARK = "made by curate: report"
 
 LONG_ASPECT = 2.5
 """Width by height of a panorama: beside another image it is a thin strip, so it lies above."""
+_CROPPED = 1.8
+"""Long side by short side up to which a tile shows the middle; of longer images it shows all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +55,7 @@ class PageParams:
         n_gallery: Images of a gallery.
         n_files: Files that cannot be read.
         pair_side: px, of the two images of a pair.
+        gallery_side: px, of the images of a gallery.
         tile_side: px, of the others.
     """
 
@@ -63,6 +67,7 @@ class PageParams:
     n_gallery: int = 36
     n_files: int = 200
     pair_side: int = 256
+    gallery_side: int = 224
     tile_side: int = 128
 
 
@@ -158,6 +163,7 @@ def build_report(  # noqa: PLR0913 - what is reported, from where, and how
             "judged": list(judged),
             "map": image_map,
             "map_data": image_map.as_json(images.paths) if image_map is not None else None,
+            "few": builder.show_few() if image_map is None else [],
             "groups": groups,
             "wall": wall,
             **galleries,
@@ -179,7 +185,15 @@ class _Builder:
         """Return files that cannot be read, with the reason."""
         rows = np.flatnonzero(~self._images.is_readable)[: self._params.n_files]
         reasons = self._images.texts("reason")
-        return [{"path": self._images.paths[row], "reason": reasons[row]} for row in rows.tolist()]
+        return [
+            {"path": show_text(self._images.paths[row]), "reason": reasons[row]}
+            for row in rows.tolist()
+        ]
+
+    def show_few(self) -> list[dict[str, Any]]:
+        """Return the first images that can be read: of so few there is no map."""
+        rows = np.flatnonzero(self._images.is_readable)[: self._params.n_gallery]
+        return self._show_rows(rows.tolist(), side=self._params.gallery_side)
 
     def list_clusters(self) -> list[ClusterTile]:
         """Return the clusters on the wall."""
@@ -235,7 +249,11 @@ class _Builder:
     def _show_gallery(self, gallery: Gallery | None) -> dict[str, Any] | None:
         if gallery is None:
             return None
-        shown = zip(self._show_rows(gallery.rows), gallery.captions, strict=True)
+        shown = zip(
+            self._show_rows(gallery.rows, side=self._params.gallery_side),
+            gallery.captions,
+            strict=True,
+        )
         images = [{**image, "caption": caption} for image, caption in shown]
         return {"gallery": gallery, "images": images}
 
@@ -264,10 +282,11 @@ class _Builder:
         sources = self._pictures.pack(hashes, side=side or self._params.tile_side)
         return [
             {
-                "path": self._images.paths[row],
+                "path": show_text(self._images.paths[row]),
                 "src": source,
                 "width": int(self._width[row]),
                 "height": int(self._height[row]),
+                "is_long": not 1 / _CROPPED < self._aspect(row) < _CROPPED,
                 "bytes": int(self._images.bytes[row]),
                 "label": self._labels[row],
                 "split": self._splits[row],

@@ -40,18 +40,34 @@ def find_contents(space: Workspace, paths: Sequence[str]) -> list[str]:
     Raises:
         UsageError: One is not there, or could not be read.
     """
-    if not paths:
-        return []
-    table = Catalogue(space).read_readable(["source", "path", "hash"])
-    table = table.filter(pc.is_in(table["path"], value_set=pa.array(list(paths), pa.string())))
-    sources = space.facts()["sources"]
-    age = {source: number for number, source in enumerate(sources)}
-    rows = sorted(table.to_pylist(), key=lambda row: age.get(row["source"], -1))
-    content_of = {row["path"]: row["hash"] for row in rows}
-    for path in paths:
-        if path not in content_of:
+    contents = find_known_contents(space, paths)
+    for path, content in zip(paths, contents, strict=True):
+        if content is None:
             raise UsageError(
                 f"the workspace has no readable image {path!r}",
                 hint="name a path as the manifest has it, or an image file without --like",
             )
-    return [content_of[path] for path in paths]
+    return [content for content in contents if content is not None]
+
+
+def find_known_contents(
+    space: Workspace, paths: Sequence[str], *, source: str | None = None
+) -> list[str | None]:
+    """Return the content hashes of images of the workspace, None for one that it does not know.
+
+    Args:
+        space: The workspace.
+        paths: As a manifest has them, or whole, with the source before them.
+        source: The one that counts where several have a path; the others by age, newest first.
+    """
+    if not paths:
+        return []
+    age = {name: number for number, name in enumerate(space.facts()["sources"])}
+    known = {(one, path.removeprefix(f"{one}/")) for path in paths for one in age}
+    wanted = pa.array(sorted({path for _, path in known}), pa.string())
+    table = Catalogue(space).read_readable(["source", "path", "hash"])
+    rows = table.filter(pc.is_in(table["path"], value_set=wanted)).to_pylist()
+    rows.sort(key=lambda row: (row["source"] == source, age.get(row["source"], -1)))
+    content_of = {f"{row['source']}/{row['path']}": row["hash"] for row in rows}
+    content_of |= {row["path"]: row["hash"] for row in rows}
+    return [content_of.get(path) for path in paths]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.pages.images_table import ImagesTable
+from curate.pages.shown_text import show_text
 from curate.review_page.decisions import Decision, DecisionLog, Verdict
 
 Ints = NDArray[np.int64]
@@ -50,7 +51,7 @@ class Listing:
         return {
             "place": place,
             "row": row,
-            "path": images.paths[row],
+            "path": show_text(images.paths[row]),
             "caption": self.caption(place),
             "examples": self.examples[place] if self.examples else [],
             "verdict": decision.verdict.value if decision is not None else None,

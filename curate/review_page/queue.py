@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from curate.pages.group_index import GroupIndex
 from curate.pages.images_table import ImagesTable
+from curate.pages.shown_text import show_text
 from curate.review_page.decisions import Decision, DecisionLog, Verdict, pair_key
 
 Ints = NDArray[np.int64]
@@ -162,7 +163,7 @@ class ReviewQueue:
         probability = self._probability[row]
         return {
             "row": row,
-            "path": self.images.paths[row],
+            "path": show_text(self.images.paths[row]),
             "is_same_content": hashes[row] == hashes[kept],
             "match": self._match[row],
             "probability": float(probability) if np.isfinite(probability) else None,

@@ -1,7 +1,5 @@
 /* The review page: duplicate groups one by one or as a grid, and lists of clusters and images. */
 
-const PAGE = 60;
-const ROW = 168;
 const LONG_ASPECT = 2.5; // a panorama beside another image would be a thin strip: it lies above
 const $ = (id) => document.getElementById(id);
 const state = { tab: "copies", view: "one", place: 0, member: 1, mode: "sides", count: null, zoom: { scale: 1, x: 0, y: 0 } };
@@ -72,7 +70,8 @@ async function openTab(name) {
   state.tab = name;
   showCount();
   if (name === "copies" && state.count.groups === 0) {
-    showEmpty("There are no groups of copies", "Run curate dedup on the manifest first, or look at the other tabs.");
+    if (state.count.was_searched) showEmpty("No image is a copy of another", "There may be something to decide in the other tabs.");
+    else showEmpty("Copies were not looked for yet", `Run curate dedup ${state.count.manifest} first, or look at the other tabs.`);
   } else if (name === "copies" && state.view === "one") {
     await openGroup(state.count.next ?? state.place);
   } else {
@@ -307,133 +306,6 @@ function listenZoom(figure) {
   }
 }
 
-/* ---- the grid: only the rows in sight are in the page ---- */
-
-const grid = { pages: new Map(), rows: new Map() };
-
-function gridLength() {
-  return state.tab === "copies" ? state.count.groups : state.count.subjects[state.tab];
-}
-
-function openGrid() {
-  showOnly("grid");
-  grid.pages.clear();
-  $("grid-space").replaceChildren();
-  grid.rows.clear();
-  // browsers cap an element's height near 33 million px: 190,000 rows
-  $("grid-space").style.height = `${Math.min(32e6, gridLength() * ROW + 24)}px`;
-  $("grid").scrollTop = 0;
-  drawGrid();
-}
-
-async function loadPage(page) {
-  const base = state.tab === "copies" ? "/api/groups" : `/api/subjects/${state.tab}`;
-  const tab = state.tab;
-  const answer = await ask(`${base}?start=${page * PAGE}&n=${PAGE}`);
-  if (tab === state.tab) grid.pages.set(page, answer.groups ?? answer.subjects);
-}
-
-async function drawGrid() {
-  const tab = state.tab;
-  const top = $("grid").scrollTop;
-  const first = Math.max(0, Math.floor(top / ROW) - 2);
-  const last = Math.min(gridLength() - 1, Math.ceil((top + $("grid").clientHeight) / ROW) + 2);
-  const pages = new Set();
-  for (let place = first; place <= last; place += 1) pages.add(Math.floor(place / PAGE));
-  const missing = [...pages].filter((page) => !grid.pages.has(page));
-  try { await Promise.all(missing.map(loadPage)); } catch (error) { fail(error); return; }
-  if (tab !== state.tab || $("grid").hidden) return;
-  for (const [place, row] of grid.rows) {
-    if (place < first || place > last) { row.remove(); grid.rows.delete(place); }
-  }
-  for (let place = first; place <= last; place += 1) {
-    const item = grid.pages.get(Math.floor(place / PAGE))?.[place % PAGE];
-    if (item && !grid.rows.has(place)) {
-      const row = buildRow(item);
-      row.style.top = `${12 + place * ROW}px`;
-      grid.rows.set(place, row);
-      $("grid-space").append(row);
-    }
-  }
-}
-
-function replaceRow(place, item) {
-  grid.pages.get(Math.floor(place / PAGE))[place % PAGE] = item;
-  const old = grid.rows.get(place);
-  const row = buildRow(item);
-  row.style.top = `${12 + place * ROW}px`;
-  grid.rows.set(place, row);
-  old?.replaceWith(row);
-}
-
-function buildRow(item) {
-  return state.tab === "copies" ? buildGroupRow(item) : buildSubjectRow(item);
-}
-
-function buildGroupRow(group) {
-  const send = (verb, rows) => exclusively(async () => {
-    const answer = await ask("/api/decide", { place: group.place, verb, rows });
-    state.count = answer.count;
-    showCount();
-    replaceRow(group.place, answer.group);
-  });
-  const all = make("button", { type: "button" }, "All copies");
-  all.addEventListener("click", () => send("copy", group.members.slice(1).map((one) => one.row)));
-  const look = make("button", { type: "button" }, "Look closer");
-  look.addEventListener("click", () => { state.view = "one"; openGroup(group.place).catch(fail); });
-  const head = make("div", { className: "head" }, make("b", {}, `Group ${group.number}`),
-    make("span", { className: "quiet" }, `${group.n_members} images`), all, look);
-  const shots = make("div", { className: "shots" }, ...group.members.map((one, i) => {
-    const shot = make("div", { className: "shot", title: one.path }, picture(one.row, 160, one.path));
-    if (i === 0) shot.append(make("span", { className: "verdict" }, "stays"));
-    else if (one.is_same_content) shot.append(make("span", { className: "quiet" }, "equal file"));
-    else if (one.verdict) shot.append(make("span", { className: `verdict is-${one.verdict}` }, one.verdict));
-    else {
-      const not = make("button", { type: "button" }, "Not a copy");
-      not.addEventListener("click", () => send("different", [one.row]));
-      shot.append(make("span", { className: "quiet" }, `${one.match ?? ""} ${one.probability?.toFixed(3) ?? ""} `), not);
-    }
-    return shot;
-  }));
-  shots.tabIndex = 0;
-  shots.setAttribute("role", "group");
-  shots.setAttribute("aria-label", `Images of group ${group.number}`);
-  return make("div", { className: `row${group.is_decided ? " is-decided" : ""}` }, head, shots);
-}
-
-function buildSubjectRow(item) {
-  const tab = state.tab;
-  const send = (verdict, text) => exclusively(async () => {
-    const answer = await ask("/api/decide", { subject: tab, place: item.place, verdict, text });
-    state.count = answer.count;
-    showCount();
-    replaceRow(item.place, { ...item, verdict: verdict === "undecided" ? null : verdict, text });
-  });
-  const text = make("div", { className: "text" }, make("b", {}, item.text || item.caption),
-    ...(tab === "cluster" && !item.text ? [] : [make("bdi", { className: "quiet" }, tab === "cluster" ? item.caption : item.path)]));
-  const choices = make("div", { className: "choices" });
-  if (tab === "cluster") {
-    const name = make("input", { type: "text", value: item.text ?? "", maxLength: 200, placeholder: "Name", title: "Clusters of one name are merged", ariaLabel: `Name of ${item.caption}` });
-    name.addEventListener("change", () => send(name.value.trim() ? "name" : "undecided", name.value.trim() || null));
-    const hide = make("button", { type: "button", ariaPressed: String(item.verdict === "reject") }, "Hide");
-    hide.addEventListener("click", () => send(item.verdict === "reject" ? "undecided" : "reject", null));
-    text.append(name);
-    choices.append(hide);
-  } else {
-    for (const [verdict, title] of CHOICES[tab]) {
-      const button = make("button", { type: "button", ariaPressed: String(item.verdict === verdict) }, title);
-      button.addEventListener("click", () => send(item.verdict === verdict ? "undecided" : verdict, null));
-      choices.append(button);
-    }
-  }
-  text.append(choices);
-  const rows = item.examples.length ? item.examples : [item.row];
-  const shots = make("div", { className: "shots" }, ...rows.map((row) => make("div", { className: "shot" }, picture(row, 160, ""))));
-  if (rows.length > 1) { shots.tabIndex = 0; shots.setAttribute("role", "group"); shots.setAttribute("aria-label", item.caption); }
-  const parts = tab === "cluster" ? [make("div", { className: "head" }, text), shots] : [shots, text];
-  return make("div", { className: `row${item.verdict ? " is-decided" : ""}` }, ...parts);
-}
-
 /* ---- keys ---- */
 
 function step(by) {
@@ -485,11 +357,6 @@ document.addEventListener("keydown", (event) => {
 
 $("undo").addEventListener("click", undo);
 $("help").addEventListener("click", () => $("keys").showModal());
-$("grid").addEventListener("scroll", () => {
-  if (!grid.waiting) grid.waiting = requestAnimationFrame(() => { grid.waiting = 0; drawGrid(); });
-}, { passive: true });
-addEventListener("resize", () => { if (!$("grid").hidden) drawGrid(); });
-
 ask("/api/count").then((count) => {
   state.count = count;
   return openTab("copies");

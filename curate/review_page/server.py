@@ -73,6 +73,7 @@ class Review:
         first = self.queue.next_open(-1) if len(self.queue) else None
         return {
             "manifest": self.named,
+            "was_searched": self.images.has("keep"),
             "groups": len(self.queue),
             "decided": self.queue.n_decided,
             "next": first,
@@ -235,8 +236,13 @@ class _Gate(BaseHTTPMiddleware):
 
 
 async def _show_page(review: Review, _request: Request) -> Response:
-    script = read_asset("curate.pages", "pair_viewer.js") + read_asset(
-        "curate.review_page", "review.js"
+    script = "".join(
+        read_asset(package, name)
+        for package, name in (
+            ("curate.pages", "pair_viewer.js"),
+            ("curate.review_page", "review.js"),
+            ("curate.review_page", "grid.js"),
+        )
     )
     style = "".join(
         read_asset(package, name)

@@ -18,9 +18,10 @@ from curate.algorithms.prototype_clusters import (
 )
 from curate.annotations.add_labels import add_labels
 from curate.annotations.open_labels import check_labels, open_labels
-from curate.choices import Assign, Labels, check_device, take_choice
+from curate.choices import Assign, Labels, check_device
 from curate.engine.opening import EngineConfig, open_engine
 from curate.errors import UsageError
+from curate.field_types import take_types
 from curate.manifest.columns import CLUSTER_COLUMNS
 from curate.manifest.manifest import (
     Manifest,
@@ -71,7 +72,7 @@ class ClusterConfig:
         Raises:
             UsageError: There is no such choice, or a number is out of range.
         """
-        take_choice(self, "assign", Assign)
+        take_types(self)
         check_labels(self.labels)
         check_device(self.device)
         for number in (*self.levels, *([self.clusters] if self.clusters is not None else [])):

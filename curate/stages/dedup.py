@@ -1,7 +1,5 @@
 """Dedup: find the copies, say why each is one, and choose what stays."""
 
-import hashlib
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -47,9 +45,11 @@ from curate.manifest.rows import HeldRows, Rows
 from curate.manifest.selection import count_reasons
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
+from curate.retrieval.pair_table import PairTable
 from curate.retrieval.show import show
 from curate.review_page.judged_pairs import read_judged
 from curate.sources import Address, is_source
+from curate.workspace.cuts import cut_path, drop_old_cuts, evidence_path, use_cut
 from curate.workspace.embedding import embed_missing
 from curate.workspace.integrity import Damaged, read_table, write_table
 from curate.workspace.models import find_model, prototypes_of
@@ -115,24 +115,32 @@ class DedupResult(ShownInNotebooks):
     n_boxes_moved: int
 
     @property
-    def pairs(self) -> pa.Table:
+    def pairs(self) -> PairTable:
         """The accepted pairs with their evidence, a row each, as ``--pairs`` writes them.
+
+        An Arrow table that a notebook shows: `curate.retrieval.pair_table`.
 
         Raises:
             Damaged: They are lost, or are not what was written.
         """
-        path = _evidence_path(Workspace(Path(self.workspace)), Path(self.manifest))
+        space = Workspace(Path(self.workspace))
+        use_cut(space, Path(self.manifest))
+        path = evidence_path(space, Path(self.manifest))
         try:
-            return read_table(path)
+            table = read_table(path)
         except Damaged as damage:
             raise Damaged(path, damage.reason, hint="run `curate dedup` again") from None
+        return PairTable(table, workspace=self.workspace, source=self.source)
 
-    def least_sure(self, n: int = 20) -> pa.Table:
+    def least_sure(self, n: int = 20) -> PairTable:
         """Return the n accepted pairs that are least surely copies, the least sure first."""
-        return self.pairs.sort_by([("similarity", "ascending"), ("path", "ascending")]).slice(0, n)
+        order = [("similarity", "ascending"), ("path", "ascending")]
+        table = self.pairs.sort_by(order).slice(0, n)
+        return PairTable(table, workspace=self.workspace, source=self.source)
 
     def groups(self) -> list[list[str]]:
         """Return the paths of each duplicate group, the kept image first, in order of number."""
+        use_cut(Workspace(Path(self.workspace)), Path(self.manifest))
         rows = read_manifest(Path(self.manifest)).rows.read(["path", "group", "duplicate_of"])
         found: dict[int, list[str]] = {}
         for row in rows.filter(pc.is_valid(rows["group"])).to_pylist():
@@ -146,7 +154,7 @@ class DedupResult(ShownInNotebooks):
         """Return what another cut gives, from the evidence that is known; nothing is searched.
 
         The manifest is left as it is: that of the other cut lies in the workspace, one file for
-        each cut.
+        each cut, of which the last 1 GB are kept.
 
         Args:
             precision: Share of the accepted pairs that should be copies; None keeps that asked for.
@@ -157,11 +165,12 @@ class DedupResult(ShownInNotebooks):
         """
         asked = self.config.precision if precision is None else precision
         config = replace(self.config, precision=asked, threshold=threshold)
-        root = Path(self.workspace)
+        space = Workspace(Path(self.workspace))
         cut_name = f"at-{asked:g}" if threshold is None else f"from-{threshold:g}"
-        out = root / "cuts" / f"{_name_of(Path(self.manifest))}-{cut_name}.parquet"
-        cut = dedup(self.manifest, config, out=out, against=self.against, workspace=root)
-        Workspace(root).remember(manifest=Path(self.manifest).absolute())  # the newest, as before
+        out = cut_path(space, Path(self.manifest), cut_name)
+        cut = dedup(self.manifest, config, out=out, against=self.against, workspace=space.root)
+        with space.writing():
+            drop_old_cuts(space, out)
         return cut
 
     def _show_images(self) -> str:
@@ -171,14 +180,6 @@ class DedupResult(ShownInNotebooks):
             paths = members[:_SHOWN_MEMBERS]
             rows.append(show(paths, workspace=self.workspace)._repr_html_())
         return "".join(rows)
-
-
-def _evidence_path(space: Workspace, manifest: Path) -> Path:
-    return space.evidence / f"{_name_of(manifest)}.parquet"
-
-
-def _name_of(manifest: Path) -> str:
-    return hashlib.sha256(os.fsencode(manifest.absolute())).hexdigest()[:16]
 
 
 def dedup(  # noqa: PLR0913 - one question, several places for the answer
@@ -254,7 +255,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         evidence = make_pair_table(inputs, copies.pairs)
         if pairs is not None:
             write_pair_table(Path(pairs), evidence)
-        write_table(evidence, _evidence_path(space, out))
+        write_table(evidence, evidence_path(space, out))
         n_drawn = _draw_sheets(sheets, inputs, copies, is_dropped, most_groups)
         space.remember(manifest=out.absolute())
     for note in (*copies.notes, *filter(None, [lost.describe()])):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from curate.choices import check_device
 from curate.engine.opening import EngineConfig, open_engine
+from curate.field_types import take_types
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.sources import Address
@@ -32,6 +33,7 @@ class EmbedConfig:
         Raises:
             UsageError: No device has it.
         """
+        take_types(self)
         check_device(self.device)
 
 

@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.choices import Changed, ExportAs, Layout, take_choice
+from curate.choices import Changed, ExportAs, Layout
 from curate.errors import InputError, UsageError
 from curate.exporters.base import Exporter, Item, find_exporter
 from curate.exporters.paths import assign_places, check_layout, check_names
+from curate.field_types import take_types
 from curate.files import check_apart, replacing_folder
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.manifest import Manifest, read_manifest
@@ -69,9 +70,7 @@ class ExportConfig:
         Raises:
             UsageError: There is no such choice, or they do not.
         """
-        take_choice(self, "form", ExportAs)
-        take_choice(self, "layout", Layout)
-        take_choice(self, "changed", Changed)
+        take_types(self)
         if self.null and self.form is not ExportAs.LIST:
             raise UsageError("--null is for lists", hint="add --as list, or leave it out")
 
@@ -137,11 +136,9 @@ def export(
     if "split" in exporter_class.optional_columns and "split" in rows.schema.names:
         check_names(rows, "split")
     times = _read_times(rows, opened.source, find_workspace(workspace))
-    settings: dict[str, Any] = {"has_null_ends": True} if config.null else {}
-    if exporter_class.takes_labels:
-        settings["labels"] = _list_labels(rows)
-    if exporter_class.takes_classes:
-        settings["classes"] = _read_classes(opened)
+    settings = _read_settings(exporter_class, opened, rows)
+    if config.null:
+        settings["has_null_ends"] = True
     watch = _Watch(config.changed, progress)
     with (
         replacing_folder(folder) as scratch,
@@ -265,6 +262,20 @@ def _leave_out_unknown(rows: Rows, progress: Progress) -> Rows:
     return TakenRows(rows, list(rows.schema), np.flatnonzero(is_known))
 
 
+def _read_settings(
+    exporter_class: type[Exporter], manifest: Manifest, rows: Rows
+) -> dict[str, Any]:
+    """Return what an exporter wants to know of the manifest before its first image."""
+    settings: dict[str, Any] = {}
+    if exporter_class.takes_labels:
+        settings["labels"] = _list_labels(rows)
+    if exporter_class.takes_classes:
+        settings["classes"] = _read_classes(manifest)
+    if exporter_class.takes_class_facts:
+        settings["class_facts"] = _read_class_facts(manifest)
+    return settings
+
+
 def _read_classes(manifest: Manifest) -> dict[str, int]:
     """Return the numbers that classes had where they came from, by name."""
     scan = manifest.stages.get("scan")
@@ -272,6 +283,15 @@ def _read_classes(manifest: Manifest) -> dict[str, int]:
     if not isinstance(classes, dict) or not all(isinstance(n, int) for n in classes.values()):
         return {}
     return classes
+
+
+def _read_class_facts(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """Return what was said of classes beyond their numbers where they came from, by name."""
+    scan = manifest.stages.get("scan")
+    facts = scan.get("class_facts") if isinstance(scan, dict) else None
+    if not isinstance(facts, dict) or not all(isinstance(one, dict) for one in facts.values()):
+        return {}
+    return facts
 
 
 def _check_folder(folder: Path, source: Source) -> None:

@@ -11,6 +11,7 @@ from curate.algorithms.classifiers import stratified_split
 from curate.algorithms.probe_accuracy import evaluate_classifiers
 from curate.choices import check_device
 from curate.errors import InputError, UsageError
+from curate.field_types import take_types
 from curate.manifest.column_text import as_text
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.selection import is_kept, is_readable, read_hashes
@@ -51,6 +52,7 @@ class ProbeConfig:
         Raises:
             UsageError: A number is out of range, or no device has the name.
         """
+        take_types(self)
         check_device(self.device)
         if self.neighbors < 1:
             raise UsageError(f"neighbors must be 1 or more, got {self.neighbors}", hint="use 20")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from curate.choices import Removal, take_choice
+from curate.choices import Removal
 from curate.errors import InputError, UsageError
+from curate.field_types import take_types
 from curate.files import check_apart, disk_errors
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.progress import Progress, Silent, task
@@ -52,8 +53,7 @@ class PruneConfig:
         Raises:
             UsageError: Something does not.
         """
-        if self.action is not None:
-            take_choice(self, "action", Removal)
+        take_types(self)
         if (self.action is Removal.MOVE) != (self.to is not None):
             raise UsageError(
                 "the action move and the folder to move to need each other",

@@ -4,8 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.choices import MapBy, take_choice
+from curate.choices import MapBy
 from curate.errors import UsageError
+from curate.field_types import take_types
 from curate.files import check_output, replacing
 from curate.manifest.manifest import read_manifest
 from curate.pages.notebook import ShownInNotebooks
@@ -35,7 +36,7 @@ class ReportConfig:
         Raises:
             UsageError: There is no such choice.
         """
-        take_choice(self, "map", MapBy)
+        take_types(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

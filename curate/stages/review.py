@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate.errors import ResourceError, UsageError
+from curate.field_types import take_types
 from curate.manifest.manifest import check_overwritable, read_manifest, write_manifest
 from curate.manifest.rows import HeldRows
 from curate.pages.images_table import ImagesTable
@@ -35,6 +36,7 @@ class ReviewConfig:
         Raises:
             UsageError: It is no port.
         """
+        take_types(self)
         if not 0 <= self.port <= 65535:
             raise UsageError(f"{self.port} is no port", hint="leave it out: a free one is taken")
 

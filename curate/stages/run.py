@@ -8,6 +8,7 @@ from typing import Any
 
 from curate.choices import closest
 from curate.errors import UsageError
+from curate.field_types import take_types
 from curate.files import remove
 from curate.pipeline.commands import Commands, Ended
 from curate.pipeline.freshness import Freshness, Record, check_readable, digest_path
@@ -33,6 +34,14 @@ class RunConfig:
     start: str | None = None
     changes: tuple[str, ...] = ()
     is_plan: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the types.
+
+        Raises:
+            UsageError: A field was given another type.
+        """
+        take_types(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,8 +17,9 @@ from curate.algorithms.quotas import (
     nested_quotas,
     round_quotas,
 )
-from curate.choices import Quota, Within, take_choice
+from curate.choices import Quota, Within
 from curate.errors import UsageError
+from curate.field_types import take_types
 from curate.manifest.column_text import as_text, find_rarest
 from curate.manifest.columns import SAMPLE_COLUMNS
 from curate.manifest.joins import find_partners
@@ -80,7 +81,7 @@ class SampleConfig:
             UsageError: There is no such choice, ``size`` is below 1, there is no column, or columns
                 and quotas do not go together.
         """
-        take_choice(self, "within", Within)
+        take_types(self)
         if self.is_weighted and (len(self.by) > 1 or self.stratify is not None):
             raise UsageError(
                 "--quota and --continue share out over one column, without --stratify",

@@ -8,6 +8,7 @@ from typing import Literal
 from curate.choices import SearchBy, check_device, find_choice
 from curate.copies.config import DedupConfig
 from curate.errors import InputError, UsageError
+from curate.field_types import take_types
 from curate.images.contact_sheet import Tile, check_sheet, draw_sheet, write_sheet
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent, task
@@ -52,6 +53,7 @@ class SearchConfig:
         Raises:
             UsageError: ``k`` is below 1, or no device has the name.
         """
+        take_types(self)
         check_device(self.device)
         if self.k < 1:
             raise UsageError(f"k must be at least 1, got {self.k}", hint="use -k 20")

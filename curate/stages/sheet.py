@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.errors import InputError, UsageError
+from curate.field_types import take_types
 from curate.images.contact_sheet import Tile, check_sheet, draw_sheet, write_sheet
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
@@ -42,6 +43,7 @@ class SheetConfig:
         Raises:
             UsageError: One is out of range.
         """
+        take_types(self)
         if self.limit < 1 or self.columns < 1:
             raise UsageError("limit and columns must be 1 or more", hint="use --limit 120")
 

@@ -17,6 +17,7 @@ from curate.algorithms.group_split import (
     split_evenly,
 )
 from curate.errors import UsageError
+from curate.field_types import take_types
 from curate.manifest.columns import SPLIT_COLUMNS
 from curate.manifest.manifest import check_overwritable, read_manifest, write_manifest
 from curate.manifest.rows import HeldRows, Rows, TakenRows
@@ -67,6 +68,7 @@ class SplitConfig:
         Raises:
             UsageError: They are no shares, or name a split twice.
         """
+        take_types(self)
         shares = [share for _, share in self.ratios]
         names = {name for name, _ in self.ratios}
         is_sum_one = abs(sum(shares) - 1) <= _RATIO_SLACK

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.choices import Precision, Recipe, Start, check_device, take_choice
+from curate.choices import Precision, Recipe, Start, check_device
 from curate.engine.opening import EngineConfig, open_engine
 from curate.errors import InputError, UsageError
+from curate.field_types import take_types
 from curate.machine import count_cores
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
@@ -90,10 +91,7 @@ class TrainConfig:
         Raises:
             UsageError: There is no such choice, or an option is out of range.
         """
-        take_choice(self, "precision", Precision)
-        take_choice(self, "start", Start)
-        if self.recipe is not None:
-            take_choice(self, "recipe", Recipe)
+        take_types(self)
         check_device(self.device)
         if self.pretrained and self.start == Start.AUTO:
             raise UsageError(
@@ -359,12 +357,12 @@ def _derive(
 
 
 def _measure_speed(config: TrainConfig) -> float | None:
-    """Return the images a second of this CPU; None where settings do not follow from it."""
+    """Return the images a second of this machine; None where settings do not follow from it."""
     if config.epochs is not None or config.recipe is not None:
         return None
     from swav_train.run.machine_speed import measure_images_per_second
 
-    return measure_images_per_second()
+    return _as_usage(lambda: measure_images_per_second(config.device))
 
 
 def _as_usage(call: Callable[[], Result]) -> Result:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from curate.choices import Status
 from curate.engine.shards import Engine
 from curate.errors import InputError, UsageError
+from curate.field_types import take_types
 from curate.images.decode import MAX_PIXELS, decode, is_met
 from curate.images.quality import Issue, Measures, issues_of
 from curate.manifest.columns import SCAN_COLUMNS
@@ -152,6 +153,7 @@ class ScanConfig:
         Raises:
             UsageError: The limit is below 1.
         """
+        take_types(self)
         if self.max_pixels < 1:
             raise UsageError(
                 f"max-pixels must be at least 1, got {self.max_pixels}", hint="leave it out"

@@ -190,6 +190,7 @@ class SwavRun:
                 init=self.init,
                 beside=(INPUTS, _SETTINGS),
             )
+            watch.complete()
         except TrainingDiverged as error:
             raise TrainingError(f"training failed: {error.reason}", hint=error.advice) from None
         except WeightsUnavailable as error:
@@ -232,7 +233,7 @@ class _Watch:
         self._progress = progress
         self._budget_seconds = budget_seconds
         self._is_open = False
-        self._done = 0
+        self._done = self._total = 0
         chosen = settings.to_dict()
         shown = (f"{title} {_short(chosen[name])}" for title, name in _SHOWN_SETTINGS)
         progress.note(f"settings: {', '.join(shown)}")
@@ -241,21 +242,29 @@ class _Watch:
         """Hear of an epoch's end."""
         has_budget = self._budget_seconds is not None
         if not self._is_open:
-            total = round(self._budget_seconds or 0) if has_budget else metrics.epochs
-            self._progress.begin("train, seconds" if has_budget else "train, epochs", total)
+            self._total = round(self._budget_seconds or 0) if has_budget else metrics.epochs
+            self._progress.begin("train, seconds" if has_budget else "train, epochs", self._total)
             self._is_open = True
-        done = round(metrics.seconds) if has_budget else metrics.epoch
-        self._progress.advance(done - self._done)
-        self._done = done
+        self._advance_to(round(metrics.seconds) if has_budget else metrics.epoch)
         self._progress.status(
             f"epoch {metrics.epoch}, loss/log K {metrics.loss_ratio:.3f}, "
             f"usage {metrics.usage_entropy:.2f}, {metrics.images_per_second:,.0f} images/s"
         )
 
+    def complete(self) -> None:
+        """Count as done what is left of the budget: the last epoch that fitted into it is over."""
+        self._advance_to(self._total)
+
     def end(self) -> None:
         """Close the task, if it was opened."""
         if self._is_open:
             self._progress.end()
+
+    def _advance_to(self, done: int) -> None:
+        done = min(done, self._total)
+        if done > self._done:
+            self._progress.advance(done - self._done)
+            self._done = done
 
 
 def _short(value: object) -> str:

@@ -150,6 +150,13 @@ class Workspace:
         facts["sources"] = [item for item in facts["sources"] if item != source]
         self._write_facts(facts)
 
+    def forget_manifests(self, folder: Path) -> None:
+        """Forget the manifests of a folder: what is not there to stay."""
+        facts = self.facts()
+        kept = [name for name in facts["manifests"] if Path(name).parent != folder]
+        if kept != facts["manifests"]:
+            self._write_facts(facts | {"manifests": kept})
+
     def restrict(self, readers: int) -> None:
         """Let nobody read the workspace who may not read some of its images.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
@@ -13,16 +14,19 @@ from swav_train.data.pixel_source import PixelSource
 Place = tuple[int, int]
 """Number of an epoch and of a step within it."""
 Batch = tuple[Tensor, Tensor]
-"""(B, 3, S, S) uint8 and (B,) float32 aspects."""
+"""(B, 3, S, S) uint8, and what was drawn for their crops."""
+Draw = Callable[[Tensor, int], Tensor]
+"""(B,) float32 aspects and the number of the step to all that is random about their crops."""
 
 
 class BatchReader:
     """Reads a process's share of each batch, one ahead, in a thread that :meth:`close` ends.
 
-    On a GPU a batch waits in pinned memory and crosses over while the step before it computes.
+    The same thread draws what is random about its crops. For a GPU both wait in pinned memory and
+    cross over while the step before computes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the images, their order, and where they go
         self,
         source: PixelSource,
         indices: Tensor,
@@ -30,6 +34,7 @@ class BatchReader:
         batch_size: int,
         seed: int,
         device: torch.device,
+        draw: Draw,
         share: tuple[int, int] = (0, 1),
     ) -> None:
         """Read nothing yet.
@@ -40,6 +45,7 @@ class BatchReader:
             batch_size: Images of a step over all processes, at most T.
             seed: Of the order.
             device: Where batches go.
+            draw: Called in the thread.
             share: This process's number and how many there are.
         """
         self._source = source
@@ -47,6 +53,7 @@ class BatchReader:
         self._batch_size = batch_size
         self._seed = seed
         self._device = device
+        self._draw = draw
         self._rank, self._world_size = share
         self._order: tuple[int, EpochOrder] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
@@ -69,15 +76,16 @@ class BatchReader:
             step: Number of the batch within it, in [0, steps_per_epoch).
 
         Returns:
-            (B, 3, S, S) uint8 on the device, and (B,) float32 aspects on the CPU.
+            (B, 3, S, S) uint8 and what was drawn for them, on the device.
         """
         place = (epoch, step)
         if self._next is None or self._next[0] != place:
             self._next = place, self._thread.submit(self._load, place)
-        pixels, aspects = self._next[1].result()
+        batch = self._next[1].result()
         after = (epoch, step + 1) if step + 1 < self.steps_per_epoch else (epoch + 1, 0)
         self._next = after, self._thread.submit(self._load, after)
-        return pixels.to(self._device, non_blocking=True), aspects
+        pixels, drawn = (part.to(self._device, non_blocking=True) for part in batch)
+        return pixels, drawn
 
     def _load(self, place: Place) -> Batch:
         epoch, step = place
@@ -88,6 +96,8 @@ class BatchReader:
         rows = self._indices[self._order[1].rows(begin, end)]
         local_rows = rows.tensor_split(self._world_size)[self._rank]
         pixels = self._source.read(local_rows)
+        number = epoch * self.steps_per_epoch + step
+        drawn = self._draw(self._source.aspects[local_rows], number)
         if self._device.type == "cuda":
-            pixels = pixels.pin_memory()
-        return pixels, self._source.aspects[local_rows]
+            return pixels.pin_memory(), drawn.pin_memory()
+        return pixels, drawn

@@ -10,6 +10,7 @@ B images, S side of the stored squares, s side of the crops.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -25,9 +26,20 @@ N_TRIES = 10
 
 def normalise(pixels: Tensor) -> Tensor:
     """Return the float32 network input of pixels (..., 3, S, S), uint8 or float in [0, 255]."""
-    mean = torch.tensor(MEAN, device=pixels.device).view(3, 1, 1) * 255
-    std = torch.tensor(STD, device=pixels.device).view(3, 1, 1) * 255
-    return (pixels.float() - mean) / std
+    mean, std, _ = _color_constants(pixels.device)
+    return (pixels.float() - mean[:, :, None]) / std[:, :, None]
+
+
+@functools.cache
+def _color_constants(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return mean and deviation, (3, 1) grey levels, and luma, (3,).
+
+    Made once: to send them to a GPU in each step would make the host wait for it.
+    """
+    with torch.inference_mode(mode=False):
+        mean = torch.tensor(MEAN, device=device)[:, None] * 255
+        std = torch.tensor(STD, device=device)[:, None] * 255
+        return mean, std, torch.tensor(LUMA, device=device)
 
 
 def random_boxes(aspects: Tensor, crop: CropSpec, generator: torch.Generator) -> Tensor:
@@ -159,10 +171,8 @@ def apply_colors(crops: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
     Returns:
         (B, 3, s, s) float32, what :func:`normalise` makes of the changed pixels.
     """
-    device = crops.device
-    mean = torch.tensor(MEAN, device=device)[:, None] * 255
-    std = torch.tensor(STD, device=device)[:, None] * 255
-    gray = crops.mean(dim=(2, 3)) @ torch.tensor(LUMA, device=device)
+    mean, std, luma = _color_constants(crops.device)
+    gray = crops.mean(dim=(2, 3)) @ luma
     added = ((offset * gray)[:, None, None] - mean) / std
     changed = torch.baddbmm(added, matrix / std, crops.flatten(2))
     return changed.clamp_(-mean / std, (255 - mean) / std).view_as(crops)
@@ -193,39 +203,71 @@ class MultiCrop:
         Returns:
             One (B, 3, s, s) float32 per crop, normalised, channels last, in the config's order.
         """
-        images = pixels.to(self._precision)
-        return [
-            self._crop(images, aspects, crop, generator)
-            for crop in self._config.crops
-            for _ in range(crop.count)
-        ]
+        return self.cut(pixels, self.draw(aspects, generator).to(pixels.device))
 
-    def _crop(
-        self, images: Tensor, aspects: Tensor, crop: CropSpec, generator: torch.Generator
-    ) -> Tensor:
-        n, device = len(images), images.device
-        config = self._config
-        left, top, width, height = random_boxes(aspects, crop, generator).to(device).unbind(1)
-        flips = (torch.rand(n, generator=generator) < (0.5 if config.flip else 0.0)).to(device)
-        side = images.shape[-1]
-        columns = resampling_matrices(left, width, flips, side, crop.size)
-        rows = resampling_matrices(top, height, torch.zeros_like(flips), side, crop.size)
-        if config.blur_probability > 0:
-            blur = blur_matrices(self._sigmas(n, crop.size, generator).to(device), crop.size)
+    def draw(self, aspects: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw all that is random, on the CPU, so that a GPU need not be waited for.
+
+        Args:
+            aspects: (B,) float, width / height of the originals.
+            generator: Source of randomness.
+
+        Returns:
+            (C, B, 16) float32, for each of C crops: box, flip (1 or 0), blur, colour matrix and
+            offset.
+        """
+        drawn = [
+            self._draw(aspects.repeat(crop.count), crop, generator).unflatten(0, (crop.count, -1))
+            for crop in self._config.crops
+        ]
+        return torch.cat(drawn)
+
+    def cut(self, pixels: Tensor, drawn: Tensor) -> list[Tensor]:
+        """Cut the crops that were drawn.
+
+        Args:
+            pixels: (B, 3, S, S) uint8, squashed squares.
+            drawn: (C, B, 16) from :meth:`draw`, on the same device.
+
+        Returns:
+            One (B, 3, s, s) float32 per crop, normalised, channels last, in the config's order.
+        """
+        images = pixels.to(self._precision)
+        sizes = [crop.size for crop in self._config.crops for _ in range(crop.count)]
+        return [self._cut(images, one, size) for one, size in zip(drawn, sizes, strict=True)]
+
+    def _cut(self, images: Tensor, drawn: Tensor, size: int) -> Tensor:
+        box, flips, sigmas, matrix, offset = drawn.split([4, 1, 1, 9, 1], dim=1)
+        left, top, width, height = box.unbind(1)
+        mirrored, side = flips[:, 0] > 0, images.shape[-1]
+        columns = resampling_matrices(left, width, mirrored, side, size)
+        rows = resampling_matrices(top, height, torch.zeros_like(mirrored), side, size)
+        if self._config.blur_probability > 0:
+            blur = blur_matrices(sigmas[:, 0], size)
             columns, rows = blur @ columns, blur @ rows
         columns, rows = columns.to(images.dtype), rows.to(images.dtype)
         narrow = (images.flatten(1, 2) @ columns.transpose(1, 2)).unflatten(1, (3, side))
         # A broadcast product would copy the matrices three times.
         crops = torch.stack([torch.bmm(rows, channel) for channel in narrow.unbind(1)], dim=1)
-        crops = crops.float()
+        colored = apply_colors(crops.float(), matrix.unflatten(1, (3, 3)), offset[:, 0])
+        return colored.contiguous(memory_format=torch.channels_last)
+
+    def _draw(self, aspects: Tensor, crop: CropSpec, generator: torch.Generator) -> Tensor:
+        """Return (B, 16) float32 of one crop for each of ``aspects``."""
+        n, config = len(aspects), self._config
+        box = random_boxes(aspects, crop, generator)
+        flips = torch.rand(n, generator=generator) < (0.5 if config.flip else 0.0)
+        sigmas = torch.zeros(n)
+        if config.blur_probability > 0:
+            sigmas = self._sigmas(n, crop.size, generator)
         matrix, offset = color_matrices(
             n,
             strength=config.color_strength,
             gray_probability=config.gray_probability,
             generator=generator,
         )
-        colored = apply_colors(crops, matrix.to(device), offset.to(device))
-        return colored.contiguous(memory_format=torch.channels_last)
+        columns = [flips[:, None], sigmas[:, None], matrix.flatten(1), offset[:, None]]
+        return torch.cat([box, *columns], dim=1)
 
     def _sigmas(self, n: int, size: int, generator: torch.Generator) -> Tensor:
         """Draw (B,) blur widths in px: SimCLR's 0.1 to 2 at 224 px, in proportion to the size."""

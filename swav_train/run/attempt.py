@@ -15,6 +15,7 @@ from swav_train.config import TrainConfig
 from swav_train.cores import count_cores
 from swav_train.data.batch_reader import BatchReader
 from swav_train.data.pixel_source import PixelSource
+from swav_train.data.seeds import make_generator
 from swav_train.device import resolve_device, resolve_precision
 from swav_train.distributed import barrier, broadcast_value, rank, world_size
 from swav_train.files import remove_partials
@@ -166,6 +167,11 @@ def new_attempt(job: Job, *, retry: Retry | None = None) -> Attempt:
     config = replace(config, batch_size=batch_size)
     device = resolve_device(config.device)
     train_indices, held_out_indices = split_held_out(n_images, seed=config.seed)
+    views = MultiCrop(config, precision=resolve_precision(config.precision, device))
+
+    def draw(aspects: Tensor, step: int) -> Tensor:
+        return views.draw(aspects, make_generator(config.seed, "crops", step, rank()))
+
     return Attempt(
         job=job,
         retry=retry,
@@ -177,9 +183,10 @@ def new_attempt(job: Job, *, retry: Retry | None = None) -> Attempt:
             batch_size=batch_size,
             seed=config.seed,
             device=device,
+            draw=draw,
             share=(rank(), n_processes),
         ),
-        views=MultiCrop(config, precision=resolve_precision(config.precision, device)),
+        views=views,
         held_out=HeldOutViews(job.source, held_out_indices, config, device),
         epochs_between_measures=choose_interval(
             len(train_indices), len(held_out_indices), n_crops=config.n_crops

@@ -16,6 +16,7 @@ from torch import Tensor
 from swav_train.distributed import broadcast_value, gather_rows, rank
 from swav_train.errors import DamagedFile
 from swav_train.files import read_tensors, strip_prefix, write_tensors
+from swav_train.run.identity import is_same_training
 from swav_train.run.metrics import METRICS_FILE, sum_metrics
 from swav_train.run.state import TrainState
 
@@ -124,7 +125,7 @@ def load_checkpoint(state: TrainState, out: Path, *, identity: Mapping[str, Any]
     if not path.exists():
         return False
     tensors, scalars = _read(path)
-    if scalars["identity"] != json.loads(json.dumps(dict(identity))):
+    if not is_same_training(scalars["identity"], identity):
         return False
     _restore(state, tensors, scalars)
     return True

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import torch
 
-from swav_train.data.seeds import derive_seed, make_generator
+from swav_train.data.seeds import derive_seed
 from swav_train.distributed import rank, sum_over_processes, world_size
 from swav_train.run.attempt import Attempt
 from swav_train.run.diagnosis import (
@@ -70,13 +70,12 @@ def make_step(attempt: Attempt, progress: float) -> None:
         TrainingDiverged: The loss is not a number.
     """
     state, config, batches = attempt.state, attempt.config, attempt.batches
-    pixels, aspects = batches.read(state.epoch, state.tally.steps)
+    pixels, drawn = batches.read(state.epoch, state.tally.steps)
     torch.manual_seed(derive_seed(config.seed, "step", state.step, rank()))
-    generator = make_generator(config.seed, "crops", state.step, rank())
     factor = warmup_cosine(progress, warmup=config.warmup)
     attempt.job.parts.take_step(
         state,
-        attempt.views(pixels, aspects, generator),
+        attempt.views.cut(pixels, drawn),
         learning_rate=config.learning_rate * factor,
         moves_backbone=progress >= config.backbone_freeze,
     )

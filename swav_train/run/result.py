@@ -11,6 +11,7 @@ from swav_train.config import TrainConfig
 from swav_train.errors import DamagedFile
 from swav_train.networks.backbone import find_timm_spec
 from swav_train.networks.encoder import check_weights, read_facts
+from swav_train.run.identity import is_same_training
 from swav_train.run.metrics import EpochMetrics
 
 
@@ -110,7 +111,7 @@ def read_finished(out: Path, identity: dict[str, Any]) -> TrainResult | None:
     """
     try:
         facts = read_facts(out)
-        if facts is None or facts.get("asked") != identity:
+        if facts is None or not is_same_training(facts.get("asked"), identity):
             return None
         check_weights(out, facts)
     except DamagedFile:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from swav_train.config import CropSpec, Precision, TrainConfig
 from swav_train.defaults import derive_config
 from swav_train.errors import DamagedFile
 from swav_train.files import read_json, write_json
+from swav_train.run.identity import is_same_training
 
 FILE = "mended.json"
 _KEPT_SETTINGS = (
@@ -151,7 +151,7 @@ def read_retry(out: Path, *, identity: dict[str, Any]) -> Retry | None:
     if not path.exists():
         return None
     values = read_json(path)
-    if values["asked"] != json.loads(json.dumps(identity)):
+    if not is_same_training(values["asked"], identity):
         return None
     return Retry(
         config=TrainConfig.from_dict(values["config"]),

@@ -105,6 +105,7 @@ def _update_average(state: TrainState) -> None:
 
 def _count_step(state: TrainState, loss: Tensor, nearest: Tensor) -> None:
     state.tally.loss += loss
-    state.tally.usage += torch.bincount(nearest, minlength=state.config.n_prototypes)
+    # Not ``bincount``: a GPU's would make the host wait for the largest number.
+    state.tally.usage.scatter_add_(0, nearest, torch.ones_like(nearest))
     state.tally.steps += 1
     state.step += 1

@@ -31,6 +31,7 @@ from swav_train.run.attempt import (
 from swav_train.run.checkpoint import FOLDER as CHECKPOINT_FOLDER
 from swav_train.run.checkpoint import find_checkpoint_damage, remove_checkpoint
 from swav_train.run.clock import subtract_spent
+from swav_train.run.identity import identify
 from swav_train.run.loop import OnEpoch, run_loop
 from swav_train.run.metrics import METRICS_FILE
 from swav_train.run.result import TrainResult, TrainStart, read_finished
@@ -112,12 +113,7 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
         config=config,
         source=source,
         out=out,
-        identity={
-            "config": config.to_dict(),
-            "budget_seconds": budget_seconds,
-            "n_images": len(source),
-            "init": str(init) if init else None,
-        },
+        identity=identify(config, budget_seconds=budget_seconds, n_images=len(source), init=init),
         budget_seconds=subtract_spent(budget_seconds, spent_seconds),
         parts=parts,
     )

@@ -22,12 +22,18 @@ def coco_of(tmp_path, **changes):
                 "image_id": 8,
                 "category_id": 18,
                 "bbox": [5, 6, 7, 8],
-                "segmentation": [[1]],
+                "segmentation": [[5, 6, 12, 6, 12.5, 14]],
+                "iscrowd": 0,
+                "area": 28.25,
+                "keypoints": [5, 6, 2],
             },
             {"id": 3, "image_id": 9, "category_id": 3, "bbox": [1, 1, 1, 1]},
             {"id": 4, "image_id": 8, "category_id": 3, "bbox": [0, 0, 9, 9]},
         ],
-        "categories": [{"id": 18, "name": "dog"}, {"id": 3, "name": "car"}],
+        "categories": [
+            {"id": 18, "name": "dog", "supercategory": "animal", "keypoints": ["nose"]},
+            {"id": 3, "name": "car"},
+        ],
     }
     return write(tmp_path / "coco.json", json.dumps(content | changes))
 
@@ -41,8 +47,15 @@ def test_coco_gives_objects_and_boxes_image_by_image(asked, tmp_path):
     assert said.notes == [
         "1 of the 3 images in coco.json are not here",
         "1 images are of another size, upright, than their boxes were drawn on",
-        "of 1 objects with outlines or keypoints the boxes are taken up only",
     ]
+    assert said.class_facts == {"dog": {"supercategory": "animal", "keypoints": ["nose"]}}
+    empty, three, unknown = said.details.to_pylist()
+    assert (empty, unknown) == ([], None)
+    assert (three[0], three[2]) == (None, None)
+    assert json.loads(three[1]) == {
+        "segmentation": [[5, 6, 12, 6, 12.5, 14]], "iscrowd": 0, "area": 28.25,
+        "keypoints": [5, 6, 2],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"images": [{"id": 1}]}', "no json", ""])
@@ -78,7 +91,22 @@ def test_captions_and_annotations_without_a_box_cost_nothing(asked, tmp_path):
     ],
 )
 def test_a_line_of_yolo_is_a_box_or_an_outline(line, found):
-    assert parse_line(line) == (pytest.approx(found) if found else None)
+    read = parse_line(line)
+    assert (read and (read.number, *read.box)) == (pytest.approx(found) if found else None)
+
+
+def test_outlines_and_keypoints_of_yolo_are_kept_in_px(asked, tmp_path):
+    root = tmp_path / "images"
+    write(root / "a.txt", "0 0.1 0.1 0.5 0.1 0.3 0.75\n0 0.5 0.5 0.2 0.4\n")
+    yaml = write(tmp_path / "data.yaml", "names: [cat]\n")
+    said = open_labels(str(yaml)).read(asked("a.jpg"))
+    outline, box = said.details.to_pylist()[0]
+    assert json.loads(outline) == {"segmentation": [[20, 10, 100, 10, 60, 75]]}
+    assert box is None
+    write(root / "a.txt", "0 0.5 0.5 0.2 0.4 0.25 0.5 0 0\n")
+    write(yaml, "names: [cat]\nkpt_shape: [2, 2]\n")
+    (pose,) = open_labels(str(yaml)).read(asked("a.jpg")).details.to_pylist()[0]
+    assert json.loads(pose) == {"keypoints": [50, 50, 2, 0, 0, 0], "num_keypoints": 1}
 
 
 def test_yolo_finds_the_boxes_beside_and_in_the_twin_tree(asked, tmp_path):

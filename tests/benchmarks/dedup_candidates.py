@@ -18,9 +18,10 @@ import numpy as np
 
 from curate.algorithms.neighbors import nearest_prototype
 from curate.copies.candidates.from_embeddings import pair_by_embeddings
-from curate.copies.candidates.from_hashes import pair_by_hashes
+from curate.copies.candidates.from_hashes import HashedImages, pair_by_hashes
 from curate.copies.candidates.from_keypoints import KeypointIndex, pair_by_keypoints
 from curate.copies.candidates.pairs import Candidates, order_pairs
+from curate.copies.candidates.thumbnails import make_thumbnail
 from curate.copies.inputs import read_inputs
 from curate.copies.probability.classifier import FIRST_LOOK
 from curate.copies.records import Vectors
@@ -106,13 +107,15 @@ def main():
     images, reader, everyone = inputs.images, inputs.reader, np.arange(len(rows))
     hashes = [images.content_hash[row] for row in rows.tolist()]
     truth = true_pairs(options.folder, [images.path[row] for row in rows.tolist()])
-    keypoints, extracting = timed(
-        lambda: Keypoints.of(list(map(make_working_copy, reader.read(hashes))))
+    greys = [make_working_copy(pixels) for pixels in reader.read(hashes)]
+    keypoints, extracting = timed(lambda: Keypoints.of(greys))
+    hashed = HashedImages(
+        phash=images.phash[rows], thumbnail=np.array([make_thumbnail(grey) for grey in greys])
     )
     print(f"{len(rows)} images of different pixels, {len(truth)} true pairs")
     print(f"finding keypoints: {extracting:.1f} CPU s")
     sources = {
-        "hashes": lambda: pair_by_hashes(images.phash[rows], np.ones(len(rows), bool)),
+        "hashes": lambda: pair_by_hashes(hashed, np.ones(len(rows), bool)),
         "keypoints": lambda: by_keypoints(keypoints, everyone),
     }
     if space.models():

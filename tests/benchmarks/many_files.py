@@ -4,14 +4,16 @@
                                            [--folder DIR]
 
 Makes folders of pictures of 24 px, one in twenty a copy under other bytes, runs train, cluster,
-dedup, sample, split and export over them, each as a process of its own with a model of a few
-steps, and prints milliseconds of CPU a file and the peak of the resident memory of each stage, and
-what the largest size costs a file beside the one before. Files are made anew for each size; nothing
-is left.
+dedup, sample, split, export and report over them, each as a process of its own on a terminal of its
+own with a model of a few steps, and prints milliseconds of CPU a file, the peak of the resident
+memory and the longest silence of each stage, and what the largest size costs a file beside the one
+before. Files are made anew for each size; nothing is left.
 """
 
 import argparse
 import os
+import pty
+import select
 import subprocess
 import sys
 import tempfile
@@ -36,6 +38,7 @@ class Cost:
     wall: float
     cpu: float
     peak: int
+    silence: float
 
 
 def make_files(folder: Path, n: int, side: int) -> None:
@@ -54,17 +57,45 @@ def make_files(folder: Path, n: int, side: int) -> None:
 
 
 def run_stage(words: list[str], folder: Path) -> Cost:
-    """Run a command; return what it took."""
+    """Run a command on a terminal; return what it took."""
     start = time.perf_counter()
+    ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [*COMMAND, *words, "--quiet"], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [*COMMAND, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
     )
+    os.close(theirs)
+    silence, said = follow(ours)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise SystemExit(f"{' '.join(words)} ended with {process.returncode}")
+        raise SystemExit(f"{' '.join(words)} ended with {process.returncode}\n{said}")
     wall = time.perf_counter() - start
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, silence)
+
+
+def follow(terminal: int) -> tuple[float, str]:
+    """Return the longest time in seconds in which a terminal was not written to, and its end."""
+    last, longest, said = time.perf_counter(), 0.0, b""
+    while True:
+        select.select([terminal], [], [])
+        try:
+            part = os.read(terminal, 1 << 16)
+        except OSError:  # what Linux says when the other side is closed
+            part = b""
+        now = time.perf_counter()
+        if now - last > longest:
+            longest = now - last
+            if os.environ.get("SHOW_SILENCE"):
+                print(f"    {longest:.1f} s before {part[-200:]!r}", flush=True)
+        if not part:
+            os.close(terminal)
+            return longest, said.decode(errors="replace")
+        last, said = now, (said + part)[-2000:]
 
 
 def run_chain(root: Path, n: int, level: str, side: int) -> dict[str, Cost]:
@@ -78,6 +109,7 @@ def run_chain(root: Path, n: int, level: str, side: int) -> dict[str, Cost]:
         "sample": ["sample", "m.parquet", "--size", str(n // 10), "--out", "s.parquet"],
         "split": ["split", "m.parquet", "--stratify", "cluster"],
         "export": ["export", "s.parquet", "--to", "out"],
+        "report": ["report", "m.parquet", "--out", "report.html"],
     }
     return {name: run_stage(words, root) for name, words in stages.items()}
 
@@ -98,7 +130,7 @@ def main() -> None:
         for name, cost in costs[n].items():
             print(
                 f"  {name:8} {1000 * cost.cpu / n:8.3f} CPU ms a file {1000 * cost.wall / n:8.3f} "
-                f"wall, peak {cost.peak / MB:6.0f} MB",
+                f"wall, peak {cost.peak / MB:6.0f} MB, silent for {cost.silence:4.1f} s",
                 flush=True,
             )
     if len(options.sizes) > 1:

@@ -1,10 +1,12 @@
 """Size and time of the report, and how soon the review page is ready, on folders of many images.
 
     python tests/benchmarks/report_size.py PHOTOS [N ...]
+    python tests/benchmarks/report_size.py PHOTOS --all-grouped N
 
 PHOTOS is any folder of photographs; N images (1000 20000 100000) are made of pieces of them, each
 with a content of its own, in clusters and splits with labels, a tenth of them in groups of two to
-five, N / 100 of them unreadable. Nothing but the page and the numbers is kept.
+five, N / 100 of them unreadable; with ``--all-grouped`` every image is in a group, and only the
+review is opened. Nothing but the numbers is kept.
 """
 
 import resource
@@ -41,8 +43,8 @@ def load_pieces(folder: Path, n: int = 400) -> list:
     return pieces
 
 
-def make_folder(root: Path, n: int, pieces: list) -> Path:
-    """Write a workspace of n images and its manifest."""
+def make_folder(root: Path, n: int, pieces: list, *, n_grouped: int) -> Path:
+    """Write a workspace of n images, of which some are in groups, and its manifest."""
     rng = np.random.default_rng(n)
     (root / "pixels").mkdir(parents=True)
     writer = ShardWriter(root / "pixels")
@@ -54,7 +56,7 @@ def make_folder(root: Path, n: int, pieces: list) -> Path:
     bad = rng.random(n) < 0.01
     group = np.full(n, -1)
     first, number = 0, 0
-    while first < n // 10:
+    while first < n_grouped:
         size = int(rng.integers(2, 6))
         group[first : first + size] = number
         first, number = first + size, number + 1
@@ -108,32 +110,53 @@ def make_folder(root: Path, n: int, pieces: list) -> Path:
     return path
 
 
+def open_review(path: Path, root: Path) -> tuple[Review, float]:
+    """Return the review of a manifest and the seconds until it is ready."""
+    begin = time.perf_counter()
+    images = ImagesTable.read(read_manifest(path))
+    log, cache = DecisionLog.of_workspace(root), PixelCache(root / "pixels")
+    opened = Review(images, log, cache, "m.parquet")
+    opened.count()
+    return opened, time.perf_counter() - begin
+
+
+def measure_review(n: int, pieces: list) -> None:
+    """Print how soon the review of n images is ready that are all in groups."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = make_folder(Path(scratch), n, pieces, n_grouped=n)
+        opened, ready = open_review(path, Path(scratch))
+        first, later = (time_part(opened, len(opened.queue) // share) for share in (2, 3))
+        print(
+            f"{n:,} images in {len(opened.queue):,} groups: ready after {ready:.2f} s, 60 groups "
+            f"of it take {1000 * first:.1f} ms the first time, {1000 * later:.1f} ms from then on"
+        )
+
+
+def time_part(opened: Review, place: int) -> float:
+    """Return the seconds that 60 groups of the queue take."""
+    begin = time.perf_counter()
+    opened.list_groups(place, 60)
+    return time.perf_counter() - begin
+
+
 def main() -> None:
     """Print a line for each size."""
     pieces = load_pieces(Path(sys.argv[1]))
+    if sys.argv[2:3] == ["--all-grouped"]:
+        measure_review(int(sys.argv[3]), pieces)
+        return
     sizes = [int(word) for word in sys.argv[2:]] or [1000, 20_000, 100_000]
     print(
         "images  groups  report, MB  report, s  review ready, s  a page of it, ms  peak memory, GB"
     )
     for n in sizes:
         with tempfile.TemporaryDirectory() as scratch:
-            path = make_folder(Path(scratch), n, pieces)
+            path = make_folder(Path(scratch), n, pieces, n_grouped=n // 10)
             begin = time.perf_counter()
             done = report(path, out=Path(scratch) / "r.html", workspace=Path(scratch))
             seconds = time.perf_counter() - begin
-            begin = time.perf_counter()
-            images = ImagesTable.read(read_manifest(path))
-            opened = Review(
-                images,
-                DecisionLog.of_workspace(Path(scratch)),
-                PixelCache(Path(scratch) / "pixels"),
-                "m.parquet",
-            )
-            opened.count()
-            ready = time.perf_counter() - begin
-            begin = time.perf_counter()
-            opened.list_groups(len(opened.queue) // 2, 60)
-            listed = time.perf_counter() - begin
+            opened, ready = open_review(path, Path(scratch))
+            listed = time_part(opened, len(opened.queue) // 2)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
             print(
                 f"{n:7,} {done.n_groups:7,} {done.bytes / 1e6:8.1f} {seconds:11.1f} {ready:12.2f} "

@@ -56,13 +56,13 @@ ROWS = ("pixels", "untrained", "scratch", "as it came", "pretrained")
 class Part:
     """Some images of a folder to learn from, and others to ask about."""
 
-    def __init__(self, paths, n_images, seed, *, has_tracks):
+    def __init__(self, paths, n_images, seed, *, has_tracks, most_asked=MOST_ASKED):
         """Draw them and read them."""
         rng = np.random.default_rng([seed, n_images])
         names = [f"{p.parent.name}/{p.name.split('_')[0] if has_tracks else p.name}" for p in paths]
         units = np.unique(names, return_inverse=True)[1]
         order = np.argsort(rng.permutation(units.max() + 1)[units], kind="stable")
-        n_asked = min(MOST_ASKED, len(paths) - n_images)
+        n_asked = min(most_asked, len(paths) - n_images)
         asked, rest = order[:n_asked], order[n_asked:]
         rest = rest[~np.isin(units[rest], units[asked])]
         chosen = np.concatenate([rng.permutation(rest)[:n_images], asked])
@@ -73,7 +73,11 @@ class Part:
 
     def known(self, side):
         """Return the squares to learn from."""
-        return squash(torch.from_numpy(self.pixels[: self.n_known]), side).numpy()
+        return self.squares(side)[: self.n_known].numpy()
+
+    def squares(self, side):
+        """Return all squares, those to learn from first."""
+        return squash(torch.from_numpy(self.pixels), side)
 
 
 def knn_accuracy(embeddings, labels, n_known):

@@ -1,29 +1,39 @@
 """Ours beside the losses of lightly, in one loop: same network, crops, batch, time and embedding.
 
-    python tests/benchmarks/ssl_methods.py FOLDER [--images 2500] [--seconds 120] [--seeds 1]
-        [--methods ours,SimCLR] [--tracks]
+    python tests/benchmarks/ssl_methods.py FOLDER ... [--images 2500] [--seconds 120] [--seeds 3]
+        [--methods ours,SimCLR] [--tracks signs] [--jobs 2] [--device cuda]
 
-FOLDER holds one subfolder per class; needs the extra ``bench``. Some images are set aside to ask
-about, 400 at most; the methods learn from so many of the others. Each gets the same CPU seconds of
-one thread, our settings of optimiser, batch and crops, a head of its own with a hidden layer as
-wide as ours, and a slowly following copy of network and head where the method has one. The encoder
-is made of its backbone as ours is of ours; k-NN as in `small_folders.py`. Temperatures and weights
-of losses are lightly's defaults, but for SimCLR and MoCo, whose 0.1 is usual for small batches.
-Nothing was tuned for any of them; ours was chosen on these folders.
+A FOLDER holds one subfolder per class; needs the extra ``bench``. Some images are set aside to ask
+about, ``--asked`` at most; the methods learn from ``--images`` of the others at most. Each gets the
+same CPU seconds of one thread, our settings of optimiser, batch and crops, a head of its own with a
+hidden layer as wide as ours, and a slowly following copy of network and head where the method has
+one. The encoder is made of its backbone as ours is of ours; k-NN as in `small_folders.py`.
+Temperatures and weights of losses are lightly's defaults, but for SimCLR and MoCo, whose 0.1 is
+usual for small batches. Nothing was tuned for any of them; ours was chosen on these folders.
+
+In folders named by ``--tracks``, images whose names begin alike up to the first ``_`` within a
+class are on one side. Prints the mean k-NN of the seeds by folder, and the mean over folders with
+the standard error of its difference to ours, of the same draws.
 """
 
 import argparse
 import copy
+import functools
+import itertools
 import math
+import multiprocessing
+import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from lightly import loss as losses
 from lightly.models.modules import heads
-from small_folders import Part, encode_all, knn_accuracy
+from small_folders import SIDE, Part, encode_all, knn_accuracy
 from torch import nn
 
 from swav_train import derive_config, load_encoder, train
@@ -35,6 +45,7 @@ from swav_train.run.optim import set_learning_rate
 from swav_train.run.step import train_step
 
 WIDTH, DIM, FOLLOW = 512, 128, 0.99
+CLOCKS = {"cpu": time.process_time, "cuda": time.monotonic}
 
 
 class Method(nn.Module):
@@ -145,7 +156,7 @@ class Step:
         if self._method is None:
             self._begin(state, crops)
         precision = resolve_precision(state.config.precision, state.device)
-        with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+        with torch.autocast(state.device.type, precision, enabled=precision != torch.float32):
             features = state.model.backbone(torch.cat(crops)).float().chunk(2)
             slow = None
             if self._kind.follows:
@@ -166,12 +177,12 @@ class Step:
             n_features = state.model.backbone.eval()(crops[0][:2]).shape[1]
         state.model.backbone.train()
         torch.manual_seed(state.config.seed)
-        self._method = self._kind(n_features, state.config.n_prototypes)
+        self._method = self._kind(n_features, state.config.n_prototypes).to(state.device)
         group = {"params": list(self._method.parameters()), "is_backbone": False, "rate": 1.0}
         state.optimizer.add_param_group(group | {"weight_decay": state.config.weight_decay})
         if self._kind.follows:
             self._slow = copy.deepcopy(state.model.backbone)
-            slow_head = self._kind(n_features, state.config.n_prototypes).head
+            slow_head = self._kind(n_features, state.config.n_prototypes).head.to(state.device)
             slow_head.load_state_dict(self._method.head.state_dict())
             self._method.slow_head = slow_head
 
@@ -190,53 +201,96 @@ class Step:
         state.step += 1
 
 
-def measure(name, part, config, seconds):
-    """Return k-NN and epochs of a method."""
+def derive_settings(part, side_px, arguments, images_per_second):
+    """Return the settings that ours derives, which all methods use."""
+    return derive_config(
+        n_images=part.n_known,
+        side_px=side_px,
+        device=arguments.device,
+        n_cores=1,
+        budget_seconds=arguments.seconds,
+        overrides={},
+        images_per_second=images_per_second,
+    )
+
+
+@functools.lru_cache(maxsize=2)
+def read_part(folder, seed, most_images, most_asked, *, has_tracks):
+    """Return the images of a draw, and the median side of all."""
+    paths = list_images(folder)
+    n_asked = min(most_asked, len(paths) // 3)
+    n_images = min(most_images, len(paths) - n_asked)
+    part = Part(paths, n_images, seed, has_tracks=has_tracks, most_asked=n_asked)
+    return part, min(SIDE, median_side(paths))
+
+
+def measure(name, folder, seed, arguments, images_per_second):
+    """Return k-NN and epochs of a method, after one training of one thread."""
+    torch.set_num_threads(1)
+    has_tracks = folder.name in arguments.tracks.split(",")
+    part, side_px = read_part(
+        folder, seed, arguments.images, arguments.asked, has_tracks=has_tracks
+    )
+    config = replace(derive_settings(part, side_px, arguments, images_per_second), seed=seed)
     step = train_step if name == "ours" else Step(METHODS[name])
     with tempfile.TemporaryDirectory() as scratch:
         result = train(
             part.known(config.cache_size),
             config,
             Path(scratch) / "model",
-            budget_seconds=seconds,
+            budget_seconds=arguments.seconds,
             aspects=part.aspects[: part.n_known],
-            parts=RunParts(take_step=step, read_clock=time.process_time),
+            parts=RunParts(take_step=step, read_clock=CLOCKS[arguments.device]),
         )
-        encoder = load_encoder(Path(scratch) / "model", device="cpu")
+        encoder = load_encoder(Path(scratch) / "model", device=arguments.device)
     accuracy = knn_accuracy(encode_all(encoder, part.pixels)[0], part.labels, part.n_known)
+    print(f"{name} {folder.name} {seed}: {accuracy:.4f}", file=sys.stderr, flush=True)
     return accuracy, result.epochs
 
 
+def show_table(names, folders, found):
+    """Print one row for each method.
+
+    Args:
+        names: Of the methods.
+        folders: Their k-NN was measured on.
+        found: (methods, folders, seeds, 2), k-NN and epochs.
+    """
+    print("| method | " + " | ".join(folder.name for folder in folders) + " | mean | to ours |")
+    print("| --- " * (len(folders) + 3) + "|")
+    for name, values in zip(names, found, strict=True):
+        accuracy = values[..., 0]
+        by_folder = " | ".join(f"{value:.3f}" for value in accuracy.mean(axis=1))
+        change = (accuracy - found[0, ..., 0]).ravel()
+        error = change.std(ddof=1) / math.sqrt(len(change)) if len(change) > 1 else math.nan
+        print(
+            f"| {name} | {by_folder} | {accuracy.mean():.3f} | {change.mean():+.3f} ± {error:.3f} |"
+        )
+
+
 def main():
-    """Print one row for each method."""
+    """Train every method on every folder with every seed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--images", type=int, default=2500)
+    parser.add_argument("--asked", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--methods", default=",".join(["ours", *METHODS]))
-    parser.add_argument("--tracks", action="store_true")
+    parser.add_argument("--tracks", default="")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--device", choices=list(CLOCKS), default="cpu")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    paths = list_images(arguments.folder)
-    parts = [
-        Part(paths, arguments.images, seed, has_tracks=arguments.tracks)
-        for seed in range(arguments.seeds)
-    ]
-    config = derive_config(
-        n_images=parts[0].n_known,
-        side_px=min(256, median_side(paths)),
-        device="cpu",
-        n_cores=1,
-        budget_seconds=arguments.seconds,
-        overrides={},
-        images_per_second=measure_images_per_second(),
-    )
-    print("| method | k-NN | epochs |\n| --- | --- | --- |")
-    for name in arguments.methods.split(","):
-        found = np.array([measure(name, part, config, arguments.seconds) for part in parts])
-        shown = " ".join(f"{value:.3f}" for value in found[:, 0])
-        print(f"| {name} | {shown} | {found[:, 1].mean():.0f} |", flush=True)
+    speed = measure_images_per_second(arguments.device)
+    names = arguments.methods.split(",")
+    tasks = list(itertools.product(names, arguments.folders, range(arguments.seeds)))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool:
+        waiting = [pool.submit(measure, *task, arguments, speed) for task in tasks]
+        found = np.array([future.result() for future in waiting])
+    shape = len(names), len(arguments.folders), arguments.seeds, 2
+    show_table(names, arguments.folders, found.reshape(shape))
 
 
 if __name__ == "__main__":

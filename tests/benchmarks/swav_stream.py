@@ -54,6 +54,7 @@ class Steps:
             batch_size=self.config.batch_size,
             seed=0,
             device=self.device,
+            draw=lambda aspects, step: self.views.draw(aspects, make_generator("crops", step)),
         )
 
     def seconds(self, pixels, first, n_steps):
@@ -65,9 +66,8 @@ class Steps:
             return time.perf_counter() - began
 
     def step(self, batches, number):
-        pixels, aspects = batches.read(0, number % batches.steps_per_epoch)
-        crops = self.views(pixels, aspects, make_generator("crops", number))
-        train_step(self.state, crops, learning_rate=1e-3)
+        pixels, drawn = batches.read(0, number % batches.steps_per_epoch)
+        train_step(self.state, self.views.cut(pixels, drawn), learning_rate=1e-3)
 
 
 def make_file(path, shape):

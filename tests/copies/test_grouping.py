@@ -58,6 +58,13 @@ def test_in_a_long_chain_only_what_is_near_is_asked():
     assert groups.kept.tolist() == [k - k % 2 for k in range(n)]
 
 
+def test_what_matches_when_it_is_asked_brings_what_lies_farther_off():
+    links = links_of(*[(k, k + 1, 0.999) for k in range(6)])
+    groups, asked = group(links, 7, direct={(0, k) for k in range(2, 7)})
+    assert groups.kept.tolist() == [0] * 7
+    assert len(asked) == len(set(asked)) == 5
+
+
 def test_links_below_the_threshold_tie_nothing():
     groups, _ = group(links_of((0, 1, 0.89)), 2)
     assert groups.kept.tolist() == [0, 1]

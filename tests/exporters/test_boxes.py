@@ -1,6 +1,7 @@
 """Objects and boxes that came from COCO, YOLO or VOC go out again, through every stage between."""
 
 import json
+import warnings
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +20,7 @@ from curate import (
 from curate.annotations.voc import read_objects
 from curate.choices import ExportAs, Level
 from curate.errors import UsageError
+from curate.exporters.base import _read_details
 from curate.manifest.manifest import read_manifest
 from curate.progress import Silent
 from tests.conftest import picture, save
@@ -113,7 +115,7 @@ def test_yolo_comes_back_from_its_export_split_by_split(manifest, tmp_path):
 def test_voc_has_xml_and_lists(manifest):
     folder, _ = exported(manifest, ExportAs.VOC)
     objects, size = read_objects(folder / "Annotations/a.xml")
-    assert (objects, size) == ([("car", 10, 20, 30, 40)], (96, 72))
+    assert (objects, size) == ([("car", (10, 20, 30, 40))], (96, 72))
     assert (folder / "ImageSets/Main/train.txt").read_text().split() == ["a", "b", "c"]
     assert (folder / "JPEGImages/c.png").is_symlink()
 
@@ -130,3 +132,79 @@ def test_an_image_counts_for_its_rarest_class_in_a_sample(manifest):
         manifest, SampleConfig(size=4, by=("objects",)), out=manifest.parent / "s.parquet"
     )
     assert drawn.n_groups == 4  # car, dog, no object, nothing known
+
+
+OUTLINE = {"segmentation": [[10, 20, 40, 20, 40, 60.5]], "area": 607.5, "iscrowd": 0}
+CROWD = {"segmentation": {"counts": [0, 96 * 72], "size": [72, 96]}, "area": 6912, "iscrowd": 1}
+POINTS = {"keypoints": [12, 22, 2, 0, 0, 0], "num_keypoints": 1}
+
+
+@pytest.fixture
+def outlined(tmp_path):
+    """A manifest of three images, two of them copies, of a COCO file with all that COCO knows."""
+    for name in ("a.png", "a.bmp", "b.png"):
+        save(tmp_path / "images" / name, picture(0 if name[0] == "a" else 1))
+    annotations = [
+        {"image_id": "a.png", "category_id": 3, "bbox": [10, 20, 30, 40.5], **OUTLINE, **POINTS},
+        {"image_id": "a.png", "category_id": 3, "bbox": [0, 0, 96, 72], **CROWD},
+        {"image_id": "b.png", "category_id": 3, "bbox": [1, 2, 3, 4]},
+    ]
+    content = {
+        "images": [
+            {"id": n, "file_name": n, "width": 96, "height": 72} for n in ("a.png", "b.png")
+        ],
+        "annotations": [{"id": n, **one} for n, one in enumerate(annotations)],
+        "categories": [
+            {"id": 3, "name": "dog", "keypoints": ["nose", "tail"], "skeleton": [[1, 2]]}
+        ],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    out = tmp_path / "m.parquet"
+    config = DedupConfig(labels=str(tmp_path / "coco.json"), protect=("a.png",))
+    dedup(tmp_path / "images", config, out=out, workspace=tmp_path / ".curate")
+    split(out, SplitConfig(ratios=(("train", 0.5), ("val", 0.5))))
+    return out
+
+
+def test_outlines_keypoints_and_crowds_come_out_as_they_went_in(outlined):
+    folder, _ = exported(outlined, ExportAs.COCO)
+    content = json.loads((folder / "labels.json").read_text())
+    places = {one["id"]: one["file_name"] for one in content["images"]}
+    assert sorted(places.values()) == ["a.png", "b.png"]  # the copy, a.bmp, is dropped
+    first, crowd, plain = sorted(content["annotations"], key=lambda one: one["id"])
+    assert {name: first[name] for name in (*OUTLINE, *POINTS, "bbox")} == OUTLINE | POINTS | {
+        "bbox": [10, 20, 30, 40.5]
+    }
+    assert {name: crowd[name] for name in CROWD} == CROWD
+    assert (plain["area"], plain["iscrowd"], "segmentation" in plain) == (12, 0, False)
+    assert content["categories"] == [
+        {"id": 3, "name": "dog", "supercategory": "", "keypoints": ["nose", "tail"],
+         "skeleton": [[1, 2]]}
+    ]  # fmt: skip
+
+
+def test_pycocotools_draws_the_outlines_of_an_export(outlined, capsys):
+    coco = pytest.importorskip("pycocotools.coco")
+    folder, _ = exported(outlined, ExportAs.COCO)
+    read = coco.COCO(str(folder / "labels.json"))
+    outline, crowd = read.loadAnns(read.getAnnIds(imgIds=read.getImgIds()[:1], iscrowd=None))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # its own, of numpy 2
+        masks = [read.annToMask(one) for one in (outline, crowd)]
+    assert masks[1].sum() == 96 * 72
+    assert masks[0].sum() == pytest.approx(OUTLINE["area"], rel=0.1)
+    assert read.getAnnIds(iscrowd=True) == [crowd["id"]]
+
+
+def test_yolo_writes_outlines_where_an_image_has_some(outlined):
+    folder, _ = exported(outlined, ExportAs.YOLO)
+    (file,) = folder.glob("labels/*/a.txt")
+    polygon, crowd = file.read_text().splitlines()
+    assert polygon == "0 0.104167 0.277778 0.416667 0.277778 0.416667 0.840278"
+    assert crowd == "0" + " 0.000000 0.000000 1.000000 0.000000 1.000000 1.000000 0.000000 1.000000"
+    (plain,) = folder.glob("labels/*/b.txt")
+    assert len(plain.read_text().split()) == 5
+
+
+def test_details_that_are_no_json_cost_nothing():
+    assert _read_details("{") == _read_details("[]") == _read_details(None) == {}

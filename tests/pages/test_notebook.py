@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from curate.pages.notebook import ShownImages, ShownInNotebooks
 
@@ -15,6 +15,7 @@ class Result(ShownInNotebooks):
     source: str
     model: str | None
     parts: list[Part]
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 def test_a_result_is_a_table_of_its_fields_every_value_escaped():
@@ -26,6 +27,13 @@ def test_a_result_is_a_table_of_its_fields_every_value_escaped():
     assert "name &lt;i&gt;, share 0.1235" in shown
     assert ">–</td>" in shown
     assert "<i>" not in shown
+
+
+def test_several_values_are_told_in_words_and_none_as_a_dash():
+    shown = Result(1, "a", None, [], {"train": 1200, "val": 3})._repr_html_()
+    assert ">train 1,200, val 3</td>" in shown
+    assert "[]" not in shown
+    assert shown.count(">–</td>") == 2
 
 
 def test_long_values_and_lists_are_cut():

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from curate import PruneConfig, prune, restore
+from curate import DedupConfig, PruneConfig, dedup, prune, restore
 from curate.choices import Removal
 from curate.errors import InputError, ResourceError, UsageError
 from curate.removal.disk import Disk
+from tests.conftest import picture, save
 from tests.removal.scenes import FragileDisk, snapshot, write_copies, write_files
 
 TREE = {"a.jpg": "one", "deep/b.jpg": "one", "deep/c.jpg": "two", "d.jpg": "three"}
@@ -304,3 +305,34 @@ def test_a_plain_disk_knows_the_trash_folders_near_a_file(tmp_path, monkeypatch)
     assert tmp_path / "Trash" not in Disk().trash_folders(tmp_path / "a.jpg")
     (tmp_path / "Trash" / "info").mkdir(parents=True)
     assert tmp_path / "Trash" in Disk().trash_folders(tmp_path / "a.jpg")
+
+
+@pytest.fixture
+def leaks(tmp_path):
+    """A manifest of images of which two are copies of a file of another folder."""
+    save(tmp_path / "test" / "0.png", picture(0))
+    for name in ("near.jpg", "pixels.bmp"):
+        save(tmp_path / "train" / name, picture(0))
+    save(tmp_path / "train" / "own.png", picture(1))
+    (tmp_path / "train" / "bytes.png").write_bytes((tmp_path / "test" / "0.png").read_bytes())
+    out = tmp_path / "leaks.parquet"
+    folder, space = tmp_path / "train", tmp_path / ".curate"
+    dedup(folder, DedupConfig(), out=out, against=tmp_path / "test", workspace=space)
+    return out
+
+
+def test_near_copies_of_another_folder_go_while_its_file_is_proved(leaks, tmp_path):
+    result = prune(leaks, act(Removal.MOVE, to=tmp_path / "away"))
+    assert result.by_match == {"bytes": 1, "pixels": 1, "near": 1}
+    assert (result.n_images, result.left) == (3, {})
+    assert sorted(path.name for path in (tmp_path / "train").iterdir()) == ["own.png"]
+    assert (tmp_path / "test" / "0.png").is_file()
+    assert restore(result.journal).n_back == 3
+
+
+def test_copies_of_a_file_of_another_folder_stay_when_it_was_changed(leaks, tmp_path):
+    save(tmp_path / "test" / "0.png", picture(2))
+    result = prune(leaks, act(Removal.DELETE))
+    assert (result.n_images, sum(result.left.values())) == (0, 3)
+    assert set(result.left) == {"the file that stays for it is gone, unreadable or changed"}
+    assert len(list((tmp_path / "train").iterdir())) == 4

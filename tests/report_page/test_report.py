@@ -1,8 +1,11 @@
 import re
 
+import pyarrow as pa
 import pytest
 
 from curate.errors import InputError, UsageError
+from curate.manifest.manifest import Manifest, read_manifest, write_manifest
+from curate.manifest.rows import HeldRows
 from curate.stages.report import report
 from tests.browser import list_serious_findings, open_browser, watch
 from tests.report_page.conftest import HOSTILE
@@ -103,6 +106,45 @@ def test_few_images_make_a_page_too(made_folder, write_part, tmp_path, n):
         page.wait_for_timeout(200)
         assert errors == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        readable = max(0, n - 1)  # the first cannot be read; of three there is a map
+        assert page.locator("#images img").count() == (readable if readable < 3 else 0)
+
+
+@pytest.mark.parametrize("width", SIZES)
+def test_labels_of_any_length_fit_the_screen(made_folder, tmp_path, width):
+    manifest = read_manifest(made_folder / "m.parquet")
+    table = manifest.rows.read()
+    for name, values in {
+        "label": ["x" * 200, "ن" * 120] * len(table),
+        "label_suspect": [0.9] * 2 * len(table),
+        "cluster": [0, 1] * len(table),
+        "split": ["y" * 150] * 2 * len(table),
+    }.items():
+        column = pa.array(values[: len(table)])
+        if name in table.column_names:
+            table = table.drop_columns([name])
+        table = table.append_column(name, column)
+    write_manifest(
+        Manifest(rows=HeldRows(table), source=manifest.source), tmp_path / "long.parquet"
+    )
+    out = tmp_path / "long.html"
+    report(tmp_path / "long.parquet", out=out, workspace=made_folder / ".curate")
+    with open_browser() as browser:
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.goto(out.as_uri())
+        page.add_style_tag(content=".group, .cluster { content-visibility: visible !important }")
+        assert page.locator("#suspects .tile").count() == 36
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_an_image_that_covers_another_has_no_outline_however_it_is_turned(page_file):
+    with open_browser() as browser:
+        page = browser.new_page()
+        page.goto(page_file.as_uri())
+        for matrix in ([1, 0, 0, 0, 1, 0], [-1, 0, 1, 0, 1, 0], [0, -1, 1, 1, 0, 0]):
+            assert page.evaluate(f"isWhole({matrix})")
+        for matrix in ([0.5, 0, 0, 0, 0.5, 0], [1, 0, 0.1, 0, 1, 0], [0, -0.9, 1, 0.9, 0, 0]):
+            assert not page.evaluate(f"isWhole({matrix})")
 
 
 def test_a_manifest_without_its_workspace_still_makes_a_page(made_folder, tmp_path):

@@ -101,6 +101,41 @@ def test_the_page_fits_the_screen_and_axe_finds_nothing_serious(reviewed, width)
         assert [url for url in requests if not url.startswith((origin, "data:"))] == []
 
 
+def test_the_grid_has_as_many_columns_as_fit_and_ends_with_the_last_group(reviewed):
+    with open_browser() as browser, serve(reviewed) as (_, address):
+        page = browser.new_page(viewport={"width": 1900, "height": 500})
+        errors, _ = watch(page)
+        page.goto(address)
+        page.wait_for_selector(".acts")
+        page.keyboard.press("g")
+        page.wait_for_selector(".row")
+        boxes = [row.bounding_box() for row in page.locator(".row").all()[:4]]
+        assert len({round(box["y"]) for box in boxes[:3]}) == 1
+        assert boxes[3]["y"] > boxes[0]["y"] + boxes[0]["height"]
+        assert boxes[0]["x"] + boxes[0]["width"] < boxes[1]["x"]
+        page.set_viewport_size({"width": 700, "height": 500})
+        page.wait_for_timeout(300)
+        assert page.evaluate("grid.columns") == 1
+        page.evaluate("document.getElementById('grid').scrollTop = 1e9")
+        last = page.evaluate("grid.pages.get(0)[21].number")
+        page.locator(".row b", has_text=re.compile(f"^Group {last}$")).wait_for()
+        assert errors == []
+
+
+def test_a_million_groups_are_reached_though_no_browser_page_is_as_high(reviewed):
+    with open_browser() as browser, serve(reviewed) as (_, address):
+        page = browser.new_page(viewport={"width": 1000, "height": 500})
+        page.goto(address)
+        page.wait_for_selector(".acts")
+        page.evaluate("state.count.groups = 1e6; state.view = 'grid'; openGrid()")
+        box = page.locator("#grid")
+        box.evaluate("box => { box.scrollTop = 1e9; }")
+        page.wait_for_timeout(300)
+        end = box.evaluate("box => box.scrollTop * gridStretch() + box.clientHeight")
+        assert abs(end - page.evaluate("grid.height")) < 20
+        assert page.evaluate("Math.max(...grid.pages.keys())") == (10**6 - 1) // 60
+
+
 def test_a_pair_that_no_evidence_ties_is_grouped_because_a_person_said_so(tmp_path):
     from curate.review_page.decisions import Decision, DecisionLog, Verdict, pair_key
 

@@ -1,3 +1,7 @@
+import copy
+
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -15,6 +19,58 @@ def test_a_result_gives_its_pairs_and_groups_the_kept_image_first(found):
     assert found.groups() == [["red/000.png", "red/again.bmp"], ["red/003.png", "red/twin.png"]]
     assert set(found.pairs["match"].to_pylist()) == {"bytes", "pixels"}
     assert found.least_sure(1).num_rows == 1
+
+
+def test_pairs_are_an_arrow_table_that_shows_itself(found, images, tmp_path):
+    pairs = found.pairs
+    assert pa.table(pairs).equals(pairs.table)
+    assert pairs.filter(pc.equal(pairs["match"], "bytes")).num_rows == 1
+    assert "similarity" in pairs.column_names
+    shown = pairs._repr_html_()
+    assert "<b>2 pairs</b>" in shown
+    assert shown.count("data:image/webp") == 4
+    assert "bytes 100.0 %" in shown
+    assert "pixels 100.0 %" in shown
+    save(images / "<i>.jpg", picture(1)[10:, 12:][:, ::-1], quality=80)
+    again = curate.dedup(images, out=tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+    least = again.least_sure(1)
+    assert "&lt;i&gt;.jpg" in least._repr_html_()
+    assert "mirrored" in least._repr_html_()
+    assert "border:2px solid" in least._repr_html_()  # it is a part: the box is drawn
+    assert "1 pair<" in least._repr_html_()
+    assert copy.copy(least).table is least.table
+
+
+def test_pairs_with_images_of_another_source_are_shown(images, tmp_path):
+    save(tmp_path / "other/red/000.png", picture(7))
+    save(tmp_path / "other/copy.png", picture(0))
+    found = curate.dedup(
+        images, against=tmp_path / "other", out=tmp_path / "m.parquet", workspace=tmp_path / "w"
+    )
+    whole = str(tmp_path / "other/copy.png")
+    rows = [{row["path"], row["other_path"]} for row in found.pairs.to_pylist()]
+    place = rows.index({"red/000.png", whole})
+    sides = [part.split('"')[0] for part in found.pairs._repr_html_().split('src="')[1:]]
+    assert len(sides) == 2 * len(rows)
+    assert sides[2 * place] == sides[2 * place + 1]  # not the other source's red/000.png
+
+
+def test_cuts_that_are_not_the_last_ones_are_dropped(found, tmp_path, monkeypatch):
+    monkeypatch.setattr("curate.workspace.cuts.CUTS_BYTES", 1)
+    found.at(precision=0.9)
+    found.at(precision=0.8)
+    (left,) = (tmp_path / ".curate/cuts").iterdir()
+    assert left.name.endswith("-at-0.8.parquet")
+    assert len(found.pairs) == 2
+
+
+def test_a_manifest_shows_itself(found, tmp_path):
+    shown = curate.read_manifest(tmp_path / "m.parquet")._repr_html_()
+    assert ">28</td>" in shown
+    assert "red/000.png" in shown or "blue/002.png" in shown
+    assert "and 20 more" in shown
+    assert "other columns" in shown
+    assert "sharpness" in shown
 
 
 def test_another_cut_leaves_the_manifest_as_it_is_and_searches_nothing(found, tmp_path):

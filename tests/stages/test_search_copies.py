@@ -214,3 +214,19 @@ def test_the_command_needs_no_torch_and_says_plainly_that_nothing_was_found(sear
     assert "near    mirrored" in told[2]
     answer = json.loads(run(queries[0], "-w", searched / ".curate", "--json").stdout)
     assert answer["answers"] == [{"query": str(queries[0]), "found": [], "n_more": 0}]
+
+
+def test_another_moment_before_a_camera_of_the_folder_is_no_copy(tmp_path):
+    """Each frame carries a thing of its own, which only others of the folder can tell."""
+    street, rng = scene(50), np.random.default_rng(0)
+    for number in range(14):
+        frame = street.copy()
+        x, y = int(rng.integers(0, 270)), int(rng.integers(0, 190))
+        frame[y : y + 40, x : x + 40] = scene(60 + number, 40, 40)
+        folder = "arrived" if number < 3 else "images"
+        save(tmp_path / folder / f"{number}.png", frame)
+    save(tmp_path / "arrived" / "copy.jpg", np.asarray(Image.open(tmp_path / "images/9.png")))
+    dedup(tmp_path / "images", out=tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+    found = copies_in(tmp_path, [tmp_path / "arrived"])
+    assert names(found.pop("copy.jpg")) == {"9.png"}
+    assert not any(found.values())

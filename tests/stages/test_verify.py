@@ -65,7 +65,7 @@ def test_damaged_evidence_of_a_result_is_named_forgotten_and_written_again(place
     assert found.path == f"evidence/{evidence.name}"
     assert list_found(place, repairs=True).left == []
     assert not evidence.exists()
-    assert search(place).pairs.equals(pairs)
+    assert search(place).pairs.equals(pairs.table)
 
 
 @pytest.mark.parametrize("name", ["evidence-000001.npz", "candidates.npz", "keypoints.bin"])
@@ -87,7 +87,7 @@ def test_damaged_evidence_on_pairs_is_named_and_the_next_search_gives_the_same(p
     assert repaired.left == []
     after = search(place)
     assert after.groups() == groups
-    assert after.pairs.equals(pairs)
+    assert after.pairs.equals(pairs.table)
 
 
 def test_there_must_be_a_workspace(tmp_path):

@@ -23,6 +23,8 @@ from curate.copies.cache.arrays import (
     write_arrays,
 )
 from curate.copies.cache.evidence_store import count_slots_named
+from curate.copies.candidates.from_hashes import HashedImages
+from curate.copies.candidates.thumbnails import THUMBNAIL_SIDE
 from curate.copies.verification.keypoints import RECORD, Keypoints
 from curate.files import disk_errors, remove
 
@@ -31,6 +33,7 @@ _INDEX: dict[str, NDArray[np.generic]] = {
     "phash": np.zeros(0, np.uint64),
     "count": np.zeros(0, np.int32),
     "shape": np.zeros((0, 2), np.int32),
+    "thumbnail": np.zeros((0, THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8),
 }
 
 
@@ -41,10 +44,12 @@ class ExtractedKeypoints:
     Attributes:
         shape: Height and width of its working copy in px.
         records: (n,) of ``RECORD``, strongest first.
+        thumbnail: (8, 8) uint8, of `curate.copies.candidates.thumbnails`.
     """
 
     shape: tuple[int, ...]
     records: NDArray[np.void]
+    thumbnail: NDArray[np.uint8]
 
 
 class KeypointStore:
@@ -101,10 +106,9 @@ class KeypointStore:
             starts=self._starts, counts=self._counts, shapes=self._shapes, records=records
         )
 
-    @property
-    def phash(self) -> NDArray[np.uint64]:
-        """Return the perceptual hashes by slot, (S,) uint64."""
-        return self._phash
+    def hashed(self, slots: NDArray[np.int64]) -> HashedImages:
+        """Return what candidates by hash need of images, in the order of (N,) slots."""
+        return HashedImages(phash=self._phash[slots], thumbnail=self._thumbnails[slots])
 
     @property
     def by_hash(self) -> NDArray[np.int64]:
@@ -156,6 +160,7 @@ class KeypointStore:
             "phash": phash,
             "count": np.array([len(image.records) for image in extracted], np.int32),
             "shape": np.array([image.shape for image in extracted], np.int32),
+            "thumbnail": np.stack([image.thumbnail for image in extracted]),
             "checksum": np.array(checksum, np.uint32),
         }
         write_arrays(next_shard(self._folder, "keypoints"), **table)
@@ -164,6 +169,7 @@ class KeypointStore:
             "phash": self._phash,
             "count": self._counts,
             "shape": self._shapes,
+            "thumbnail": self._thumbnails,
         }
         self._set([known, table])
 
@@ -180,6 +186,7 @@ class KeypointStore:
         self._phash = columns["phash"].astype(np.uint64)
         self._counts = columns["count"].astype(np.int32)
         self._shapes = columns["shape"].astype(np.int32)
+        self._thumbnails = columns["thumbnail"].astype(np.uint8)
         self._starts = np.cumsum(self._counts, dtype=np.int64) - self._counts
         self._n_records = int(self._counts.sum())
         self._order = np.argsort(self._keys, kind="stable").astype(np.int64)

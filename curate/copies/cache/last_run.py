@@ -27,6 +27,8 @@ class LastRun:
             that stands for all that the rung says are the same.
         weights: (K + 1,) float64, of the classifier fitted to them.
         probability: (P,) float64, of their likely candidates.
+        own: (C,) float64, share of each that it alone carries.
+        crowd: (C,) int64, contents that look like it.
         seed: Seed of the run.
     """
 
@@ -34,16 +36,20 @@ class LastRun:
     labels: dict[Level, Ints]
     weights: Floats
     probability: Floats
+    own: Floats
+    crowd: Ints
     seed: int
 
     @classmethod
-    def summarize(
+    def summarize(  # noqa: PLR0913 - what a later search needs of it
         cls,
         content_hashes: Sequence[str],
         labels: Mapping[Level, Ints],
         *,
         weights: Floats,
         probability: Floats,
+        own: Floats,
+        crowd: Ints,
         seed: int,
     ) -> "LastRun":
         """Return what is kept of a run.
@@ -53,6 +59,8 @@ class LastRun:
             labels: For each rung: (N,) int64, the one image that stands for all that are the same.
             weights: Of the classifier fitted to them.
             probability: (P,) float64, of their likely candidates.
+            own: (N,) float64, share of each that it alone carries.
+            crowd: (N,) int64, images that look like it.
             seed: Seed of the run.
         """
         all_hashes = pack_hashes(list(content_hashes))
@@ -65,6 +73,8 @@ class LastRun:
             },
             weights=weights,
             probability=probability,
+            own=own[first],
+            crowd=crowd[first],
             seed=seed,
         )
 
@@ -72,7 +82,7 @@ class LastRun:
     def read(cls, folder: Path) -> "LastRun | None":
         """Return what a cache holds, or None if there is nothing, or it is damaged."""
         arrays = read_arrays(folder / _FILE)
-        if arrays is None:
+        if arrays is None or "own" not in arrays:  # an earlier version left no context
             return None
         return cls(
             hashes=arrays["hashes"].astype("S32"),
@@ -83,6 +93,8 @@ class LastRun:
             },
             weights=arrays["weights"].astype(np.float64),
             probability=arrays["probability"].astype(np.float64),
+            own=arrays["own"].astype(np.float64),
+            crowd=arrays["crowd"].astype(np.int64),
             seed=int(arrays["seed"]),
         )
 
@@ -97,6 +109,8 @@ class LastRun:
             hashes=self.hashes,
             weights=self.weights,
             probability=self.probability,
+            own=self.own.astype(np.float32),
+            crowd=self.crowd.astype(np.int32),
             seed=np.array(self.seed),
             **{_LABEL + level: rows.astype(np.int32) for level, rows in self.labels.items()},
         )

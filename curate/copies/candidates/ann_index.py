@@ -134,34 +134,52 @@ class DescriptorIndex:
         return distances, ids
 
 
-def find_near_hashes(
-    stored: NDArray[np.uint64], queries: NDArray[np.uint64], *, radius: int, n_neighbors: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return pairs of a query and a stored hash that differ in few bits.
+class HashIndex:
+    """Hashes by what their bits are in places: multi-index hashing (Norouzi et al. 2012).
 
-    Multi-index hashing (Norouzi, Punjani and Fleet 2012): four tables keyed by 16 bits each, read
-    also at the keys one bit away: every pair that differs in at most 7 bits is seen.
-
-    Args:
-        stored: (n,) uint64, without repeats: equal hashes would share one overfull list.
-        queries: (q,) uint64.
-        radius: Most bits that may differ, in [0, 64].
-        n_neighbors: Nearest stored hashes kept per query.
-
-    Returns:
-        Row of the query and row of the stored hash, (m,) int64 each, by query.
+    Four tables keyed by 16 bits each, read also at the keys one bit away: every pair that differs
+    in at most 7 bits is seen. Among more hashes than half of these keys the lists grow as long as
+    the collection is large; then three tables of 21 bits see every pair of at most 5 bits, and of
+    made pairs 19 in 20 of 6 and 3 in 4 of 8 (a sixth of the time among 400,000).
     """
-    import faiss
 
-    if len(stored) == 0 or len(queries) == 0:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    index = faiss.IndexBinaryMultiHash(64, 4, 16)
-    index.nflip = 1
-    index.add(np.ascontiguousarray(stored).view(np.uint8).reshape(-1, 8))
-    n_neighbors = min(n_neighbors, len(stored))
-    distances, ids = index.search(
-        np.ascontiguousarray(queries).view(np.uint8).reshape(-1, 8), n_neighbors
-    )
-    near = (ids >= 0) & (distances <= radius)
-    query, _ = np.nonzero(near)
-    return query.astype(np.int64), ids[near].astype(np.int64)
+    _MOST_IN_SHORT_TABLES = 1 << 15
+
+    def __init__(self, stored: NDArray[np.uint64]) -> None:
+        """Index hashes.
+
+        Args:
+            stored: (n,) uint64, without repeats: equal hashes would share one overfull list.
+        """
+        import faiss
+
+        n_tables, n_bits = (4, 16) if len(stored) <= self._MOST_IN_SHORT_TABLES else (3, 21)
+        self._index = faiss.IndexBinaryMultiHash(64, n_tables, n_bits)
+        self._index.nflip = 1
+        if len(stored):
+            self._index.add(_as_octets(stored))
+
+    def find_near(
+        self, queries: NDArray[np.uint64], *, radius: int, n_neighbors: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return pairs of a query and a stored hash that differ in few bits.
+
+        Args:
+            queries: (q,) uint64.
+            radius: Most bits that may differ, in [0, 64].
+            n_neighbors: Nearest stored hashes kept per query.
+
+        Returns:
+            Row of the query and row of the stored hash, (m,) int64 each, by query.
+        """
+        n_stored = int(self._index.ntotal)
+        if n_stored == 0 or len(queries) == 0:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        distances, ids = self._index.search(_as_octets(queries), min(n_neighbors, n_stored))
+        near = (ids >= 0) & (distances <= radius)
+        query, _ = np.nonzero(near)
+        return query.astype(np.int64), ids[near].astype(np.int64)
+
+
+def _as_octets(hashes: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(hashes).view(np.uint8).reshape(-1, 8)

@@ -144,7 +144,7 @@ class CandidateSearch:
         by_hash = store.by_hash[np.isin(store.by_hash, slots)]
         rank = np.empty(len(store), np.int64)
         rank[store.by_hash] = np.arange(len(store))
-        alike = pair_by_hashes(store.phash[by_hash], np.isin(by_hash, new))
+        alike = pair_by_hashes(store.hashed(by_hash), np.isin(by_hash, new))
         parts = [searched.pairs, replace(alike, a=by_hash[alike.a], b=by_hash[alike.b])]
         index = searched.index or KeypointIndex.train(keypoints, new, seed=self._seed)
         if index is not None:

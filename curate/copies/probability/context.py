@@ -81,7 +81,8 @@ def measure_context(findings: Findings, likely: Floats, n: int) -> FolderContext
     params = CONTEXT_PARAMS
     area = findings.measure_close("conflict_area").astype(np.float64) ** 2
     known = np.isfinite(findings.close).all(axis=1)
-    a, b = findings.a[known].tolist(), findings.b[known].tolist()
+    ends = np.sort(np.stack([findings.a[known], findings.b[known]]), axis=0)
+    a, b = ends.tolist()
     between = dict(zip(zip(a, b, strict=True), area[known].tolist(), strict=True))
     neighbors: list[list[tuple[float, int]]] = [[] for _ in range(n)]
     for one, other, chance in zip(a, b, likely[known].tolist(), strict=True):

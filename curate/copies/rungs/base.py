@@ -21,6 +21,7 @@ from curate.copies.grouping import choose_best
 from curate.copies.judged import Judged
 from curate.copies.keep_policy import Looks, Qualities, order_by_preference
 from curate.copies.placement import pair_whole_images
+from curate.copies.probability.context import FolderContext
 from curate.copies.records import Images, Pairs, PixelReader, QueryImage, Vectors
 from curate.copies.sharded.helpers import Helpers
 from curate.progress import Progress
@@ -163,6 +164,7 @@ class Searched:
             says are the same.
         weights: (21,) float64, of the classifier fitted to the images.
         probability: (P,) float64, of their likely candidates.
+        context: What the run said of each of the N images.
     """
 
     images: Images
@@ -172,6 +174,7 @@ class Searched:
     labels: dict[Level, Ints]
     weights: Floats
     probability: Floats
+    context: FolderContext
 
 
 class RungQuery(Protocol):

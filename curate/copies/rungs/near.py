@@ -13,6 +13,7 @@ from curate.copies.looks import compare_looks
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.placement import place_pairs
 from curate.copies.probability.classifier import THRESHOLD_PARAMS
+from curate.copies.probability.context import FolderContext
 from curate.copies.records import Vectors
 from curate.copies.relations import sort_relations
 from curate.copies.rungs.base import Grouping, Known, RungQuery, Searched
@@ -38,7 +39,10 @@ class NearCopies:
         search = NearSearch(known, heads)
         verified = search.verify_candidates(_pair_heads(known.vectors, known.heads, order))
         if known.vectors is None:
-            _write_last_run(known, verified)
+            own, crowd = np.zeros(len(known.images)), np.zeros(len(known.images), np.int64)
+            if search.context is not None:
+                own[heads], crowd[heads] = search.context.own, search.context.crowd
+            _write_last_run(known, verified, FolderContext(own=own, crowd=crowd))
         sizes = np.stack([known.images.height[heads], known.images.width[heads]], axis=1)
         relations = sort_relations(
             verified.links, search.shapes, known.config, threshold=verified.threshold
@@ -117,12 +121,14 @@ def _measure_details(known: Known, heads: Ints, links: Links) -> NDArray[np.floa
     return details
 
 
-def _write_last_run(known: Known, verified: Verified) -> None:
+def _write_last_run(known: Known, verified: Verified, context: FolderContext) -> None:
     probability = verified.links.probability
     LastRun.summarize(
         known.images.content_hash,
         {Level(grouping.level): grouping.label for grouping in known.groupings},
         weights=verified.classifier.weights,
         probability=probability[probability >= THRESHOLD_PARAMS.least],
+        own=context.own,
+        crowd=context.crowd,
         seed=known.config.seed,
     ).write(known.cache)

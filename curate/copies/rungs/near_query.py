@@ -1,21 +1,29 @@
 """Near copies of query images, by the keypoints and the classifier that the last run has left."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curate.choices import PART_OF, Level
 from curate.copies.cache.keypoint_store import KeypointStore
-from curate.copies.candidates.from_hashes import pair_queries_by_hashes
+from curate.copies.candidates.from_hashes import HashedImages, pair_queries_by_hashes
 from curate.copies.candidates.from_keypoints import KeypointIndex, pair_queries_by_keypoints
 from curate.copies.candidates.incremental import read_index
 from curate.copies.candidates.pairs import Candidates, order_pairs
+from curate.copies.candidates.thumbnails import make_thumbnail
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.placement import place_pairs
 from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK, find_threshold
-from curate.copies.probability.context import judge_in_context
+from curate.copies.probability.context import (
+    CONTEXT_PARAMS,
+    FolderContext,
+    judge_in_context,
+    measure_context,
+)
 from curate.copies.records import Pairs, Pixels, QueryImage
 from curate.copies.relations import sort_relations
 from curate.copies.rungs.base import Searched, spread_over_label
@@ -26,6 +34,7 @@ from curate.copies.verification.keypoints import Keypoints, concat_keypoints, ma
 from curate.copies.verification.verifier import Verifier
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 class NearQuery:
@@ -43,6 +52,7 @@ class NearQuery:
         """
         config = self._config = searched.config
         self._images, self._pixels = searched.images, searched.pixels
+        self._context = searched.context
         self._label = list(searched.labels.values())[-1]
         self._heads = np.unique(self._label)
         self._classifier = replace(CLOSE_LOOK, weights=searched.weights)
@@ -51,6 +61,7 @@ class NearQuery:
         self._keypoints = store.keypoints
         self._slots = store.find_slots([self._images.content_hash[row] for row in self._heads])
         self._index = self._take_index(read_index(searched.cache))
+        self._hashed = store.hashed(self._slots)
         self._head_of_slot = np.full(len(store), -1, np.int64)
         self._head_of_slot[self._slots] = self._heads
 
@@ -78,15 +89,20 @@ class NearQuery:
             queries: Q images.
             known: Pairs of equal bytes or pixels, which are not verified.
         """
-        keypoints = Keypoints.of([make_working_copy(one.pixels) for one in queries])
-        candidates = self._find_candidates(queries, keypoints)
+        greys = [make_working_copy(one.pixels) for one in queries]
+        keypoints = Keypoints.of(greys)
+        hashed = HashedImages(
+            phash=np.array([one.phash for one in queries], np.uint64),
+            thumbnail=np.array([make_thumbnail(grey) for grey in greys], np.uint8),
+        )
+        candidates = self._find_candidates(hashed, keypoints)
         n_images, n_queries = len(self._images), len(queries)
         is_known = np.isin(
             candidates.a * n_images + candidates.b, known.a * n_images + self._label[known.b]
         )
         candidates = take_pairs(candidates, ~is_known)
-        findings, shapes, rows = self._verify(queries, keypoints, candidates)
-        probability = self._classifier.predict(judge_in_context(findings, None))
+        findings, context, shapes, rows = self._verify(queries, keypoints, candidates)
+        probability = self._classifier.predict(judge_in_context(findings, context))
         links = Links(findings=findings, probability=probability)
         frames = np.array([one.frames for one in queries], np.int32)
         links = drop_other_frames(
@@ -111,10 +127,9 @@ class NearQuery:
         place, b = spread_over_label(np.arange(len(near)), near.b - n_queries, self._label)
         return replace(take_pairs(near, place), b=b)
 
-    def _find_candidates(self, queries: Sequence[QueryImage], keypoints: Keypoints) -> Candidates:
+    def _find_candidates(self, queries: HashedImages, keypoints: Keypoints) -> Candidates:
         """Return pairs to verify: a query, and an image that stands for its label."""
-        hashes = np.array([one.phash for one in queries], np.uint64)
-        alike = pair_queries_by_hashes(hashes, self._images.phash[self._heads])
+        alike = pair_queries_by_hashes(queries, self._hashed)
         parts = [replace(alike, b=self._heads[alike.b])]
         if self._index is not None:
             slots, index = self._index
@@ -125,12 +140,13 @@ class NearQuery:
 
     def _verify(
         self, queries: Sequence[QueryImage], keypoints: Keypoints, candidates: Candidates
-    ) -> tuple[Findings, NDArray[np.int32], Ints]:
+    ) -> tuple[Findings, FolderContext, NDArray[np.int32], Ints]:
         """Return the evidence on pairs of a query and an image.
 
         Returns:
-            Findings, the shapes of their working copies, and the images that are involved. The
-            rows of the findings are those of the queries, then those of the involved images.
+            Findings, what other pairs say of them, the shapes of their working copies, and the
+            images that are involved. The rows of the findings are those of the queries, then those
+            of the involved images.
         """
         rows, place = np.unique(candidates.b, return_inverse=True)
         n_queries = len(queries)
@@ -151,9 +167,38 @@ class NearQuery:
 
         # the image of the lower content hash comes first, as where a whole folder is searched
         rank = np.argsort(np.argsort(np.array(names), kind="stable"), kind="stable")
-        pairs = replace(candidates, b=place.astype(np.int64) + n_queries)
-        ordered = order_pairs(pairs, rank)
-        verifier = Verifier(both, read, FIRST_LOOK)
+        looks = _BothLooks(
+            verifier=Verifier(both, read, FIRST_LOOK),
+            close_look=CloseLook(both.shapes, read, read_file=read_file),
+            rank=rank,
+        )
+        found = looks.look(replace(candidates, b=place.astype(np.int64) + n_queries))
+        a, b = list_partner_pairs(found, FIRST_LOOK.predict(found.evidence), n_queries)
+        every = concat_pairs([found, looks.look(Candidates.by_either_keypoints(a, b))])
+        context = measure_context(every, FIRST_LOOK.predict(every.evidence), len(names))
+        # of the images searched the whole folder says more than the queries do
+        context.own[n_queries:] = self._context.own[rows]
+        context.crowd[n_queries:] = self._context.crowd[rows]
+        return found, context, both.shapes, rows
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _BothLooks:
+    """The first look at pairs, and the close one at those that it finds likely.
+
+    Attributes:
+        verifier: The first look.
+        close_look: The close one.
+        rank: Rank of each image: of a pair that of the lower rank is the first.
+    """
+
+    verifier: Verifier
+    close_look: CloseLook
+    rank: Ints
+
+    def look(self, pairs: Candidates) -> Findings:
+        """Return the findings on those pairs that the first look finds likely."""
+        verifier, ordered = self.verifier, order_pairs(pairs, self.rank)
         first = ordered.by_keypoints
         findings = drop_unaligned(verifier.verify(first.a, first.b, first.method))
         rest = ordered.by_frame
@@ -161,5 +206,28 @@ class NearQuery:
         more = drop_unaligned(verifier.verify(rest.a, rest.b, rest.method))
         best = select_best(concat_pairs([findings, more]), FIRST_LOOK)
         likely = take_pairs(best.findings, best.probability >= CLOSE_LOOK_PARAMS.least)
-        close_look = CloseLook(both.shapes, read, read_file=read_file)
-        return replace(likely, close=close_look.look(likely)), both.shapes, rows
+        return replace(likely, close=self.close_look.look(likely))
+
+
+def list_partner_pairs(findings: Findings, likely: Floats, n_queries: int) -> tuple[Ints, Ints]:
+    """Return pairs of the images that one query looks like, each once, lower numbers first.
+
+    They tell whether a query carries something of its own, as in a folder that is searched whole.
+    Queries that look like few images have none.
+
+    Args:
+        findings: On pairs of a query and an image, in either order.
+        likely: (P,) how likely each shows the same scene.
+        n_queries: Images of lower numbers are queries.
+    """
+    query, image = np.minimum(findings.a, findings.b), np.maximum(findings.a, findings.b)
+    order = np.lexsort((image, -likely, query))
+    order = order[query[order] < n_queries]
+    starts = np.searchsorted(query[order], np.arange(n_queries + 1))
+    pairs: set[tuple[int, int]] = set()
+    for start, stop in pairwise(starts.tolist()):
+        near = sorted(image[order[start:stop][: CONTEXT_PARAMS.n_neighbors]].tolist())
+        if math.comb(len(near), 2) >= CONTEXT_PARAMS.n_triangles:
+            pairs.update(combinations(near, 2))
+    table = np.array(sorted(pairs), np.int64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]

@@ -121,6 +121,7 @@ class NearSearch:
         with task(progress, "verifying pairs", len(candidates)):
             parts = [self._verify(by_keypoints, is_shown=True)]
             unsure = self._verifier.select_unsure(by_hash.a, by_hash.b, parts[0])
+            progress.advance(len(unsure) - int(unsure.sum()))  # these are settled
             parts.append(self._verify(take_pairs(by_hash, unsure), is_shown=True))
         if extra is not None and len(extra[0]):
             parts.append(self._verify_by_keypoints(*extra))

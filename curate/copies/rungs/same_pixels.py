@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from curate.choices import Level
 from curate.copies.cache.pixel_digests import PixelDigests
-from curate.copies.candidates.ann_index import find_near_hashes
+from curate.copies.candidates.ann_index import HashIndex
 from curate.copies.placement import pair_whole_images
 from curate.copies.records import Images, Pairs, PixelReader, QueryImage
 from curate.copies.rungs.base import (
@@ -41,12 +41,14 @@ class SuspectParams:
         colour_tolerance: Grey levels that the mean of a channel may differ, for the same reason.
         n_neighbors: Nearest hashes of each that are looked at.
         n_batch: Images decoded at a time; more take memory.
+        n_block: Hashes looked for at a time; more take memory.
     """
 
     hash_radius: int = 6
     colour_tolerance: float = 4.0
     n_neighbors: int = 8
     n_batch: int = 64
+    n_block: int = 65_536
 
 
 SUSPECT_PARAMS = SuspectParams()
@@ -142,8 +144,8 @@ def pair_queries_of_same_pixels(
     by_hash = np.argsort(inverse, kind="stable")
     starts = np.searchsorted(inverse[by_hash], np.arange(len(unique) + 1))
     hashes = np.array([one.phash for one in queries], np.uint64)
-    query, other = find_near_hashes(
-        unique, hashes, radius=SUSPECT_PARAMS.hash_radius, n_neighbors=SUSPECT_PARAMS.n_neighbors
+    query, other = HashIndex(unique).find_near(
+        hashes, radius=SUSPECT_PARAMS.hash_radius, n_neighbors=SUSPECT_PARAMS.n_neighbors
     )
     pairs = []
     for number, one in enumerate(queries):
@@ -199,18 +201,35 @@ def _pair_alike_in_hash(images: Images, rows: Ints) -> tuple[Ints, Ints]:
     heads = order[np.concatenate([[True], ~same])] if len(order) else order
     head_size = images.width[heads].astype(np.int64) << 32 | images.height[heads]
     unique, inverse = np.unique(images.phash[heads], return_inverse=True)
-    query, other = find_near_hashes(
-        unique, unique, radius=SUSPECT_PARAMS.hash_radius, n_neighbors=SUSPECT_PARAMS.n_neighbors
-    )
     first = np.argsort(inverse, kind="stable")
     starts = np.searchsorted(inverse[first], np.arange(len(unique) + 1))
-    for q, o in zip(query.tolist(), other.tolist(), strict=True):
-        left, right = first[starts[q] : starts[q + 1]], first[starts[o] : starts[o + 1]]
-        i, j = np.nonzero(head_size[left][:, None] == head_size[right][None])
-        apart = left[i] < right[j]
-        a.append(heads[left[i][apart]])
-        b.append(heads[right[j][apart]])
+    counts = np.diff(starts)
+    index = HashIndex(unique)
+    for begin in range(0, len(unique), SUSPECT_PARAMS.n_block):
+        query, other = index.find_near(
+            unique[begin : begin + SUSPECT_PARAMS.n_block],
+            radius=SUSPECT_PARAMS.hash_radius,
+            n_neighbors=SUSPECT_PARAMS.n_neighbors,
+        )
+        query += begin
+        pair, number = _count_up(counts[query] * counts[other])
+        left = first[starts[query[pair]] + number // counts[other[pair]]]
+        right = first[starts[other[pair]] + number % counts[other[pair]]]
+        fits = (left < right) & (head_size[left] == head_size[right])
+        a.append(heads[left[fits]])
+        b.append(heads[right[fits]])
     return np.concatenate(a), np.concatenate(b)
+
+
+def _count_up(counts: Ints) -> tuple[Ints, Ints]:
+    """Return each place as often as it counts, and 0, 1, 2, ... within each.
+
+    >>> [column.tolist() for column in _count_up(np.array([2, 0, 3]))]
+    [[0, 0, 2, 2, 2], [0, 1, 0, 1, 2]]
+    """
+    place = np.repeat(np.arange(len(counts)), counts)
+    begin = np.cumsum(counts) - counts
+    return place, np.arange(len(place)) - begin[place]
 
 
 def _measure_colours(

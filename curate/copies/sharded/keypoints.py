@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from curate.copies.cache.keypoint_store import ExtractedKeypoints
 from curate.copies.cache.version import CACHE_VERSION
+from curate.copies.candidates.thumbnails import THUMBNAIL_SIDE, make_thumbnail
 from curate.copies.records import Pixels
 from curate.copies.sharded.helpers import Helpers, refuse_dead
 from curate.copies.verification.keypoints import RECORD, extract_keypoints, make_working_copy
@@ -24,7 +25,12 @@ _BATCH = 32  # images read at a time
 def extract_from(pixels: Sequence[Pixels]) -> list[ExtractedKeypoints]:
     """Return the keypoints of cached images, (h, w, 3) uint8 each."""
     greys = [make_working_copy(image) for image in pixels]
-    return [ExtractedKeypoints(shape=grey.shape, records=extract_keypoints(grey)) for grey in greys]
+    return [
+        ExtractedKeypoints(
+            shape=grey.shape, records=extract_keypoints(grey), thumbnail=make_thumbnail(grey)
+        )
+        for grey in greys
+    ]
 
 
 def extract_on(
@@ -52,13 +58,17 @@ def extract_on(
                 f"the image of content {names[number]} has no keypoints: {failure.reason}",
                 hint="run the command without --cluster to see why",
             )
-        yield [
-            ExtractedKeypoints(
-                shape=(row["rows"], row["columns"]), records=np.frombuffer(row["records"], RECORD)
-            )
-            for row in result.rows.to_pylist()
-        ]
+        yield [_read_row(row) for row in result.rows.to_pylist()]
     helpers.engine.barrier()
+
+
+def _read_row(row: Mapping[str, Any]) -> ExtractedKeypoints:
+    thumbnail = np.frombuffer(row["thumbnail"], np.uint8)
+    return ExtractedKeypoints(
+        shape=(row["rows"], row["columns"]),
+        records=np.frombuffer(row["records"], RECORD),
+        thumbnail=thumbnail.reshape(THUMBNAIL_SIDE, THUMBNAIL_SIDE),
+    )
 
 
 def open_worker(settings: Mapping[str, Any], files: WorkerFiles) -> "_KeypointWorker":
@@ -85,5 +95,6 @@ class _KeypointWorker:
                 "rows": pa.array([one.shape[0] for one in found], pa.int32()),
                 "columns": pa.array([one.shape[1] for one in found], pa.int32()),
                 "records": pa.array([one.records.tobytes() for one in found], pa.binary()),
+                "thumbnail": pa.array([one.thumbnail.tobytes() for one in found], pa.binary()),
             }
         )

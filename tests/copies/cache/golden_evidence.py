@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from curate.copies.cache.version import CACHE_VERSION
-from curate.copies.candidates.from_hashes import pair_by_hashes
+from curate.copies.candidates.from_hashes import HashedImages, pair_by_hashes
 from curate.copies.candidates.from_keypoints import KeypointIndex, pair_by_keypoints
 from curate.copies.candidates.pairs import order_pairs
+from curate.copies.candidates.thumbnails import make_thumbnail
 from curate.copies.pair_tables import concat_pairs
 from curate.copies.probability.classifier import FIRST_LOOK
 from curate.copies.verification.keypoints import Keypoints, make_working_copy
@@ -77,13 +78,17 @@ def pictures():
 def measure():
     """Return what the cache would keep of the pictures."""
     images = list(pictures().values())
-    keypoints = Keypoints.of([make_working_copy(pixels) for pixels in images])
+    greys = [make_working_copy(pixels) for pixels in images]
+    keypoints = Keypoints.of(greys)
     rows = np.arange(len(images))
     index = KeypointIndex.train(keypoints, rows, seed=0)
-    hashes = np.array([perceptual_hash(pixels) for pixels in images], np.uint64)
+    hashed = HashedImages(
+        phash=np.array([perceptual_hash(pixels) for pixels in images], np.uint64),
+        thumbnail=np.array([make_thumbnail(grey) for grey in greys], np.uint8),
+    )
     parts = [
         pair_by_keypoints(keypoints, index, rows[:0], rows),
-        pair_by_hashes(hashes, np.ones(len(images), bool)),
+        pair_by_hashes(hashed, np.ones(len(images), bool)),
     ]
     pairs = order_pairs(concat_pairs(parts), rows)
     verifier = Verifier(keypoints, lambda some: [images[row] for row in some], FIRST_LOOK)

@@ -2,14 +2,20 @@ import cv2
 import numpy as np
 import pytest
 
+from curate.copies.candidates.ann_index import HashIndex
 from curate.copies.candidates.from_embeddings import pair_by_embeddings
-from curate.copies.candidates.from_hashes import pair_by_hashes, pair_queries_by_hashes
+from curate.copies.candidates.from_hashes import (
+    HashedImages,
+    pair_by_hashes,
+    pair_queries_by_hashes,
+)
 from curate.copies.candidates.from_keypoints import (
     KeypointIndex,
     pair_by_keypoints,
     pair_queries_by_keypoints,
 )
 from curate.copies.candidates.pairs import order_pairs
+from curate.copies.candidates.thumbnails import make_thumbnail
 from curate.copies.pair_tables import concat_pairs
 from curate.copies.records import Vectors
 from curate.copies.verification.findings import BY_FRAME, BY_KEYPOINTS, BY_MIRRORED_KEYPOINTS
@@ -19,6 +25,14 @@ from curate.images.perceptual_hash import perceptual_hash
 
 def keypoints_of(pictures):
     return Keypoints.of([make_working_copy(pixels) for pixels in pictures])
+
+
+def hashed(pictures):
+    """Return what candidates by hash need of pictures."""
+    return HashedImages(
+        phash=np.array([perceptual_hash(image) for image in pictures], np.uint64),
+        thumbnail=np.array([make_thumbnail(make_working_copy(image)) for image in pictures]),
+    )
 
 
 def candidates_among(*batches):
@@ -84,16 +98,18 @@ def test_turned_images_are_found_by_hash_whichever_comes_later(scene, version, i
     turned = turned[::-1] if version & 2 else turned
     turned = turned[:, ::-1] if version & 1 else turned
     pictures = (scene(2), pixels, np.ascontiguousarray(turned))
-    hashes = np.array([perceptual_hash(image) for image in pictures], np.uint64)
-    found = order_pairs(pair_by_hashes(hashes, np.array(is_new)), np.arange(3))
+    found = order_pairs(pair_by_hashes(hashed(pictures), np.array(is_new)), np.arange(3))
     assert (1, 2, BY_FRAME + version) in pairs_of(found)
-    queried = pair_queries_by_hashes(hashes[1:2], hashes[[2, 0]])
+    queried = pair_queries_by_hashes(hashed(pictures[1:2]), hashed([pictures[2], pictures[0]]))
     assert (0, 0, BY_FRAME + version) in pairs_of(queried)
     assert set(found.a.tolist()) == {1}
 
 
 def test_many_equal_hashes_make_few_pairs():
-    found = pair_by_hashes(np.full(3000, 12345, np.uint64), np.ones(3000, bool))
+    images = HashedImages(
+        phash=np.full(3000, 12345, np.uint64), thumbnail=np.zeros((3000, 8, 8), np.uint8)
+    )
+    found = pair_by_hashes(images, np.ones(3000, bool))
     assert len(order_pairs(found, np.arange(3000))) <= 8 * 3000
 
 
@@ -103,3 +119,22 @@ def test_near_embeddings_are_candidates_across_the_borders_of_prototypes():
     vectors = Vectors(embeddings=embeddings, prototype=np.array([0, 1, 1, 1]))
     a, b = pair_by_embeddings(vectors, np.arange(4))
     assert (a.tolist(), b.tolist()) == ([0], [1])
+
+
+def test_near_hashes_of_pictures_that_look_different_are_no_candidates(scene):
+    pixels = scene(1)
+    images = hashed([pixels, pixels[:, ::-1], np.roll(pixels, 120, axis=1)])
+    images = HashedImages(phash=np.full(3, 12345, np.uint64), thumbnail=images.thumbnail)
+    assert len(pair_by_hashes(images, np.ones(3, bool))) == 0
+    faint = HashedImages(phash=images.phash, thumbnail=images.thumbnail // 128 + np.uint8(60))
+    assert len(pair_by_hashes(faint, np.ones(3, bool))) == 3  # flat: nothing speaks against them
+
+
+@pytest.mark.parametrize("n_others", [100, 40_000])
+def test_near_hashes_are_found_among_few_and_many(n_others):
+    rng = np.random.default_rng(0)
+    stored = np.unique(rng.integers(0, 1 << 63, n_others, np.uint64))
+    flips = [[], [0], [0, 20, 40], [0, 1, 21, 22, 62]]
+    queries = stored[:4] ^ np.array([sum(1 << bit for bit in bits) for bits in flips], np.uint64)
+    query, other = HashIndex(stored).find_near(queries, radius=8, n_neighbors=8)
+    assert (query.tolist(), other.tolist()) == ([0, 1, 2, 3], [0, 1, 2, 3])

@@ -5,6 +5,7 @@ import numpy as np
 from curate.choices import Level
 from curate.copies.config import DedupConfig
 from curate.copies.keep_policy import Looks
+from curate.copies.probability.context import FolderContext
 from curate.copies.records import Pairs, QueryImage
 from curate.copies.rungs.base import (
     EqualKeys,
@@ -78,6 +79,7 @@ def test_a_query_finds_the_images_of_its_key(folder, scene, tmp_path):
         labels={},
         weights=np.zeros(21),
         probability=np.zeros(0),
+        context=FolderContext(own=np.zeros(3), crowd=np.zeros(3, np.int64)),
     )
     queries = [
         QueryImage(

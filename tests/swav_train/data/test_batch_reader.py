@@ -20,7 +20,13 @@ def reader(images=None, *, batch_size=10, share=(0, 1), seed=0):
     source = PixelSource(numbered(50) if images is None else images, size=8, aspects=np.ones(50))
     return closing(
         BatchReader(
-            source, torch.arange(48), batch_size=batch_size, seed=seed, device=CPU, share=share
+            source,
+            torch.arange(48),
+            batch_size=batch_size,
+            seed=seed,
+            device=CPU,
+            draw=lambda aspects, step: aspects + step,
+            share=share,
         )
     )
 
@@ -43,6 +49,12 @@ def test_a_run_that_goes_on_reads_what_it_would_have_read():
     with reader() as batches:
         assert numbers(batches.read(1, 2)) == whole[6]
         assert numbers(batches.read(1, 3)) == whole[7]
+
+
+def test_what_is_drawn_for_a_step_follows_from_its_number():
+    with reader() as batches:
+        assert batches.read(0, 3)[1].tolist() == [4.0] * 10
+        assert batches.read(1, 0)[1].tolist() == [5.0] * 10
 
 
 def test_processes_share_a_batch():
