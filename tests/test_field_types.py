@@ -14,7 +14,7 @@ CONFIGS = [
     *(getattr(curate, name) for name in curate.__all__ if name.endswith("Config")),
     ScanConfig,
 ]
-NEEDED = {"SampleConfig": {"size": 1}}
+NEEDED = {"EngineConfig": {"address": "processes"}, "SampleConfig": {"size": 1}}
 FIELDS = [(config, one.name) for config in CONFIGS for one in fields(config)]
 
 
@@ -42,7 +42,7 @@ def test_a_wrong_type_in_any_field_of_any_config_is_told_with_a_hint(config, fie
 
 
 def test_every_config_of_the_api_is_among_them():
-    assert len(CONFIGS) == 15
+    assert len(CONFIGS) == 16
 
 
 def test_values_become_what_the_fields_say():

@@ -29,6 +29,7 @@ class ContextParams:
         n_triangles: With fewer nothing is known of an image: an original and its few marked copies
             are no crowd.
         alike: Probability of the first look, from which on an image is one of a crowd.
+        sure: Images from this probability on are equally likely, as for the close look.
         little: Share of an image that is too little to be carried: 8 px square of a cached one.
         small: px, side of the overlap; of a smaller one little can be said.
         most_marked: Shares of an image between which marks come to say nothing: what covers more is
@@ -45,6 +46,7 @@ class ContextParams:
     n_neighbors: int = 8
     n_triangles: int = 8
     alike: float = 0.5
+    sure: float = 0.9999
     little: float = 1e-3
     small: float = 96.0
     most_marked: tuple[float, float] = (0.2, 0.3)
@@ -84,13 +86,17 @@ def measure_context(findings: Findings, likely: Floats, n: int) -> FolderContext
     ends = np.sort(np.stack([findings.a[known], findings.b[known]]), axis=0)
     a, b = ends.tolist()
     between = dict(zip(zip(a, b, strict=True), area[known].tolist(), strict=True))
-    neighbors: list[list[tuple[float, int]]] = [[] for _ in range(n)]
-    for one, other, chance in zip(a, b, likely[known].tolist(), strict=True):
-        neighbors[one].append((-chance, other))
-        neighbors[other].append((-chance, one))
+    # of equally likely neighbours those that are compared with most, for they are with each other
+    n_compared = np.bincount(ends.ravel(), minlength=n).tolist()
+    neighbors: list[list[tuple[float, int, int]]] = [[] for _ in range(n)]
+    for one, other, chance in zip(
+        a, b, np.minimum(likely[known], params.sure).tolist(), strict=True
+    ):
+        neighbors[one].append((-chance, -n_compared[other], other))
+        neighbors[other].append((-chance, -n_compared[one], one))
     own = np.zeros(n)
     for image, near in enumerate(neighbors):
-        some = [other for _, other in sorted(near)[: params.n_neighbors]]
+        some = [other for *_, other in sorted(near)[: params.n_neighbors]]
         estimates = [
             (_look_up(between, image, b) + _look_up(between, image, c) - apart) / 2
             for number, b in enumerate(some)

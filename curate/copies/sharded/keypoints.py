@@ -20,6 +20,7 @@ from curate.workspace.shared_pixels import open_shared_pixels
 
 _SHARD = 256  # images
 _BATCH = 32  # images read at a time
+_THUMBNAIL = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
 
 
 def extract_from(pixels: Sequence[Pixels]) -> list[ExtractedKeypoints]:
@@ -27,7 +28,9 @@ def extract_from(pixels: Sequence[Pixels]) -> list[ExtractedKeypoints]:
     greys = [make_working_copy(image) for image in pixels]
     return [
         ExtractedKeypoints(
-            shape=grey.shape, records=extract_keypoints(grey), thumbnail=make_thumbnail(grey)
+            shape=grey.shape,
+            records=extract_keypoints(grey),
+            thumbnail=make_thumbnail(grey),
         )
         for grey in greys
     ]
@@ -58,17 +61,15 @@ def extract_on(
                 f"the image of content {names[number]} has no keypoints: {failure.reason}",
                 hint="run the command without --cluster to see why",
             )
-        yield [_read_row(row) for row in result.rows.to_pylist()]
+        yield [
+            ExtractedKeypoints(
+                shape=(row["rows"], row["columns"]),
+                records=np.frombuffer(row["records"], RECORD),
+                thumbnail=np.frombuffer(row["thumbnail"], np.uint8).reshape(_THUMBNAIL),
+            )
+            for row in result.rows.to_pylist()
+        ]
     helpers.engine.barrier()
-
-
-def _read_row(row: Mapping[str, Any]) -> ExtractedKeypoints:
-    thumbnail = np.frombuffer(row["thumbnail"], np.uint8)
-    return ExtractedKeypoints(
-        shape=(row["rows"], row["columns"]),
-        records=np.frombuffer(row["records"], RECORD),
-        thumbnail=thumbnail.reshape(THUMBNAIL_SIDE, THUMBNAIL_SIDE),
-    )
 
 
 def open_worker(settings: Mapping[str, Any], files: WorkerFiles) -> "_KeypointWorker":
