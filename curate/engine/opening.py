@@ -40,7 +40,7 @@ class EngineConfig:
         """Check the address.
 
         Raises:
-            UsageError: It is none.
+            UsageError: It is none, or a field is of another type.
         """
         take_types(self)
         match = _PROCESSES.fullmatch(self.address)
