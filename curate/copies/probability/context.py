@@ -5,6 +5,7 @@ beside its original. With a third image the two are told apart: what a carries o
 what it differs from b and from c by, less what these differ by from each other.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from curate.copies.verification.findings import Findings
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 CONTEXT_NAMES = ("marked_once", "marked_twice", "crowd", "small")
 """The kinds of evidence that come from marks, other pairs and size, in order."""
@@ -86,17 +88,8 @@ def measure_context(findings: Findings, likely: Floats, n: int) -> FolderContext
     ends = np.sort(np.stack([findings.a[known], findings.b[known]]), axis=0)
     a, b = ends.tolist()
     between = dict(zip(zip(a, b, strict=True), area[known].tolist(), strict=True))
-    # of equally likely neighbours those that are compared with most, for they are with each other
-    n_compared = np.bincount(ends.ravel(), minlength=n).tolist()
-    neighbors: list[list[tuple[float, int, int]]] = [[] for _ in range(n)]
-    for one, other, chance in zip(
-        a, b, np.minimum(likely[known], params.sure).tolist(), strict=True
-    ):
-        neighbors[one].append((-chance, -n_compared[other], other))
-        neighbors[other].append((-chance, -n_compared[one], one))
     own = np.zeros(n)
-    for image, near in enumerate(neighbors):
-        some = [other for *_, other in sorted(near)[: params.n_neighbors]]
+    for image, some in _list_neighbors(ends, likely[known], n):
         estimates = [
             (_look_up(between, image, b) + _look_up(between, image, c) - apart) / 2
             for number, b in enumerate(some)
@@ -108,6 +101,29 @@ def measure_context(findings: Findings, likely: Floats, n: int) -> FolderContext
     is_alike = likely >= params.alike
     ends = np.concatenate([findings.a[is_alike], findings.b[is_alike]])
     return FolderContext(own=own, crowd=np.bincount(ends, minlength=n))
+
+
+def _list_neighbors(ends: Ints, likely: Floats, n: int) -> Iterator[tuple[int, list[int]]]:
+    """Yield the images that are compared with enough others to tell anything, and those others.
+
+    Of equally likely ones those that are compared with most come first: they are compared with each
+    other, too.
+
+    Args:
+        ends: (2, P) both images of each pair.
+        likely: (P,) how likely each shows the same scene.
+        n: Number of images.
+    """
+    params = CONTEXT_PARAMS
+    one, other = np.concatenate([ends, ends[::-1]], axis=1)
+    n_compared = np.bincount(one, minlength=n)
+    chance = np.tile(np.minimum(likely, params.sure), 2)
+    order = np.lexsort((other, -n_compared[other], -chance, one))
+    starts = np.cumsum(n_compared) - n_compared
+    is_enough = n_compared * (n_compared - 1) // 2 >= params.n_triangles
+    for image in np.flatnonzero(is_enough).tolist():
+        rows = order[starts[image] : starts[image] + min(n_compared[image], params.n_neighbors)]
+        yield image, other[rows].tolist()
 
 
 def _look_up(between: dict[tuple[int, int], float], one: int, other: int) -> float:
