@@ -5,13 +5,11 @@
 The nodes are those of a Ray cluster on this machine; images, workspace and shared store lie on its
 disk, as on a network drive. A model is trained once. `curate cluster` (scan, embed) and
 `curate dedup` run in turn in one process and on the cluster, each in a new workspace; manifests
-must be equal. Told: seconds of wall and of cores (of the cluster those of all its processes), and
-the ratios of the sums: of this run only.
+must be equal. Told: seconds of wall, and the ratio of the sums: of this run only.
 """
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import tempfile
@@ -37,17 +35,6 @@ def run_chain(folder, models, source, env, more=()):
     return seconds, [(folder / name).read_bytes() for _, name, _ in CHAIN]
 
 
-def sum_cores(nodes):
-    """Return the core-seconds of a cluster's processes, those that ended included."""
-    return sum(sum(process.cpu_times()[:4]) for process, _ in nodes.list_processes())
-
-
-def sum_children():
-    """Return the core-seconds of the commands that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def prepare(root, images, n, env):
     """Link the images and train a model; return where both are."""
     files = sorted(path for path in images.rglob("*") if path.is_file())
@@ -64,25 +51,21 @@ def prepare(root, images, n, env):
 
 
 def compare(root, source, models, env, n_rounds):
-    """Run both in turn; print seconds and ratios."""
-    walls, cores, wanted = Counter(), Counter(), None
+    """Run both in turn; print seconds and their ratio."""
+    walls, wanted = Counter(), None
     nodes = Nodes(root / "nodes", env)
     try:
         for number in range(n_rounds):
             for kind in ("one", "cluster"):
                 more = ("--cluster", f"127.0.0.1:{PORTS[1]}") if kind == "cluster" else ()
-                before = sum_children() + sum_cores(nodes)
                 seconds, found = run_chain(root / f"{kind}{number}", models, source, env, more)
-                used = sum_children() + sum_cores(nodes) - before
                 walls[kind] += sum(seconds.values())
-                cores[kind] += used
                 wanted = wanted or found
                 told = {step: round(one, 1) for step, one in seconds.items()}
-                print(number, kind, told, f"{used:.0f} core-s", found == wanted, flush=True)
+                print(number, kind, told, "same bytes" if found == wanted else "OTHER", flush=True)
     finally:
         nodes.stop()
     print(f"wall: cluster / one = {walls['cluster'] / walls['one']:.2f}")
-    print(f"core-seconds: cluster / one = {cores['cluster'] / cores['one']:.2f}")
 
 
 def main():
