@@ -49,13 +49,13 @@ function fail(error) {
 /* ---- the numbers above ---- */
 
 function showCount() {
-  const { groups, decided, subjects, said } = state.count;
+  const { groups, decided, subjects, said, untold } = state.count;
   const isCopies = state.tab === "copies";
   const all = isCopies ? groups : subjects[state.tab];
   const done = isCopies ? decided : said[state.tab];
   $("progress").textContent = all ? `${done.toLocaleString("en")} of ${all.toLocaleString("en")} decided` : "";
   $("meter").style.width = all ? `${100 * Math.min(1, done / all)}%` : "0";
-  const tabs = TABS.filter(([name]) => (name === "copies" ? true : subjects[name] > 0));
+  const tabs = TABS.filter(([name]) => name === "copies" || subjects[name] > 0 || (name === "label" && untold));
   $("tabs").replaceChildren(...tabs.map(([name, text]) => {
     const n = name === "copies" ? groups : subjects[name];
     const button = make("button", { type: "button" }, text, make("span", { className: "n" }, n.toLocaleString("en")));
@@ -74,6 +74,8 @@ async function openTab(name) {
     else showEmpty("Copies were not looked for yet", `Run curate dedup ${state.count.manifest} first, or look at the other tabs.`);
   } else if (name === "copies" && state.view === "one") {
     await openGroup(state.count.next ?? state.place);
+  } else if (name === "label" && state.count.untold) {
+    showEmpty("No label is called suspicious", `The reason: ${state.count.untold}.`);
   } else {
     openGrid();
   }

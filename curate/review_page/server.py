@@ -77,9 +77,15 @@ class Review:
             "groups": len(self.queue),
             "decided": self.queue.n_decided,
             "next": first,
+            "untold": self._untold(),
             "subjects": {name: len(listing) for name, listing in self.listings.items()},
             "said": {name: len(self.log.of(name)) for name in self.listings},
         }
+
+    def _untold(self) -> str | None:
+        """Return why no labels are shown as suspects; None if some may be, or without labels."""
+        agreement = self.images.label_agreement
+        return agreement.describe() if agreement and not agreement.are_told else None
 
     def list_groups(self, start: int, n: int) -> list[dict[str, Any]]:
         """Return a part of the queue."""
