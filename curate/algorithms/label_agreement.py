@@ -14,7 +14,8 @@ LEAST_BEYOND_CHANCE = 0.5
 """Agreement beyond chance (Cohen's kappa) from which on suspects are told.
 
 There a suspect is wrong twice as often as a label drawn by lot, measured by
-`tests/benchmarks/label_suspects.py`, table in `docs/groups.md`. Whoever always guesses the largest class stays below it.
+`tests/benchmarks/label_suspects.py`, table in `docs/groups.md`. Whoever always guesses the
+largest class stays below it.
 """
 
 
