@@ -86,7 +86,7 @@ def make_folder(root: Path, n: int, pieces: list, *, n_grouped: int) -> Path:
         "cluster_similarity": rng.random(n).astype(np.float32),
         "outlier": rng.random(n).astype(np.float32),
         "medoid": np.arange(n) % 100 == 0,
-        "label_suspect": rng.random(n).astype(np.float32),
+        "label_suspect": (rng.random(n) ** 4).astype(np.float32),
         "group": pa.array(group, mask=group < 0),
         "match": [
             ("near" if row % 3 else "bytes") if is_in else None for row, is_in in enumerate(dropped)
