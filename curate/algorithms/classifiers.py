@@ -13,6 +13,9 @@ Classes = NDArray[np.int64]
 VOTE_TEMPERATURE = 0.07
 """Of the votes' softmax; the value of Wu et al. 2018, not tuned here."""
 
+SUSPECT_FROM = 0.5
+"""Share of the neighbours' votes for other labels; from here on most disagree."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinearProbeParams:

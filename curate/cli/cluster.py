@@ -109,5 +109,7 @@ def _describe(result: "ClusterResult") -> "Iterator[str | Drawing]":
         f"of {result.smallest:,} to {result.largest:,}"
     )
     yield from options.describe_unreadable(result.unreadable)
+    if result.labels is not None and not result.labels.are_told:
+        yield f"labels: {result.labels.describe()}"
     yield f"manifest: {result.manifest}"
     yield "next: curate dedup"

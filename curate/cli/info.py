@@ -98,6 +98,8 @@ def _describe_clusters(result: "InfoResult") -> "Iterator[str]":
     yield "  cluster    size  cohesion  medoid"
     for row in result.clusters or []:
         yield f"  {row.cluster:7}  {row.size:6,}     {row.cohesion:5.3f}  {row.medoid}"
+    if result.labels is not None:
+        yield f"labels: {result.labels.describe()}"
 
 
 def _describe(result: "InfoResult") -> "Iterator[str]":

@@ -1,6 +1,6 @@
 """The search for copies: a ladder of evidence, rung by rung -> duplicate groups -> what stays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -140,6 +140,7 @@ def _choose_what_stays(known: Known) -> Copies:
         keep=stays,
         reason=reason,
         pairs=_order_by_images(concat_pairs([one.pairs for one in groupings])),
+        misses=_list_misses(groupings, kept),
         threshold=min(one.threshold for one in groupings),
         notes=[note for one in groupings for note in one.notes],
     )
@@ -158,6 +159,13 @@ def _label_copies(known: Known) -> NDArray[np.int64]:
     """Return labels of the images that are copies of each other, (N,) int64."""
     likeness = (Level.SCENE, Level.SEMANTIC)
     return [one.label for one in known.groupings if one.level not in likeness][-1]
+
+
+def _list_misses(groupings: Sequence[Grouping], kept: NDArray[np.int64]) -> Pairs:
+    """Return the pairs that are no copies but nearly, the likeliest first."""
+    misses = concat_pairs([Pairs.none(), *(one.misses for one in groupings if one.misses)])
+    misses = take_pairs(misses, kept[misses.a] != kept[misses.b])
+    return take_pairs(misses, np.lexsort((misses.b, misses.a, -misses.similarity)))
 
 
 def _order_by_images(pairs: Pairs) -> Pairs:

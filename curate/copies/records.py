@@ -190,6 +190,7 @@ class Copies:
         keep: (N,) bool.
         reason: Why the image is dropped, or None.
         pairs: The evidence.
+        misses: Pairs in no common group that are copies if anything, the likeliest first.
         threshold: Least probability that counted.
         notes: What the run should say: counts of candidates.
     """
@@ -202,5 +203,6 @@ class Copies:
     keep: NDArray[np.bool_]
     reason: list[str | None]
     pairs: Pairs
+    misses: Pairs
     threshold: float
     notes: list[str] = field(default_factory=list)

@@ -160,6 +160,18 @@ def make_pair_table(compared: ComparedImages, pairs: Pairs) -> pa.Table:
     ).replace_schema_metadata({_PAIRS_KEY: b"1"})
 
 
+def make_miss_table(images: Images, misses: Pairs) -> pa.Table:
+    """Return pairs of no common group by their contents and probability, a row each."""
+    hashes = np.array(images.content_hash, object)
+    return pa.table(
+        {
+            "hash": pa.array(hashes[misses.a], pa.string()),
+            "other_hash": pa.array(hashes[misses.b], pa.string()),
+            "similarity": misses.similarity,
+        }
+    )
+
+
 def write_pair_table(path: Path, table: pa.Table) -> None:
     """Write the evidence of accepted pairs, a Parquet file.
 

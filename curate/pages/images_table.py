@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.algorithms.label_agreement import LabelAgreement
 from curate.choices import Status
+from curate.manifest.label_agreement import find_agreement
 from curate.manifest.manifest import Manifest
 
 Ints = NDArray[np.int64]
@@ -106,6 +108,18 @@ class ImagesTable:
         """(N,) whether the image is a copy that need not be kept."""
         is_copy = self.texts("duplicate_of") != None  # noqa: E711 - elementwise
         return np.asarray(self.is_readable & is_copy, np.bool_)
+
+    @cached_property
+    def label_agreement(self) -> LabelAgreement | None:
+        """Whether the nearest images predict the labels, or None if that was not measured."""
+        return find_agreement(self.table)
+
+    def suspicion(self) -> NDArray[np.float64]:
+        """Return how suspicious each label is, (N,) float64 in [0, 1]; 0 where none is told."""
+        agreement = self.label_agreement
+        if agreement is None or not agreement.are_told:
+            return np.zeros(len(self))
+        return np.nan_to_num(self.numbers("label_suspect"))
 
     @cached_property
     def bytes(self) -> Ints:

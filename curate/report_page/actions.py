@@ -3,9 +3,10 @@
 import shlex
 from dataclasses import dataclass
 
+from curate.algorithms.classifiers import SUSPECT_FROM
 from curate.amounts import format_bytes
 from curate.pages.templates import format_count, format_few
-from curate.report_page.summary import SUSPECT_FROM, Summary
+from curate.report_page.summary import Summary
 
 EVEN_ENOUGH = 0.9
 """Effective number of clusters as a share of all, above which no balanced sample is proposed: one
@@ -119,7 +120,12 @@ def _act_on_labels(summary: Summary, m: str) -> list[Action]:
         actions.append(
             Action(
                 title=f"Check {_plural(summary.n_suspects, 'suspicious label')}",
-                reason="Most of the nearest images have another label.",
+                reason="Most of the nearest images have another label"
+                + (
+                    f"; they predict {100 * summary.labels.agreement:.0f} % of all labels."
+                    if summary.labels
+                    else "."
+                ),
                 command=f"curate sheet {m} --where 'label_suspect > {SUSPECT_FROM:g}' "
                 "--by label_suspect --out suspects.jpg",
                 section="suspects",

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curate.algorithms.classifiers import SUSPECT_FROM
 from curate.pages.images_table import ImagesTable
-from curate.report_page.summary import SUSPECT_FROM, Summary
+from curate.report_page.summary import Summary
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,8 +71,8 @@ def list_issues(images: ImagesTable, summary: Summary, n: int) -> list[Gallery]:
 
 
 def list_suspects(images: ImagesTable, n: int) -> Gallery | None:
-    """Return the images whose neighbours most agree on another label, or None if none does."""
-    suspect = np.nan_to_num(images.numbers("label_suspect"))
+    """Return the images whose neighbours most agree on another label, or None if none is told."""
+    suspect = images.suspicion()
     n_suspects = int((suspect > SUSPECT_FROM).sum())
     if n_suspects == 0:
         return None

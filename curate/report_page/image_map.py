@@ -20,6 +20,11 @@ _SPRITE_COLUMNS = 32
 _COLOUR_SIDE = 6
 """Images without features are placed by 6 x 6 colours: light, colour and layout."""
 _UMAP_NEIGHBORS = 15
+_LEAST_WITHIN = 0.95
+"""Share of the images that the fences must leave on the map."""
+_FENCE = 2.0
+"""Interquartile ranges beyond the quartiles at which the map ends; a normal distribution has one in
+1,500 outside."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +34,7 @@ class ImageMap:
     Attributes:
         rows: (P,) int64, rows of the manifest.
         places: (P, 2) float64, in [0, 1].
+        is_beyond: (P,) bool, lies beyond the map's edge and is drawn at it.
         by: How they were placed, for the caption.
         n_images: Images that could be shown; of more than P, some at even steps are.
         sheets: Sprite sheets as ``data:`` addresses, 1024 images each, in order.
@@ -38,6 +44,7 @@ class ImageMap:
 
     rows: NDArray[np.int64]
     places: NDArray[np.float64]
+    is_beyond: NDArray[np.bool_]
     by: str
     n_images: int
     sheets: list[str]
@@ -49,6 +56,7 @@ class ImageMap:
         return {
             "x": grid[:, 0].tolist(),
             "y": grid[:, 1].tolist(),
+            "beyond": np.flatnonzero(self.is_beyond).tolist(),
             "path": [show_text(path) for path in paths[self.rows].tolist()],
             "side": _SPRITE_SIDE,
             "columns": _SPRITE_COLUMNS,
@@ -92,7 +100,7 @@ def draw_map(
         return None
     hashes = images.hashes[rows].tolist()
     vectors, said = _load_vectors(store, hashes, small)
-    places = _project(vectors, by, seed)
+    places, is_beyond = fit_to_square(_project(vectors, by, seed))
     page = _SPRITE_COLUMNS**2
     sheets = [
         draw_sprites(
@@ -105,6 +113,7 @@ def draw_map(
     return ImageMap(
         rows=rows,
         places=places,
+        is_beyond=is_beyond,
         by=f"{said}, by {by.value.upper()}",
         n_images=len(readable),
         sheets=[as_data_uri(encode_webp(sheet)) for sheet in sheets],
@@ -127,19 +136,43 @@ def _load_vectors(
 
 
 def _project(vectors: NDArray[np.float32], by: MapBy, seed: int) -> NDArray[np.float64]:
-    """Return a place in the unit square for each vector, (P, 2).
+    """Return a place for each vector, (P, 2).
 
     Raises:
         ResourceError: UMAP is wanted and not installed.
     """
     if by is MapBy.UMAP:
-        plane = _project_by_umap(vectors, seed)
-    else:
-        from sklearn.decomposition import PCA
+        return _project_by_umap(vectors, seed)
+    from sklearn.decomposition import PCA
 
-        plane = PCA(2, random_state=seed).fit_transform(vectors)
-    low, high = np.percentile(plane, [0.5, 99.5], axis=0)
-    return np.asarray(np.clip((plane - low) / np.maximum(high - low, 1e-9), 0, 1), np.float64)
+    far = np.linalg.norm(vectors - np.median(vectors, axis=0), axis=1)
+    ordinary = vectors[far <= _find_fences(far)[1]]  # an outlier would have an axis to itself
+    enough = ordinary if len(ordinary) > 2 else vectors
+    fitted = PCA(2, random_state=seed).fit(enough)
+    return np.asarray(fitted.transform(vectors), np.float64)
+
+
+def fit_to_square(
+    plane: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return places in the unit square, (P, 2), and which lie beyond it and are put at its edge.
+
+    Args:
+        plane: (P, 2) float64, P >= 1.
+    """
+    low, high = np.transpose([_find_fences(axis) for axis in plane.T])
+    is_beyond = ((plane < low) | (plane > high)).any(axis=1)
+    return np.clip((plane - low) / np.maximum(high - low, 1e-9), 0, 1), is_beyond
+
+
+def _find_fences(values: NDArray[np.floating]) -> tuple[float, float]:
+    """Return least and largest of some values, far ones left out (Tukey's fences)."""
+    first, third = np.percentile(values, [25, 75])
+    reach = _FENCE * (third - first)
+    within = values[(values >= first - reach) & (values <= third + reach)]
+    if len(within) < _LEAST_WITHIN * len(values):  # half of the images alike leave no quartiles
+        within = np.percentile(values, [1, 99])
+    return float(within.min()), float(within.max())
 
 
 def _project_by_umap(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float64]:

@@ -304,7 +304,7 @@ def _draw_charts(
     images: ImagesTable, summary: Summary, curve: TrainingCurve | None, judged: Sequence[Bin]
 ) -> dict[str, Markup]:
     charts = dict.fromkeys(("training", "balance", "expected", "calibration"), Markup(""))
-    if curve is not None and curve.loss_ratio:
+    if curve is not None and len(curve.loss_ratio) > 1:
         epochs = list(range(1, len(curve.loss_ratio) + 1))
         charts["training"] = draw_lines(
             [

@@ -25,6 +25,7 @@ class ImageMap {
     this.tip = document.getElementById("map-tip");
     this.view = { scale: 1, x: 0, y: 0 };
     this.current = -1;
+    this.beyond = new Set(data.beyond);
     this.sheets = data.sheets.map((src) => {
       const image = new Image();
       image.addEventListener("load", () => this.draw());
@@ -200,7 +201,11 @@ class ImageMap {
         pen.globalAlpha = 0.82;
         pen.beginPath();
         pen.arc(x, y, radius, 0, 7);
-        pen.fill();
+        if (this.beyond.has(i)) {
+          pen.lineWidth = 2;
+          pen.strokeStyle = pen.fillStyle;
+          pen.stroke();
+        } else pen.fill();
         pen.globalAlpha = 1;
       }
     }
@@ -255,6 +260,7 @@ class ImageMap {
     const facts = this.data.colours
       .filter((one) => one.code[i] >= 0)
       .map((one) => `${one.name} ${one.values[one.code[i]]}`)
+      .concat(this.beyond.has(i) ? ["beyond the edge"] : [])
       .join(", ");
     document.getElementById("map-path").textContent = this.data.path[i];
     document.getElementById("map-facts").textContent = facts;

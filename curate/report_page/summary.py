@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.algorithms.classifiers import SUSPECT_FROM
+from curate.algorithms.label_agreement import LabelAgreement
 from curate.choices import Level
 from curate.pages.group_index import GroupIndex
 from curate.pages.images_table import ImagesTable
@@ -54,7 +56,8 @@ class Summary:
         balance: Over clusters or labels, or None.
         objects: Classes of the objects in the images, or None.
         issues: Name and count, most frequent first.
-        n_suspects: Images whose neighbours mostly have another label.
+        labels: How well the nearest images predict the labels, or None.
+        n_suspects: Images whose neighbours mostly have another label; 0 where none is told.
         n_selected: Images in the sample.
     """
 
@@ -75,6 +78,7 @@ class Summary:
     balance: Balance | None
     objects: ObjectClasses | None
     issues: list[tuple[str, int]]
+    labels: LabelAgreement | None
     n_suspects: int
     n_selected: int
 
@@ -89,10 +93,6 @@ class Summary:
         return self.n_images - self.n_unreadable
 
 
-SUSPECT_FROM = 0.5
-"""Share of the votes of the nearest images for other labels; from here on most disagree."""
-
-
 def summarize(images: ImagesTable) -> Summary:
     """Return what a manifest says."""
     reasons = Counter(images.texts("reason")[~images.is_readable].tolist())
@@ -103,7 +103,6 @@ def summarize(images: ImagesTable) -> Summary:
     splits = Counter(images.texts("split")[images.is_readable].tolist())
     splits.pop(None, None)
     labels = images.texts("label")
-    suspect = np.nan_to_num(images.numbers("label_suspect"))
     similarity = np.nan_to_num(images.numbers("similarity"), nan=1.0)
     return Summary(
         n_images=len(images),
@@ -123,7 +122,8 @@ def summarize(images: ImagesTable) -> Summary:
         balance=measure_balance(images),
         objects=count_object_classes(images),
         issues=issues.most_common(),
-        n_suspects=int((suspect > SUSPECT_FROM).sum()),
+        labels=images.label_agreement,
+        n_suspects=int((images.suspicion() > SUSPECT_FROM).sum()),
         n_selected=int(images.is_selected.sum()),
     )
 

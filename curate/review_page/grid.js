@@ -4,11 +4,11 @@
 const PAGE = 60; // rows asked for at once
 const ROW = 168; // px, with what lies between two
 const grid = { pages: new Map(), rows: new Map(), columns: 1 };
-const LEAST_WIDTH = { copies: 620, cluster: 1240, outlier: 420, label: 460, sample: 420 }; // px, of a column
+const LEAST_WIDTH = { copies: 620, nearly: 620, cluster: 1240, outlier: 420, label: 460, sample: 420 }; // px, of a column
 const TALLEST = 32e6; // px: browsers cap an element's height near 33 million
 
 function gridLength() {
-  return state.tab === "copies" ? state.count.groups : state.count.subjects[state.tab];
+  return sizeOf(state.tab);
 }
 
 function openGrid() {
@@ -43,9 +43,9 @@ function setPlace(row, place) {
 }
 
 async function loadPage(page) {
-  const base = state.tab === "copies" ? "/api/groups" : `/api/subjects/${state.tab}`;
+  const base = isPairs() ? `/api/groups?of=${state.tab}&` : `/api/subjects/${state.tab}?`;
   const tab = state.tab;
-  const answer = await ask(`${base}?start=${page * PAGE}&n=${PAGE}`);
+  const answer = await ask(`${base}start=${page * PAGE}&n=${PAGE}`);
   if (tab === state.tab) grid.pages.set(page, answer.groups ?? answer.subjects);
 }
 
@@ -83,25 +83,26 @@ function replaceRow(place, item) {
 }
 
 function buildRow(item) {
-  return state.tab === "copies" ? buildGroupRow(item) : buildSubjectRow(item);
+  return isPairs() ? buildGroupRow(item) : buildSubjectRow(item);
 }
 
 function buildGroupRow(group) {
+  const of = state.tab;
   const send = (verb, rows) => exclusively(async () => {
-    const answer = await ask("/api/decide", { place: group.place, verb, rows });
+    const answer = await ask("/api/decide", { of, place: group.place, verb, rows });
     state.count = answer.count;
     showCount();
     replaceRow(group.place, answer.group);
   });
-  const all = make("button", { type: "button" }, "All copies");
+  const all = make("button", { type: "button" }, of === "nearly" ? "A copy" : "All copies");
   all.addEventListener("click", () => send("copy", group.members.slice(1).map((one) => one.row)));
   const look = make("button", { type: "button" }, "Look closer");
   look.addEventListener("click", () => { state.view = "one"; openGroup(group.place).catch(fail); });
-  const head = make("div", { className: "head" }, make("b", {}, `Group ${group.number}`),
-    make("span", { className: "quiet" }, `${group.n_members} images`), all, look);
+  const head = make("div", { className: "head" }, make("b", {}, of === "nearly" ? `Pair ${(group.place + 1).toLocaleString("en")}` : `Group ${group.number}`),
+    ...(of === "nearly" ? [] : [make("span", { className: "quiet" }, `${group.n_members} images`)]), all, look);
   const shots = make("div", { className: "shots" }, ...group.members.map((one, i) => {
     const shot = make("div", { className: "shot", title: one.path }, picture(one.row, 160, one.path));
-    if (i === 0) shot.append(make("span", { className: "verdict" }, "stays"));
+    if (i === 0) { if (of !== "nearly") shot.append(make("span", { className: "verdict" }, "stays")); }
     else if (one.is_same_content) shot.append(make("span", { className: "quiet" }, "equal file"));
     else if (one.verdict) shot.append(make("span", { className: `verdict is-${one.verdict}` }, one.verdict));
     else {
@@ -113,7 +114,7 @@ function buildGroupRow(group) {
   }));
   shots.tabIndex = 0;
   shots.setAttribute("role", "group");
-  shots.setAttribute("aria-label", `Images of group ${group.number}`);
+  shots.setAttribute("aria-label", titleOf(group));
   return make("div", { className: `row${group.is_decided ? " is-decided" : ""}` }, head, shots);
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.algorithms.classifiers import SUSPECT_FROM
 from curate.pages.images_table import ImagesTable
 from curate.pages.shown_text import show_text
 from curate.review_page.decisions import Decision, DecisionLog, Verdict
@@ -21,7 +22,6 @@ VERDICTS = {
 }
 """What may be said of each kind of subject."""
 
-_SUSPECT_FROM = 0.5  # most of the nearest images have another label
 _EXAMPLES = 9
 
 
@@ -75,10 +75,10 @@ class Listing:
 def list_subjects(images: ImagesTable) -> dict[str, Listing]:
     """Return the listings of a manifest; one without subjects is empty."""
     outlier = np.nan_to_num(np.where(images.is_kept, images.numbers("outlier"), np.nan), nan=-1)
-    suspect = np.nan_to_num(images.numbers("label_suspect"), nan=-1)
+    suspect = images.suspicion()
     labels = images.texts("label")
     by_outlier = _rank(outlier, 0.0)
-    by_suspect = _rank(suspect, _SUSPECT_FROM)
+    by_suspect = _rank(suspect, SUSPECT_FROM)
     kept = np.flatnonzero(images.is_kept)
     sampled = kept[np.argsort(~images.is_selected[kept], kind="stable")]
     return {

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from curate.pages.group_index import GroupIndex
 from curate.pages.images_table import ImagesTable
-from curate.pages.shown_text import show_text
-from curate.review_page.decisions import Decision, DecisionLog, Verdict, pair_key
+from curate.review_page.decisions import Decision, DecisionLog, Verdict
+from curate.review_page.members import Members, next_open
 
 Ints = NDArray[np.int64]
 
@@ -29,11 +29,9 @@ class ReviewQueue:
         self._index = GroupIndex.of(images)
         self._order = np.lexsort((self._index.numbers, self._index.least))
         self._probability = images.numbers("similarity")
-        self._match, self._reason = images.texts("match"), images.texts("keep_reason")
-        self._duplicate_of = images.texts("duplicate_of")
-        self._label, self._split = images.texts("label"), images.texts("split")
+        self._match, self._duplicate_of = images.texts("match"), images.texts("duplicate_of")
         self._is_kept = images.is_kept & ~images.is_dropped
-        self._sizes = {name: images.codes(name) for name in ("width", "height", "bytes")}
+        self._members = Members(images, log)
         self._decided: set[int] = set()
         self._find_decided()
 
@@ -73,9 +71,7 @@ class ReviewQueue:
 
     def next_open(self, after: int) -> int | None:
         """Return the next place, around the end, of a group that is not decided."""
-        n = len(self)
-        ahead = ((after + step) % n for step in range(1, n + 1))
-        return next((place for place in ahead if place not in self._decided), None)
+        return next_open(after, len(self), self._decided)
 
     def judge(self, place: int, rows: list[int], verdict: Verdict) -> list[Decision]:
         """Return the decisions that images of a group are, or are not, copies of the kept one.
@@ -87,12 +83,7 @@ class ReviewQueue:
         """
         kept, hashes = self.kept(place), self.images.hashes
         return [
-            Decision(
-                subject="pair",
-                hashes=pair_key(hashes[kept], hashes[row]),
-                verdict=verdict,
-                probability=self._stated(kept, row),
-            )
+            self._members.decide(row, kept, verdict, self._stated(kept, row))
             for row in rows
             if hashes[row] != hashes[kept]
         ]
@@ -116,9 +107,7 @@ class ReviewQueue:
         members, kept = self.members(place), self.kept(place)
         hashes = self.images.hashes
         verdicts = [
-            self._log.get("pair", *pair_key(hashes[kept], hashes[row]))
-            for row in members
-            if hashes[row] != hashes[kept]
+            self._members.find_verdict(row, kept) for row in members if hashes[row] != hashes[kept]
         ]
         if verdicts and all(verdicts):
             self._decided.add(place)
@@ -158,20 +147,6 @@ class ReviewQueue:
         return None
 
     def _describe_member(self, row: int, kept: int) -> dict[str, Any]:
-        hashes = self.images.hashes
-        decision = self._log.get("pair", *pair_key(hashes[kept], hashes[row]))
-        probability = self._probability[row]
-        return {
-            "row": row,
-            "path": show_text(self.images.paths[row]),
-            "is_same_content": hashes[row] == hashes[kept],
-            "match": self._match[row],
-            "probability": float(probability) if np.isfinite(probability) else None,
-            "reason": self._reason[row],
-            "label": self._label[row],
-            "split": self._split[row],
-            "width": int(self._sizes["width"][row]),
-            "height": int(self._sizes["height"][row]),
-            "bytes": int(self._sizes["bytes"][row]),
-            "verdict": decision.verdict.value if decision is not None else None,
-        }
+        return self._members.describe(
+            row, kept, match=self._match[row], probability=float(self._probability[row])
+        )

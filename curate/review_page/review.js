@@ -5,6 +5,7 @@ const $ = (id) => document.getElementById(id);
 const state = { tab: "copies", view: "one", place: 0, member: 1, mode: "sides", count: null, zoom: { scale: 1, x: 0, y: 0 } };
 const TABS = [
   ["copies", "Copies"],
+  ["nearly", "Nearly copies"],
   ["cluster", "Clusters"],
   ["outlier", "Outliers"],
   ["label", "Labels"],
@@ -15,6 +16,11 @@ const CHOICES = {
   label: [["accept", "The label is right"], ["reject", "The label is wrong"]],
   sample: [["take", "Take"], ["leave", "Leave"]],
 };
+
+/* Copies and nearly copies are looked at in pairs, all else in lists. */
+function isPairs(tab = state.tab) { return tab === "copies" || tab === "nearly"; }
+function queueCount(tab = state.tab) { return tab === "nearly" ? state.count.nearly : state.count; }
+function sizeOf(tab) { return isPairs(tab) ? queueCount(tab).groups : state.count.subjects[tab]; }
 
 async function ask(path, body) {
   const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
@@ -49,15 +55,14 @@ function fail(error) {
 /* ---- the numbers above ---- */
 
 function showCount() {
-  const { groups, decided, subjects, said } = state.count;
-  const isCopies = state.tab === "copies";
-  const all = isCopies ? groups : subjects[state.tab];
-  const done = isCopies ? decided : said[state.tab];
+  const { said, untold } = state.count;
+  const all = sizeOf(state.tab);
+  const done = isPairs() ? queueCount().decided : said[state.tab];
   $("progress").textContent = all ? `${done.toLocaleString("en")} of ${all.toLocaleString("en")} decided` : "";
   $("meter").style.width = all ? `${100 * Math.min(1, done / all)}%` : "0";
-  const tabs = TABS.filter(([name]) => (name === "copies" ? true : subjects[name] > 0));
+  const tabs = TABS.filter(([name]) => name === "copies" || sizeOf(name) > 0 || (name === "label" && untold));
   $("tabs").replaceChildren(...tabs.map(([name, text]) => {
-    const n = name === "copies" ? groups : subjects[name];
+    const n = sizeOf(name);
     const button = make("button", { type: "button" }, text, make("span", { className: "n" }, n.toLocaleString("en")));
     if (name === state.tab) button.setAttribute("aria-current", "page");
     button.addEventListener("click", () => openTab(name));
@@ -72,8 +77,10 @@ async function openTab(name) {
   if (name === "copies" && state.count.groups === 0) {
     if (state.count.was_searched) showEmpty("No image is a copy of another", "There may be something to decide in the other tabs.");
     else showEmpty("Copies were not looked for yet", `Run curate dedup ${state.count.manifest} first, or look at the other tabs.`);
-  } else if (name === "copies" && state.view === "one") {
-    await openGroup(state.count.next ?? state.place);
+  } else if (isPairs() && state.view === "one") {
+    await openGroup(queueCount().next ?? 0);
+  } else if (name === "label" && state.count.untold) {
+    showEmpty("No label is called suspicious", `The reason: ${state.count.untold}.`);
   } else {
     openGrid();
   }
@@ -91,9 +98,9 @@ function showEmpty(title, text) {
 /* ---- one by one ---- */
 
 async function openGroup(place) {
-  const n = state.count.groups;
+  const n = queueCount().groups;
   state.place = ((place % n) + n) % n;
-  const { groups } = await ask(`/api/groups?start=${state.place}&n=1`);
+  const { groups } = await ask(`/api/groups?of=${state.tab}&start=${state.place}&n=1`);
   state.group = groups[0];
   const open = state.group.members.findIndex((one, i) => i > 0 && !one.verdict && !one.is_same_content);
   state.member = open > 0 ? open : Math.min(1, state.group.members.length - 1);
@@ -128,9 +135,10 @@ async function showGroup() {
     try { lay = await ask(`/api/lay/${kept.row}/${member.row}`); } catch (error) { fail(error); }
   }
   if (ticket !== state.ticket) return;
+  const isNearly = state.tab === "nearly";
   const figure = make("figure", { className: "pair" });
   if (lay.matrix) figure.dataset.matrix = lay.matrix.join(" ");
-  const images = [picture(kept.row, 512, `Stays: ${kept.path}`), picture(member.row, 512, `Perhaps a copy: ${member.path}`)];
+  const images = [picture(kept.row, 512, `${isNearly ? "One" : "Stays"}: ${kept.path}`), picture(member.row, 512, `Perhaps a copy: ${member.path}`)];
   const isLong = [kept, member].some((one) => one.width > LONG_ASPECT * one.height);
   for (const [i, one] of [kept, member].entries()) images[i].classList.toggle("icon", Math.max(one.width, one.height) <= 48);
   figure.append(make("div", { className: `pair-sides${isLong ? " is-stacked" : ""}` },
@@ -142,11 +150,16 @@ async function showGroup() {
   preparePair(figure);
   listenZoom(figure);
   const look = make("div", { className: "look" }, figure,
-    make("div", { className: "names" }, describeSide("stays", kept), describeSide("perhaps a copy", member)));
+    make("div", { className: "names" }, describeSide(isNearly ? "one" : "stays", kept), describeSide("perhaps a copy", member)));
   $("one").replaceChildren(look, buildSide(group, kept, member, lay));
   await Promise.all(images.map((image) => image.decode().catch(() => {})));
   if (ticket === state.ticket) { showPair(figure, state.mode); applyZoom(); preload(); }
-  say(`Group ${group.number}, ${group.n_members} images. ${member.path}${member.probability === null ? "" : `, probability ${member.probability.toFixed(3)}`}`);
+  say(`${titleOf(group)}. ${member.path}${member.probability === null ? "" : `, probability ${member.probability.toFixed(3)}`}`);
+}
+
+function titleOf(group) {
+  if (group.number === null) return `Pair ${(group.place + 1).toLocaleString("en")}, just below the cut`;
+  return `Group ${group.number}, ${group.n_members} images`;
 }
 
 function buildSide(group, kept, member, lay) {
@@ -162,7 +175,7 @@ function buildSide(group, kept, member, lay) {
   if (kept.split || member.split) facts.append(fact("splits", `${kept.split ?? "–"} / ${member.split ?? "–"}`));
   if (member.verdict) facts.append(fact("you said", member.verdict));
   const side = make("aside", { className: "side", ariaLabel: "Evidence and decisions" },
-    make("h2", {}, `Group ${group.number}, ${group.n_members} images`), facts);
+    make("h2", {}, titleOf(group)), facts);
   if (member.probability !== null) {
     const bar = make("span");
     bar.style.width = `${100 * member.probability}%`;
@@ -177,11 +190,11 @@ function buildSide(group, kept, member, lay) {
     act(group.members.length > 2 ? "All are copies" : "A copy", "A", () => decideAll(), true),
     act("Not a copy", "D", () => decide("different")),
     ...(group.members.length > 2 ? [act("This one is a copy", "C", () => decide("copy"))] : []),
-    act("Keep this one instead", "K", () => decide("keep")),
+    ...(state.tab === "copies" ? [act("Keep this one instead", "K", () => decide("keep"))] : []),
     act("Skip", "S", () => openGroup(state.place + 1).catch(fail))));
   side.append(make("ul", { className: "strip" }, ...group.members.map((one, i) => {
     const button = make("button", { type: "button", ariaPressed: String(i === state.member), title: one.path },
-      picture(one.row, 96, one.path), make("span", { className: "tag" }, i === 0 ? "stays" : one.verdict ?? (one.is_same_content ? "equal" : one.probability?.toFixed(2) ?? "?")));
+      picture(one.row, 96, one.path), make("span", { className: "tag" }, i === 0 ? (group.number === null ? "one" : "stays") : one.verdict ?? (one.is_same_content ? "equal" : one.probability?.toFixed(2) ?? "?")));
     button.disabled = i === 0;
     button.addEventListener("click", () => { state.member = i; showGroup().catch(fail); });
     return make("li", {}, button);
@@ -191,15 +204,14 @@ function buildSide(group, kept, member, lay) {
 }
 
 function preload() {
-  const next = state.count.next;
-  if (next === null) return;
-  ask(`/api/groups?start=${(state.place + 1) % state.count.groups}&n=1`).then(({ groups }) => {
+  if (queueCount().next === null) return;
+  ask(`/api/groups?of=${state.tab}&start=${(state.place + 1) % queueCount().groups}&n=1`).then(({ groups }) => {
     for (const one of groups[0]?.members.slice(0, 2) ?? []) new Image().src = `/image/${one.row}/512`;
   }).catch(() => {});
 }
 
 async function send(verb, rows) {
-  const answer = await ask("/api/decide", { place: state.place, verb, rows });
+  const answer = await ask("/api/decide", { of: state.tab, place: state.place, verb, rows });
   state.count = answer.count;
   state.group = answer.group;
   showCount();
@@ -212,7 +224,7 @@ async function advance(answer) {
     state.member = open;
     await showGroup();
   } else if (answer.next === null) {
-    showEmpty("Every group is decided", `Run curate dedup ${state.count.manifest}: it obeys what you said. U takes the last decision back.`);
+    showEmpty(state.tab === "nearly" ? "Every pair is decided" : "Every group is decided", `Run curate dedup ${state.count.manifest}: it obeys what you said. U takes the last decision back.`);
   } else {
     await openGroup(answer.next);
   }
@@ -262,7 +274,7 @@ function undo() {
     showCount();
     say(undone ? "undone" : "nothing to undo");
     grid.pages.clear();
-    if (state.tab === "copies" && state.view === "one" && count.groups) await openGroup(count.next ?? state.place);
+    if (isPairs() && state.view === "one" && queueCount().groups) await openGroup(queueCount().next ?? state.place);
     else if (!$("grid").hidden) openGrid();
   }, true);
 }
@@ -319,7 +331,7 @@ const KEYS = {
   a: () => decideAll(),
   c: () => decide("copy"),
   d: () => decide("different"),
-  k: () => decide("keep"),
+  k: () => { if (state.tab === "copies") decide("keep"); },
   s: () => openGroup(state.place + 1).catch(fail),
   ArrowRight: () => openGroup(state.place + 1).catch(fail),
   ArrowLeft: () => openGroup(state.place - 1).catch(fail),
@@ -337,10 +349,10 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (key === "?") { $("keys").showModal(); return; }
   if (key === "u") { undo(); return; }
-  if (state.tab !== "copies" || !state.count?.groups) return;
+  if (!state.count || !isPairs() || !queueCount().groups) return;
   if (key === "g") {
     state.view = state.view === "one" ? "grid" : "one";
-    openTab("copies").catch(fail);
+    openTab(state.tab).catch(fail);
     return;
   }
   if ($("one").hidden || event.target.matches?.("input[type=range]")) return;

@@ -14,6 +14,7 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
+import pyarrow as pa
 from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -35,6 +36,7 @@ from curate.pages.templates import hash_script, read_asset, render
 from curate.pages.thumbnails import encode_webp, shrink
 from curate.review_page.decisions import Decision, DecisionLog, Verdict
 from curate.review_page.listings import list_subjects
+from curate.review_page.nearly_copies import NearlyCopies
 from curate.review_page.queue import ReviewQueue
 from curate.workspace.pixel_cache import PixelCache
 
@@ -51,7 +53,12 @@ class Review:
     """What the page asks for and what it decides, one request at a time."""
 
     def __init__(
-        self, images: ImagesTable, log: DecisionLog, cache: PixelCache, named: str
+        self,
+        images: ImagesTable,
+        log: DecisionLog,
+        cache: PixelCache,
+        named: str,
+        misses: pa.Table | None = None,
     ) -> None:
         """Open a manifest for review.
 
@@ -60,9 +67,15 @@ class Review:
             log: Takes the decisions.
             cache: Of pixels.
             named: The manifest's file, as the page shows it.
+            misses: The pairs just below the cut, or None.
         """
         self.images, self.log, self.named = images, log, named
         self.queue = ReviewQueue(images, log)
+        self.nearly = NearlyCopies(images, log, misses)
+        self.queues: dict[str, ReviewQueue | NearlyCopies] = {
+            "copies": self.queue,
+            "nearly": self.nearly,
+        }
         self.listings = list_subjects(images)
         self._cache = cache
         self._lays: dict[tuple[int, int], Lay | None] = {}
@@ -70,21 +83,25 @@ class Review:
 
     def count(self) -> dict[str, Any]:
         """Return how much there is of each kind, and how much is decided."""
-        first = self.queue.next_open(-1) if len(self.queue) else None
         return {
             "manifest": self.named,
             "was_searched": self.images.has("keep"),
-            "groups": len(self.queue),
-            "decided": self.queue.n_decided,
-            "next": first,
+            **_count_queue(self.queue),
+            "nearly": _count_queue(self.nearly),
+            "untold": self._untold(),
             "subjects": {name: len(listing) for name, listing in self.listings.items()},
             "said": {name: len(self.log.of(name)) for name in self.listings},
         }
 
-    def list_groups(self, start: int, n: int) -> list[dict[str, Any]]:
-        """Return a part of the queue."""
-        stop = min(start + n, len(self.queue))
-        return [self.queue.describe(place) for place in range(start, stop)]
+    def _untold(self) -> str | None:
+        """Return why no labels are shown as suspects; None if some may be, or without labels."""
+        agreement = self.images.label_agreement
+        return agreement.describe() if agreement and not agreement.are_told else None
+
+    def list_groups(self, name: str, start: int, n: int) -> list[dict[str, Any]]:
+        """Return a part of a queue."""
+        queue = self.queues[name]
+        return [queue.describe(place) for place in range(start, min(start + n, len(queue)))]
 
     def list_subjects(self, subject: str, start: int, n: int) -> list[dict[str, Any]]:
         """Return a part of a listing."""
@@ -119,10 +136,11 @@ class Review:
             return None
         return encode_webp(shrink(self._cache.read([content])[0], side))
 
-    def decide_group(self, place: int, verb: str, rows: list[int]) -> None:
+    def decide_group(self, name: str, place: int, verb: str, rows: list[int]) -> None:
         """Take a decision on a group.
 
         Args:
+            name: Of the queue.
             place: Of the group.
             verb: ``copy``, ``different`` or ``keep``.
             rows: Images of the group.
@@ -130,18 +148,19 @@ class Review:
         Raises:
             ValueError: An image is not of the group, or there is no such verb.
         """
-        members = set(self.queue.members(place))
+        queue = self.queues[name]
+        members = set(queue.members(place))
         if not rows or not members.issuperset(rows):
             raise ValueError("these images are not of the group")
         match verb:
             case "copy" | "different":
-                decisions = self.queue.judge(place, rows, Verdict(verb))
+                decisions = queue.judge(place, rows, Verdict(verb))
             case "keep":
-                decisions = self.queue.choose(place, rows[0])
+                decisions = queue.choose(place, rows[0])
             case _:
                 raise ValueError(f"no decision {verb!r}")
         self._append(decisions)
-        self.queue.refresh(place)
+        queue.refresh(place)
 
     def decide_subject(self, subject: str, place: int, verdict: str, text: str | None) -> None:
         """Take a decision on a cluster or an image.
@@ -159,13 +178,19 @@ class Review:
         with self._lock:
             taken_back = self.log.undo()
             self.log.append(replace(one, time=time.time()) for one in taken_back)
-            self.queue.refresh_all()
+            for queue in self.queues.values():
+                queue.refresh_all()
         return bool(taken_back)
 
     def _append(self, decisions: list[Decision]) -> None:
         with self._lock:
             action = self.log.next_action
             self.log.append(replace(one, action=action, time=time.time()) for one in decisions)
+
+
+def _count_queue(queue: ReviewQueue | NearlyCopies) -> dict[str, Any]:
+    first = queue.next_open(-1) if len(queue) else None
+    return {"groups": len(queue), "decided": queue.n_decided, "next": first}
 
 
 def make_token() -> str:
@@ -267,8 +292,11 @@ async def _count(review: Review, _request: Request) -> Response:
 
 
 async def _list_groups(review: Review, request: Request) -> Response:
+    name = request.query_params.get("of", "copies")
+    if name not in review.queues:
+        raise HTTPException(404)
     start, n = _read_range(request)
-    return JSONResponse({"start": start, "groups": review.list_groups(start, n)})
+    return JSONResponse({"start": start, "groups": review.list_groups(name, start, n)})
 
 
 async def _list_subjects(review: Review, request: Request) -> Response:
@@ -316,17 +344,19 @@ def _take_decision(review: Review, asked: dict[str, Any]) -> dict[str, Any]:
         KeyError: Part of it is missing.
     """
     place, subject = int(asked["place"]), asked.get("subject")
-    n_places = len(review.queue) if subject is None else len(review.listings[subject])
+    name = str(asked.get("of", "copies"))
+    queue = review.queues[name]
+    n_places = len(queue) if subject is None else len(review.listings[subject])
     if not 0 <= place < n_places:
         raise ValueError("no such place")
     if subject is not None:
         review.decide_subject(subject, place, asked["verdict"], asked.get("text"))
         return {"count": review.count()}
-    review.decide_group(place, str(asked["verb"]), [int(row) for row in asked["rows"]])
+    review.decide_group(name, place, str(asked["verb"]), [int(row) for row in asked["rows"]])
     return {
         "count": review.count(),
-        "group": review.queue.describe(place),
-        "next": review.queue.next_open(place),
+        "group": queue.describe(place),
+        "next": queue.next_open(place),
     }
 
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.algorithms.classifiers import classes_of_neighbors, label_suspicion
+from curate.algorithms.label_agreement import LabelAgreement
 from curate.algorithms.neighbors import Neighbors
 from curate.algorithms.outlier_score import MEASURES, SIZES, outlier_score, scale_measures
 from curate.algorithms.prototype_clusters import (
@@ -23,6 +24,7 @@ from curate.engine.opening import EngineConfig, open_engine
 from curate.errors import UsageError
 from curate.field_types import take_types
 from curate.manifest.columns import CLUSTER_COLUMNS
+from curate.manifest.label_agreement import read_agreement
 from curate.manifest.manifest import (
     Manifest,
     carry_over,
@@ -111,6 +113,7 @@ class ClusterResult(ShownInNotebooks):
         passed_over: How many files were not looked at, by ending or by what they are.
         problems: Folders and links that could not be looked at, a sentence each.
         sizes: Images in each cluster.
+        labels: How well the nearest images predict the labels; None without labels.
     """
 
     manifest: str
@@ -126,6 +129,7 @@ class ClusterResult(ShownInNotebooks):
     passed_over: dict[str, int]
     problems: list[str]
     sizes: list[int]
+    labels: LabelAgreement | None
 
 
 def cluster(  # noqa: PLR0913 - one question, several places for the answer
@@ -199,6 +203,7 @@ def cluster(  # noqa: PLR0913 - one question, several places for the answer
         passed_over=dict(catalogue.passed_over),
         problems=list(catalogue.problems),
         sizes=sizes.tolist(),
+        labels=read_agreement(manifest),
     )
 
 

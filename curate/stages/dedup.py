@@ -24,6 +24,7 @@ from curate.copies.report import (
     count_rungs,
     is_pair_table,
     make_columns,
+    make_miss_table,
     make_pair_table,
     write_pair_table,
     write_sheets,
@@ -49,7 +50,13 @@ from curate.retrieval.pair_table import PairTable
 from curate.retrieval.show import show
 from curate.review_page.judged_pairs import read_judged
 from curate.sources import Address, is_source
-from curate.workspace.cuts import cut_path, drop_old_cuts, evidence_path, use_cut
+from curate.workspace.cuts import (
+    cut_path,
+    drop_old_cuts,
+    evidence_path,
+    misses_path,
+    use_cut,
+)
 from curate.workspace.embedding import embed_missing
 from curate.workspace.integrity import Damaged, read_table, write_table
 from curate.workspace.models import find_model, prototypes_of
@@ -255,7 +262,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         evidence = make_pair_table(inputs, copies.pairs)
         if pairs is not None:
             write_pair_table(Path(pairs), evidence)
-        write_table(evidence, evidence_path(space, out))
+        _keep_evidence(space, out, evidence, make_miss_table(inputs.images, copies.misses))
         n_drawn = _draw_sheets(sheets, inputs, copies, is_dropped, most_groups)
         space.remember(manifest=out.absolute())
     for note in (*copies.notes, *filter(None, [lost.describe()])):
@@ -285,6 +292,11 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         n_boxes_lost=lost.n_alike + lost.n_moved,
         n_boxes_moved=lost.n_moved,
     )
+
+
+def _keep_evidence(space: Workspace, out: Path, evidence: pa.Table, misses: pa.Table) -> None:
+    write_table(evidence, evidence_path(space, out))
+    write_table(misses, misses_path(space, out))
 
 
 def _make_helpers(engine: Engine | None, space: Workspace, inputs: Inputs) -> Helpers | None:

@@ -7,8 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.algorithms.label_agreement import LabelAgreement
 from curate.choices import Status
 from curate.errors import InputError
+from curate.manifest.label_agreement import read_agreement
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.pages.notebook import ShownInNotebooks
 from curate.workspace.catalogue import Catalogue
@@ -82,6 +84,7 @@ class InfoResult(ShownInNotebooks):
         damage: What is wrong with the others; `curate.verify` looks at everything.
         manifests: Manifests written that are still there, newest last.
         clusters: Of the manifest asked for, largest first; None if none was asked for.
+        labels: How well the nearest images predict its labels; None without labels.
     """
 
     workspace: str
@@ -94,6 +97,7 @@ class InfoResult(ShownInNotebooks):
     damage: list[str]
     manifests: list[str]
     clusters: list[ClusterInfo] | None
+    labels: LabelAgreement | None
 
 
 def info(
@@ -122,6 +126,7 @@ def info(
     table = Catalogue(space).read(["status", "bytes"]) if facts["sources"] else None
     is_ok = pc.equal(table["status"], Status.OK.value) if table is not None else None
     models, damage = _open_models(space)
+    named = read_manifest(Path(manifest or space.newest_manifest())) if clusters else None
     return InfoResult(
         workspace=str(space.root),
         sources=facts["sources"],
@@ -132,9 +137,8 @@ def info(
         models=models,
         damage=damage,
         manifests=[name for name in facts["manifests"] if Path(name).is_file()],
-        clusters=_clusters(read_manifest(Path(manifest or space.newest_manifest())))
-        if clusters
-        else None,
+        clusters=_clusters(named) if named is not None else None,
+        labels=read_agreement(named) if named is not None else None,
     )
 
 

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from curate.errors import ResourceError, UsageError
 from curate.field_types import take_types
@@ -15,9 +18,13 @@ from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.review_page.columns import make_review_columns
 from curate.review_page.decisions import FILE, DecisionLog
-from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.cuts import misses_path
+from curate.workspace.integrity import Damaged, read_table
 from curate.workspace.pixel_mending import open_pixels
-from curate.workspace.workspace import find_workspace
+from curate.workspace.workspace import Workspace, find_workspace
+
+if TYPE_CHECKING:
+    from curate.review_page.server import Review
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,9 +100,15 @@ def review(
     space = find_workspace(workspace)
     images = ImagesTable.read(read)
     log = DecisionLog.of_workspace(space.root)
-    n_groups, n_decided = _serve(
-        images, log, open_pixels(space, progress or Silent()), str(manifest), config.port, on_ready
-    )
+    progress = progress or Silent()
+    cache, misses = open_pixels(space, progress), _read_misses(space, path, progress)
+
+    def open_review() -> "Review":
+        from curate.review_page.server import Review
+
+        return Review(images, log, cache, str(manifest), misses)
+
+    n_groups, n_decided = _serve(open_review, config.port, on_ready)
     columns = make_review_columns(images, log)
     if columns.num_columns:
         filled = HeldRows(columns)
@@ -110,13 +123,22 @@ def review(
     )
 
 
+def _read_misses(space: Workspace, manifest: Path, progress: Progress) -> pa.Table | None:
+    """Return the pairs just below the cut of a manifest; None if they are not there, or lost."""
+    path = misses_path(space, manifest)
+    if not path.is_file():
+        return None
+    try:
+        return read_table(path)
+    except Damaged as damage:
+        progress.note(
+            f"{damage}; pairs below the cut are not shown until `curate dedup` runs again"
+        )
+        return None
+
+
 def _serve(
-    images: ImagesTable,
-    log: DecisionLog,
-    cache: PixelCache,
-    named: str,
-    port: int,
-    on_ready: Callable[[str], None],
+    open_review: Callable[[], "Review"], port: int, on_ready: Callable[[str], None]
 ) -> tuple[int, int]:
     """Serve until interrupted; return how many groups there are and how many are decided.
 
@@ -126,13 +148,13 @@ def _serve(
     try:
         import uvicorn
 
-        from curate.review_page.server import Review, make_app, make_token
+        from curate.review_page.server import make_app, make_token
     except ImportError:
         raise ResourceError(
             "the review page needs Starlette and uvicorn",
             hint="pip install 'curate-images[review]'",
         ) from None
-    opened = Review(images, log, cache, named)
+    opened = open_review()
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

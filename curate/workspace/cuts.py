@@ -20,6 +20,11 @@ def evidence_path(space: Workspace, manifest: Path) -> Path:
     return space.evidence / f"{_name_of(manifest)}.parquet"
 
 
+def misses_path(space: Workspace, manifest: Path) -> Path:
+    """Return where the pairs just below the cut of a manifest are."""
+    return space.evidence / f"{_name_of(manifest)}-below.parquet"
+
+
 def cut_path(space: Workspace, manifest: Path, cut: str) -> Path:
     """Return where another cut of a manifest is.
 
@@ -49,7 +54,11 @@ def drop_old_cuts(space: Workspace, newest: Path, *, most_bytes: int | None = No
     kept = 0
     cuts = [path for path in _folder(space).glob("*.parquet") if path != newest]
     for cut in [newest, *sorted(cuts, key=lambda path: (-path.stat().st_mtime_ns, path.name))]:
-        files = [path for path in (cut, evidence_path(space, cut)) if path.exists()]
+        files = [
+            path
+            for path in (cut, evidence_path(space, cut), misses_path(space, cut))
+            if path.exists()
+        ]
         kept += sum(path.stat().st_size for path in files)
         if kept > most_bytes and cut != newest:
             for path in files:

@@ -86,7 +86,7 @@ def make_folder(root: Path, n: int, pieces: list, *, n_grouped: int) -> Path:
         "cluster_similarity": rng.random(n).astype(np.float32),
         "outlier": rng.random(n).astype(np.float32),
         "medoid": np.arange(n) % 100 == 0,
-        "label_suspect": rng.random(n).astype(np.float32),
+        "label_suspect": (rng.random(n) ** 4).astype(np.float32),
         "group": pa.array(group, mask=group < 0),
         "match": [
             ("near" if row % 3 else "bytes") if is_in else None for row, is_in in enumerate(dropped)
@@ -135,7 +135,7 @@ def measure_review(n: int, pieces: list) -> None:
 def time_part(opened: Review, place: int) -> float:
     """Return the seconds that 60 groups of the queue take."""
     begin = time.perf_counter()
-    opened.list_groups(place, 60)
+    opened.list_groups("copies", place, 60)
     return time.perf_counter() - begin
 
 

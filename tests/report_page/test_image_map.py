@@ -4,7 +4,7 @@ from curate.choices import MapBy
 from curate.pages.images_table import ImagesTable
 from curate.pages.pictures import Pictures
 from curate.pages.thumbnails import draw_sprites
-from curate.report_page.image_map import draw_map
+from curate.report_page.image_map import draw_map, fit_to_square
 from curate.workspace.pixel_cache import PixelCache, ShardWriter, pack
 from tests.report_page.conftest import make_table
 
@@ -43,3 +43,20 @@ def test_sprites_lie_row_by_row_in_the_middle_of_their_cells():
     assert (sheet[5:15, 0:20] == 255).all()
     assert (sheet[0:5] == 128).all()
     assert (sheet[20:40, 20:40] == 128).all()
+
+
+def test_an_outlier_sits_at_the_border_and_leaves_the_map_to_the_others():
+    grid = np.stack(np.meshgrid(np.arange(5.0), np.arange(5.0)), axis=-1).reshape(-1, 2)
+    places, is_beyond = fit_to_square(np.vstack([grid, [[400.0, 2.0]]]))
+    assert is_beyond.tolist() == [False] * 25 + [True]
+    assert places[:25].min(axis=0).tolist() == [0, 0]
+    assert places[:25].max(axis=0).tolist() == [1, 1]
+    assert places[25].tolist() == [1, 0.5]
+
+
+def test_equal_places_and_two_far_halves_are_all_on_the_map():
+    assert not fit_to_square(np.zeros((9, 2)))[1].any()
+    crowd = np.vstack([np.zeros((30, 2)), np.random.default_rng(0).normal(size=(20, 2))])
+    assert fit_to_square(crowd)[1].mean() < 0.1
+    halves = np.array([[0.0, 0.0], [0.1, 1.0], [100.0, 0.0], [100.1, 1.0]] * 5)
+    assert not fit_to_square(halves)[1].any()

@@ -7,6 +7,7 @@ from curate.report_page.actions import list_actions
 from curate.report_page.balance import measure_spread
 from curate.report_page.certainty import compare_with_judged, expect_precision
 from curate.report_page.summary import summarize
+from curate.review_page.listings import list_subjects
 from tests.report_page.conftest import make_table
 
 DUPLICATES = {
@@ -93,3 +94,15 @@ def test_a_copy_without_its_kept_image_is_left_out_but_is_no_group_to_look_at():
     table = make_table(6, **DUPLICATES).slice(1, 1)
     actions = list_actions(summarize(ImagesTable(table)), "m.parquet", "/i")
     assert [action.command.split()[1] for action in actions] == ["export"]  # of one, no groups
+
+
+def test_suspects_are_no_finding_where_the_features_do_not_predict_the_labels():
+    labels = ["a", "b"] * 10
+    weak = make_table(20, label=labels, label_suspect=[0.9] * 12 + [0.1] * 8)
+    good = make_table(20, label=labels, label_suspect=[0.9] * 2 + [0.1] * 18)
+    for table, n_suspects in ((weak, 0), (good, 2)):
+        summary = summarize(ImagesTable(table))
+        titles = [action.title for action in list_actions(summary, "m.parquet", "/i")]
+        assert summary.n_suspects == n_suspects
+        assert ("Check 2 suspicious labels" in titles) is bool(n_suspects)
+        assert len(list_subjects(ImagesTable(table))["label"]) == n_suspects

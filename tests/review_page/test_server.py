@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from curate.pages.images_table import ImagesTable
@@ -42,7 +43,14 @@ def review(tmp_path):
     writer.flush()
     images = ImagesTable(make_table(6, **GROUPS, **CLUSTERS))
     log = DecisionLog.of_workspace(tmp_path)
-    return Review(images, log, PixelCache(tmp_path / "pixels"), "m.parquet")
+    misses = pa.table(
+        {
+            "hash": [f"{row:064x}" for row in (5, 2, 0, 7)],
+            "other_hash": [f"{row:064x}" for row in (0, 4, 1, 3)],
+            "similarity": [0.9, 0.4, 0.3, 0.2],
+        }
+    )
+    return Review(images, log, PixelCache(tmp_path / "pixels"), "m.parquet", misses)
 
 
 @pytest.fixture
@@ -145,3 +153,37 @@ def test_outliers_are_listed_most_unlike_first_and_a_verdict_becomes_a_column(
     assert client.post("/api/decide", content=json.dumps(body)).status_code == 200
     columns = make_review_columns(review.images, DecisionLog.of_workspace(tmp_path))
     assert columns["outlier_review"].to_pylist() == [None] * 5 + ["reject"]
+
+
+def test_nearly_copies_are_pairs_of_the_manifest_in_no_common_group_the_likeliest_first(client):
+    pairs = client.get("/api/groups?of=nearly").json()["groups"]
+    assert [[one["row"] for one in pair["members"]] for pair in pairs] == [[5, 0], [2, 4]]
+    assert [pair["members"][1]["probability"] for pair in pairs] == [0.9, 0.4]
+    assert client.get("/api/groups?of=else").status_code == 404
+
+
+def test_a_nearly_copy_is_judged_and_undone_but_none_stays_in_place_of_another(client, review):
+    def decide(verb):
+        body = json.dumps({"of": "nearly", "place": 1, "verb": verb, "rows": [4]})
+        return client.post("/api/decide", content=body)
+
+    assert decide("keep").status_code == 400
+    assert decide("copy").json()["count"]["nearly"] == {"groups": 2, "decided": 1, "next": 0}
+    (said,) = review.log.of("pair")
+    assert (said.verdict, said.probability) == (Verdict.COPY, 0.4)
+    assert said.hashes == (f"{2:064x}", f"{4:064x}")
+    undone = client.post("/api/undo", content="{}").json()
+    assert undone["count"]["nearly"]["decided"] == 0
+    assert undone["count"]["decided"] == 0
+
+
+def test_why_no_label_is_a_suspect_is_said(tmp_path):
+    table = make_table(20, label=["a", "b"] * 10, label_suspect=[0.9] * 12 + [0.1] * 8)
+    log = DecisionLog.of_workspace(tmp_path)
+    review = Review(ImagesTable(table), log, PixelCache(tmp_path / "pixels"), "m.parquet")
+    count = review.count()
+    assert count["subjects"]["label"] == 0
+    assert count["untold"] == (
+        "the features do not predict these labels (agreement 40 %, chance 50 %): "
+        "no suspects are told"
+    )

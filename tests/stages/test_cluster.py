@@ -105,8 +105,10 @@ def test_only_new_images_are_embedded(place):
 
 
 def test_labels_come_from_folders(place):
-    _, table = clustered(place, labels=Labels.FOLDER)
+    result, table = clustered(place, labels=Labels.FOLDER)
     assert table["label"].to_pylist().count("blue") == 8
+    assert result.labels is not None
+    assert result.labels.chance < 1
     doubt = table["label_suspect"]
     assert doubt.null_count == 2
     assert all(0 <= value <= 1.001 for value in doubt.drop_null().to_pylist())

@@ -14,6 +14,7 @@ import pytest
 
 import curate
 from curate.errors import InputError, ResourceError, UsageError
+from tests.conftest import picture, save
 
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 pytest.importorskip("starlette", reason="starlette is not installed")
@@ -147,3 +148,32 @@ def test_what_cannot_be_reviewed_says_why_and_what_to_do(found, tmp_path):
         with pytest.raises(ResourceError, match="cannot be used") as busy:
             curate.review(tmp_path / "m.parquet", config, workspace=tmp_path / ".curate")
     assert busy.value.hint == "leave --port out"
+
+
+def test_nearly_copies_are_offered_and_dedup_takes_those_that_a_person_calls_copies(tmp_path):
+    pixels = picture(3, width=160, height=120)
+    save(tmp_path / "images" / "one.png", pixels)
+    save(tmp_path / "images" / "two.jpg", pixels, quality=30)
+    save(tmp_path / "images" / "other.png", picture(4, width=160, height=120))
+    strict, places = curate.DedupConfig(threshold=0.9999999), tmp_path / ".curate"
+    out = tmp_path / "m.parquet"
+    assert curate.dedup(tmp_path / "images", strict, out=out, workspace=places).groups() == []
+
+    def say_copy(person):
+        before = person.ask("/api/count")
+        (pair,) = person.ask("/api/groups?of=nearly&start=0&n=9")["groups"]
+        rows = [pair["members"][1]["row"]]
+        answer = person.ask(
+            "/api/decide", {"of": "nearly", "place": 0, "verb": "copy", "rows": rows}
+        )
+        return before["groups"], before["nearly"], answer["count"]["nearly"], answer["next"]
+
+    person = Person(say_copy)
+    review(tmp_path, person)
+    assert person.saw == (
+        0,
+        {"groups": 1, "decided": 0, "next": 0},
+        {"groups": 1, "decided": 1, "next": None},
+        None,
+    )
+    assert curate.dedup(out, strict, workspace=places).groups() == [["one.png", "two.jpg"]]

@@ -42,6 +42,7 @@ class Grouping:
         pairs: The evidence.
         scenes: Pairs of one scene that are no copies, or None.
         looks: How the images look beside their copies, or None.
+        misses: Pairs that are copies if anything, but not likely enough to count; None for none.
         threshold: Least probability that counted.
         notes: What the run should say.
     """
@@ -52,6 +53,7 @@ class Grouping:
     pairs: Pairs
     scenes: Pairs | None = None
     looks: Looks | None = None
+    misses: Pairs | None = None
     threshold: float = 1.0
     notes: list[str] = field(default_factory=list)
 

@@ -1,5 +1,7 @@
 """The rung ``near``: copies that were encoded again, cropped, mirrored, turned, altered."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,7 @@ from curate.choices import OVERLAPS, PART_OF, KeepPolicy, Level
 from curate.copies.cache.last_run import LastRun
 from curate.copies.cache.true_details import load_true_details
 from curate.copies.candidates.from_embeddings import pair_by_embeddings
+from curate.copies.config import DedupConfig
 from curate.copies.grouping import group_links
 from curate.copies.keep_policy import Looks
 from curate.copies.looks import compare_looks
@@ -22,6 +25,22 @@ from curate.copies.rungs.near_search import NearSearch, Verified
 from curate.copies.verification.findings import Links
 
 Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MissParams:
+    """Which pairs below the cut `curate review` offers.
+
+    Attributes:
+        least: Probability from which on; of ten such pairs one may be a copy.
+        most: Pairs at most, the likeliest.
+    """
+
+    least: float = 0.1
+    most: int = 10_000
+
+
+MISS_PARAMS = MissParams()
 
 
 class NearCopies:
@@ -71,6 +90,7 @@ class NearCopies:
             verify_pairs=verify_pairs,
             rank_images=rank_heads,
         )
+        misses = _find_misses(verified.links, groups.group, search.shapes, known.config)
         tables = (
             (groups.links, Level.NEAR),
             (relations.parts, PART_OF),
@@ -84,6 +104,7 @@ class NearCopies:
             pairs=concat_pairs(pairs),
             scenes=place_pairs(relations.scenes, search.shapes, sizes, heads, match=Level.SCENE),
             looks=take_pairs(looks[-1], place),
+            misses=place_pairs(misses, search.shapes, sizes, heads),
             threshold=verified.threshold,
             notes=verified.notes,
         )
@@ -95,6 +116,15 @@ class NearCopies:
             LookupError: Keypoints or their index are missing.
         """
         return NearQuery(searched)
+
+
+def _find_misses(
+    links: Links, group: Ints, shapes: NDArray[np.int32], config: DedupConfig
+) -> Links:
+    """Return the likeliest pairs that are copies if anything and are in no common group."""
+    links = sort_relations(links, shapes, config, threshold=MISS_PARAMS.least).copies
+    links = take_pairs(links, group[links.findings.a] != group[links.findings.b])
+    return take_pairs(links, np.argsort(-links.probability, kind="stable")[: MISS_PARAMS.most])
 
 
 def _pair_heads(vectors: Vectors | None, heads: Ints, order: Ints) -> tuple[Ints, Ints] | None:
