@@ -18,8 +18,9 @@ pictures: $(READY)
 	test -f demo/report.html || $(MAKE) demo
 	$(VENV)/bin/python examples/docs_pictures.py
 
+# Two at a time, each with one thread: most tests wait for processes of their own.
 test: $(READY)
-	$(VENV)/bin/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(READY)
 	$(VENV)/bin/ruff format --check .
