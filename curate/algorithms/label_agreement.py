@@ -41,7 +41,9 @@ class LabelAgreement:
         found = f"agreement {_percent(self.agreement)}, chance {_percent(self.chance)}"
         if self.are_told:
             return f"the features predict these labels ({found}): suspects are told"
-        return f"the features do not predict these labels ({found}): no suspects are told"
+        return (
+            f"the features do not predict these labels well enough ({found}): no suspects are told"
+        )
 
 
 def measure_agreement(

@@ -162,10 +162,16 @@ def _label_copies(known: Known) -> NDArray[np.int64]:
 
 
 def _list_misses(groupings: Sequence[Grouping], kept: NDArray[np.int64]) -> Pairs:
-    """Return the pairs that are no copies but nearly, the likeliest first."""
+    """Return the pairs that are no copies but nearly, the likeliest first.
+
+    Of two groups only the likeliest pair is there: it says of both what there is to say.
+    """
     misses = concat_pairs([Pairs.none(), *(one.misses for one in groupings if one.misses)])
     misses = take_pairs(misses, kept[misses.a] != kept[misses.b])
-    return take_pairs(misses, np.lexsort((misses.b, misses.a, -misses.similarity)))
+    misses = take_pairs(misses, np.lexsort((misses.b, misses.a, -misses.similarity)))
+    groups = np.sort(np.stack([kept[misses.a], kept[misses.b]], axis=1), axis=1)
+    _, first = np.unique(groups, axis=0, return_index=True)
+    return take_pairs(misses, np.sort(first))
 
 
 def _order_by_images(pairs: Pairs) -> Pairs:

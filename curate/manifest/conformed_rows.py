@@ -6,14 +6,17 @@ be, or the file is refused, so that no stage has to ask.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset
 
 from curate.errors import InputError, first_line
 from curate.manifest.columns import SCAN_COLUMNS, known_type
 from curate.manifest.rows import Rows
+
+if TYPE_CHECKING:
+    import pyarrow.dataset
 
 _REQUIRED = frozenset(field.name for field in SCAN_COLUMNS if not field.nullable)
 _HINT = "name a file that `curate cluster` or `curate dedup` wrote"
@@ -39,7 +42,7 @@ class ConformedRows(Rows):
             if (kind := known_type(field.name)) is not None and kind != field.type
         }
         for column in self._kinds:
-            self._conform(pa.array([], rows.schema.field(column).type), column)
+            self._conform(pa.nulls(0, rows.schema.field(column).type), column)
         fields = [self._conform_field(field) for field in rows.schema]
         self._schema = pa.schema(fields, rows.schema.metadata)
 
@@ -63,7 +66,7 @@ class ConformedRows(Rows):
             ]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    def dataset(self) -> pa.dataset.Dataset:
+    def dataset(self) -> "pa.dataset.Dataset":
         """Return the rows as what other tools scan column by column."""
         return super().dataset() if self._kinds else self._rows.dataset()
 

@@ -4,15 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from curate.errors import InputError, ResourceError, first_line
 from curate.files import Utf8Name, replacing
 from curate.manifest.rows import READ_PARAMS, ReadParams, Rows, check_distinct_names
+
+if TYPE_CHECKING:
+    import pyarrow.dataset
 
 _BUFFER_BYTES = 1 << 20
 _FEW_ROWS = 16  # of a row group, from which the size of the others is guessed
@@ -98,9 +101,11 @@ class ParquetRows(Rows):
             n_rows = max(1, min(self._params.batch_rows, int(self._params.batch_bytes / n_bytes)))
             yield from self._file.iter_batches(n_rows, row_groups=[group], columns=names)
 
-    def dataset(self) -> pa.dataset.Dataset:
+    def dataset(self) -> "pa.dataset.Dataset":
         """Return the file as what other tools scan column by column."""
-        return pa.dataset.dataset(str(self._name), format="parquet", partitioning=None)
+        from pyarrow.dataset import dataset
+
+        return dataset(str(self._name), format="parquet", partitioning=None)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

@@ -17,13 +17,16 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset
 from numpy.typing import NDArray
 
 from curate.errors import InputError, ResourceError
+
+if TYPE_CHECKING:
+    import pyarrow.dataset
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,9 +109,11 @@ class Rows(ABC):
         indices = pa.array(np.searchsorted(ascending, rows), pa.int64(), mask=rows < 0)
         return table.combine_chunks().take(indices)
 
-    def dataset(self) -> pa.dataset.Dataset:
+    def dataset(self) -> "pa.dataset.Dataset":
         """Return the rows as what other tools scan column by column."""
-        return pa.dataset.dataset(self.read())
+        from pyarrow.dataset import dataset  # costs a tenth of a second, and few commands need it
+
+        return dataset(self.read())
 
     def _take_ascending(
         self, names: Sequence[str], rows: NDArray[np.int64]

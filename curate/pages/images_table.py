@@ -55,7 +55,10 @@ class ImagesTable:
         """Return a column of text, (N,) of str or None; all None where there is none."""
         if name not in self.table.column_names:
             return np.full(len(self), None, object)
-        return np.array([*self.table[name].to_pylist(), None], object)[:-1]
+        column = self.table[name]
+        if pa.types.is_string(column.type):  # no list between: five times as fast
+            return np.asarray(column.to_numpy(), object)
+        return np.array([*column.to_pylist(), None], object)[:-1]
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """Return a column of numbers, (N,) float64, NaN where there is none."""

@@ -7,22 +7,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.pages.images_table import ImagesTable
-from curate.review_page.decisions import Decision, DecisionLog, Verdict
+from curate.review_page.decisions import Decision, Verdict
 from curate.review_page.members import Members, next_open
 
 
 class NearlyCopies:
     """Pairs that are in no common group, so that a person may say that they are copies."""
 
-    def __init__(self, images: ImagesTable, log: DecisionLog, misses: pa.Table | None) -> None:
+    def __init__(self, images: ImagesTable, members: Members, misses: pa.Table | None) -> None:
         """Find the pairs of which the manifest has both images, in different groups.
 
         Args:
             images: The manifest's images.
-            log: What was decided.
+            members: Its images as the page shows them, with what was decided.
             misses: Pairs of contents with their probability, the likeliest first; None for none.
         """
-        self._members, self._decided = Members(images, log), set[int]()
+        self._members, self._decided = members, set[int]()
         ends = np.zeros((0, 2), np.int64)
         self._probability = np.zeros(0)
         if misses is not None and len(misses) and "hash" in images.table.column_names:

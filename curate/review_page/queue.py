@@ -23,15 +23,21 @@ class ReviewQueue:
         images: The manifest's images.
     """
 
-    def __init__(self, images: ImagesTable, log: DecisionLog) -> None:
-        """Put the groups in order; those beyond doubt come last."""
+    def __init__(self, images: ImagesTable, members: Members, log: DecisionLog) -> None:
+        """Put the groups in order; those beyond doubt come last.
+
+        Args:
+            images: The manifest's images.
+            members: The same as the page shows them.
+            log: What was decided.
+        """
         self.images, self._log = images, log
         self._index = GroupIndex.of(images)
         self._order = np.lexsort((self._index.numbers, self._index.least))
         self._probability = images.numbers("similarity")
         self._match, self._duplicate_of = images.texts("match"), images.texts("duplicate_of")
         self._is_kept = images.is_kept & ~images.is_dropped
-        self._members = Members(images, log)
+        self._members = members
         self._decided: set[int] = set()
         self._find_decided()
 

@@ -158,7 +158,7 @@ async function showGroup() {
 }
 
 function titleOf(group) {
-  if (group.number === null) return `Pair ${(group.place + 1).toLocaleString("en")}, just below the cut`;
+  if (group.number === null) return `Pair ${(group.place + 1).toLocaleString("en")}, in no common group`;
   return `Group ${group.number}, ${group.n_members} images`;
 }
 

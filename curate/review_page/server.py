@@ -36,6 +36,7 @@ from curate.pages.templates import hash_script, read_asset, render
 from curate.pages.thumbnails import encode_webp, shrink
 from curate.review_page.decisions import Decision, DecisionLog, Verdict
 from curate.review_page.listings import list_subjects
+from curate.review_page.members import Members
 from curate.review_page.nearly_copies import NearlyCopies
 from curate.review_page.queue import ReviewQueue
 from curate.workspace.pixel_cache import PixelCache
@@ -70,8 +71,9 @@ class Review:
             misses: The pairs just below the cut, or None.
         """
         self.images, self.log, self.named = images, log, named
-        self.queue = ReviewQueue(images, log)
-        self.nearly = NearlyCopies(images, log, misses)
+        members = Members(images, log)
+        self.queue = ReviewQueue(images, members, log)
+        self.nearly = NearlyCopies(images, members, misses)
         self.queues: dict[str, ReviewQueue | NearlyCopies] = {
             "copies": self.queue,
             "nearly": self.nearly,

@@ -19,7 +19,7 @@ def test_suspects_are_told_only_where_neighbours_predict_the_labels():
     assert measure(90, 10).are_told
     assert not measure(25, 75).are_told
     assert measure(25, 75).describe() == (
-        "the features do not predict these labels (agreement 25 %, chance 10 %): "
+        "the features do not predict these labels well enough (agreement 25 %, chance 10 %): "
         "no suspects are told"
     )
 

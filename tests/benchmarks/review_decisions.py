@@ -25,6 +25,7 @@ from curate.copies.rungs.near_search import NearSearch
 from curate.manifest.manifest import read_manifest
 from curate.pages.images_table import ImagesTable
 from curate.review_page.decisions import FILE, DecisionLog, Verdict, pair_key
+from curate.review_page.members import Members
 from curate.review_page.queue import ReviewQueue
 from curate.stages.dedup import DedupConfig, dedup
 
@@ -32,7 +33,7 @@ from curate.stages.dedup import DedupConfig, dedup
 def decide(manifest, log, truth, n):
     """Append decisions on the most doubtful groups until n are in the log; return how many are."""
     images = ImagesTable.read(read_manifest(manifest))
-    queue = ReviewQueue(images, log)
+    queue = ReviewQueue(images, Members(images, log), log)
     original = [truth.get(path, path) for path in images.paths.tolist()]
     for place in range(len(queue)):
         kept = queue.kept(place)

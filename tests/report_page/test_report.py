@@ -116,7 +116,7 @@ def test_labels_of_any_length_fit_the_screen(made_folder, tmp_path, width):
     table = manifest.rows.read()
     for name, values in {
         "label": ["x" * 200, "ن" * 120] * len(table),
-        "label_suspect": [0.9] * 2 * len(table),
+        "label_suspect": [0.9 if row % 9 == 0 else 0.1 for row in range(len(table))],
         "cluster": [0, 1] * len(table),
         "split": ["y" * 150] * 2 * len(table),
     }.items():
@@ -133,7 +133,7 @@ def test_labels_of_any_length_fit_the_screen(made_folder, tmp_path, width):
         page = browser.new_page(viewport={"width": width, "height": 900})
         page.goto(out.as_uri())
         page.add_style_tag(content=".group, .cluster { content-visibility: visible !important }")
-        assert page.locator("#suspects .tile").count() == 36
+        assert page.locator("#suspects .tile").count() == min(36, -(-len(table) // 9))
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

@@ -184,6 +184,6 @@ def test_why_no_label_is_a_suspect_is_said(tmp_path):
     count = review.count()
     assert count["subjects"]["label"] == 0
     assert count["untold"] == (
-        "the features do not predict these labels (agreement 40 %, chance 50 %): "
+        "the features do not predict these labels well enough (agreement 40 %, chance 50 %): "
         "no suspects are told"
     )
