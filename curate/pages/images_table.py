@@ -56,7 +56,7 @@ class ImagesTable:
         if name not in self.table.column_names:
             return np.full(len(self), None, object)
         column = self.table[name]
-        if pa.types.is_string(column.type):  # no list between: five times as fast
+        if pa.types.is_string(column.type):  # no list between: some three times as fast
             return np.asarray(column.to_numpy(), object)
         return np.array([*column.to_pylist(), None], object)[:-1]
 
