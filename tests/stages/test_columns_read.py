@@ -101,7 +101,8 @@ def test_diff_and_info_read_nothing_of_their_owners(manifest, columns_read, tmp_
     with space.writing():
         space.remember()
     info(manifest, clusters=True, workspace=tmp_path / "w")
-    assert set().union(*columns_read) == {"cluster", "cluster_similarity", "medoid", "path"}
+    read = {"cluster", "cluster_similarity", "label", "medoid", "path"}
+    assert set().union(*columns_read) == read
 
 
 def test_merge_reads_the_columns_that_it_takes(manifest, columns_read, tmp_path):

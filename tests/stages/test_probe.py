@@ -1,3 +1,5 @@
+import shutil
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -6,6 +8,12 @@ from curate import ClusterConfig, ProbeConfig, cluster, probe
 from curate.choices import Labels
 from curate.errors import InputError, UsageError
 from tests.conftest import picture, save
+
+
+@pytest.fixture
+def trained(trained, tmp_path):
+    """Return a copy of the trained folder, which other images may be added to."""
+    return shutil.copytree(trained, tmp_path / "trained")
 
 
 @pytest.fixture

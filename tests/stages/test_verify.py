@@ -55,7 +55,7 @@ def test_a_whole_workspace_has_no_damage_and_its_files_are_counted(place):
 def test_damaged_evidence_of_a_result_is_named_forgotten_and_written_again(place):
     result = search(place)
     pairs = result.pairs
-    stored = (place / ".curate" / "evidence").glob("*.parquet")
+    stored = (place / ".curate" / "evidence").glob("*[!w].parquet")
     evidence = max(stored, key=lambda path: path.stat().st_mtime_ns)
     flip(evidence)
     with pytest.raises(Damaged) as damage:
@@ -66,6 +66,19 @@ def test_damaged_evidence_of_a_result_is_named_forgotten_and_written_again(place
     assert list_found(place, repairs=True).left == []
     assert not evidence.exists()
     assert search(place).pairs.equals(pairs.table)
+
+
+def test_damaged_pairs_below_the_cut_are_named_and_written_again(place):
+    search(place)
+    stored = (place / ".curate" / "evidence").glob("*-below.parquet")
+    below = max(stored, key=lambda path: path.stat().st_mtime_ns)
+    whole = below.read_bytes()
+    flip(below)
+    (found,) = list_found(place).found
+    assert found.path == f"evidence/{below.name}"
+    assert list_found(place, repairs=True).left == []
+    search(place)
+    assert below.read_bytes() == whole
 
 
 @pytest.mark.parametrize("name", ["evidence-000001.npz", "candidates.npz", "keypoints.bin"])
