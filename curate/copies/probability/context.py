@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.copies.verification.findings import Findings
+from curate.copies.verification.partners import list_partners
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,7 +32,6 @@ class ContextParams:
         n_triangles: With fewer nothing is known of an image: an original and its few marked copies
             are no crowd.
         alike: Probability of the first look, from which on an image is one of a crowd.
-        sure: Images from this probability on are equally likely, as for the close look.
         little: Share of an image that is too little to be carried: 8 px square of a cached one.
         small: px, side of the overlap; of a smaller one little can be said.
         most_marked: Shares of an image between which marks come to say nothing: what covers more is
@@ -48,7 +48,6 @@ class ContextParams:
     n_neighbors: int = 8
     n_triangles: int = 8
     alike: float = 0.5
-    sure: float = 0.9999
     little: float = 1e-3
     small: float = 96.0
     most_marked: tuple[float, float] = (0.2, 0.3)
@@ -106,24 +105,18 @@ def measure_context(findings: Findings, likely: Floats, n: int) -> FolderContext
 def _list_neighbors(ends: Ints, likely: Floats, n: int) -> Iterator[tuple[int, list[int]]]:
     """Yield the images that are compared with enough others to tell anything, and those others.
 
-    Of equally likely ones those that are compared with most come first: they are compared with each
-    other, too.
-
     Args:
         ends: (2, P) both images of each pair.
         likely: (P,) how likely each shows the same scene.
         n: Number of images.
     """
     params = CONTEXT_PARAMS
-    one, other = np.concatenate([ends, ends[::-1]], axis=1)
-    n_compared = np.bincount(one, minlength=n)
-    chance = np.tile(np.minimum(likely, params.sure), 2)
-    order = np.lexsort((other, -n_compared[other], -chance, one))
-    starts = np.cumsum(n_compared) - n_compared
-    is_enough = n_compared * (n_compared - 1) // 2 >= params.n_triangles
+    _, images, partners = list_partners(ends, likely, n, most=params.n_neighbors)
+    n_partners = np.bincount(images, minlength=n)
+    starts = np.cumsum(n_partners) - n_partners
+    is_enough = n_partners * (n_partners - 1) // 2 >= params.n_triangles
     for image in np.flatnonzero(is_enough).tolist():
-        rows = order[starts[image] : starts[image] + min(n_compared[image], params.n_neighbors)]
-        yield image, other[rows].tolist()
+        yield image, partners[starts[image] : starts[image] + n_partners[image]].tolist()
 
 
 def _look_up(between: dict[tuple[int, int], float], one: int, other: int) -> float:

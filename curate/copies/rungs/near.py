@@ -59,8 +59,7 @@ class NearCopies:
         verified = search.verify_candidates(_pair_heads(known.vectors, known.heads, order))
         if known.vectors is None:
             own, crowd = np.zeros(len(known.images)), np.zeros(len(known.images), np.int64)
-            if search.context is not None:
-                own[heads], crowd[heads] = search.context.own, search.context.crowd
+            own[heads], crowd[heads] = verified.context.own, verified.context.crowd
             _write_last_run(known, verified, FolderContext(own=own, crowd=crowd))
         sizes = np.stack([known.images.height[heads], known.images.width[heads]], axis=1)
         relations = sort_relations(

@@ -173,13 +173,13 @@ class NearQuery:
             rank=rank,
         )
         found = looks.look(replace(candidates, b=place.astype(np.int64) + n_queries))
-        a, b = list_partner_pairs(found, FIRST_LOOK.predict(found.evidence), n_queries)
+        a, b = list_partner_pairs(found.findings, found.probability, n_queries)
         every = concat_pairs([found, looks.look(Candidates.by_either_keypoints(a, b))])
-        context = measure_context(every, FIRST_LOOK.predict(every.evidence), len(names))
+        context = measure_context(every.findings, every.probability, len(names))
         # of the images searched the whole folder says more than the queries do
         context.own[n_queries:] = self._context.own[rows]
         context.crowd[n_queries:] = self._context.crowd[rows]
-        return found, context, both.shapes, rows
+        return found.findings, context, both.shapes, rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,8 +196,8 @@ class _BothLooks:
     close_look: CloseLook
     rank: Ints
 
-    def look(self, pairs: Candidates) -> Findings:
-        """Return the findings on those pairs that the first look finds likely."""
+    def look(self, pairs: Candidates) -> Links:
+        """Return the pairs that the first look finds likely, with its probability."""
         verifier, ordered = self.verifier, order_pairs(pairs, self.rank)
         first = ordered.by_keypoints
         findings = drop_unaligned(verifier.verify(first.a, first.b, first.method))
@@ -205,8 +205,9 @@ class _BothLooks:
         rest = take_pairs(rest, verifier.select_unsure(rest.a, rest.b, findings))
         more = drop_unaligned(verifier.verify(rest.a, rest.b, rest.method))
         best = select_best(concat_pairs([findings, more]), FIRST_LOOK)
-        likely = take_pairs(best.findings, best.probability >= CLOSE_LOOK_PARAMS.least)
-        return replace(likely, close=self.close_look.look(likely))
+        likely = take_pairs(best, best.probability >= CLOSE_LOOK_PARAMS.least)
+        seen = replace(likely.findings, close=self.close_look.look(likely.findings))
+        return replace(likely, findings=seen)
 
 
 def list_partner_pairs(findings: Findings, likely: Floats, n_queries: int) -> tuple[Ints, Ints]:

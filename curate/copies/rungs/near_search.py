@@ -48,12 +48,14 @@ class Verified:
     Attributes:
         links: Each pair with its probability.
         classifier: What the probabilities come from.
+        context: What the folder says of its images.
         threshold: Least probability that counts.
         notes: What the run should say.
     """
 
     links: Links
     classifier: CopyClassifier
+    context: FolderContext
     threshold: float
     notes: list[str]
 
@@ -100,11 +102,6 @@ class NearSearch:
         """Return height and width of the working copies, (R, 2) int32 px."""
         return self._keypoints.shapes
 
-    @property
-    def context(self) -> FolderContext | None:
-        """Return what the folder says of its images, once the candidates are known."""
-        return self._context
-
     def verify_candidates(self, extra: tuple[Ints, Ints] | None = None) -> Verified:
         """Return all candidates with their probability to be copies.
 
@@ -131,13 +128,19 @@ class NearSearch:
         chosen = choose_pairs(best.findings, best.probability, n)
         with task(progress, "looking closely", int(chosen.sum())):
             findings = self._look(best, chosen, is_shown=True)
-        self._context = measure_context(findings, best.probability, n)
-        evidence = judge_in_context(findings, self._context)
+        self._context = context = measure_context(findings, best.probability, n)
+        evidence = judge_in_context(findings, context)
         self._classifier = self._calibrate(findings, evidence)
         links = self._drop_other_frames(self._judge(findings, evidence))
         notes.append(f"{int(chosen.sum())} pairs looked at closely")
         threshold = config.threshold or find_threshold(links.probability, config.precision)
-        return Verified(links=links, classifier=self._classifier, threshold=threshold, notes=notes)
+        return Verified(
+            links=links,
+            classifier=self._classifier,
+            context=context,
+            threshold=threshold,
+            notes=notes,
+        )
 
     def verify_pairs(self, a: Ints, b: Ints) -> Links:
         """Return those of given pairs that have evidence, with their probability.

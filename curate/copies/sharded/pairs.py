@@ -25,7 +25,7 @@ from curate.copies.verification.detail import CLOSE_NAMES
 from curate.copies.verification.evidence import NAMES
 from curate.copies.verification.findings import Findings
 from curate.copies.verification.verifier import Verifier
-from curate.engine.base import ShardResult, Task
+from curate.engine.base import Task
 from curate.engine.worker_files import WorkerFiles
 from curate.sources import OpenSources
 from curate.workspace.shared_pixels import open_shared_pixels
@@ -71,13 +71,9 @@ class PairsOn:
         a, b, method = pairs
         first = np.zeros(len(a), _FIRST)
         items = pa.table({"a": self._slots[a], "b": self._slots[b], "method": method})
-        for start, result in self._look("first", items, _SHARD):
-            stop = start + len(result.items)
-            is_done = np.ones(stop - start, np.bool_)
-            for number, failure in result.failed.items():
-                refuse_dead(failure, *self._name(a[start + number], b[start + number]))
-                is_done[number] = False
-            first[start:stop][is_done] = unpack_rows(result.rows, _FIRST)
+        for start, is_done, rows in self._look("first", items, (a, b), _SHARD):
+            stop = start + len(is_done)
+            first[start:stop][is_done] = unpack_rows(rows, _FIRST)
             for row in (start + np.flatnonzero(~is_done)).tolist():
                 one = slice(row, row + 1)
                 first[one] = _pack_findings(verifier.verify(a[one], b[one], method[one]))
@@ -102,25 +98,27 @@ class PairsOn:
         a, b = findings.a, findings.b
         seen = np.full((len(findings), len(CLOSE_NAMES)), np.nan, np.float32)
         items = pa.table({"a": self._slots[a], "b": self._slots[b]})
-        for name, rows in (("place_a", a), ("place_b", b)):
-            places = self._helpers.places.take(pa.array(self._rows[rows])).combine_chunks()
+        for name, images in (("place_a", a), ("place_b", b)):
+            places = self._helpers.places.take(pa.array(self._rows[images])).combine_chunks()
             items = items.append_column(name, places.to_struct_array())
         items = items.append_column("map", pack_rows(findings.maps)["row"])
-        for start, result in self._look("close", items, _CLOSE_SHARD):
-            stop = start + len(result.items)
-            is_done = np.ones(stop - start, np.bool_)
-            for number, failure in result.failed.items():
-                refuse_dead(failure, *self._name(a[start + number], b[start + number]))
-                is_done[number] = False
-            seen[start:stop][is_done] = unpack_rows(result.rows, _CLOSE)
+        for start, is_done, rows in self._look("close", items, (a, b), _CLOSE_SHARD):
+            stop = start + len(is_done)
+            seen[start:stop][is_done] = unpack_rows(rows, _CLOSE)
             lost = start + np.flatnonzero(~is_done)
             if len(lost):
                 seen[lost] = close_look.look(take_pairs(findings, lost))
             on_progress(stop - start)
         return seen
 
-    def _look(self, look: str, items: pa.Table, n: int) -> Iterator[tuple[int, ShardResult]]:
-        """Yield the first row of each shard and its result."""
+    def _look(
+        self, look: str, items: pa.Table, pairs: tuple[Ints, Ints], n: int
+    ) -> Iterator[tuple[int, NDArray[np.bool_], pa.Table]]:
+        """Yield the first row of each shard, which of its pairs a worker did, and what it saw.
+
+        Raises:
+            ResourceError: A pair ends its worker, or the engine cannot go on.
+        """
         engine = self._helpers.engine
         task = Task(
             opener=f"curate.copies.sharded.pairs:open_{look}_look",
@@ -133,8 +131,12 @@ class PairsOn:
         start = 0
         shards = (items.slice(first, n) for first in range(0, len(items), n))
         for result in engine.map_with_worker(task, shards):
-            yield start, result
-            start += len(result.items)
+            is_done = np.ones(len(result.items), np.bool_)
+            for number, failure in result.failed.items():
+                refuse_dead(failure, *self._name(*(ends[start + number] for ends in pairs)))
+                is_done[number] = False
+            yield start, is_done, result.rows
+            start += len(is_done)
         engine.barrier()
 
     def _name(self, *images: int) -> list[str]:

@@ -18,6 +18,7 @@ from curate.copies.verification.detail import (
 from curate.copies.verification.findings import Findings
 from curate.copies.verification.fine_print import is_sparse, look_at_files
 from curate.copies.verification.laying import scale_map
+from curate.copies.verification.partners import list_partners
 from curate.parallel import ordered_map
 
 Floats = NDArray[np.float32]
@@ -37,9 +38,6 @@ class CloseLookParams:
         least: Pairs less probable at the first look are refused by it.
         n_partners: Likeliest partners of each image that are looked at; in a crowd the others are
             looked at only when a group needs them.
-        sure: Partners from this probability on are equally likely: of these, those that look like
-            the most images come first, so that a crowd is compared with the same few. Of 300
-            encodings of one picture all pairs lie above.
         n_block: Pairs looked at in one piece of work.
         n_cached: Grey images held, 90 kB each.
         n_files: Images held at full size.
@@ -47,7 +45,6 @@ class CloseLookParams:
 
     least: float = 0.2
     n_partners: int = 8
-    sure: float = 0.9999
     n_block: int = 16
     n_cached: int = 2048
     n_files: int = 12
@@ -67,13 +64,9 @@ def choose_pairs(findings: Findings, likely: NDArray[np.float64], n: int) -> NDA
     params = CLOSE_LOOK_PARAMS
     chosen = np.zeros(len(findings), np.bool_)
     rows = np.nonzero(likely >= params.least)[0]
-    a, b = findings.a[rows], findings.b[rows]
-    one, other = np.concatenate([a, b]), np.concatenate([b, a])
-    n_alike = np.bincount(one, minlength=n)
-    chance = np.tile(np.minimum(likely[rows], params.sure), 2)
-    order = np.lexsort((other, -n_alike[other], -chance, one))
-    rank = np.arange(len(order)) - np.searchsorted(one[order], one[order])
-    chosen[np.tile(rows, 2)[order[rank < params.n_partners]]] = True
+    ends = np.stack([findings.a[rows], findings.b[rows]])
+    pairs, _, _ = list_partners(ends, likely[rows], n, most=params.n_partners)
+    chosen[rows[pairs]] = True
     return chosen
 
 
