@@ -9,6 +9,7 @@ images that share a group: precision, recall and false pairs; over those that no
 same, and the mean stated probability of pairs with the kept image beside the share of them that are
 copies. Then the same where decisions are only obeyed and the probability is not fitted again, which
 is a weight of 0; ``--weights 20`` lets a judged pair weigh as much as 20 candidates.
+``--nearly`` walks the pairs just below the cut in place of the groups, the likeliest first.
 """
 
 import argparse
@@ -26,17 +27,28 @@ from curate.manifest.manifest import read_manifest
 from curate.pages.images_table import ImagesTable
 from curate.review_page.decisions import FILE, DecisionLog, Verdict, pair_key
 from curate.review_page.members import Members
+from curate.review_page.nearly_copies import NearlyCopies
 from curate.review_page.queue import ReviewQueue
 from curate.stages.dedup import DedupConfig, dedup
+from curate.workspace.cuts import misses_path
+from curate.workspace.integrity import read_table
+from curate.workspace.workspace import Workspace
 
 
-def decide(manifest, log, truth, n):
-    """Append decisions on the most doubtful groups until n are in the log; return how many are."""
+def decide(manifest, log, truth, n, misses):
+    """Append decisions until n are in the log; return how many are.
+
+    They are on the most doubtful groups; on the likeliest pairs below the cut where ``misses`` are
+    given.
+    """
     images = ImagesTable.read(read_manifest(manifest))
-    queue = ReviewQueue(images, Members(images, log), log)
+    members = Members(images, log)
+    queue = ReviewQueue(images, members, log)
+    if misses is not None:
+        queue = NearlyCopies(images, members, misses)
     original = [truth.get(path, path) for path in images.paths.tolist()]
     for place in range(len(queue)):
-        kept = queue.kept(place)
+        kept = queue.describe(place)["members"][0]["row"]
         for row in queue.members(place):
             if len(log.of("pair")) >= n:
                 return n
@@ -80,7 +92,7 @@ def measure(manifest, decided, truth):
     )
 
 
-def run(images, truth, steps, config, root, *, weight):
+def run(images, truth, steps, config, root, *, weight, is_nearly):
     """Print a line for each step."""
     log = DecisionLog.of_workspace(root)
     out = root.parent / f"m-{root.name}.parquet"
@@ -92,7 +104,8 @@ def run(images, truth, steps, config, root, *, weight):
     )
     for n in (0, *steps):
         if n:
-            n = decide(out, log, truth, n)
+            misses = read_table(misses_path(Workspace(root), out)) if is_nearly else None
+            n = decide(out, log, truth, n, misses)
             with patch.object(NearSearch, "_find_judged", weigh(NearSearch._find_judged, weight)):
                 dedup(out, config, out=out, workspace=root)
         said = Counter(one.verdict for one in log.of("pair"))
@@ -126,6 +139,7 @@ def main():
     parser.add_argument("--steps", type=int, nargs="+", default=[20, 50, 100])
     parser.add_argument("--weights", type=int, nargs="+", default=[1, 0])
     parser.add_argument("--column", default="original")
+    parser.add_argument("--nearly", action="store_true", help="walk the pairs below the cut")
     asked = parser.parse_args()
     truth = read_truth(asked.truth, asked.column)
     config = DedupConfig(precision=asked.precision)
@@ -133,7 +147,15 @@ def main():
         root = Path(scratch) / "workspace"
         for weight in asked.weights:
             (root / FILE).unlink(missing_ok=True)  # what was searched stays known
-            run(asked.images, truth, asked.steps, config, root, weight=weight)
+            run(
+                asked.images,
+                truth,
+                asked.steps,
+                config,
+                root,
+                weight=weight,
+                is_nearly=asked.nearly,
+            )
 
 
 if __name__ == "__main__":

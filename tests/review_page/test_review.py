@@ -1,9 +1,11 @@
 import re
 import signal
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image, ImageFilter
 
 from curate.stages.dedup import DedupConfig, dedup
 from curate.stages.report import report
@@ -134,6 +136,71 @@ def test_a_million_groups_are_reached_though_no_browser_page_is_as_high(reviewed
         end = box.evaluate("box => box.scrollTop * gridStretch() + box.clientHeight")
         assert abs(end - page.evaluate("grid.height")) < 20
         assert page.evaluate("Math.max(...grid.pages.keys())") == (10**6 - 1) // 60
+
+
+@pytest.fixture
+def nearly(tmp_path):
+    """Return a folder of pictures and blurred pieces of them, too unlike for a cut at 0.999."""
+    for seed in range(12):
+        whole = picture(seed, width=160, height=120)
+        piece = Image.fromarray(whole[: 60 + 3 * seed, : 70 + 4 * seed]).resize((160, 120))
+        blurred = np.asarray(piece.filter(ImageFilter.GaussianBlur(1.5)))
+        save(tmp_path / "images" / f"{seed:02d}.png", whole)
+        save(tmp_path / "images" / f"{seed:02d}_piece.jpg", blurred, quality=25)
+    strict = DedupConfig(precision=0.999)
+    done = dedup(
+        tmp_path / "images", strict, out=tmp_path / "m.parquet", workspace=tmp_path / ".curate"
+    )
+    assert done.n_groups == 0
+    return tmp_path
+
+
+def open_nearly(page, address):
+    page.goto(address)
+    page.get_by_role("button", name="Nearly copies").click()
+    page.wait_for_selector(".acts")
+
+
+def test_nearly_copies_are_decided_by_keyboard_survive_a_kill_and_dedup_obeys(nearly):
+    pairs = []
+    with open_browser() as browser, serve(nearly) as (process, address):
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        open_nearly(page, address)
+        for key in "aad":
+            wait_for_decided(page, len(pairs))
+            pairs.append(page.locator(".names bdi").all_inner_texts())
+            page.keyboard.press(key)
+        wait_for_decided(page, 3)
+        process.send_signal(signal.SIGKILL)
+    assert all(one[:2] == other[:2] and one != other for one, other in pairs)
+    assert len({frozenset(pair) for pair in pairs}) == 3
+    with open_browser() as browser, serve(nearly) as (process, address):
+        page = browser.new_page()
+        open_nearly(page, address)
+        wait_for_decided(page, 3)
+    dedup(nearly / "m.parquet", DedupConfig(precision=0.999), workspace=nearly / ".curate")
+    grouped = group_of(nearly / "m.parquet")
+    assert {grouped[one] for pair in pairs[:2] for one in pair} == {0, 1}
+    assert all(grouped[one] == grouped[other] for one, other in pairs[:2])
+    assert [grouped[one] for one in pairs[2]] == [None, None]
+    match = pq.read_table(nearly / "m.parquet")["match"].to_pylist()
+    assert sorted(filter(None, match)) == ["reviewed", "reviewed"]
+
+
+def test_nearly_copies_have_an_undo_and_a_grid_and_axe_finds_nothing_serious(nearly):
+    with open_browser() as browser, serve(nearly) as (_, address):
+        page = browser.new_page(viewport={"width": 400, "height": 900})
+        errors, _ = watch(page)
+        open_nearly(page, address)
+        page.keyboard.press("a")
+        wait_for_decided(page, 1)
+        page.keyboard.press("u")
+        wait_for_decided(page, 0)
+        assert list_serious_findings(page) == []
+        page.keyboard.press("g")
+        page.locator(".row b", has_text=re.compile("^Pair 1$")).wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        assert errors == []
 
 
 def test_a_pair_that_no_evidence_ties_is_grouped_because_a_person_said_so(tmp_path):
