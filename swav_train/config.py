@@ -124,6 +124,8 @@ class TrainConfig:
         epsilon: Entropy weight of the codes, > 0.
         sinkhorn_iterations: Rounds of normalisation of the codes, >= 1.
         temperature: Divides the scores in the loss, > 0.
+        contrast_weight: Of :func:`~swav_train.method.contrast.instance_contrast` of the
+            full-resolution crops, at ``temperature``, beside the loss of SwAV; 0: SwAV alone.
         batch_size: Images of a step over all processes, >= 2.
         queue_size: Past embeddings per full-resolution crop that help to balance codes; 0: none.
         queue_start_epoch: Epochs before the queue is used.
@@ -167,6 +169,7 @@ class TrainConfig:
     epsilon: float = 0.03
     sinkhorn_iterations: int = 3
     temperature: float = 0.1
+    contrast_weight: float = 0.0
     batch_size: int = 128
     queue_size: int = 0
     queue_start_epoch: int = 15
@@ -242,6 +245,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("epsilon", 1e-3, 100),
     ("sinkhorn_iterations", 1, 1000),
     ("temperature", 1e-3, 100),
+    ("contrast_weight", 0, 1000),
     ("batch_size", 2, 1_000_000),
     ("queue_size", 0, 10_000_000),
     ("queue_start_epoch", 0, 1_000_000),

@@ -12,6 +12,7 @@ PAPER: dict[str, object] = {
     "epsilon": 0.05,
     "sinkhorn_iterations": 3,
     "temperature": 0.1,
+    "contrast_weight": 0.0,
     "batch_size": 4096,
     "queue_size": 0,
     "epochs": 800,

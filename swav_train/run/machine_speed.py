@@ -9,7 +9,7 @@ import torch
 
 from swav_train.config import Precision, Stem
 from swav_train.cores import count_cores
-from swav_train.defaults import BATCH, BUDGET, FROM_RANDOM
+from swav_train.default_params import BATCH, BUDGET, FROM_RANDOM
 from swav_train.device import resolve_device, resolve_precision
 from swav_train.networks.backbone import build_backbone
 from swav_train.run.thread_choice import choose_threads, keeping_threads, list_thread_counts

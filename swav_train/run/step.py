@@ -9,6 +9,7 @@ from torch import Tensor
 
 from swav_train.device import resolve_precision
 from swav_train.distributed import world_size
+from swav_train.method.contrast import instance_contrast
 from swav_train.method.embedding_queue import EmbeddingQueue
 from swav_train.method.loss import swapped_prediction
 from swav_train.method.sinkhorn import sinkhorn
@@ -59,6 +60,9 @@ def train_step(
 ) -> None:
     """Move the model by one batch (arXiv:2006.09882, Algorithm 1).
 
+    With a weight for it instance contrast is added to the loss; what is counted is SwAV's alone.
+    Its images are those of this process.
+
     Args:
         state: Changed in place.
         crops: From :class:`swav_train.method.multicrop.MultiCrop`.
@@ -80,8 +84,13 @@ def train_step(
         for crop_scores, queue in zip(full_scores, queues, strict=True)
     ]
     loss = swapped_prediction(scores, codes, config.temperature)
+    whole_loss = loss
+    if config.contrast_weight:
+        full_projections = projections[: config.n_full_crops]
+        contrast = instance_contrast(full_projections, config.temperature)
+        whole_loss = loss + config.contrast_weight * contrast
     state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    whole_loss.backward()
     if state.step < config.freeze_prototypes_steps:
         state.model.prototypes.grad = None
     set_learning_rate(state.optimizer, learning_rate, moves_backbone=moves_backbone)

@@ -1,7 +1,8 @@
 """Ours beside the losses of lightly, in one loop: same network, crops, batch, time and embedding.
 
     python tests/benchmarks/ssl_methods.py FOLDER ... [--images 2500] [--seconds 120] [--seeds 3]
-        [--methods ours,SimCLR] [--tracks signs] [--jobs 2] [--device cuda]
+        [--methods ours,ours/contrast_weight=0,SimCLR] [--tracks signs] [--jobs 2] [--device cuda]
+        [--epochs 36]
 
 A FOLDER holds one subfolder per class; needs the extra ``bench``. Some images are set aside to ask
 about, ``--asked`` at most; the methods learn from ``--images`` of the others at most. Each gets the
@@ -10,6 +11,8 @@ hidden layer as wide as ours, and a slowly following copy of network and head wh
 one. The encoder is made of its backbone as ours is of ours; k-NN as in `small_folders.py`.
 Temperatures and weights of losses are lightly's defaults, but for SimCLR and MoCo, whose 0.1 is
 usual for small batches. Nothing was tuned for any of them; ours was chosen on these folders.
+Settings of ours may follow a name. With ``--epochs`` each gets so many epochs in place of the
+seconds, so that several may share a GPU.
 
 In folders named by ``--tracks``, images whose names begin alike up to the first ``_`` within a
 class are on one side. Prints the mean k-NN of the seeds by folder, and the mean over folders with
@@ -37,7 +40,7 @@ from small_folders import SIDE, Part, encode_all, knn_accuracy
 from torch import nn
 
 from swav_train import derive_config, load_encoder, train
-from swav_train.__main__ import list_images, median_side
+from swav_train.__main__ import list_images, median_side, parse_setting
 from swav_train.device import resolve_precision
 from swav_train.run.attempt import RunParts
 from swav_train.run.machine_speed import measure_images_per_second
@@ -208,8 +211,8 @@ def derive_settings(part, side_px, arguments, images_per_second):
         side_px=side_px,
         device=arguments.device,
         n_cores=1,
-        budget_seconds=arguments.seconds,
-        overrides={},
+        budget_seconds=None if arguments.epochs else arguments.seconds,
+        overrides={"epochs": arguments.epochs} if arguments.epochs else {},
         images_per_second=images_per_second,
     )
 
@@ -232,13 +235,15 @@ def measure(name, folder, seed, arguments, images_per_second):
         folder, seed, arguments.images, arguments.asked, has_tracks=has_tracks
     )
     config = replace(derive_settings(part, side_px, arguments, images_per_second), seed=seed)
-    step = train_step if name == "ours" else Step(METHODS[name])
+    method, *settings = name.split("/")
+    config = replace(config, **dict(map(parse_setting, settings)))
+    step = train_step if method == "ours" else Step(METHODS[method])
     with tempfile.TemporaryDirectory() as scratch:
         result = train(
             part.known(config.cache_size),
             config,
             Path(scratch) / "model",
-            budget_seconds=arguments.seconds,
+            budget_seconds=None if arguments.epochs else arguments.seconds,
             aspects=part.aspects[: part.n_known],
             parts=RunParts(take_step=step, read_clock=CLOCKS[arguments.device]),
         )
@@ -275,6 +280,7 @@ def main():
     parser.add_argument("--images", type=int, default=2500)
     parser.add_argument("--asked", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--epochs", type=int, default=None)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--methods", default=",".join(["ours", *METHODS]))
     parser.add_argument("--tracks", default="")

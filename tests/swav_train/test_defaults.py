@@ -52,6 +52,12 @@ def test_prototypes_grow_with_the_folder():
     assert counts == sorted(set(counts))
 
 
+def test_instance_contrast_is_for_the_large_batches_of_a_gpu_from_a_random_start():
+    assert derive(device="cpu").contrast_weight == 0
+    assert derive(device="cuda").contrast_weight == 1
+    assert derive(device="cuda", overrides={"pretrained": True}).contrast_weight == 0
+
+
 def test_pretrained_starts_get_gentle_settings():
     config = derive(side_px=400, overrides={"pretrained": True})
     assert config.pretrained

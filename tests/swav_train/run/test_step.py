@@ -48,6 +48,16 @@ def test_prototypes_stay_frozen_then_move_on_the_sphere():
     torch.testing.assert_close(state.model.prototypes.norm(dim=1), torch.ones(10))
 
 
+def test_instance_contrast_moves_the_network_and_is_not_counted_in_the_loss():
+    weights = {}
+    for weight in (0.0, 1.0):
+        state = new_state(replace(CONFIG, contrast_weight=weight), CPU)
+        train_step(state, crops(), learning_rate=0.01)
+        weights[weight] = state.tally.loss.item(), state.model.projector[0].weight.detach()
+    assert weights[0.0][0] == weights[1.0][0]
+    assert not torch.equal(weights[0.0][1], weights[1.0][1])
+
+
 def test_a_still_backbone_does_not_move_and_the_head_does():
     state = new_state(CONFIG, CPU)
     before = {n: p.clone() for n, p in state.model.named_parameters()}
