@@ -17,7 +17,7 @@ from sklearn.metrics import normalized_mutual_info_score
 
 from curate.algorithms.nested_kmeans import average_over_neighbors, nested_kmeans
 from swav_train.__main__ import list_images, read_squares
-from swav_train.defaults import PROTOTYPES
+from swav_train.default_params import PROTOTYPES
 from swav_train.method.multicrop import normalise
 from swav_train.method.neighbor_prediction import find_neighbors, learn_prototypes
 from swav_train.networks.backbone import build_backbone
