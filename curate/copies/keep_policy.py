@@ -22,6 +22,7 @@ class Looks:
         cut: (N,) int, tenths of a copy's scene that it does not show.
         coarse: (N,) int, steps of a quarter by which its true detail is below that of its best
             copy.
+        is_stray: (N,) bool, fewer of its copies match it than one that shows as much.
         is_grey: (N,) bool, a copy of it has colour, it has none.
         is_turned: (N,) bool, lies mirrored or turned in most of its copies.
         is_blocky: (N,) bool, shows the blocks of a JPEG that its copies do not.
@@ -33,6 +34,7 @@ class Looks:
     is_framed: NDArray[np.bool_]
     cut: NDArray[np.int64]
     coarse: NDArray[np.int64]
+    is_stray: NDArray[np.bool_]
     is_grey: NDArray[np.bool_]
     is_turned: NDArray[np.bool_]
     is_blocky: NDArray[np.bool_]
@@ -47,6 +49,7 @@ class Looks:
             is_framed=np.zeros(n, np.bool_),
             cut=np.zeros(n, np.int64),
             coarse=np.zeros(n, np.int64),
+            is_stray=np.zeros(n, np.bool_),
             is_grey=np.zeros(n, np.bool_),
             is_turned=np.zeros(n, np.bool_),
             is_blocky=np.zeros(n, np.bool_),
@@ -104,9 +107,10 @@ def order_by_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.
     """Return all images from the most to the least worth keeping.
 
     Protected images come first, whatever the policy. ``best`` judges content first: nothing laid
-    over it, no frame around it, more of the scene, more true detail, colour, not turned, no blocks
-    of a bad JPEG, not enlarged, not far more compressed. Then the file: more pixels, what its
-    camera wrote, a lossless format, more bytes per pixel of a lossy one, sharper, older.
+    over it, no frame around it, more of the scene, more true detail, the source that all copies
+    match, colour, not turned, no blocks of a bad JPEG, not enlarged, not far more compressed. Then
+    the file: more pixels, what its camera wrote, a lossless format, more bytes per pixel of a
+    lossy one, sharper, older.
     ``original`` asks for what came first: what its camera wrote, taken earlier, then as ``best``
     but for the age, which comes before pixels and format. ``oldest`` goes by when it was taken,
     as far as that is known, then by the time of the file. ``central`` and ``outlying`` prefer
@@ -126,6 +130,23 @@ def order_by_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.
     """
     keys = [criterion.key for criterion in _list_criteria(qualities, policy)]
     return np.lexsort(keys[::-1]).astype(np.int64)
+
+
+def find_worth(qualities: Qualities) -> NDArray[np.int64]:
+    """Return what each image is worth by what it shows, its encoding aside; 0 is best.
+
+    Of images of one worth that counts most which of them is the source of the others.
+
+    Args:
+        qualities: Of all images.
+
+    Returns:
+        (N,) int64, the same for images of one worth, in the order of ``best``.
+    """
+    criteria = _list_criteria(qualities, KeepPolicy.BEST)
+    last = [criterion.complaint for criterion in criteria].index("less true detail")
+    keys = np.stack([criterion.key.astype(np.int64) for criterion in criteria[: last + 1]], axis=1)
+    return np.unique(keys, axis=0, return_inverse=True)[1].astype(np.int64)
 
 
 def explain_drops(
@@ -217,6 +238,7 @@ def _list_looks(looks: Looks) -> list[_Criterion]:
         _Criterion("has a frame around it", looks.is_framed),
         _Criterion("shows less of the scene", looks.cut),
         _Criterion("less true detail", looks.coarse),
+        _Criterion("matches fewer copies", looks.is_stray),
         _Criterion("without colour", looks.is_grey),
         _Criterion("mirrored or turned", looks.is_turned),
         _Criterion("blocks of a bad JPEG", looks.is_blocky),

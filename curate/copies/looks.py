@@ -29,7 +29,9 @@ class LooksParams:
             none.
         least_outside: Share of an image around the shared part that is a frame, or more of a scene.
         least_part: Share of a collage that shows other pictures; the bar of a caption is less.
-        filled: Share of what lies around that shows something: in a collage, not in a frame.
+        varied: Share of what lies around that is not plain: in a collage, not in a frame. 148
+            collages had 0.33 at least, 68 screenshots and borders 0.2 at most
+            (``tests/benchmarks/collages.py`` shows how they lie).
         marked: Share of the overlap that something lies over in one image more than in the other.
         step: Times the true detail that is one step.
         grey: Colour of an image that has none; ``coloured`` of one that has.
@@ -43,7 +45,7 @@ class LooksParams:
     seam: float = 2.0
     least_outside: float = 0.04
     least_part: float = 0.35
-    filled: float = 0.5
+    varied: float = 0.3
     marked: float = 0.015
     step: float = 1.25
     grey: float = 0.015
@@ -124,7 +126,7 @@ def is_part(findings: Findings) -> Bools:
         is_either |= (
             (findings.measure_close(f"outside_{side}") > params.least_part)
             & (findings.measure_close(f"seam_{side}") > params.seam)
-            & (findings.measure_close(f"filled_{side}") > params.filled)
+            & (findings.measure_close(f"varied_{side}") > params.varied)
         )
     return is_either
 

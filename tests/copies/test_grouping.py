@@ -1,6 +1,6 @@
 import numpy as np
 
-from curate.copies.grouping import choose_dropped, group_links
+from curate.copies.grouping import Ranking, choose_dropped, group_links
 from curate.copies.verification.detail import CLOSE_NAMES
 from curate.copies.verification.evidence import NAMES
 from curate.copies.verification.findings import Findings, Links
@@ -20,8 +20,9 @@ def links_of(*pairs):
     return Links(findings=findings, probability=np.array([p for *_, p in pairs], np.float64))
 
 
-def group(links, n, *, direct=()):
+def group(links, n, *, direct=(), worth=None):
     """Group with ranks as numbered; ``direct`` are the pairs that agree when they are asked."""
+    ranking = Ranking(rank=np.arange(n), worth=np.arange(n) if worth is None else np.array(worth))
     asked = []
 
     def verify(a, b):
@@ -30,7 +31,7 @@ def group(links, n, *, direct=()):
         return links_of(*[(*pair, 0.97) for pair in pairs if pair in direct])
 
     groups = group_links(
-        links, n, threshold=0.9, verify_pairs=verify, rank_images=lambda _: np.arange(n)
+        links, n, threshold=0.9, verify_pairs=verify, rank_images=lambda _: ranking
     )
     return groups, asked
 
@@ -40,6 +41,18 @@ def test_an_image_goes_only_for_one_that_it_matches_itself():
     groups, _ = group(links, 4)
     assert groups.kept.tolist() == [0, 0, 2, 2]
     assert groups.similarity.tolist() == [1, 0.999, 1, 0.999]
+
+
+def test_the_source_that_all_match_stays_in_place_of_one_that_shows_no_more():
+    links = links_of((0, 1, 0.98), (1, 2, 0.999), (1, 3, 0.998))
+    groups, asked = group(links, 4, worth=[0, 0, 0, 1])
+    assert groups.kept.tolist() == [1, 1, 1, 1]
+    assert groups.similarity.tolist() == [0.98, 1, 0.999, 0.998]
+    assert groups.is_stray.tolist() == [True, False, False, False]
+    assert len(asked) == len(set(asked))
+    shows_more, _ = group(links, 4, worth=[0, 1, 1, 1])
+    assert shows_more.kept.tolist() == [0, 0, 2, 3]
+    assert not shows_more.is_stray.any()
 
 
 def test_a_member_that_matches_when_it_is_asked_joins_with_the_similarity_of_that_pair():

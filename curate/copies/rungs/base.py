@@ -15,11 +15,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.choices import Level
+from curate.choices import KeepPolicy, Level
 from curate.copies.config import DedupConfig
-from curate.copies.grouping import choose_best
+from curate.copies.grouping import Ranking, choose_best
 from curate.copies.judged import Judged
-from curate.copies.keep_policy import Looks, Qualities, order_by_preference
+from curate.copies.keep_policy import Looks, Qualities, find_worth, order_by_preference
 from curate.copies.placement import pair_whole_images
 from curate.copies.probability.context import FolderContext
 from curate.copies.records import Images, Pairs, PixelReader, QueryImage, Vectors
@@ -118,19 +118,21 @@ class Known:
     @cached_property
     def rank(self) -> Ints:
         """(N,) int64, place of each image in the order of preference."""
-        return self.rank_images(self.looks)
+        return self.rank_images(self.looks).rank
 
     @cached_property
     def kept(self) -> Ints:
         """(N,) int64, the most preferred image of each one's label."""
         return choose_best(self.label, self.rank)
 
-    def rank_images(self, looks: Looks) -> Ints:
-        """Return the place of each image in the order of preference, (N,) int64."""
-        order = order_by_preference(self.describe_qualities(looks), self.config.keep)
+    def rank_images(self, looks: Looks) -> Ranking:
+        """Return which images are worth keeping, beside copies that look so."""
+        qualities = self.describe_qualities(looks)
+        order = order_by_preference(qualities, self.config.keep)
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
-        return rank
+        is_best = self.config.keep is KeepPolicy.BEST  # the others leave no room
+        return Ranking(rank=rank, worth=find_worth(qualities) if is_best else rank)
 
     def describe_qualities(self, looks: Looks) -> Qualities:
         """Return what the policy of what stays looks at."""

@@ -1,6 +1,6 @@
 """The rung ``near``: copies that were encoded again, cropped, mirrored, turned, altered."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from curate.copies.cache.last_run import LastRun
 from curate.copies.cache.true_details import load_true_details
 from curate.copies.candidates.from_embeddings import pair_by_embeddings
 from curate.copies.config import DedupConfig
-from curate.copies.grouping import group_links
+from curate.copies.grouping import Ranking, group_links
 from curate.copies.keep_policy import Looks
 from curate.copies.looks import compare_looks
 from curate.copies.pair_tables import concat_pairs, take_pairs
@@ -67,15 +67,17 @@ class NearCopies:
         )
         looks = [Looks.alike(len(heads))]
 
-        def rank_heads(links: Links) -> Ints:
+        def rank_heads(links: Links) -> Ranking:
             looks.append(
                 compare_looks(
                     links, sizes, known.images.bytes[heads], _measure_details(known, heads, links)
                 )
             )
-            best = np.full(len(heads), len(known.images), np.int64)
-            np.minimum.at(best, place, known.rank_images(take_pairs(looks[-1], place)))
-            return best
+            of_images = known.rank_images(take_pairs(looks[-1], place))
+            best = np.full((2, len(heads)), len(known.images), np.int64)
+            np.minimum.at(best[0], place, of_images.rank)
+            np.minimum.at(best[1], place, of_images.worth)
+            return Ranking(rank=best[0], worth=best[1])
 
         def verify_pairs(a: Ints, b: Ints) -> Links:
             links = search.verify_pairs(a, b)
@@ -102,7 +104,7 @@ class NearCopies:
             similarity=groups.similarity[place],
             pairs=concat_pairs(pairs),
             scenes=place_pairs(relations.scenes, search.shapes, sizes, heads, match=Level.SCENE),
-            looks=take_pairs(looks[-1], place),
+            looks=take_pairs(replace(looks[-1], is_stray=groups.is_stray), place),
             misses=place_pairs(misses, search.shapes, sizes, heads),
             threshold=verified.threshold,
             notes=verified.notes,

@@ -16,8 +16,8 @@ Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
 SURROUNDING_NAMES = (
-    "outside_first", "seam_first", "filled_first", "marks_first",
-    "outside_second", "seam_second", "filled_second", "marks_second",
+    "outside_first", "seam_first", "varied_first", "marks_first",
+    "outside_second", "seam_second", "varied_second", "marks_second",
 )  # fmt: skip
 """What is measured of either image of a pair, in order."""
 
@@ -30,7 +30,7 @@ class SurroundingParams:
 
     Attributes:
         least_outside: Share of an image; less around the shared part is a border of no account.
-        filled: Grey levels, standard deviation of a tile that shows something.
+        plain: Grey levels to either side of the two commonest ones around, which count as plain.
         seam: px on either side of the border in which its edge lies.
         beside: px on either side that the edge is compared with.
         flat: Grey levels, standard deviation of a tile that something plain may lie over.
@@ -41,7 +41,7 @@ class SurroundingParams:
     """
 
     least_outside: float = 0.03
-    filled: float = 8.0
+    plain: int = 4
     seam: int = 2
     beside: int = 8
     flat: float = 2.5
@@ -63,7 +63,8 @@ def measure_outside(image: Floats, covered: Floats) -> tuple[float, float, float
 
     Returns:
         The share of the image around it; the edge along its border, as times the edges beside it;
-        the share of what is around that shows something.
+        the share of what is around that has neither of its two commonest grey levels: little in
+        the bars and the white of a screenshot, most in another picture.
     """
     params = SURROUNDING_PARAMS
     outside = 1.0 - float(covered.mean())
@@ -81,13 +82,21 @@ def measure_outside(image: Floats, covered: Floats) -> tuple[float, float, float
     profile = np.bincount(bins.ravel(), edge.ravel(), 2 * reach + 3) / np.maximum(mass, 1)
     near = slice(reach + 1 - params.seam, reach + 2 + params.seam)
     beside = np.concatenate([profile[1 : near.start], profile[near.stop : -1]])
-    around = average_tiles((1 - inside).astype(np.float32))
-    _, _, deviation, _, _ = measure_moments(
-        image, image, (1 - inside).astype(np.float32), np.maximum(around, 1e-3)
-    )
-    is_around = around > 0.6
-    filled = float((deviation[is_around] > params.filled).mean()) if is_around.any() else 0.0
-    return outside, float(profile[near].max() / (beside.mean() + 1.0)), filled
+    seam = float(profile[near].max() / (beside.mean() + 1.0))
+    return outside, seam, _measure_variety(image[inside == 0])
+
+
+def _measure_variety(greys: Floats) -> float:
+    """Return the share of some grey values that are near neither of their two commonest levels."""
+    reach = SURROUNDING_PARAMS.plain
+    levels = np.bincount(np.clip(np.round(greys), 0, 255).astype(np.int64), minlength=256)
+    plain = 0
+    for _ in range(2):
+        commonest = int(np.convolve(levels, np.ones(2 * reach + 1, np.int64), "same").argmax())
+        near = slice(max(0, commonest - reach), commonest + reach + 1)
+        plain += int(levels[near].sum())
+        levels[near] = 0
+    return 1.0 - plain / max(len(greys), 1)
 
 
 def measure_marks(x: Floats, y: Floats, valid: Floats) -> tuple[float, float]:
