@@ -140,6 +140,20 @@ def test_a_collage_is_told_and_neither_it_nor_its_parts_go(folder, scene):
     assert {made.images.path[row] for row in copies.pairs.b.tolist()} == {"left", "right"}
 
 
+def test_pictures_that_hold_one_cut_out_are_no_copies_and_a_marked_copy_of_one_is(folder, scene):
+    pictures = {}
+    for seed, (top, left) in enumerate(((10, 10), (90, 150), (110, 20))):
+        pixels = scene(30 + seed, 320, 240).copy()
+        pixels[top : top + 120, left : left + 160] = scene(40, 160, 120)
+        pictures[f"{seed}"] = pixels
+    marked = pictures["0"].copy()
+    marked[200:225, 100:220] = (250, 250, 250)
+    made = folder(pictures | {"marked": marked})
+    copies = search(made)
+    assert groups_of(copies, made.images) == [["0", "marked"]]
+    assert copies.keep.tolist() == [True, True, True, False]
+
+
 def test_a_marked_copy_counts_only_where_overlays_may(folder, scene):
     marked = scene(1).copy()
     marked[60:90, 40:140] = (250, 250, 250)

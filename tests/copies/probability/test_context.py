@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from curate.copies.probability.context import judge_in_context
+from curate.copies.verification.detail import CLOSE_NAMES
+from curate.copies.verification.evidence import NAMES
+from curate.copies.verification.findings import Findings
+
+
+def pair(**close):
+    """Return the findings on one pair that agrees wholly, but for what is named."""
+    values = {"coarse_lowest": 0.98, "log_side": 5.0} | close
+    row = [values.get(name, 0.0) for name in CLOSE_NAMES]
+    return Findings(
+        a=np.array([0]),
+        b=np.array([1]),
+        method=np.zeros(1, np.int64),
+        maps=np.zeros((1, 2, 3), np.float32),
+        inliers=np.array([20], np.int32),
+        evidence=np.ones((1, len(NAMES)), np.float32),
+        close=np.array([row], np.float32),
+    )
+
+
+def has_no_evidence(**close):
+    return bool(np.isnan(judge_in_context(pair(**close), None)).any())
+
+
+@pytest.mark.parametrize("spoilt", [{"marks_first": 0.18}, {"coarse_lowest": 0.74}])
+def test_two_pictures_that_hold_one_cut_out_are_no_copies(spoilt):
+    assert has_no_evidence(outside_first=0.57, outside_second=0.58, **spoilt)
+    assert has_no_evidence(outside_first=0.0, outside_second=0.91, **spoilt)
+
+
+def test_two_views_and_a_small_piece_of_one_picture_may_be_copies():
+    assert not has_no_evidence(outside_first=0.5, outside_second=0.6)
+    assert not has_no_evidence(outside_first=0.0, outside_second=0.9)
+
+
+def test_a_picture_that_something_lies_over_may_be_a_copy_of_one_that_it_lies_in():
+    assert not has_no_evidence(marks_first=0.18)
+    assert not has_no_evidence(outside_second=0.5, marks_first=0.18, coarse_lowest=0.7)
