@@ -17,6 +17,7 @@ from curate.errors import InputError
 from curate.images.decode import Pixels, Unreadable, decode, digest_picture, hash_frames
 from curate.manifest.manifest import Manifest
 from curate.manifest.selection import is_readable
+from curate.manifest.text_column import TextColumn
 from curate.parallel import ordered_map
 from curate.progress import Progress
 from curate.sources import PLACE_SCHEMA, OpenSources, Source, make_place
@@ -240,8 +241,7 @@ def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> 
     for name in _OF_FILE:
         usable = usable.append_column(name, facts[name])
     usable = usable.append_column("link_of", _list_links(facts))
-    order = np.argsort(np.array(usable["path"].to_pylist(), object), kind="stable")
-    return usable.take(pa.array(order))
+    return usable.take(pc.sort_indices(usable["path"]))
 
 
 def _read_facts(usable: pa.Table, workspace: Workspace, source: str) -> pa.Table | None:
@@ -281,13 +281,13 @@ def make_images(table: pa.Table, is_other: NDArray[np.bool_]) -> Images:
     taken = pc.cast(table["taken_at"], pa.int64())
     has_camera = pc.or_(table["taken_at"].is_valid(), table["camera"].is_valid())
     return Images(
-        path=table["path"].to_pylist(),
+        path=TextColumn(table["path"]),
         is_other=is_other,
-        content_hash=table["hash"].to_pylist(),
+        content_hash=TextColumn(table["hash"]),
         bytes=numbers("bytes", np.int64),
         width=numbers("width", np.int32),
         height=numbers("height", np.int32),
-        format=table["format"].to_pylist(),
+        format=TextColumn(table["format"]),
         phash=numbers("phash", np.uint64),
         sharpness=numbers("sharpness", np.float32),
         mtime_ns=numbers("mtime_ns", np.int64),

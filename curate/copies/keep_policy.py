@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.choices import KeepPolicy
 from curate.copies.records import UNKNOWN_TIME
+from curate.manifest.text_column import TextColumn
 
 _LOSSLESS = frozenset({"PNG", "BMP", "TIFF", "PPM", "TGA"})
 
@@ -79,12 +82,12 @@ class Qualities:
         is_chosen: (N,) bool, a person chose it to stay; None if nobody chose.
     """
 
-    path: Sequence[str]
+    path: TextColumn
     is_other: NDArray[np.bool_]
     width: NDArray[np.int32]
     height: NDArray[np.int32]
     bytes: NDArray[np.int64]
-    format: Sequence[str]
+    format: TextColumn
     sharpness: NDArray[np.float32]
     mtime_ns: NDArray[np.int64]
     taken_ms: NDArray[np.int64]
@@ -93,6 +96,10 @@ class Qualities:
     is_protected: NDArray[np.bool_]
     centrality: NDArray[np.float32] | None = None
     is_chosen: NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("path", "format"):
+            object.__setattr__(self, name, TextColumn.of(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +177,10 @@ def explain_drops(
 
 def _list_criteria(qualities: Qualities, policy: KeepPolicy) -> list[_Criterion]:
     """Return what counts, the weightiest first; the last one never ties."""
-    by_path = np.argsort(np.argsort(np.array(qualities.path, object), kind="stable"))
+    paths = qualities.path.array
+    by_path = np.argsort(pc.array_sort_indices(paths).to_numpy())
     place = np.argsort(np.lexsort((by_path, ~qualities.is_other)))
-    length = np.array([len(path) for path in qualities.path], np.int64)
+    length = pc.utf8_length(paths).to_numpy()
     shorter = _Criterion("longer path", length)
     return [
         _Criterion("not protected", ~qualities.is_protected),
@@ -249,7 +257,8 @@ def _list_looks(looks: Looks) -> list[_Criterion]:
 
 def _list_encoding(qualities: Qualities) -> list[_Criterion]:
     """Return what is worse in how a file holds its pixels."""
-    lossless = np.array([name in _LOSSLESS for name in qualities.format], np.bool_)
+    known = pa.array(sorted(_LOSSLESS), pa.large_string())
+    lossless = pc.is_in(qualities.format.array, value_set=known).to_numpy(zero_copy_only=False)
     # how small a lossless file is says nothing of what it shows
     rate = np.where(lossless, 0, qualities.bytes / np.maximum(_count_pixels(qualities), 1))
     return [
@@ -273,5 +282,8 @@ def find_protected(paths: Sequence[str], prefixes: Sequence[str]) -> NDArray[np.
         prefixes: Paths of files and folders.
     """
     trimmed = tuple(prefix.rstrip("/") for prefix in prefixes)
-    below = tuple(prefix + "/" for prefix in trimmed)
-    return np.array([path in trimmed or path.startswith(below) for path in paths], np.bool_)
+    texts = TextColumn.of(paths).array
+    found = pc.is_in(texts, value_set=pa.array(trimmed, pa.large_string()))
+    for prefix in trimmed:
+        found = pc.or_(found, pc.starts_with(texts, prefix + "/"))
+    return np.asarray(found.to_numpy(zero_copy_only=False), np.bool_)

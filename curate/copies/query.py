@@ -83,7 +83,7 @@ def load_query(
     last_run = LastRun.read(cache) if is_current(cache) else None
     if last_run is None:
         return None
-    hashes = pack_hashes(list(images.content_hash))
+    hashes = pack_hashes(images.content_hash)
     order = np.argsort(hashes, kind="stable")
     if last_run.seed != config.seed or not np.array_equal(hashes[order], last_run.hashes):
         return None

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from curate.manifest.text_column import TextColumn
 
 Pixels = NDArray[np.uint8]
 
@@ -17,7 +20,8 @@ UNKNOWN_TIME = np.iinfo(np.int64).max
 class Images:
     """The readable images to compare; all columns have N entries.
 
-    Those of the other source come first; each source is sorted by path.
+    Those of the other source come first; each source is sorted by path. Texts may be given as any
+    sequence; they are held as columns.
 
     Attributes:
         path: Unique within each source.
@@ -35,13 +39,13 @@ class Images:
         has_camera: (N,) bool, whether a camera left its name or the time.
     """
 
-    path: Sequence[str]
+    path: TextColumn
     is_other: NDArray[np.bool_]
-    content_hash: Sequence[str]
+    content_hash: TextColumn
     bytes: NDArray[np.int64]
     width: NDArray[np.int32]
     height: NDArray[np.int32]
-    format: Sequence[str]
+    format: TextColumn
     frames: NDArray[np.int32]
     phash: NDArray[np.uint64]
     sharpness: NDArray[np.float32]
@@ -50,6 +54,8 @@ class Images:
     has_camera: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
+        for name in ("path", "content_hash", "format"):
+            object.__setattr__(self, name, TextColumn.of(getattr(self, name)))
         columns = (
             self.is_other, self.content_hash, self.bytes, self.width, self.height, self.format,
             self.frames, self.phash, self.sharpness, self.mtime_ns,
@@ -57,8 +63,9 @@ class Images:
         )  # fmt: skip
         if any(len(column) != len(self.path) for column in columns):
             raise ValueError("all columns must have one entry per path")
-        places = list(zip((~self.is_other).tolist(), self.path, strict=True))
-        if places != sorted(set(places)):
+        paths, is_own = self.path.array, ~np.asarray(self.is_other, np.bool_)
+        rises = pc.less(paths[:-1], paths[1:]).to_numpy(zero_copy_only=False)
+        if (is_own[:-1] > is_own[1:]).any() or not (rises | (is_own[:-1] < is_own[1:])).all():
             raise ValueError("paths must be unique and sorted, those of the other source first")
 
     def __len__(self) -> int:

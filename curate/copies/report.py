@@ -76,16 +76,21 @@ def make_columns(
         is_counted: (N,) images whose match is reported; the others stand alone and stay.
     """
     images = compared.images
-    shown = pa.array([compared.shown_path(row) for row in range(len(images))], pa.string())
     first = int(images.is_other.sum())  # those of the other source come first
-    rows = pc.add(pc.index_in(paths, value_set=pa.array(images.path[first:], pa.string())), first)
-    kept = pa.array(copies.duplicate_of, mask=(copies.duplicate_of < 0) | ~is_counted)
+    own = images.path.array[first:]
+    rows = pc.add(pc.index_in(paths.cast(pa.large_string()), value_set=own), first)
+    is_alone = (copies.duplicate_of < 0) | ~is_counted
+    kept = pa.array(copies.duplicate_of, mask=is_alone)
+    kept_rows, place = np.unique(copies.duplicate_of[~is_alone], return_inverse=True)
+    shown = pa.array([compared.shown_path(row) for row in kept_rows.tolist()], pa.string())
+    place_of = np.zeros(len(images), np.int64)
+    place_of[~is_alone] = place
     group, similarity = copies.group, copies.similarity
     columns = {
         "scene": pa.array(copies.scene, pa.int32(), mask=copies.scene < 0),
         "group": pa.array(group, pa.int32(), mask=(group < 0) | ~is_counted),
         "match": pa.array(copies.match, pa.string()),
-        "duplicate_of": shown.take(kept),
+        "duplicate_of": shown.take(pa.array(place_of, mask=is_alone)),
         "similarity": pa.array(similarity, pa.float32(), mask=np.isnan(similarity) | ~is_counted),
         "keep": pa.array(copies.keep | ~is_counted),
         "keep_reason": pa.array(copies.reason, pa.string()),
@@ -97,7 +102,7 @@ def make_columns(
     if compared.links:
         table = _fill_links(table, paths, compared.links)
     if first:
-        hashes = pa.array(images.content_hash, pa.string()).take(kept).take(rows)
+        hashes = images.content_hash.array.take(kept).take(rows).cast(pa.string())
         table = table.append_column("duplicate_of_hash", hashes)
     return table
 
@@ -162,11 +167,11 @@ def make_pair_table(compared: ComparedImages, pairs: Pairs) -> pa.Table:
 
 def make_miss_table(images: Images, misses: Pairs) -> pa.Table:
     """Return pairs of no common group by their contents and probability, a row each."""
-    hashes = np.array(images.content_hash, object)
+    hashes = images.content_hash
     return pa.table(
         {
-            "hash": pa.array(hashes[misses.a], pa.string()),
-            "other_hash": pa.array(hashes[misses.b], pa.string()),
+            "hash": hashes.take(misses.a).array.cast(pa.string()),
+            "other_hash": hashes.take(misses.b).array.cast(pa.string()),
             "similarity": misses.similarity,
         }
     )

@@ -34,6 +34,7 @@ from curate.manifest.manifest import (
 )
 from curate.manifest.rows import FilledRows, HeldRows
 from curate.manifest.selection import is_readable
+from curate.manifest.text_column import TextColumn
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.sources import Address
@@ -170,12 +171,12 @@ def cluster(  # noqa: PLR0913 - one question, several places for the answer
     with space.writing(progress), open_engine(engine, space.root, progress) as shards:
         catalogue = scan(source, space, progress, config=scan_config, engine=shards)
         readable = catalogue.readable()
-        hashes = readable["hash"].to_pylist()
+        hashes = TextColumn(readable["hash"])
         embedded = embed_missing(
             space, model, hashes, device=config.device, progress=progress, engine=shards
         )
-        distinct, content_of = np.unique(hashes, return_inverse=True)
-        vectors = embedded.store.load(distinct.tolist())
+        distinct, content_of = hashes.unique()
+        vectors = embedded.store.load(distinct)
         clusters = _cluster_contents(vectors, content_of, prototypes, config)
         measures = scale_measures({name: readable[name].to_numpy() for name in MEASURES + SIZES})
         outlier = outlier_score(vectors.embeddings[content_of], measures)

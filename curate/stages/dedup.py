@@ -380,7 +380,7 @@ def _find_lost_boxes(manifest: Manifest, inputs: Inputs, copies: Copies) -> Lost
         return LostBoxes(n_alike=0, n_moved=0)
     table = manifest.rows.read(["path", "objects"])
     known = table["path"].filter(table["objects"].is_valid())
-    has_boxes = pc.is_in(pa.array(inputs.images.path, pa.string()), value_set=known)
+    has_boxes = pc.is_in(inputs.images.path.array, value_set=known.cast(pa.large_string()))
     is_own = ~inputs.images.is_other
     return find_lost_boxes(inputs.images, copies, has_boxes.to_numpy(zero_copy_only=False) & is_own)
 
@@ -399,7 +399,8 @@ def _resolve_conflicts(
     if labels.null_count == len(labels):
         return copies, None
     images = inputs.images
-    rows = pc.index_in(pa.array(images.path, pa.string()), value_set=table["path"])
+    known = table["path"].cast(pa.large_string())
+    rows = pc.index_in(images.path.array, value_set=known)
     rows = pc.if_else(pa.array(images.is_other), None, rows)
     is_conflict = find_label_conflicts(copies.group, labels.take(rows).to_pylist())
     is_protected = find_protected(images.path, config.protect) | images.is_other
@@ -426,9 +427,9 @@ def _make_columns(
     columns = make_columns(inputs, copies, paths, is_counted=is_counted)
     if is_conflict is not None:
         here = np.flatnonzero(~inputs.images.is_other)
-        known = pa.array([inputs.images.path[row] for row in here.tolist()], pa.string())
+        known = inputs.images.path.take(here).array
         flags = pa.array(is_conflict[here] & is_counted[here])
-        column = flags.take(pc.index_in(paths, value_set=known))
+        column = flags.take(pc.index_in(paths.cast(pa.large_string()), value_set=known))
         columns = columns.append_column("label_conflict", column)
     return HeldRows(columns)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from curate.choices import check_device
 from curate.engine.opening import EngineConfig, open_engine
 from curate.field_types import take_types
+from curate.manifest.text_column import TextColumn
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.sources import Address
@@ -92,7 +93,7 @@ def embed(
     require_device(config.device)
     with space.writing(progress), open_engine(engine, space.root, progress) as shards:
         found = scan(source, space, progress, config=scan_config, engine=shards)
-        hashes = found.readable()["hash"].to_pylist()
+        hashes = TextColumn(found.readable()["hash"])
         done = embed_missing(
             space, model, hashes, device=config.device, progress=progress, engine=shards
         )

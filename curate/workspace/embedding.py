@@ -87,7 +87,7 @@ def _embed_here(
     encoder = encoder_of(model, device)
     cache = open_pixels(workspace, progress)
     for first in range(0, len(missing), SHARD_ROWS):
-        shard = missing[first : first + SHARD_ROWS]
+        shard = list(missing[first : first + SHARD_ROWS])
         store.append(shard, encode(encoder, cache, shard, on_progress=progress.advance))
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.errors import InputError
 from curate.files import remove
+from curate.manifest.text_column import TextColumn
 from curate.progress import Progress, Silent
 from curate.workspace.integrity import (
     Damaged,
@@ -105,20 +107,22 @@ class EmbeddingStore:
                 found.append(damage)
         return found
 
-    def missing(self, content_hashes: Iterable[str]) -> list[str]:
+    def missing(self, content_hashes: Iterable[str]) -> TextColumn:
         """Return those without a whole vector of these weights, each once, in the order given."""
-        known = self._read_hashes()
-        return [item for item in dict.fromkeys(content_hashes) if item not in known]
+        asked = pc.unique(TextColumn.of(content_hashes).array)
+        return TextColumn(asked.filter(pc.invert(pc.is_in(asked, value_set=self._read_hashes()))))
 
     def __len__(self) -> int:
         return len(self._read_hashes())
 
-    def _read_hashes(self) -> set[str]:
-        known: set[str] = set()
-        for shard in self._whole_shards():
-            table = read_table(shard, ["hash"], owner=self._weights)
-            known.update(table["hash"].to_pylist())
-        return known
+    def _read_hashes(self) -> pa.LargeStringArray:
+        """Return the contents that have a whole vector, each once."""
+        shards = [
+            read_table(shard, ["hash"], owner=self._weights)["hash"]
+            for shard in self._whole_shards()
+        ]
+        chunks = [chunk for shard in shards for chunk in shard.chunks]
+        return pc.unique(TextColumn(pa.chunked_array(chunks, pa.string())).array)
 
     def append(self, content_hashes: Sequence[str], vectors: Embedded) -> None:
         """Write one shard.
@@ -143,26 +147,22 @@ class EmbeddingStore:
         Raises:
             InputError: One is missing.
         """
-        rows_of: dict[str, list[int]] = {}
-        for row, item in enumerate(content_hashes):
-            rows_of.setdefault(item, []).append(row)
+        asked = TextColumn.of(content_hashes).array
         found: Embedded | None = None
-        n_missing = len(rows_of)  # of contents
+        is_open = np.ones(len(asked), np.bool_)
         for shard in self._whole_shards():
             table = read_table(shard, owner=self._weights)
             if found is None:
-                found = _room(len(content_hashes), table)
-            picked = [
-                (row, place)
-                for place, item in enumerate(table["hash"].to_pylist())
-                for row in rows_of.get(item, ())
-            ]
-            if picked:
-                rows, places = np.array(picked).T
-                found.embeddings[rows] = _as_matrix(table["embedding"])[places]
-                found.projections[rows] = _as_matrix(table["projection"])[places]
-                n_missing -= len(set(places.tolist()))
-        if found is None or n_missing:
+                found = _room(len(asked), table)
+            known = table["hash"].combine_chunks().cast(asked.type)
+            places = pc.fill_null(pc.index_in(asked, value_set=known), -1).to_numpy()
+            rows = np.flatnonzero(places >= 0)
+            if len(rows):
+                found.embeddings[rows] = _as_matrix(table["embedding"])[places[rows]]
+                found.projections[rows] = _as_matrix(table["projection"])[places[rows]]
+                is_open[rows] = False
+        if found is None or is_open.any():
+            n_missing = len(pc.unique(asked.filter(pa.array(is_open))))
             raise InputError(
                 f"{n_missing} images have no embeddings in {self._folder}",
                 hint="make them with `curate embed`",

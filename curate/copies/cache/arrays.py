@@ -5,6 +5,7 @@ goes stale. What is lost or damaged is computed again: each file ends with the C
 and of all before.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from zlib import crc32
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from curate.errors import InputError
 from curate.files import replacing
+from curate.manifest.text_column import TextColumn
 from curate.workspace.integrity import Damaged, reading
 
 _CHUNK = 1 << 22
@@ -86,6 +88,12 @@ def next_shard(folder: Path, name: str) -> Path:
     return folder / f"{name}-{1 + max(numbers, default=0):06d}.npz"
 
 
-def pack_hashes(content_hashes: list[str]) -> NDArray[np.bytes_]:
+def pack_hashes(content_hashes: Iterable[str]) -> NDArray[np.bytes_]:
     """Return hex SHA-256 as sortable keys, (N,) of 32 bytes."""
-    return np.frombuffer(bytes.fromhex("".join(content_hashes)), "S32")
+    return np.frombuffer(bytes.fromhex(TextColumn.of(content_hashes).join()), "S32")
+
+
+def read_fingerprints(content_hashes: Iterable[str]) -> NDArray[np.uint64]:
+    """Return the first eight bytes of hex SHA-256 as numbers, (N,) uint64."""
+    packed = np.frombuffer(bytes.fromhex(TextColumn.of(content_hashes).join()), ">u8")
+    return packed.reshape(-1, 4)[:, 0].astype(np.uint64)

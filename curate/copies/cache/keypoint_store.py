@@ -117,7 +117,7 @@ class KeypointStore:
 
     def find_slots(self, content_hashes: Sequence[str]) -> NDArray[np.int64]:
         """Return the slot of each image, (N,) int64, -1 where it has none yet."""
-        keys = pack_hashes(list(content_hashes))
+        keys = pack_hashes(content_hashes)
         if len(self) == 0:
             return np.full(len(keys), -1, np.int64)
         places = np.searchsorted(self._keys, keys, sorter=self._order)
@@ -156,7 +156,7 @@ class KeypointStore:
             file.flush()
             os.fsync(file.fileno())
         table: dict[str, NDArray[np.generic]] = {
-            "key": pack_hashes(list(content_hashes)),
+            "key": pack_hashes(content_hashes),
             "phash": phash,
             "count": np.array([len(image.records) for image in extracted], np.int32),
             "shape": np.array([image.shape for image in extracted], np.int32),

@@ -63,7 +63,7 @@ class LastRun:
             crowd: (N,) int64, images that look like it.
             seed: Seed of the run.
         """
-        all_hashes = pack_hashes(list(content_hashes))
+        all_hashes = pack_hashes(content_hashes)
         hashes, first = np.unique(all_hashes, return_index=True)
         return cls(
             hashes=hashes,

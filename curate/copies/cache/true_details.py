@@ -28,7 +28,7 @@ def load_true_details(
     """
     path = folder / _FILE
     arrays = read_arrays(path)
-    keys = pack_hashes(list(content_hashes))
+    keys = pack_hashes(content_hashes)
     known: dict[bytes, NDArray[np.float64]] = {}
     if arrays is not None:
         known = dict(zip(arrays["key"].tolist(), np.asarray(arrays["value"]), strict=True))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.choices import OVERLAPS, PART_OF, KeepPolicy, Level
@@ -51,8 +52,8 @@ class NearCopies:
     def group(self, known: Known) -> Grouping:
         """Return the duplicate groups; what a later search by copies needs is left in the cache."""
         # in the order of the contents: what a pair shows must not depend on names
-        names = np.array([known.images.content_hash[row] for row in known.heads.tolist()])
-        order = np.argsort(names, kind="stable")
+        names = known.images.content_hash.take(known.heads)
+        order = pc.array_sort_indices(names.array).to_numpy().astype(np.int64)
         heads = known.heads[order]
         place = np.argsort(order)[np.searchsorted(known.heads, known.label)]
         search = NearSearch(known, heads)
@@ -146,7 +147,7 @@ def _measure_details(known: Known, heads: Ints, links: Links) -> NDArray[np.floa
     details = np.full((len(heads), 3), np.nan)
     details[rows] = load_true_details(
         known.cache,
-        [known.images.content_hash[image] for image in images.tolist()],
+        known.images.content_hash.take(images),
         lambda numbers: known.pixels.read_exact(images[numbers].tolist()),
     )
     return details

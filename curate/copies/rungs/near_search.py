@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.copies.cache.arrays import read_fingerprints
 from curate.copies.cache.close_store import CloseStore
 from curate.copies.cache.evidence_store import EvidenceStore
 from curate.copies.cache.keypoint_store import ExtractedKeypoints, KeypointStore
@@ -70,9 +71,9 @@ class NearSearch:
             known: What is known of all images.
             rows: (R,) int64, those to compare, in the order of their content hashes.
         """
-        self._hashes = [known.images.content_hash[row] for row in rows.tolist()]
+        self._hashes = known.images.content_hash.take(rows)
         self._rows, self._frames = rows, known.images.frames[rows]
-        self._fingerprints = np.array([int(name[:16], 16) for name in self._hashes], np.uint64)
+        self._fingerprints = read_fingerprints(self._hashes)
         self._pixels, self._config, self._cache = known.pixels, known.config, known.cache
         self._progress, self._judged, self._helpers = known.progress, known.judged, known.helpers
         self._store = KeypointStore(self._cache)
@@ -174,14 +175,14 @@ class NearSearch:
                 self._progress.advance(len(extracted))
                 if len(waiting) >= _SHARD or n_done + len(waiting) == len(missing):
                     rows = missing[n_done : n_done + len(waiting)]
-                    hashes = [self._hashes[row] for row in rows.tolist()]
+                    hashes = self._hashes.take(rows)
                     self._store.add(hashes, phash[rows], waiting)
                     n_done, waiting = n_done + len(waiting), []
 
     def _extract(self, rows: Ints) -> Iterator[list[ExtractedKeypoints]]:
         """Yield the keypoints of images, in order."""
         if self._helpers is not None:
-            return extract_on(self._helpers, [self._hashes[row] for row in rows.tolist()])
+            return extract_on(self._helpers, list(self._hashes.take(rows)))
         blocks = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
         return ordered_map(lambda block: extract_from(self._read(block.tolist())), blocks, ahead=8)
 

@@ -117,10 +117,11 @@ def find_same_pixels(
             known.set_digest(images.content_hash[row], digest)
     known.save()
     first: dict[bytes | None, int] = {}
-    label = dict(zip(rows.tolist(), rows.tolist(), strict=True))
+    label = rows.copy()
     for row in suspects:
-        label[row] = first.setdefault(known.digest_of(images.content_hash[row]), row)
-    return np.array([label[row] for row in rows.tolist()], np.int64)
+        same = first.setdefault(known.digest_of(images.content_hash[row]), row)
+        label[np.searchsorted(rows, row)] = same
+    return label
 
 
 def pair_queries_of_same_pixels(
@@ -236,14 +237,15 @@ def _measure_colours(
     images: Images, pixels: PixelReader, rows: Ints, known: PixelDigests
 ) -> NDArray[np.float32]:
     """Return the mean of each channel of the cached pixels, (R, 3) float32."""
-    names = [images.content_hash[row] for row in rows.tolist()]
-    missing = [name for name in names if known.colour_of(name) is None]
+    names = images.content_hash.take(rows)
+    colours = known.find_colours(names)
+    missing = np.flatnonzero(np.isnan(colours).any(axis=1))
     for start in range(0, len(missing), SUSPECT_PARAMS.n_batch):
         batch = missing[start : start + SUSPECT_PARAMS.n_batch]
-        for name, image in zip(batch, pixels.read(batch), strict=True):
-            mean = cv2.mean(image)
-            known.set_colour(name, (mean[0], mean[1], mean[2]))
-    return np.array([known.colour_of(name) for name in names], np.float32).reshape(-1, 3)
+        read = pixels.read(list(names.take(batch)))
+        colours[batch] = [cv2.mean(image)[:3] for image in read]
+    known.add_colours(names.take(missing), colours[missing])
+    return colours
 
 
 def _find_alike_in_colour(images: Images, rows: Ints, colours: NDArray[np.float32]) -> set[int]:
