@@ -69,7 +69,7 @@ def collect(images, truth, workspace):
         verified = search.verify_candidates()
         links = verified.links
         # what both images of a pair carry of their own is no matter of weights
-        alone = replace(search.context, own=np.zeros(len(heads)))
+        alone = replace(verified.context, own=np.zeros(len(heads)))
     paths = [inputs.images.path[row] for row in heads.tolist()]
     names = [truth.get(path, path) for path in paths]
     pairs = zip(links.findings.a.tolist(), links.findings.b.tolist(), strict=True)

@@ -61,6 +61,21 @@ def stand(n, rng, photos):
         yield image
 
 
+def watermarks(n, rng, photos):
+    """Yield plain pictures under one watermark."""
+    for _ in range(n):
+        image, draw = blank(400, 400, tuple(int(x) for x in rng.integers(150, 256, 3)))
+        for _ in range(3):
+            (left, right), (top, bottom) = np.sort(rng.integers(0, 400, (2, 2))).tolist()
+            colour = tuple(int(x) for x in rng.integers(100, 256, 3))
+            draw.ellipse((left, top, right + 4, bottom + 4), fill=colour)
+        mark = ImageDraw.Draw(image, "RGBA")
+        for y in range(0, 400, 66):
+            for x in range(-400, 400, 133):
+                mark.text((x + y // 2, y), "STOCKPHOTO", font=font(25), fill=(90, 90, 90, 160))
+        yield image
+
+
 def slides(n, rng, photos):
     """Yield pages of one presentation."""
     for number in range(n):
@@ -181,6 +196,7 @@ KINDS = {
     for make in (
         memes,
         stand,
+        watermarks,
         slides,
         chats,
         plates,

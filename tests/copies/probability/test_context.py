@@ -7,9 +7,9 @@ from curate.copies.verification.evidence import NAMES
 from curate.copies.verification.findings import Findings
 
 
-def pair(**close):
+def pair(**named):
     """Return the findings on one pair that agrees wholly, but for what is named."""
-    values = {"coarse_lowest": 0.98, "log_side": 5.0} | close
+    values = {"coarse_lowest": 0.98, "log_side": 5.0, "tone": 1.0} | named
     row = [values.get(name, 0.0) for name in CLOSE_NAMES]
     return Findings(
         a=np.array([0]),
@@ -17,13 +17,13 @@ def pair(**close):
         method=np.zeros(1, np.int64),
         maps=np.zeros((1, 2, 3), np.float32),
         inliers=np.array([20], np.int32),
-        evidence=np.ones((1, len(NAMES)), np.float32),
+        evidence=np.array([[values.get(name, 0.0) for name in NAMES]], np.float32),
         close=np.array([row], np.float32),
     )
 
 
-def has_no_evidence(**close):
-    return bool(np.isnan(judge_in_context(pair(**close), None)).any())
+def has_no_evidence(**named):
+    return bool(np.isnan(judge_in_context(pair(**named), None)).any())
 
 
 @pytest.mark.parametrize("spoilt", [{"marks_first": 0.18}, {"coarse_lowest": 0.74}])
@@ -40,3 +40,9 @@ def test_two_views_and_a_small_piece_of_one_picture_may_be_copies():
 def test_a_picture_that_something_lies_over_may_be_a_copy_of_one_that_it_lies_in():
     assert not has_no_evidence(marks_first=0.18)
     assert not has_no_evidence(outside_second=0.5, marks_first=0.18, coarse_lowest=0.7)
+
+
+def test_two_plain_pictures_under_one_watermark_are_no_copies():
+    assert has_no_evidence(tone=0.4, chroma_deficit=0.6)
+    assert not has_no_evidence(tone=0.4)  # shades that hardly vary, such as those of paper
+    assert not has_no_evidence(chroma_deficit=0.6)  # a turned hue
