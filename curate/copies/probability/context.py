@@ -49,6 +49,9 @@ class ContextParams:
         other_chroma: What the correlation of their chroma lacks, with that. Of 1,401 copies of
             photos, clothes, tiles, faces and receipts none had both, of plain pictures under one
             watermark nearly all (``tests/benchmarks/unseen_kinds.py``).
+        frame_chroma: What the correlation of chroma may lack at most where no keypoint agrees: of
+            flags of three plain stripes half had more; no copy of those above was found by its
+            frame alone.
         apart: Share of both images outside what they share, from which on they are two views.
         far: Share of one image outside the other, from which on that one is a small piece.
         spoilt: Share of such a view or piece that something lies over.
@@ -69,6 +72,7 @@ class ContextParams:
     other_grain: float = 0.4
     other_tone: float = 0.7
     other_chroma: float = 0.3
+    frame_chroma: float = 0.1
     apart: float = 0.25
     far: float = 0.8
     spoilt: float = 0.03
@@ -146,8 +150,9 @@ def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArr
     """Return the evidence of both looks and of the context, (P, 60) float32.
 
     Rows are NaN where there was no close look, where both images carry something of their own, as
-    other pairs or their grain tell, and where both hold one cut-out, or lie under one mark, and
-    are of other scenes: such pairs are no copies by definition, however little they differ by.
+    other pairs or their grain tell, and where both hold one cut-out, lie under one mark or have
+    one plain frame and are of other scenes: such pairs are no copies by definition, however little
+    they differ by.
 
     Args:
         findings: On pairs of images.
@@ -158,7 +163,8 @@ def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArr
     crowd = np.zeros(len(findings))
     evidence = findings.whole_evidence
     is_other = _are_two_captures(findings) | _share_an_inset(findings)
-    evidence[is_other | _lie_under_one_mark(findings)] = np.nan
+    is_other |= _lie_under_one_mark(findings) | _share_a_plain_frame(findings)
+    evidence[is_other] = np.nan
     if context is not None:
         crowd = np.log1p(np.minimum(context.crowd[findings.a], context.crowd[findings.b]))
         evidence[_do_both_carry(findings, context, once, twice)] = np.nan
@@ -209,6 +215,12 @@ def _lie_under_one_mark(findings: Findings) -> NDArray[np.bool_]:
     params = CONTEXT_PARAMS
     tone, chroma = (findings.evidence[:, NAMES.index(n)] for n in ("tone", "chroma_deficit"))
     return np.asarray((tone < params.other_tone) & (chroma > params.other_chroma), np.bool_)
+
+
+def _share_a_plain_frame(findings: Findings) -> NDArray[np.bool_]:
+    """Return which pairs have no keypoint in common and other hues, as flags do, (P,) bool."""
+    chroma = findings.evidence[:, NAMES.index("chroma_deficit")]
+    return np.asarray((findings.inliers == 0) & (chroma > CONTEXT_PARAMS.frame_chroma), np.bool_)
 
 
 def _do_both_carry(

@@ -16,7 +16,7 @@ def pair(**named):
         b=np.array([1]),
         method=np.zeros(1, np.int64),
         maps=np.zeros((1, 2, 3), np.float32),
-        inliers=np.array([20], np.int32),
+        inliers=np.array([values.get("inliers", 20)], np.int32),
         evidence=np.array([[values.get(name, 0.0) for name in NAMES]], np.float32),
         close=np.array([row], np.float32),
     )
@@ -46,3 +46,9 @@ def test_two_plain_pictures_under_one_watermark_are_no_copies():
     assert has_no_evidence(tone=0.4, chroma_deficit=0.6)
     assert not has_no_evidence(tone=0.4)  # shades that hardly vary, such as those of paper
     assert not has_no_evidence(chroma_deficit=0.6)  # a turned hue
+
+
+def test_what_only_a_plain_frame_ties_has_the_same_hues():
+    assert has_no_evidence(inliers=0, chroma_deficit=0.2)
+    assert not has_no_evidence(inliers=0)
+    assert not has_no_evidence(chroma_deficit=0.2)
