@@ -80,7 +80,8 @@ def _act_on_copies(summary: Summary, m: str) -> list[Action]:
                 section="leaks",
             )
         )
-    if summary.n_groups:  # of a part of a manifest, the images that copies stand for may be absent
+    # of a part of a manifest, the images that copies stand for may be absent
+    if summary.n_groups and summary.expected_wrong > 0:
         actions.append(
             Action(
                 title=f"Confirm or overrule the doubtful ones of "

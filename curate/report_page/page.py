@@ -329,7 +329,7 @@ def _draw_charts(
         )
     probability = images.numbers("similarity")[images.is_dropped]
     probability = probability[np.isfinite(probability)]
-    if len(probability):
+    if (probability < 1).any():  # equal bytes and pixels are certain
         accepted, expected = expect_precision(probability)
         low = min(0.98, *expected)
         charts["expected"] = draw_lines(
