@@ -73,6 +73,12 @@ class TextColumn(Sequence[str]):
         """
         return TextColumn(self.array.take(pa.array(rows, pa.int64())))
 
+    def find(self, texts: Iterable[str]) -> list[int]:
+        """Return the first place of each of some texts, -1 where it is not among these."""
+        asked = pa.array(texts, self.array.type)
+        places = pc.fill_null(pc.index_in(asked, value_set=self.array), -1)
+        return [int(place) for place in places.to_pylist()]
+
     def unique(self) -> tuple["TextColumn", NDArray[np.int64]]:
         """Return the distinct texts, sorted, and the place of each text among them, (N,)."""
         encoded = self.array.dictionary_encode()

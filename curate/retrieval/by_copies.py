@@ -67,7 +67,6 @@ class ByCopies:
                 query = load_query(self._images, self._reader, config, cache=cache)
         assert query is not None, "what a run has left can be loaded"
         self._query = query
-        self._row_of = {name: row for row, name in enumerate(self._images.content_hash)}
         self.model: str | None = None
         self.n_searched = len(self._images)
         self.threshold: float | None = query.threshold
@@ -79,13 +78,14 @@ class ByCopies:
             queries: Q query images.
             k: Images found for each at most.
         """
-        pairs = self._query.find_copies([self._load(query) for query in queries])
+        rows_of = self._images.content_hash.find(query.content_hash for query in queries)
+        loaded = [self._load(query, row) for query, row in zip(queries, rows_of, strict=True)]
+        pairs = self._query.find_copies(loaded)
         ends = np.searchsorted(pairs.a, np.arange(len(queries)), side="right").tolist()
         hits, start = [], 0
-        for query, end in zip(queries, ends, strict=True):
+        for query, itself, end in zip(queries, rows_of, ends, strict=True):
             rows = list(range(start, end))
             if query.is_in_workspace:
-                itself = self._row_of[query.content_hash]
                 rows = [row for row in rows if int(pairs.b[row]) != itself]
             hits.append(
                 Hits(
@@ -99,10 +99,9 @@ class ByCopies:
             start = end
         return hits
 
-    def _load(self, query: Query) -> QueryImage:
-        """Return a query image; one of the workspace as the workspace holds it."""
-        row = self._row_of.get(query.content_hash)
-        if row is None:
+    def _load(self, query: Query, row: int) -> QueryImage:
+        """Return a query image; one of the workspace, of that row, as the workspace holds it."""
+        if row < 0:
             return QueryImage(
                 content_hash=query.content_hash,
                 pixels=query.pixels,

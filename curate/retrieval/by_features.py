@@ -8,6 +8,7 @@ import pyarrow as pa
 from curate.algorithms.neighbors import search as nearest_rows
 from curate.images.decode import Pixels
 from curate.images.resize import squash_to_square
+from curate.manifest.text_column import TextColumn
 from curate.progress import Progress
 from curate.retrieval.catalogue_images import read_distinct_images
 from curate.retrieval.query_images import Query
@@ -46,14 +47,14 @@ class ByFeatures:
         self._model: Model = find_model(space, model)
         self._device = device
         table = read_distinct_images(space, ["source", "path", "hash", "status"])
-        hashes = table["hash"].to_pylist()
+        hashes = TextColumn(table["hash"])
         store = open_store(space, self._model)
         if store.missing(hashes):
             with space.writing(progress):
                 embed_missing(space, self._model, hashes, device=device, progress=progress)
         self._vectors = store.load(hashes).embeddings
         self._places = table.select(["source", "path", "hash"])
-        self._row_of = {name: row for row, name in enumerate(hashes)}
+        self._hashes = hashes
         self.model: str | None = self._model.identity
         self.threshold: float | None = None
         self.n_searched = len(hashes)
@@ -86,7 +87,7 @@ class ByFeatures:
 
     def _embed(self, queries: Sequence[Query]) -> Vectors:
         """Return the vectors of queries, (Q, D); of images of the workspace those it has."""
-        rows = [self._row_of.get(query.content_hash, -1) for query in queries]
+        rows = self._hashes.find(query.content_hash for query in queries)
         unknown = [query.pixels for query, row in zip(queries, rows, strict=True) if row < 0]
         encoded = iter(self._encode(unknown))
         return np.stack([self._vectors[row] if row >= 0 else next(encoded) for row in rows])

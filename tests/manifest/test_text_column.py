@@ -30,6 +30,13 @@ def test_a_column_stays_itself_and_an_empty_one_is_empty():
     assert list(TextColumn([])) == []
 
 
+def test_texts_are_found_where_they_stand_first():
+    column = TextColumn(["b", "a", "b"])
+    assert column.find(["a", "z", "b"]) == [1, -1, 0]
+    assert column.find([]) == []
+    assert column.find(name for name in "ba") == [0, 1]
+
+
 def test_distinct_texts_are_sorted_and_told_where_they_are():
     column = TextColumn(["b", "a", "b", "ä", "Z"])
     distinct, place = column.unique()
