@@ -216,10 +216,8 @@ def _prefer_hubs(ties: _Ties, heads: Ints, is_free: Bools, ranking: Ranking) -> 
     hubs = _take_first(hubs[order], heads[hubs[order]], params.most_hubs)
     if len(hubs) == 0:
         return heads
-    members = np.flatnonzero(is_free & np.isin(heads, heads[hubs]))
-    hub, member = np.nonzero(heads[hubs][:, None] == heads[members][None])
-    is_other = hubs[hub] != members[member]
-    ties.ask(hubs[hub][is_other], members[member][is_other])
+    hub, member = spread_over_label(hubs, heads[hubs], heads)
+    ties.ask(hub[hub != member], member[hub != member])
     ends, _ = _both_ways(*ties.within(is_free))
     n_matches = np.bincount(ends, minlength=n)
     pool = np.unique(np.concatenate([hubs, heads[hubs]]))
@@ -267,6 +265,22 @@ def choose_best(label: Ints, rank: Ints) -> Ints:
     best = np.empty(len(label), np.int64)
     best[order] = order[is_first][np.cumsum(is_first) - 1]
     return best
+
+
+def spread_over_label(numbers: Ints, heads: Ints, label: Ints) -> tuple[Ints, Ints]:
+    """Return pairs of a number and an image, for each image that a head stands for.
+
+    Args:
+        numbers: (P,) int64, of any kind.
+        heads: (P,) int64, the image that stands for its label.
+        label: (N,) int64, the image that stands for each.
+    """
+    by_label = np.argsort(label, kind="stable")
+    starts = np.searchsorted(label[by_label], heads)
+    counts = np.searchsorted(label[by_label], heads, side="right") - starts
+    before = np.repeat(np.cumsum(counts) - counts, counts)
+    rank = np.repeat(starts, counts) + np.arange(int(counts.sum())) - before
+    return np.repeat(numbers, counts), by_label[rank].astype(np.int64)
 
 
 def choose_dropped(

@@ -17,7 +17,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from curate.copies.verification import surroundings
 from curate.stages.compare import compare
@@ -36,14 +36,7 @@ GRIDS = {
 
 def fit(picture, rng):
     """Return a picture of the size of a place in a grid, squeezed or cut."""
-    if rng.random() < 0.5:
-        return picture.resize(SIDES)
-    scale = max(SIDES[0] / picture.width, SIDES[1] / picture.height)
-    large = picture.resize(
-        [max(s, round(scale * x)) for s, x in zip(SIDES, picture.size, strict=True)]
-    )
-    left, top = (large.width - SIDES[0]) // 2, (large.height - SIDES[1]) // 2
-    return large.crop((left, top, left + SIDES[0], top + SIDES[1]))
+    return picture.resize(SIDES) if rng.random() < 0.5 else ImageOps.fit(picture, SIDES)
 
 
 def make_grid(one, others, columns, rows, gutter, rng):
@@ -55,7 +48,7 @@ def make_grid(one, others, columns, rows, gutter, rng):
     for place in range(columns * rows):
         shown = one if place == at else others[place % len(others)]
         column, row = place % columns, place // columns
-        corner = gutter + column * (SIDES[0] + gutter), gutter + row * (SIDES[1] + gutter)
+        corner = gutter + column * (w + gutter), gutter + row * (h + gutter)
         whole.paste(fit(shown, rng), corner)
     return whole
 

@@ -95,5 +95,4 @@ def pack_hashes(content_hashes: Iterable[str]) -> NDArray[np.bytes_]:
 
 def read_fingerprints(content_hashes: Iterable[str]) -> NDArray[np.uint64]:
     """Return the first eight bytes of hex SHA-256 as numbers, (N,) uint64."""
-    packed = np.frombuffer(bytes.fromhex(TextColumn.of(content_hashes).join()), ">u8")
-    return packed.reshape(-1, 4)[:, 0].astype(np.uint64)
+    return pack_hashes(content_hashes).view(">u8").reshape(-1, 4)[:, 0].astype(np.uint64)

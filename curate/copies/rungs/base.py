@@ -289,19 +289,3 @@ def name_by_first(label: Ints) -> Ints:
     """Return labels named by the first image that has them, (N,) int64."""
     _, first, inverse = np.unique(label, return_index=True, return_inverse=True)
     return first[inverse].astype(np.int64)
-
-
-def spread_over_label(numbers: Ints, heads: Ints, label: Ints) -> tuple[Ints, Ints]:
-    """Return pairs of a number and an image, for each image that a head stands for.
-
-    Args:
-        numbers: (P,) int64, of any kind.
-        heads: (P,) int64, the image that stands for its label.
-        label: (N,) int64, the image that stands for each.
-    """
-    by_label = np.argsort(label, kind="stable")
-    starts = np.searchsorted(label[by_label], heads)
-    counts = np.searchsorted(label[by_label], heads, side="right") - starts
-    before = np.repeat(np.cumsum(counts) - counts, counts)
-    rank = np.repeat(starts, counts) + np.arange(int(counts.sum())) - before
-    return np.repeat(numbers, counts), by_label[rank].astype(np.int64)

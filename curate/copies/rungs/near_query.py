@@ -15,6 +15,7 @@ from curate.copies.candidates.from_keypoints import KeypointIndex, pair_queries_
 from curate.copies.candidates.incremental import read_index
 from curate.copies.candidates.pairs import Candidates, order_pairs
 from curate.copies.candidates.thumbnails import make_thumbnail
+from curate.copies.grouping import spread_over_label
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.placement import place_pairs
 from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK, find_threshold
@@ -26,7 +27,7 @@ from curate.copies.probability.context import (
 )
 from curate.copies.records import Pairs, Pixels, QueryImage
 from curate.copies.relations import sort_relations
-from curate.copies.rungs.base import Searched, spread_over_label
+from curate.copies.rungs.base import Searched
 from curate.copies.verification.close_look import CLOSE_LOOK_PARAMS, CloseLook
 from curate.copies.verification.findings import Findings, Links, drop_unaligned, select_best
 from curate.copies.verification.frames import drop_other_frames

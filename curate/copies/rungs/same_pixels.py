@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from curate.choices import Level
 from curate.copies.cache.pixel_digests import PixelDigests
 from curate.copies.candidates.ann_index import HashIndex
+from curate.copies.grouping import spread_over_label
 from curate.copies.placement import pair_whole_images
 from curate.copies.records import Images, Pairs, PixelReader, QueryImage
 from curate.copies.rungs.base import (
@@ -22,7 +23,6 @@ from curate.copies.rungs.base import (
     RungQuery,
     Searched,
     link_equal,
-    spread_over_label,
 )
 
 Ints = NDArray[np.int64]

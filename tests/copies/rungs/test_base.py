@@ -4,6 +4,7 @@ import numpy as np
 
 from curate.choices import Level
 from curate.copies.config import DedupConfig
+from curate.copies.grouping import spread_over_label
 from curate.copies.keep_policy import Looks
 from curate.copies.probability.context import FolderContext
 from curate.copies.records import Pairs, QueryImage
@@ -13,7 +14,6 @@ from curate.copies.rungs.base import (
     Known,
     Searched,
     name_by_first,
-    spread_over_label,
 )
 from curate.copies.rungs.same_bytes import SameBytes
 from curate.progress import Silent
