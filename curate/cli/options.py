@@ -109,10 +109,11 @@ ImagesArgument = Annotated[
     typer.Argument(metavar="SOURCE...", help=SOURCE_HELP, show_default="the one scanned last"),
 ]
 Fps = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        min=0.001,
-        help="Take this many frames a second of the clips of the source.",
+        help="Take frames of the clips of the source: so many a second, or 'scenes' for one of "
+        "each.",
+        metavar="N|scenes",
         show_default="no clips",
     ),
 ]

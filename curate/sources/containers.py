@@ -5,6 +5,7 @@ from threading import Lock
 
 from curate.sources.base import Container, Place
 from curate.sources.entry_names import TABLE_ENDINGS, is_video
+from curate.sources.frame_rate import FrameRate
 from curate.sources.store import NOT_ONE_RANGE, Store
 from curate.sources.table import TableContainer, TableReader
 from curate.sources.tar import TarContainer
@@ -14,19 +15,19 @@ from curate.sources.video import VideoContainer, VideoReader
 _MOST_OPEN = 16  # tables and clips
 
 
-def make_container(store: Store, name: str, *, fps: float | None = None) -> Container:
+def make_container(store: Store, name: str, *, fps: FrameRate | None = None) -> Container:
     """Return the container that a file is by its name.
 
     Args:
         store: Where it lies.
         name: Its name there, and its path below the source.
-        fps: Frames a second that are taken of a clip.
+        fps: Frames that are taken of a clip.
 
     Raises:
         ResourceError: It is a clip, and the extra ``video`` is not installed.
     """
     if fps is not None and is_video(name):
-        return VideoContainer(store, name, fps=fps)
+        return VideoContainer(store, name, rate=fps)
     kind = TableContainer if name.lower().endswith(TABLE_ENDINGS) else TarContainer
     return kind(store, name)
 

@@ -17,6 +17,7 @@ from curate.sources.base import (
 )
 from curate.sources.containers import ContainerReader, make_container
 from curate.sources.entry_names import is_container, is_excluded, is_image_name, is_video
+from curate.sources.frame_rate import FrameRate
 from curate.sources.store import Store
 
 NOT_FILES_HINT = "use a form that takes the bytes along, such as --as copy, tar or parquet"
@@ -32,7 +33,7 @@ class FilesSource:
         names: Sequence[str],
         *,
         n_parallel: int = 1,
-        fps: float | None = None,
+        fps: FrameRate | None = None,
     ) -> None:
         """Name the files; they need not be there yet.
 
@@ -41,7 +42,7 @@ class FilesSource:
             store: Where the files lie.
             names: Theirs in there.
             n_parallel: How many are worth reading at a time.
-            fps: Frames a second that are taken of clips; None takes none.
+            fps: Frames that are taken of clips; None takes none.
         """
         self.address = address
         self.root: Path | None = None

@@ -20,6 +20,7 @@ from curate.sources.base import (
 from curate.sources.containers import ContainerReader, make_container
 from curate.sources.entry_names import IMAGE_ENDINGS, is_container, is_video
 from curate.sources.file_list import FileList, file_table
+from curate.sources.frame_rate import FrameRate, format_frame_rate
 from curate.sources.names import escape, unescape
 from curate.sources.store import DiskStore
 
@@ -37,12 +38,12 @@ class FolderSource:
     the others are links to it.
     """
 
-    def __init__(self, folder: Path, fps: float | None = None) -> None:
+    def __init__(self, folder: Path, fps: FrameRate | None = None) -> None:
         """Name the folder; it need not be there yet.
 
         Args:
             folder: The folder.
-            fps: Frames a second that are taken of its clips; None passes them over.
+            fps: Frames that are taken of its clips; None passes them over.
         """
         self._folder, self._fps = folder, fps
         self._store = DiskStore(folder)
@@ -72,7 +73,7 @@ class FolderSource:
     def address(self) -> str:
         """The folder's absolute path; bytes that are not UTF-8 are escaped as in manifests."""
         folder = escape_address(os.fsencode(self._folder.absolute()))
-        return folder if self._fps is None else f"{folder}#fps={self._fps:g}"
+        return folder if self._fps is None else f"{folder}#fps={format_frame_rate(self._fps)}"
 
     def list_files(self, exclude: Sequence[str] = DEFAULT_EXCLUDES) -> Listing:
         """List the image files.

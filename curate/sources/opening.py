@@ -5,7 +5,6 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from math import inf
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from curate.sources.bucket_source import BucketSource
 from curate.sources.entry_names import is_container, is_video
 from curate.sources.files import FilesSource
 from curate.sources.folder import FolderSource, open_address
+from curate.sources.frame_rate import FrameRate, format_frame_rate, parse_frame_rate
 from curate.sources.fsspec_store import FsspecStore
 from curate.sources.list_entries import is_list_name, read_column_names
 from curate.sources.list_file import ListSource
@@ -104,7 +104,7 @@ def _split(address: Address) -> Sequence[Path | str]:
 
 
 def _open_one(address: str) -> Source:
-    """Return the source of one address, which may say how many frames of clips are taken.
+    """Return the source of one address, which may say which frames of clips are taken.
 
     Raises:
         InputError: It is none, or takes no frames.
@@ -124,34 +124,36 @@ def _open_one(address: str) -> Source:
     return FolderSource(path, fps)
 
 
-def add_fps(address: Address | None, fps: float | None) -> Address | None:
-    """Return addresses that say how many frames a second are taken of clips.
+def add_fps(address: Address | None, fps: FrameRate | str | None) -> Address | None:
+    """Return addresses that say which frames are taken of clips.
 
     Args:
         address: A source, or several.
-        fps: Frames a second; None leaves the addresses as they are.
+        fps: Frames a second, or ``scenes``; None leaves the addresses as they are.
 
     Raises:
-        UsageError: No source is named.
+        UsageError: No source is named, or it is no number of frames.
     """
     if fps is None:
         return address
     if address is None:
         raise UsageError("--fps is of a source that is named", hint="name the source of clips")
-    return [f"{one}{_FPS}{fps:g}" for one in _split(address)]
+    rate = parse_frame_rate(str(fps))
+    return [_with_fps(str(one), rate) for one in _split(address)]
 
 
-def _split_fps(address: str) -> tuple[str, float | None]:
-    """Return an address and the frames a second that it asks for."""
-    before, mark, number = address.rpartition(_FPS)
-    try:
-        fps = float(number)
-    except ValueError:
+def _split_fps(address: str) -> tuple[str, FrameRate | None]:
+    """Return an address and the frames of clips that it asks for."""
+    before, mark, asked = address.rpartition(_FPS)
+    if not mark:
         return address, None
-    return (before, fps) if mark and 0 < fps < inf else (address, None)
+    try:
+        return before, parse_frame_rate(asked)
+    except UsageError:
+        return address, None  # of a file that is called so
 
 
-def _open_file(path: Path, column: str | None, fps: float | None) -> Source:
+def _open_file(path: Path, column: str | None, fps: FrameRate | None) -> Source:
     """Return the source that one file of this machine is.
 
     Raises:
@@ -167,14 +169,14 @@ def _open_file(path: Path, column: str | None, fps: float | None) -> Source:
         return FilesSource(_with_fps(address, fps), DiskStore(whole.parent), names, fps=fps)
     raise InputError(
         f"{path} is a file, and no archive, table or list of images",
-        hint="add --fps 1, which takes a frame a second"
+        hint="add --fps 1, which takes a frame a second, or --fps scenes"
         if is_video(name)
         else "name a folder of images, a .tar, a .parquet, or a .txt with a path a line",
     )
 
 
-def _with_fps(address: str, fps: float | None) -> str:
-    return address if fps is None else f"{address}{_FPS}{fps:g}"
+def _with_fps(address: str, fps: FrameRate | None) -> str:
+    return address if fps is None else f"{address}{_FPS}{format_frame_rate(fps)}"
 
 
 def _is_list(path: Path, column: str | None) -> bool:
@@ -202,7 +204,7 @@ def _is_list(path: Path, column: str | None) -> bool:
     return False
 
 
-def _open_pattern(address: str, fps: float | None) -> Source:
+def _open_pattern(address: str, fps: FrameRate | None) -> Source:
     """Return the source of the files that a pattern stands for.
 
     Raises:
@@ -219,7 +221,7 @@ def _open_pattern(address: str, fps: float | None) -> Source:
     return FilesSource(_with_fps(whole, fps), DiskStore(Path(folder)), names, fps=fps)
 
 
-def _open_url(url: str, fps: float | None) -> Source:
+def _open_url(url: str, fps: FrameRate | None) -> Source:
     """Return the source of a URL, or of several that a pattern of braces stands for.
 
     Raises:
@@ -237,7 +239,7 @@ def _open_url(url: str, fps: float | None) -> Source:
     return BucketSource(url, _open_bucket(url))
 
 
-def _open_objects(url: str, urls: Sequence[str], fps: float | None) -> Source:
+def _open_objects(url: str, urls: Sequence[str], fps: FrameRate | None) -> Source:
     """Return the source of single objects, of web servers or of a bucket."""
     store: RemoteStore
     if urlsplit(url).scheme.lower() in web.SCHEMES:

@@ -1,8 +1,7 @@
-"""Clips as sources of frames: so many a second, each a picture without loss (extra ``video``)."""
+"""Clips as sources of frames, each a picture without loss (extra ``video``)."""
 
 import importlib
 from collections.abc import Iterator, Sequence
-from math import floor
 from threading import Lock
 from typing import IO, Any
 from weakref import finalize
@@ -14,13 +13,14 @@ from curate.errors import ResourceError, first_line
 from curate.sources.base import Listing, Lost, Place, Recall, SourceFile, Unchanged
 from curate.sources.entry_names import is_excluded
 from curate.sources.file_list import FileList
+from curate.sources.frame_rate import FrameRate
 from curate.sources.store import Store
 from curate.sources.stored_container import StoredContainer
+from curate.sources.video_frames import take_frames
 
 Item = tuple[SourceFile, bytes | Lost | Unchanged]
 
 _NEAR_SECONDS = 10  # frames so far ahead are reached by decoding on, those further by a jump
-_SLACK = 1e-6  # seconds by which a frame may come before its time
 
 
 def require_video() -> Any:  # noqa: ANN401 - a module without types where it is not installed
@@ -38,22 +38,22 @@ def require_video() -> Any:  # noqa: ANN401 - a module without types where it is
 
 
 class VideoContainer(StoredContainer):
-    """One clip, of which the first frame of each step of time is an image."""
+    """One clip, of which some frames are images."""
 
-    def __init__(self, store: Store, name: str, *, fps: float) -> None:
+    def __init__(self, store: Store, name: str, *, rate: FrameRate) -> None:
         """Name the clip.
 
         Args:
             store: Where it lies.
             name: Its name there, and its path below the source.
-            fps: Frames a second that are taken at most, > 0.
+            rate: Frames that are taken: so many a second at most, or one of each scene.
 
         Raises:
             ResourceError: The extra ``video`` is not installed.
         """
         self._av = require_video()
         super().__init__(store, name)
-        self._fps = fps
+        self._rate = rate
         self._excluded = 0
 
     def read_through(
@@ -88,7 +88,7 @@ class VideoContainer(StoredContainer):
                 raise OSError(0, "it has no pictures")
             stream = clip.streams.video[0]
             stream.thread_type = "AUTO"
-            for frame, seconds in _sample(clip.decode(stream), self._fps):
+            for frame, seconds in take_frames(self._av, stream, clip.decode(stream), self._rate):
                 content = _encode(frame)
                 place = Place(
                     container=self.name,
@@ -161,20 +161,6 @@ class VideoReader:
             return
         self._clip.seek(pts if jumps else 0, stream=stream, backward=True)
         self._frames = self._clip.decode(stream)
-
-
-def _sample(frames: Iterator[Any], fps: float) -> Iterator[tuple[Any, float]]:
-    """Yield the first frame of each step of time, and its time from the first frame, in seconds."""
-    begin: float | None = None
-    step = 0
-    for frame in frames:
-        if frame.pts is None or frame.time is None:
-            continue  # nothing could find it again
-        begin = frame.time if begin is None else begin
-        seconds = frame.time - begin
-        if seconds * fps + _SLACK >= step:
-            step = floor(seconds * fps + _SLACK) + 1
-            yield frame, seconds
 
 
 def _encode(frame: Any) -> bytes:  # noqa: ANN401 - of PyAV

@@ -8,7 +8,7 @@ A FOLDER holds one subfolder per class; needs the extra ``bench``. Some images a
 about, ``--asked`` at most; the methods learn from ``--images`` of the others at most. Each gets the
 same CPU seconds of one thread, our settings of optimiser, batch and crops, a head of its own with a
 hidden layer as wide as ours, and a slowly following copy of network and head where the method has
-one. The encoder is made of its backbone as ours is of ours; k-NN as in `small_folders.py`.
+one. The encoder is made of its backbone as ours is of ours; k-NN as in `learning_curves.py`.
 Temperatures and weights of losses are lightly's defaults, but for SimCLR and MoCo, whose 0.1 is
 usual for small batches. Nothing was tuned for any of them; ours was chosen on these folders.
 Settings of ours may follow a name. With ``--epochs`` each gets so many epochs in place of the
@@ -34,9 +34,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from learning_curves import SIDE, Part, encode_all, knn_accuracy
 from lightly import loss as losses
 from lightly.models.modules import heads
-from small_folders import SIDE, Part, encode_all, knn_accuracy
 from torch import nn
 
 from swav_train import derive_config, load_encoder, train

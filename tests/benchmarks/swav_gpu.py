@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from small_folders import Part, knn_accuracy
+from learning_curves import Part, knn_accuracy
 
 from swav_train import derive_config, load_encoder, train
 from swav_train.__main__ import list_images, median_side, parse_setting
@@ -162,7 +162,7 @@ def main():
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--settings", default="", help="NAME=VALUE,...;NAME=VALUE,...")
-    parser.add_argument("--tracks", default="", help="Folders with tracks, see small_folders.py.")
+    parser.add_argument("--tracks", default="", help="Folders with tracks, see learning_curves.py.")
     arguments = parser.parse_args()
     device = resolve_device("cuda")
     show_speed(arguments, device)

@@ -1,4 +1,5 @@
 import hashlib
+from itertools import chain
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -9,6 +10,7 @@ from curate.copies.config import DedupConfig
 from curate.errors import InputError, UsageError
 from curate.progress import Silent
 from curate.sources import add_fps, make_place, open_source
+from curate.sources.video_frames import take_frames
 from curate.stages.dedup import dedup
 from curate.stages.split import SplitConfig, split
 from curate.workspace.scan import scan
@@ -16,19 +18,21 @@ from curate.workspace.scan import scan
 av = pytest.importorskip("av", reason="clips need the extra video")
 
 
-def write_clip(path, *, seed, seconds=6, rate=10):
-    """Write a clip of random scenes, a new one each second."""
+def write_clip(path, *, seed, seconds=6, rate=10, lengths=None, fades=False, size=8):
+    """Write a clip of random scenes, a new one each second, or each of so many frames."""
     rng = np.random.default_rng(seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as clip:
         stream = clip.add_stream("mpeg4", rate=rate)
-        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 64, 48, "yuv420p", 12
-        for number in range(seconds * rate):
-            if number % rate == 0:
-                scene = np.kron(rng.integers(0, 256, (6, 8, 3)), np.ones((8, 8, 1)))
-            pixels = np.ascontiguousarray(scene, np.uint8)
-            pixels[:4, : 1 + number % rate] = 255
-            clip.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        stream.width, stream.height = 8 * size, 48
+        stream.pix_fmt, stream.gop_size = "yuv420p", 12
+        for length in lengths or [rate] * seconds:
+            scene = np.kron(rng.integers(0, 256, (6, size, 3)), np.ones((8, 8, 1)))
+            for number in range(length):
+                light = min(1, number / 10) if fades else 1
+                pixels = np.ascontiguousarray(scene * light, np.uint8)
+                pixels[:4, : 1 + number % rate] = 255
+                clip.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         clip.mux(stream.encode(None))
     return path
 
@@ -104,3 +108,52 @@ def test_the_option_names_the_frames_a_second(tmp_path, monkeypatch):
 def test_fps_is_of_a_source_that_is_named():
     with pytest.raises(UsageError, match="of a source that is named"):
         add_fps(None, 1.0)
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "inf", "nan", "many", ""])
+def test_frames_are_asked_for_by_a_number_or_by_scenes(asked):
+    with pytest.raises(UsageError, match="no number of frames a second") as caught:
+        add_fps(["clips"], asked)
+    assert "--fps scenes" in caught.value.hint
+
+
+def test_one_frame_of_each_scene_is_taken_and_found_again(tmp_path, workspace):
+    write_clip(tmp_path / "clips/a.mp4", seed=1)
+    [address] = add_fps([tmp_path / "clips"], "scenes")
+    found = scanned(address, workspace)
+    rows = found.table.to_pylist()
+    # scenes of ten frames: the frame at place 4, of 0.1 s each
+    assert [row["path"] for row in rows] == [f"a.mp4#00:00:0{s}.400" for s in range(6)]
+    assert found.source.endswith("#fps=scenes")
+    source = open_source(found.source)
+    contents = [source.read(row["path"], make_place(row)) for row in rows]
+    assert [hashlib.sha256(one).hexdigest() for one in contents] == [row["hash"] for row in rows]
+    assert scanned(found.source, workspace).n_read == 0
+
+
+def test_a_frame_is_of_the_second_quarter_of_its_scene_however_long_that_is(tmp_path):
+    assert take_numbers(tmp_path, [2, 3, 4, 5, 9, 2]) == [0, 3, 6, 11, 18, 23]
+
+
+def test_a_fade_from_black_is_not_taken(tmp_path, workspace):
+    write_clip(tmp_path / "clips/a.mp4", seed=1, seconds=4, rate=20, fades=True)
+    rows = scanned(f"{tmp_path}/clips#fps=scenes", workspace).table.to_pylist()
+    assert len(rows) == 4
+    assert min(row["brightness"] for row in rows) > 0.3
+
+
+def test_a_clip_whose_pictures_change_their_size_goes_on(tmp_path):
+    clips = [write_clip(tmp_path / f"{k}.mp4", seed=k, seconds=2, size=k) for k in (8, 6)]
+    with av.open(str(clips[0])) as one, av.open(str(clips[1])) as other:
+        frames = chain(one.decode(video=0), other.decode(video=0))
+        taken = [frame for frame, _ in take_frames(av, one.streams.video[0], frames, "scenes")]
+    assert [frame.width for frame in taken] == [64, 64, 48, 48]
+
+
+def take_numbers(folder, lengths):
+    """Return which frames are taken of a clip whose scenes are so many frames long."""
+    path = write_clip(folder / "a.mp4", seed=1, lengths=lengths)
+    with av.open(str(path)) as clip:
+        stream = clip.streams.video[0]
+        times = [seconds for _, seconds in take_frames(av, stream, clip.decode(stream), "scenes")]
+    return [round(seconds * 10) for seconds in times]

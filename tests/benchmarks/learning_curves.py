@@ -1,8 +1,8 @@
-"""What training is worth in small folders: k-NN over the number of images, weights or none.
+"""What training is worth: k-NN over the number of images and over seconds, weights or none.
 
-    python tests/benchmarks/small_folders.py FOLDER [--sizes 100,300,1000] [--seeds 1]
-        [--seconds 75] [--tracks] --out runs.jsonl
-    python tests/benchmarks/small_folders.py --table --out runs.jsonl
+    python tests/benchmarks/learning_curves.py FOLDER [--sizes 100,300,1000] [--seeds 1]
+        [--seconds 30,60,120] [--tracks] --out runs.jsonl
+    python tests/benchmarks/learning_curves.py --table --out runs.jsonl
 
 FOLDER holds one subfolder per class. For each size and seed some images are set aside to ask about,
 400 at most, and so many of the others are the folder: training sees nothing else. Rows: pixels
@@ -51,6 +51,7 @@ SIDE = 192
 MOST_ASKED = 400
 N_VIEWS = 150
 ROWS = ("pixels", "untrained", "scratch", "as it came", "pretrained")
+TRAINED = ("scratch", "pretrained")
 
 
 class Part:
@@ -150,15 +151,15 @@ def trained_encoder(part, config, seconds):
         return load_encoder(Path(scratch) / "model", device="cpu"), facts
 
 
-def measure(part, row, side_px, arguments, images_per_second):
-    """Return what is known of the features of one row."""
+def measure(part, row, side_px, seconds, images_per_second):
+    """Return what is known of the features of one row after some CPU seconds of training."""
     is_published = row in {"as it came", "pretrained"}
     config = derive_config(
         n_images=part.n_known,
         side_px=min(256, side_px),
         device="cpu",
         n_cores=1,
-        budget_seconds=arguments.seconds,
+        budget_seconds=seconds,
         overrides={"pretrained": is_published} if is_published else {},
         images_per_second=images_per_second,
     )
@@ -169,7 +170,7 @@ def measure(part, row, side_px, arguments, images_per_second):
         if row in {"untrained", "as it came"}:
             encoder = untrained_encoder(part, config)
         else:
-            encoder, facts = trained_encoder(part, config, arguments.seconds)
+            encoder, facts = trained_encoder(part, config, seconds)
 
         def embed(pixels):
             return encode_all(encoder, pixels)[0]
@@ -190,20 +191,23 @@ def run(arguments):
     paths = list_images(arguments.folder)
     side_px, speed = median_side(paths), measure_images_per_second()
     name = arguments.name or arguments.folder.name
-    done = {(r["folder"], r["n"], r["seed"], r["row"]) for r in read_lines(arguments.out)}
+    lines = read_lines(arguments.out)
+    done = {(r["folder"], r["n"], r["seed"], r["row"], r["seconds"]) for r in lines}
     for seed, n_images in itertools.product(range(arguments.seeds), arguments.sizes):
-        part = Part(paths, n_images, seed, has_tracks=arguments.tracks)
-        for row in arguments.rows:
-            if (name, n_images, seed, row) in done:
+        part = Part(paths, n_images, seed, has_tracks=arguments.tracks, most_asked=arguments.asked)
+        for row, seconds in itertools.product(arguments.rows, arguments.seconds):
+            spent = seconds if row in TRAINED else 0
+            if (name, n_images, seed, row, spent) in done:
                 continue
+            done.add((name, n_images, seed, row, spent))
             try:
-                found = measure(part, row, side_px, arguments, speed)
+                found = measure(part, row, side_px, seconds, speed)
             except TrainingDiverged as failure:
                 found = {"failed": failure.reason}
-            line = {"folder": name, "n": n_images, "seed": seed, "row": row} | found
-            print(line["folder"], n_images, seed, row, found.get("knn"), flush=True)
+            line = {"folder": name, "n": n_images, "seed": seed, "row": row, "seconds": spent}
+            print(*line.values(), found.get("knn"), flush=True)
             with arguments.out.open("a") as file:
-                file.write(json.dumps(line | {"seconds": arguments.seconds}) + "\n")
+                file.write(json.dumps(line | found) + "\n")
 
 
 def read_lines(path):
@@ -212,17 +216,17 @@ def read_lines(path):
 
 
 def print_accuracy(lines):
-    """Print k-NN for each folder, size and row, means over seeds."""
+    """Print k-NN for each folder, size, seconds and row, means over seeds."""
     found = defaultdict(list)
     for line in lines:
         if "knn" in line:
-            found[line["folder"], line["n"], line["row"]].append(line["knn"])
-    print("| folder | images | seeds | " + " | ".join(ROWS) + " |")
-    print("| --- | --- | --- |" + " --- |" * len(ROWS))
-    for folder, n in sorted({key[:2] for key in found}):
-        values = [found.get((folder, n, row), []) for row in ROWS]
-        cells = [f"{np.mean(v):.3f}" if v else "" for v in values]
-        print(f"| {folder} | {n:,} | {max(map(len, values))} | {' | '.join(cells)} |")
+            found[line["folder"], line["n"], line["seconds"], line["row"]].append(line["knn"])
+    print("| folder | images | seconds | seeds | " + " | ".join(ROWS) + " |")
+    print("| --- | --- | --- | --- |" + " --- |" * len(ROWS))
+    for folder, n, seconds in sorted({key[:3] for key in found}):
+        values = [found.get((folder, n, seconds, row), []) for row in ROWS]
+        cells = " | ".join(f"{np.mean(v):.3f}" if v else "" for v in values)
+        print(f"| {folder} | {n:,} | {seconds:g} | {max(map(len, values))} | {cells} |")
 
 
 def print_agreement(lines):
@@ -230,7 +234,7 @@ def print_agreement(lines):
     groups = defaultdict(dict)
     for line in lines:
         if "knn" in line:
-            groups[line["folder"], line["n"], line["seed"]][line["row"]] = line
+            groups[line["folder"], line["n"], line["seed"]][line["row"], line["seconds"]] = line
     pairs = [
         ("scratch", "pixels"),
         ("scratch", "as it came"),
@@ -244,7 +248,12 @@ def print_agreement(lines):
     print("\n| features compared | " + " | ".join(f"{f}, {of}" for of, f in names) + " | runs |")
     print("| --- |" + " --- |" * (len(names) + 1))
     for one, two in pairs:
-        both = [(g[one], g[two]) for g in groups.values() if one in g and two in g]
+        both = [
+            (g[a], g[b])
+            for g in groups.values()
+            for a, b in itertools.product(g, g)
+            if (a[0], b[0]) == (one, two) and (a[1] == b[1] or not a[1] * b[1])
+        ]
         both = [(a, b) for a, b in both if a["knn"] != b["knn"]]
         cells = []
         for of, figure in names:
@@ -260,13 +269,15 @@ def main():
     parser.add_argument("--name", help="Of the folder, in the table.")
     parser.add_argument("--sizes", default="100,300,1000")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=75.0)
+    parser.add_argument("--seconds", default="75", help="CPU seconds of training, some.")
+    parser.add_argument("--asked", type=int, default=MOST_ASKED)
     parser.add_argument("--rows", default=",".join(ROWS))
     parser.add_argument("--tracks", action="store_true")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     arguments.sizes = [int(size) for size in arguments.sizes.split(",")]
+    arguments.seconds = [float(seconds) for seconds in arguments.seconds.split(",")]
     arguments.rows = arguments.rows.split(",")
     torch.set_num_threads(1)
     if not arguments.table:
