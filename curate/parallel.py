@@ -3,15 +3,17 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from threading import Condition
+from typing import Generic, TypeVar
 
 from curate.machine import count_decoders
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_FIRST_AHEAD = 48  # requests that are begun before the size of an answer is known
+_FIRST_AHEAD = 96  # requests that are begun before the size of an answer is known
 _MOST_BYTES = 512 << 20
+_ITEM_BYTES = 1 << 10  # of an item beside what it carries
 
 
 def ordered_map(
@@ -80,3 +82,89 @@ def fetch_ahead(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def read_ahead(
+    sources: Iterable[Iterable[Item]], *, n_ahead: int, size_of: Callable[[Item], int]
+) -> Iterator[Iterator[Item]]:
+    """Yield an iterator over the items of each source, of which the next ones are read meanwhile.
+
+    For what waits on a network. About half a gigabyte of items waits at most.
+
+    Args:
+        sources: Each is gone through by one thread, and its items are taken before the next's.
+        n_ahead: Sources that are read at a time.
+        size_of: Bytes of an item.
+    """
+    waiting: deque[_Buffer[Item]] = deque()
+    with ThreadPoolExecutor(n_ahead) as pool:
+        try:
+            for source in sources:
+                buffer: _Buffer[Item] = _Buffer(_MOST_BYTES // n_ahead)
+                pool.submit(buffer.fill, source, size_of)
+                waiting.append(buffer)
+                if len(waiting) >= n_ahead:
+                    yield iter(waiting[0])
+                    waiting.popleft()
+            while waiting:
+                yield iter(waiting[0])
+                waiting.popleft()
+        finally:
+            for buffer in waiting:
+                buffer.close()
+
+
+class _Buffer(Generic[Item]):
+    """Items that one thread reads and another takes."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._items: deque[tuple[Item, int]] = deque()
+        self._n_bytes = 0
+        self._is_whole = self._is_closed = False
+        self._error: Exception | None = None
+        self._changed = Condition()
+
+    def fill(self, items: Iterable[Item], size_of: Callable[[Item], int]) -> None:
+        """Read all items, waiting where too many wait."""
+        try:
+            for item in items:
+                if not self._put(item, size_of(item) + _ITEM_BYTES):
+                    break
+        except Exception as error:  # noqa: BLE001 - it is raised where the items are taken
+            self._error = error
+        with self._changed:
+            self._is_whole = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Read no further."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def _put(self, item: Item, n_bytes: int) -> bool:
+        """Add an item; return whether anyone still wants it."""
+
+        def has_room() -> bool:
+            return self._n_bytes == 0 or self._n_bytes + n_bytes <= self._most_bytes
+
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or has_room())
+            self._items.append((item, n_bytes))
+            self._n_bytes += n_bytes
+            self._changed.notify_all()
+            return not self._is_closed
+
+    def __iter__(self) -> Iterator[Item]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._items or self._is_whole)
+                if not self._items:
+                    break
+                item, n_bytes = self._items.popleft()
+                self._n_bytes -= n_bytes
+                self._changed.notify_all()
+            yield item
+        if self._error is not None:
+            raise self._error

@@ -3,17 +3,22 @@
 import errno
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from curate.object_store import connect
-from curate.sources.names import escape
+from curate.sources.names import escape, unescape
 from curate.sources.remote import Answer, CutOffError, RemoteStore
 from curate.sources.store import FileChanged, FileFacts
+from curate.sources.web import WebStore
 
 SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "adl")
 _CHUNK = 1 << 20
 _TIME = "time "  # begins a version where a server gives no ETag
 _STATUS = re.compile(r"\b([45]\d\d) [A-Z][a-z]+|status(?: code)?:? ?([45]\d\d)")
+_NOT_PARTIAL = "non-partial response"  # of obstore, to a part under the status of the whole
+_SIGNED_FOR = timedelta(hours=1)
 _EXPIRED = re.compile(r"ExpiredToken|TokenRefreshRequired|RequestExpired|InvalidAccessKeyId")
 _CREDENTIALS = "401: the credentials are missing, wrong or expired"
 _SAID = {"401": "needs other credentials", "403": "is denied", "404": "is not there"}
@@ -37,6 +42,7 @@ class BucketStore(RemoteStore):
         from obstore import exceptions
 
         self._obstore, self._errors = obstore, exceptions
+        self._parts_by: WebStore | None = None
 
     def list_objects(self) -> Iterator[tuple[str, FileFacts]]:
         """Yield name and facts of all objects below the prefix, in the server's order.
@@ -75,14 +81,41 @@ class BucketStore(RemoteStore):
             options["range"] = (start, end)
         elif start:
             options["range"] = {"offset": start}
+        if self._parts_by is not None and "range" in options:
+            return self._ask_signed(self._parts_by, name, version, start, end)
         try:
             found = self._obstore.get(self._store, self._key(name), options=options)
         except (self._errors.BaseError, OSError) as error:
+            if _NOT_PARTIAL in str(error):
+                self._parts_by = WebStore()
+                return self._ask_signed(self._parts_by, name, version, start, end)
             raise self._explain(error, name) from None
         facts = _make_facts(found.meta)
         if version is not None and facts.version != version:
             raise FileChanged(name)
         return Answer(facts=facts, chunks=self._iterate(found))
+
+    def _ask_signed(
+        self, web: WebStore, name: str, version: str | None, start: int, end: int | None
+    ) -> Answer:
+        """Ask by a signed URL for a part that the server gives under the status of the whole.
+
+        obstore refuses such an answer; the S3 server of rclone gives no other.
+
+        Raises:
+            FileChanged: It is another version.
+        """
+        try:
+            url = self._obstore.sign(self._store, "GET", self._key(name), _SIGNED_FOR)
+        except (self._errors.BaseError, OSError) as error:
+            raise self._explain(error, name) from None
+        answer = web.ask(name, None, start, end, url=url)
+        found = answer.facts
+        tag = found.version.strip('"') if found.version.startswith('"') else None
+        facts = replace(found, version=tag or f"{_TIME}{found.mtime_ns}-{found.bytes}")
+        if version is not None and facts.version != version:
+            raise FileChanged(name)
+        return Answer(facts=facts, chunks=answer.chunks)
 
     def _iterate(self, found: Any) -> Iterator[bytes]:  # noqa: ANN401 - of obstore
         n_bytes = found.range[1] - found.range[0]
@@ -97,7 +130,7 @@ class BucketStore(RemoteStore):
             raise CutOffError("the answer ends early")
 
     def _key(self, name: str) -> str:
-        return "/".join(part for part in (self._prefix, name) if part)
+        return "/".join(part for part in (self._prefix, unescape(name).decode()) if part)
 
     def _explain(self, error: Exception, name: str) -> Exception:
         """Return what an error of obstore is to us; its text is not, it may hold what is secret."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from curate.errors import InputError, ResourceError, first_line
 from curate.secrets import clean_text
-from curate.sources.names import escape
+from curate.sources.names import escape, unescape
 from curate.sources.remote import Answer, CutOffError, RemoteStore
 from curate.sources.store import FileChanged, FileFacts
 
@@ -78,7 +78,7 @@ class FsspecStore(RemoteStore):
         return Answer(facts=facts, chunks=iter([content]))
 
     def _path(self, name: str) -> str:
-        return f"{self._root}/{name}" if name else self._root
+        return f"{self._root}/{unescape(name).decode()}" if name else self._root
 
 
 @contextmanager

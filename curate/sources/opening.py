@@ -252,7 +252,7 @@ def _open_objects(url: str, urls: Sequence[str], fps: FrameRate | None) -> Sourc
     folder = os.path.commonpath([os.path.dirname(urlsplit(one).path) or "/" for one in urls])  # noqa: PTH120
     parts = urlsplit(url)
     store = _open_bucket(f"{parts.scheme}://{parts.netloc}{folder}")
-    names = [os.path.relpath(urlsplit(one).path, folder) for one in urls]
+    names = [escape(os.path.relpath(urlsplit(one).path, folder).encode()) for one in urls]
     address = _with_fps(without_secrets(url), fps)
     source = FilesSource(address, store, names, n_parallel=N_PARALLEL, fps=fps)
     source.is_private = True

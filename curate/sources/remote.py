@@ -20,7 +20,7 @@ from curate.sources.store import FileChanged, FileFacts, ForwardFile, ends_early
 Result = TypeVar("Result")
 
 TRIES = 6
-N_PARALLEL = 96
+N_PARALLEL = 192
 """Requests at a time: the one limit there is."""
 _FIRST_WAIT = 0.1  # seconds before the second try; twice that before the third, and so on
 _TAIL = 64 << 10  # bytes at the end of a table, where its footer lies

@@ -64,7 +64,7 @@ class Examiner:
         items: Iterable[Item] = ((file, None) for file in files)
         if self._source.n_parallel > 1:
             n = self._source.n_parallel
-            items = fetch_ahead(self.fetch, files, n_threads=n, size_of=_size_of)
+            items = fetch_ahead(self.fetch, files, n_threads=n, size_of=size_of)
         return self.examine_items(items)
 
     def examine_items(self, items: Iterable[Item]) -> Iterator[tuple[SourceFile, Examined | None]]:
@@ -105,7 +105,8 @@ class Examiner:
         return file, Examined(content_hash, None, {"hash": content_hash, **facts}, image)
 
 
-def _size_of(item: Item) -> int:
+def size_of(item: Item) -> int:
+    """Return the bytes that an item carries."""
     return len(item[1]) if isinstance(item[1], bytes) else 0
 
 

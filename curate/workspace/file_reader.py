@@ -5,13 +5,16 @@ from contextlib import ExitStack, contextmanager
 
 from curate.engine.shards import Engine
 from curate.images.decode import max_bytes
+from curate.parallel import read_ahead
 from curate.progress import Progress
 from curate.sources import Container, FileList, Listing, Recall, Source, SourceFile
 from curate.workspace.catalogue import Journal
 from curate.workspace.container_shards import ReadPart, read_containers_on
-from curate.workspace.examination import Decoder, Examined, Examiner, Item
+from curate.workspace.examination import Decoder, Examined, Examiner, Item, size_of
 from curate.workspace.pixel_cache import ShardWriter
 from curate.workspace.scan_shards import examine_on
+
+_N_AHEAD = 8  # archives and tables of a server that are read at a time
 
 
 class FileReader:
@@ -112,10 +115,22 @@ class FileReader:
                 listing = self._keep_part(part, exclude, recall, progress)
                 if part.listing is not None:
                     yield listing
-        for container in containers:
-            if container not in there:
-                self.read_container(container, exclude, recall, progress)
-                yield container.list_files()
+        rest = [container for container in containers if container not in there]
+        for container, items in zip(rest, self._open_ahead(rest, exclude, recall), strict=True):
+            self.read_items(items, progress)
+            yield container.list_files()
+
+    def _open_ahead(
+        self, containers: Sequence[Container], exclude: Sequence[str], recall: Recall
+    ) -> Iterator[Iterator[Item]]:
+        """Yield the images of each container; where they come slowly, some are read at a time."""
+        opened = (self._open(container, exclude, recall) for container in containers)
+        is_slow = self._source.n_parallel > 1 and all(one.is_one_file for one in containers)
+        return read_ahead(opened, n_ahead=_N_AHEAD, size_of=size_of) if is_slow else opened
+
+    def _open(self, container: Container, exclude: Sequence[str], recall: Recall) -> Iterator[Item]:
+        limit = max_bytes(self._max_pixels)
+        return container.read_through(exclude=exclude, max_bytes=limit, recall=recall)
 
     def _keep_part(
         self, part: ReadPart, exclude: Sequence[str], recall: Recall, progress: Progress
@@ -142,10 +157,7 @@ class FileReader:
             recall: What is known of its images already.
             progress: Hears of each image.
         """
-        items = container.read_through(
-            exclude=exclude, max_bytes=max_bytes(self._max_pixels), recall=recall
-        )
-        self.read_items(items, progress)
+        self.read_items(self._open(container, exclude, recall), progress)
 
     def read_items(self, items: Iterable[Item], progress: Progress) -> None:
         """Read files that come with their bytes; what was done is saved whatever happens.

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.errors import InputError
+from curate.parallel import ordered_map
 from curate.progress import Progress, task
 from curate.sources import (
     Container,
@@ -67,7 +68,7 @@ def read_source(
     listing = source.list_files(exclude)
     catalogue = Catalogue(workspace)
     known = KnownFiles(catalogue.read_files(source.address), usable)
-    recalled, fresh = _recall(listing.containers, known)
+    recalled, fresh = _recall(listing.containers, known, n_parallel=source.n_parallel)
     files = pa.concat_tables([file_table(listing.files), *recalled])
     hashes = catalogue.recall_hashes(source.address, files)
     is_known = pc.fill_null(pc.is_in(hashes, value_set=usable), fill_value=False)
@@ -103,20 +104,26 @@ def _read_containers(
 
 
 def _recall(
-    containers: Sequence[Container], known: KnownFiles
+    containers: Sequence[Container], known: KnownFiles, *, n_parallel: int
 ) -> tuple[list[pa.Table], list[Container]]:
     """Return the files of the containers that are as they were, and the other containers."""
     recalled, fresh = [], []
-    for container in containers:
-        try:
-            table = known.of_container(container.name, container.find_version())
-        except OSError:  # said when it is read through
-            table = None
+    versions = ordered_map(_find_version, containers, ahead=2 * n_parallel, n_threads=n_parallel)
+    for container, version in zip(containers, versions, strict=True):
+        table = known.of_container(container.name, version)
         if table is None:
             fresh.append(container)
         else:
             recalled.append(table)
     return recalled, fresh
+
+
+def _find_version(container: Container) -> str | None:
+    """Return the version of a container; None also where it cannot be had, which is said later."""
+    try:
+        return container.find_version()
+    except OSError:
+        return None
 
 
 def _check_any(source: Source, files: pa.Table, passed_over: Counter[str]) -> None:

