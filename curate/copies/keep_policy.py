@@ -23,25 +23,32 @@ class Looks:
         is_marked: (N,) bool, something lies over it that is not in its copies.
         is_framed: (N,) bool, a border, a caption, a screen lies around it.
         cut: (N,) int, tenths of a copy's scene that it does not show.
+        is_resaved: (N,) bool, holds the trace of a JPEG less cleanly than a copy does.
         coarse: (N,) int, steps of a quarter by which its true detail is below that of its best
             copy.
         is_stray: (N,) bool, fewer of its copies match it than one that shows as much.
         is_grey: (N,) bool, a copy of it has colour, it has none.
+        has_few_colours: (N,) bool, a GIF, which holds 256 colours, beside a copy that is none.
         is_turned: (N,) bool, lies mirrored or turned in most of its copies.
-        is_blocky: (N,) bool, shows the blocks of a JPEG that its copies do not.
         is_enlarged: (N,) bool, its pixels show less than a copy's do.
-        is_squeezed: (N,) bool, has far fewer bytes a pixel than a copy.
+        is_blocky: (N,) bool, shows the blocks of a JPEG that a copy of no fewer bytes does not.
+        is_noisy: (N,) bool, has much noise that a copy of about its size has not.
+        is_squeezed: (N,) bool, has far fewer bytes a pixel than a good copy of its format that is
+            as large, or much smaller: it was compressed more, or enlarged.
     """
 
     is_marked: NDArray[np.bool_]
     is_framed: NDArray[np.bool_]
     cut: NDArray[np.int64]
+    is_resaved: NDArray[np.bool_]
     coarse: NDArray[np.int64]
     is_stray: NDArray[np.bool_]
     is_grey: NDArray[np.bool_]
+    has_few_colours: NDArray[np.bool_]
     is_turned: NDArray[np.bool_]
-    is_blocky: NDArray[np.bool_]
     is_enlarged: NDArray[np.bool_]
+    is_blocky: NDArray[np.bool_]
+    is_noisy: NDArray[np.bool_]
     is_squeezed: NDArray[np.bool_]
 
     @classmethod
@@ -51,12 +58,15 @@ class Looks:
             is_marked=np.zeros(n, np.bool_),
             is_framed=np.zeros(n, np.bool_),
             cut=np.zeros(n, np.int64),
+            is_resaved=np.zeros(n, np.bool_),
             coarse=np.zeros(n, np.int64),
             is_stray=np.zeros(n, np.bool_),
             is_grey=np.zeros(n, np.bool_),
+            has_few_colours=np.zeros(n, np.bool_),
             is_turned=np.zeros(n, np.bool_),
-            is_blocky=np.zeros(n, np.bool_),
             is_enlarged=np.zeros(n, np.bool_),
+            is_blocky=np.zeros(n, np.bool_),
+            is_noisy=np.zeros(n, np.bool_),
             is_squeezed=np.zeros(n, np.bool_),
         )
 
@@ -80,6 +90,7 @@ class Qualities:
         is_protected: (N,) bool, must never be dropped.
         centrality: (N,) float, cosine to the middle of its prototype; None without a model.
         is_chosen: (N,) bool, a person chose it to stay; None if nobody chose.
+        same_pixels: (N,) int64, the same for images of equal pixels; None where that is not known.
     """
 
     path: TextColumn
@@ -96,6 +107,7 @@ class Qualities:
     is_protected: NDArray[np.bool_]
     centrality: NDArray[np.float32] | None = None
     is_chosen: NDArray[np.bool_] | None = None
+    same_pixels: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         for name in ("path", "format"):
@@ -114,10 +126,11 @@ def order_by_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.
     """Return all images from the most to the least worth keeping.
 
     Protected images come first, whatever the policy. ``best`` judges content first: nothing laid
-    over it, no frame around it, more of the scene, more true detail, the source that all copies
-    match, colour, not turned, no blocks of a bad JPEG, not enlarged, not far more compressed. Then
-    the file: more pixels, what its camera wrote, a lossless format, more bytes per pixel of a
-    lossy one, sharper, older.
+    over it, no frame around it, more of the scene, no JPEG saved again, more true detail, the
+    source that all copies match, colour, more than 256 of them, not turned, not enlarged, no blocks
+    of a bad JPEG, no noise, not far more compressed. Then the file: more pixels, what its camera
+    wrote, not a lossless copy of a lossy file, a lossless format, more bytes per pixel of a lossy
+    one, sharper, older.
     ``original`` asks for what came first: what its camera wrote, taken earlier, then as ``best``
     but for the age, which comes before pixels and format. ``oldest`` goes by when it was taken,
     as far as that is known, then by the time of the file. ``central`` and ``outlying`` prefer
@@ -218,12 +231,13 @@ def _list_preferences(qualities: Qualities, policy: KeepPolicy) -> list[_Criteri
 def _list_worth(qualities: Qualities, *, comes_first: bool) -> list[_Criterion]:
     """Return what speaks against an image as the one that shows most, or that came first."""
     looks, encoding = _list_looks(qualities.looks), _list_encoding(qualities)
+    squeezed = _Criterion("far more compressed", qualities.looks.is_squeezed)
     taken_later, newer = _list_ages(qualities)
     no_camera = _Criterion("without camera data", ~qualities.has_camera)
     fewer_pixels = _lack_pixels(qualities)
     if comes_first:
-        return [no_camera, taken_later, *looks, newer, fewer_pixels, *encoding]
-    return [*looks, fewer_pixels, no_camera, *encoding, newer]
+        return [no_camera, taken_later, *looks, squeezed, newer, fewer_pixels, *encoding]
+    return [*looks, squeezed, fewer_pixels, no_camera, *encoding, newer]
 
 
 def _lack_pixels(qualities: Qualities) -> _Criterion:
@@ -245,27 +259,46 @@ def _list_looks(looks: Looks) -> list[_Criterion]:
         _Criterion("something lies over it", looks.is_marked),
         _Criterion("has a frame around it", looks.is_framed),
         _Criterion("shows less of the scene", looks.cut),
+        _Criterion("a JPEG saved again", looks.is_resaved),
         _Criterion("less true detail", looks.coarse),
         _Criterion("matches fewer copies", looks.is_stray),
         _Criterion("without colour", looks.is_grey),
+        _Criterion("few colours", looks.has_few_colours),
         _Criterion("mirrored or turned", looks.is_turned),
-        _Criterion("blocks of a bad JPEG", looks.is_blocky),
         _Criterion("enlarged", looks.is_enlarged),
-        _Criterion("far more compressed", looks.is_squeezed),
+        _Criterion("blocks of a bad JPEG", looks.is_blocky),
+        _Criterion("noisy", looks.is_noisy),
     ]
 
 
 def _list_encoding(qualities: Qualities) -> list[_Criterion]:
     """Return what is worse in how a file holds its pixels."""
-    known = pa.array(sorted(_LOSSLESS), pa.large_string())
-    lossless = pc.is_in(qualities.format.array, value_set=known).to_numpy(zero_copy_only=False)
+    lossless = are_lossless(qualities.format)
     # how small a lossless file is says nothing of what it shows
     rate = np.where(lossless, 0, qualities.bytes / np.maximum(_count_pixels(qualities), 1))
     return [
+        _Criterion("saved again without loss", _find_resaved(qualities.same_pixels, lossless)),
         _Criterion("lossy format", ~lossless),
         _Criterion("more compressed", -rate),
         _Criterion("less sharp", -qualities.sharpness),
     ]
+
+
+def are_lossless(formats: TextColumn) -> NDArray[np.bool_]:
+    """Return which of N formats keep every pixel, (N,) bool."""
+    known = pa.array(sorted(_LOSSLESS), pa.large_string())
+    return np.asarray(pc.is_in(formats.array, value_set=known).to_numpy(zero_copy_only=False))
+
+
+def _find_resaved(
+    same_pixels: NDArray[np.int64] | None, lossless: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which lossless files hold what a lossy one has lost already: they were made of it."""
+    if same_pixels is None or not len(lossless):
+        return np.zeros(len(lossless), np.bool_)
+    is_lossy = np.zeros(int(same_pixels.max()) + 1, np.bool_)
+    is_lossy[same_pixels[~lossless]] = True
+    return np.asarray(lossless & is_lossy[same_pixels], np.bool_)
 
 
 def _require_centrality(qualities: Qualities) -> NDArray[np.float32]:

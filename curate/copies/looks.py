@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.algorithms.graph import connected_components
+from curate.copies.encodings import Encodings, compare_encodings
 from curate.copies.keep_policy import Looks
 from curate.copies.verification.findings import Findings, Links
+from curate.manifest.text_column import TextColumn
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -36,9 +38,6 @@ class LooksParams:
         step: Times the true detail that is one step.
         grey: Colour of an image that has none; ``coloured`` of one that has.
         coloured: See ``grey``.
-        blocky: Blocks of a bad JPEG; ``times_blocky`` times those of the copy with the fewest.
-        times_blocky: See ``blocky``.
-        squeezed: Times fewer bytes a pixel than a copy.
         enlarged: Share of its copies' resolution, below which an image is enlarged.
     """
 
@@ -50,17 +49,18 @@ class LooksParams:
     step: float = 1.25
     grey: float = 0.015
     coloured: float = 0.04
-    blocky: float = 1.5
-    times_blocky: float = 1.25
     enlarged: float = 0.8
-    squeezed: float = 1.4
 
 
 LOOKS_PARAMS = LooksParams()
 
 
 def compare_looks(
-    links: Links, sizes: NDArray[np.int32], n_bytes: Ints, details: Floats | None
+    links: Links,
+    sizes: NDArray[np.int32],
+    n_bytes: Ints,
+    formats: TextColumn,
+    details: Floats | None,
 ) -> Looks:
     """Return how R images look beside their copies.
 
@@ -68,8 +68,9 @@ def compare_looks(
         links: Pairs of copies.
         sizes: (R, 2) int32, height and width of the source images.
         n_bytes: (R,) int64, of the files.
-        details: (R, 3) resolution, blocks and colour of images, NaN for those that are no copies;
-            None where they do not matter.
+        formats: R names of formats.
+        details: (R, 6), `curate.copies.cache.true_details.DETAIL_COLUMNS` of images, NaN for those
+            that are no copies; None where they do not matter.
     """
     n, findings = len(sizes), links.findings
     votes, is_framed = np.zeros(n, np.int64), np.zeros(n, np.bool_)
@@ -96,19 +97,28 @@ def compare_looks(
     if details is None or len(findings) == 0:
         return looks
     group = connected_components(n, findings.a, findings.b)
-    resolution, blocks, colour = np.nan_to_num(details, nan=1.0).T
-    across = resolution * np.sqrt(sizes[:, 0] * sizes[:, 1].astype(np.float64))
-    rate = n_bytes / np.maximum(sizes[:, 0] * sizes[:, 1].astype(np.float64), 1)
+    resolution, blocks, colour, noise, step, purity = np.nan_to_num(details, nan=1.0).T
+    n_pixels = np.maximum(sizes[:, 0] * sizes[:, 1].astype(np.float64), 1)
+    across = resolution * np.sqrt(n_pixels)
     below = np.log(_find_largest(across, group) / np.maximum(across, 1e-9))
-    return replace(
+    is_enlarged = resolution < params.enlarged * _find_largest(resolution, group)
+    looks = replace(
         looks,
         coarse=np.floor(below / np.log(params.step)).astype(np.int64),
         is_grey=(colour < params.grey) & (_find_largest(colour, group) > params.coloured),
-        is_blocky=(blocks > params.blocky)
-        & (blocks > -params.times_blocky * _find_largest(-blocks, group)),
-        is_squeezed=rate * params.squeezed < _find_largest(rate, group),
-        is_enlarged=resolution < params.enlarged * _find_largest(resolution, group),
+        is_enlarged=is_enlarged,
     )
+    files = Encodings(
+        n_pixels=n_pixels,
+        rate=n_bytes / n_pixels,
+        formats=formats,
+        blocks=blocks,
+        noise=noise,
+        step=step,
+        purity=purity,
+        is_enlarged=is_enlarged,
+    )
+    return compare_encodings(looks, files, findings.a, findings.b)
 
 
 def _are_upright(findings: Findings) -> Bools:

@@ -1,6 +1,7 @@
 """True detail: what an image shows at its full scale, whatever its size and format promise.
 
-An enlarged picture has pixels without detail, a lossless copy of a bad JPEG keeps its blocks.
+An enlarged picture has pixels without detail, a lossless copy of a bad JPEG keeps its blocks, noise
+is no detail.
 """
 
 from dataclasses import dataclass
@@ -9,9 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.images.jpeg_trace import JpegTrace, measure_jpeg_trace
+
 Floats = NDArray[np.float32]
 
 _BLOCK = 8  # px, of JPEG
+_NO_LINES = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
+"""A filter that lines and slopes leave without an answer, and noise with its deviation."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,12 +30,20 @@ class TrueDetailParams:
         n_tiles: Tiles, those with the most texture of a grid.
         reference: Cycles a px, between which any picture has detail.
         drop: Times that the spectrum may fall below that of natural pictures (1 / f squared).
+        noise_power: Times the mean power of noise that is taken for noise; the bins scatter.
+        smooth: Share of the patches, the smoothest, in which there is nothing but noise.
+        patch: px, side of a patch.
+        clipped: Grey levels from black and from white, between which noise can be seen.
     """
 
     side: int = 128
     n_tiles: int = 9
     reference: tuple[float, float] = (0.03, 0.12)
     drop: float = 5.0
+    noise_power: float = 3.0
+    smooth: float = 0.1
+    patch: int = 16
+    clipped: float = 12.0
 
 
 TRUE_DETAIL_PARAMS = TrueDetailParams()
@@ -44,33 +57,63 @@ class TrueDetail:
         resolution: Finest detail that it shows, as a share of what its pixels could, in [0, 1].
         blocks: Steps on the grid of 8 px that JPEG leaves, as times the steps beside it; 1 without.
         colour: Mean difference of the largest and the smallest channel, 0 (grey) to 1.
+        noise: Standard deviation of the noise, in grey levels.
+        jpeg: What a JPEG has left in it.
     """
 
     resolution: float
     blocks: float
     colour: float
+    noise: float
+    jpeg: JpegTrace
 
 
 def measure_true_detail(pixels: NDArray[np.uint8]) -> TrueDetail:
     """Return the true detail of an image, (H, W, 3) uint8, at its full scale."""
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    red, green, blue = cv2.split(pixels)
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.float32)
+    noise = _measure_noise(grey)
+    # of patches, since noise has colour where the picture has none
+    size = tuple(max(1, side // TRUE_DETAIL_PARAMS.patch) for side in grey.shape[::-1])
+    red, green, blue = cv2.split(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
     top, low = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
     return TrueDetail(
-        resolution=_measure_resolution(np.asarray(grey, np.float32)),
-        blocks=_measure_blocks(np.asarray(grey, np.float32)),
+        resolution=_measure_resolution(grey, noise),
+        blocks=_measure_blocks(grey),
         colour=float((cv2.mean(top)[0] - cv2.mean(low)[0]) / 255),
+        noise=noise,
+        jpeg=measure_jpeg_trace(grey),
     )
 
 
-def _measure_resolution(grey: Floats) -> float:
-    """Return where the spectrum falls off, as a share of half a cycle a px."""
+def _measure_noise(grey: Floats) -> float:
+    """Return the deviation of the noise (Immerkaer 1996), seen where an image is smooth."""
+    params = TRUE_DETAIL_PARAMS
+    side = params.patch
+    rows, columns = grey.shape[0] // side, grey.shape[1] // side
+    if rows == 0 or columns == 0:
+        return 0.0
+    rest = np.asarray(cv2.filter2D(grey, -1, _NO_LINES), np.float32)
+    power, level = (
+        cv2.resize(
+            one[: rows * side, : columns * side], (columns, rows), interpolation=cv2.INTER_AREA
+        )
+        for one in (rest * rest, grey)
+    )
+    seen = (level > params.clipped) & (level < 255 - params.clipped)
+    patches = power[seen] if seen.any() else power
+    return float(np.sqrt(np.quantile(patches, params.smooth)))
+
+
+def _measure_resolution(grey: Floats, noise: float) -> float:
+    """Return where the spectrum, less the noise, falls off, as a share of half a cycle a px."""
     params = TRUE_DETAIL_PARAMS
     tiles = _cut_tiles(grey, min(params.side, *grey.shape))
     side = tiles.shape[1]
     window = np.hanning(side)[:, None] * np.hanning(side)[None]
     centred = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * window
     power = (np.abs(np.fft.rfft2(centred)) ** 2).mean(axis=0)
+    floor = params.noise_power * noise**2 * float((window**2).sum())
+    power = np.maximum(power - floor, 0)
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
     n_bins = max(4, side // 4)
     bins = np.minimum((frequency * 2 * n_bins).astype(np.int64), n_bins)

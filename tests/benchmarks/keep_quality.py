@@ -1,14 +1,18 @@
 """Measure which of an original and a worse copy of it stays.
 
     python tests/benchmarks/keep_quality.py FOLDER
+    python tests/benchmarks/keep_quality.py --copybench FOLDER
 
 FOLDER holds pairs of files KIND_NUMBER_orig.EXT and KIND_NUMBER_worse.EXT, such as
 ``../shared/field/keep.py`` writes: screenshots, captions, letterboxes, enlarged copies, watermarks,
 grey ones, lossless copies of bad JPEGs, collages. Told are, for each kind, how many originals stay
-and their copies go, how many go, and how many pairs are left alone; and the reasons given.
+and their copies go, how many go, and how many pairs are left alone; and the reasons given. Of
+a folder of copybench (``images/`` and ``truth.csv``) it is told how many originals that are in a
+group with copies go, and for which kinds of copies.
 """
 
 import argparse
+import csv
 import tempfile
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -38,10 +42,30 @@ def judge(folder):
     return found
 
 
+def judge_copybench(folder):
+    """Return how many originals are in groups, and for what kinds of copies some of them go."""
+    kinds = {row["path"]: row["kind"] for row in csv.DictReader((folder / "truth.csv").open())}
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "manifest.parquet"
+        dedup(folder / "images", out=out, workspace=Path(scratch) / "workspace")
+        rows = read_manifest(out).rows.read().to_pylist()
+    originals = [r for r in rows if kinds[r["path"]] == "original" and r["group"] is not None]
+    gone = Counter(kinds[r["duplicate_of"]] for r in originals if not r["keep"])
+    groups = {r["group"] for r in originals}
+    there = Counter(kinds[r["path"]] for r in rows if r["group"] in groups)
+    return len(originals), gone, there
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--copybench", action="store_true")
     options = parser.parse_args()
+    if options.copybench:
+        n_groups, gone, there = judge_copybench(options.folder)
+        print(f"{gone.total()} of {n_groups} originals go:")
+        print(", ".join(f"{kind} {n} of {there[kind]}" for kind, n in gone.most_common()))
+        return
     total = Counter()
     for kind, outcomes in judge(options.folder).items():
         counts = Counter(outcome for outcome, _ in outcomes)

@@ -12,6 +12,8 @@ from curate.parallel import ordered_map
 
 Pixels = NDArray[np.uint8]
 
+DETAIL_COLUMNS = ("resolution", "blocks", "colour", "noise", "jpeg_step", "jpeg_purity")
+"""What is held of an image, in order; `curate.images.true_detail` says what it is."""
 _FILE = "true_details.npz"
 _BATCH = 16  # images decoded in full at a time
 
@@ -19,7 +21,7 @@ _BATCH = 16  # images decoded in full at a time
 def load_true_details(
     folder: Path, content_hashes: Sequence[str], read_exact: Callable[[list[int]], list[Pixels]]
 ) -> NDArray[np.float64]:
-    """Return resolution, blocks and colour of images, (n, 3); what was measured before is known.
+    """Return `DETAIL_COLUMNS` of images, (n, 6); what is known is not measured again.
 
     Args:
         folder: Of the cache; the caller is its only writer.
@@ -37,10 +39,19 @@ def load_true_details(
         batch = missing[start : start + _BATCH]
         measured = ordered_map(measure_true_detail, read_exact(batch))
         for number, one in zip(batch, measured, strict=True):
-            values = np.array([one.resolution, one.blocks, one.colour])
+            values = np.array(
+                [
+                    one.resolution,
+                    one.blocks,
+                    one.colour,
+                    one.noise,
+                    one.jpeg.step,
+                    one.jpeg.purity,
+                ]
+            )
             known[keys[number].item()] = values
     if missing:
         names = sorted(known)
         table = np.stack([known[name] for name in names])
         write_arrays(path, key=np.array(names, "S32"), value=table)
-    return np.array([known[key] for key in keys.tolist()]).reshape(-1, 3)
+    return np.array([known[key] for key in keys.tolist()]).reshape(-1, len(DETAIL_COLUMNS))

@@ -152,7 +152,12 @@ class Known:
             is_protected=self.is_protected,
             centrality=self.centrality,
             is_chosen=self.judged.find_chosen(images.content_hash) if self.judged else None,
+            same_pixels=self._find_label(Level.PIXELS),
         )
+
+    def _find_label(self, level: Level) -> Ints | None:
+        """Return what the rung of a level ties, or None if it was not asked."""
+        return next((one.label for one in self.groupings if one.level == level), None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
