@@ -71,13 +71,14 @@ class TrueDetail:
 def measure_true_detail(pixels: NDArray[np.uint8]) -> TrueDetail:
     """Return the true detail of an image, (H, W, 3) uint8, at its full scale."""
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.float32)
-    noise = _measure_noise(grey)
+    tiles = _cut_tiles(grey, min(TRUE_DETAIL_PARAMS.side, *grey.shape))
+    noise = _measure_noise(tiles)
     # of patches, since noise has colour where the picture has none
     size = tuple(max(1, side // TRUE_DETAIL_PARAMS.patch) for side in grey.shape[::-1])
     red, green, blue = cv2.split(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
     top, low = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
     return TrueDetail(
-        resolution=_measure_resolution(grey, noise),
+        resolution=_measure_resolution(_take_textured(tiles), noise),
         blocks=_measure_blocks(grey),
         colour=float((cv2.mean(top)[0] - cv2.mean(low)[0]) / 255),
         noise=noise,
@@ -85,29 +86,29 @@ def measure_true_detail(pixels: NDArray[np.uint8]) -> TrueDetail:
     )
 
 
-def _measure_noise(grey: Floats) -> float:
+def _measure_noise(tiles: list[Floats]) -> float:
     """Return the deviation of the noise (Immerkaer 1996), seen where an image is smooth."""
     params = TRUE_DETAIL_PARAMS
     side = params.patch
-    rows, columns = grey.shape[0] // side, grey.shape[1] // side
+    rows, columns = (length // side for length in tiles[0].shape)
     if rows == 0 or columns == 0:
         return 0.0
-    rest = np.asarray(cv2.filter2D(grey, -1, _NO_LINES), np.float32)
-    power, level = (
-        cv2.resize(
-            one[: rows * side, : columns * side], (columns, rows), interpolation=cv2.INTER_AREA
-        )
-        for one in (rest * rest, grey)
-    )
+    powers: list[Floats] = []
+    levels: list[Floats] = []
+    for tile in tiles:
+        rest = np.asarray(cv2.filter2D(tile, -1, _NO_LINES), np.float32)
+        for found, values in ((powers, rest * rest), (levels, tile)):
+            whole = values[: rows * side, : columns * side]
+            means = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
+            found.append(np.asarray(means, np.float32).ravel())
+    power, level = np.concatenate(powers), np.concatenate(levels)
     seen = (level > params.clipped) & (level < 255 - params.clipped)
-    patches = power[seen] if seen.any() else power
-    return float(np.sqrt(np.quantile(patches, params.smooth)))
+    return float(np.sqrt(np.quantile(power[seen] if seen.any() else power, params.smooth)))
 
 
-def _measure_resolution(grey: Floats, noise: float) -> float:
+def _measure_resolution(tiles: Floats, noise: float) -> float:
     """Return where the spectrum, less the noise, falls off, as a share of half a cycle a px."""
     params = TRUE_DETAIL_PARAMS
-    tiles = _cut_tiles(grey, min(params.side, *grey.shape))
     side = tiles.shape[1]
     window = np.hanning(side)[:, None] * np.hanning(side)[None]
     centred = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * window
@@ -129,13 +130,17 @@ def _measure_resolution(grey: Floats, noise: float) -> float:
     return float((shown.max(initial=0) + 1) / n_bins)
 
 
-def _cut_tiles(grey: Floats, side: int) -> Floats:
-    """Return the tiles with the most texture, (n, side, side)."""
-    tiles = [
+def _cut_tiles(grey: Floats, side: int) -> list[Floats]:
+    """Return tiles of a grid, (side, side) each."""
+    return [
         grey[top : top + side, left : left + side]
         for top in _spread_starts(grey.shape[0], side)
         for left in _spread_starts(grey.shape[1], side)
     ]
+
+
+def _take_textured(tiles: list[Floats]) -> Floats:
+    """Return the tiles with the most texture, (n, side, side)."""
     texture = np.array([tile.std() for tile in tiles])
     order = np.argsort(-texture, kind="stable")[: TRUE_DETAIL_PARAMS.n_tiles]
     return np.stack([tiles[number] for number in order.tolist()])
