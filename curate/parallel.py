@@ -96,22 +96,27 @@ def read_ahead(
         n_ahead: Sources that are read at a time.
         size_of: Bytes of an item.
     """
-    waiting: deque[_Buffer[Item]] = deque()
+    waiting: deque[tuple[_Buffer[Item], Future[None]]] = deque()
     with ThreadPoolExecutor(n_ahead) as pool:
         try:
             for source in sources:
                 buffer: _Buffer[Item] = _Buffer(_MOST_BYTES // n_ahead)
-                pool.submit(buffer.fill, source, size_of)
-                waiting.append(buffer)
+                waiting.append((buffer, pool.submit(buffer.fill, source, size_of)))
                 if len(waiting) >= n_ahead:
-                    yield iter(waiting[0])
+                    yield _take(*waiting[0])
                     waiting.popleft()
             while waiting:
-                yield iter(waiting[0])
+                yield _take(*waiting[0])
                 waiting.popleft()
         finally:
-            for buffer in waiting:
+            for buffer, _ in waiting:
                 buffer.close()
+
+
+def _take(buffer: "_Buffer[Item]", filling: Future[None]) -> Iterator[Item]:
+    """Yield the items of a buffer; raise what filling it has raised."""
+    yield from buffer
+    filling.result()
 
 
 class _Buffer(Generic[Item]):
@@ -122,7 +127,6 @@ class _Buffer(Generic[Item]):
         self._items: deque[tuple[Item, int]] = deque()
         self._n_bytes = 0
         self._is_whole = self._is_closed = False
-        self._error: Exception | None = None
         self._changed = Condition()
 
     def fill(self, items: Iterable[Item], size_of: Callable[[Item], int]) -> None:
@@ -131,11 +135,10 @@ class _Buffer(Generic[Item]):
             for item in items:
                 if not self._put(item, size_of(item) + _ITEM_BYTES):
                     break
-        except Exception as error:  # noqa: BLE001 - it is raised where the items are taken
-            self._error = error
-        with self._changed:
-            self._is_whole = True
-            self._changed.notify_all()
+        finally:
+            with self._changed:
+                self._is_whole = True
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Read no further."""
@@ -161,10 +164,8 @@ class _Buffer(Generic[Item]):
             with self._changed:
                 self._changed.wait_for(lambda: self._items or self._is_whole)
                 if not self._items:
-                    break
+                    return
                 item, n_bytes = self._items.popleft()
                 self._n_bytes -= n_bytes
                 self._changed.notify_all()
             yield item
-        if self._error is not None:
-            raise self._error
