@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.images.jpeg_trace import JpegTrace, measure_jpeg_trace
+from curate.images.jpeg_trace import measure_jpeg_trace
 
 Floats = NDArray[np.float32]
 
@@ -58,14 +58,16 @@ class TrueDetail:
         blocks: Steps on the grid of 8 px that JPEG leaves, as times the steps beside it; 1 without.
         colour: Mean difference of the largest and the smallest channel, 0 (grey) to 1.
         noise: Standard deviation of the noise, in grey levels.
-        jpeg: What a JPEG has left in it.
+        jpeg_step: What a JPEG has left in it, see `curate.images.jpeg_trace.JpegTrace`.
+        jpeg_purity: See there.
     """
 
     resolution: float
     blocks: float
     colour: float
     noise: float
-    jpeg: JpegTrace
+    jpeg_step: float
+    jpeg_purity: float
 
 
 def measure_true_detail(pixels: NDArray[np.uint8]) -> TrueDetail:
@@ -75,6 +77,7 @@ def measure_true_detail(pixels: NDArray[np.uint8]) -> TrueDetail:
     noise = _measure_noise(tiles)
     # of patches, since noise has colour where the picture has none
     size = tuple(max(1, side // TRUE_DETAIL_PARAMS.patch) for side in grey.shape[::-1])
+    trace = measure_jpeg_trace(grey)
     red, green, blue = cv2.split(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
     top, low = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
     return TrueDetail(
@@ -82,7 +85,8 @@ def measure_true_detail(pixels: NDArray[np.uint8]) -> TrueDetail:
         blocks=_measure_blocks(grey),
         colour=float((cv2.mean(top)[0] - cv2.mean(low)[0]) / 255),
         noise=noise,
-        jpeg=measure_jpeg_trace(grey),
+        jpeg_step=trace.step,
+        jpeg_purity=trace.purity,
     )
 
 

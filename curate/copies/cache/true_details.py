@@ -1,19 +1,20 @@
 """The true detail of images that were decoded in full, on disk, in ``true_details.npz``."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curate.copies.cache.arrays import pack_hashes, read_arrays, write_arrays
-from curate.images.true_detail import measure_true_detail
+from curate.images.true_detail import TrueDetail, measure_true_detail
 from curate.parallel import ordered_map
 
 Pixels = NDArray[np.uint8]
 
-DETAIL_COLUMNS = ("resolution", "blocks", "colour", "noise", "jpeg_step", "jpeg_purity")
-"""What is held of an image, in order; `curate.images.true_detail` says what it is."""
+DETAIL_COLUMNS = tuple(field.name for field in fields(TrueDetail))
+"""What is held of an image, in order."""
 _FILE = "true_details.npz"
 _BATCH = 16  # images decoded in full at a time
 
@@ -39,17 +40,7 @@ def load_true_details(
         batch = missing[start : start + _BATCH]
         measured = ordered_map(measure_true_detail, read_exact(batch))
         for number, one in zip(batch, measured, strict=True):
-            values = np.array(
-                [
-                    one.resolution,
-                    one.blocks,
-                    one.colour,
-                    one.noise,
-                    one.jpeg.step,
-                    one.jpeg.purity,
-                ]
-            )
-            known[keys[number].item()] = values
+            known[keys[number].item()] = np.array([getattr(one, name) for name in DETAIL_COLUMNS])
     if missing:
         names = sorted(known)
         table = np.stack([known[name] for name in names])
