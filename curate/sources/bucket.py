@@ -111,8 +111,9 @@ class BucketStore(RemoteStore):
             raise self._explain(error, name) from None
         answer = web.ask(name, None, start, end, url=url)
         found = answer.facts
-        tag = found.version.strip('"') if found.version.startswith('"') else None
-        facts = replace(found, version=tag or f"{_TIME}{found.mtime_ns}-{found.bytes}")
+        has_tag = found.version != f"{found.mtime_ns}-{found.bytes}"
+        tag = found.version if has_tag else None
+        facts = replace(found, version=_make_version(tag, found.mtime_ns, found.bytes))
         if version is not None and facts.version != version:
             raise FileChanged(name)
         return Answer(facts=facts, chunks=answer.chunks)
@@ -174,6 +175,11 @@ def _is_etag(version: str) -> bool:
 
 def _make_facts(meta: Any) -> FileFacts:  # noqa: ANN401 - of obstore
     mtime_ns = int(meta["last_modified"].timestamp()) * 10**9
-    tag = (meta.get("e_tag") or "").strip('"')  # Azure quotes it in answers, not in listings
-    version = tag or f"{_TIME}{mtime_ns}-{meta['size']}"
+    version = _make_version(meta.get("e_tag"), mtime_ns, meta["size"])
     return FileFacts(bytes=meta["size"], version=version, mtime_ns=mtime_ns)
+
+
+def _make_version(tag: str | None, mtime_ns: int, n_bytes: int) -> str:
+    """Return the version of an object: its ETag, or time and size where it has none."""
+    # Azure quotes it in answers, not in listings
+    return (tag or "").strip('"') or f"{_TIME}{mtime_ns}-{n_bytes}"
