@@ -31,8 +31,8 @@ class LooksParams:
             none.
         least_outside: Share of an image around the shared part that is a frame, or more of a scene.
         wedge: The same, of the plain corners that a small turn leaves, whose edge is sharper:
-            ``wedge_seam``. Of 13 photos turned by 3 degrees 0.03 to 0.04; of 130 other copies
-            none had such an edge.
+            ``wedge_seam``. 33 photos turned by 2 to 4 degrees had 0.02 to 0.04, 14 of them such
+            an edge; of 687 copies without a frame none had one.
         wedge_seam: See ``wedge``.
         least_part: Share of a collage that shows other pictures; the bar of a caption is less.
         varied: Share of what lies around that is not plain: in a collage, not in a frame. 148

@@ -27,8 +27,8 @@ _BINS = 4  # per unit of a coefficient
 class JpegTraceParams:
     """How the steps of a JPEG are looked for.
 
-    Measured by ``tests/benchmarks/keep_quality.py --copybench``: of 500 pairs of a photo and a
-    copy of it, none was told the wrong way round.
+    Measured by ``tests/benchmarks/keep_quality.py --copybench``: of 699 originals beside copies
+    of 30 kinds one went for being a JPEG saved again.
 
     Attributes:
         side: px, of the middle of the image that is looked at.

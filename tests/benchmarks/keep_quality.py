@@ -8,7 +8,7 @@ FOLDER holds pairs of files KIND_NUMBER_orig.EXT and KIND_NUMBER_worse.EXT, such
 grey ones, lossless copies of bad JPEGs, collages. Told are, for each kind, how many originals stay
 and their copies go, how many go, and how many pairs are left alone; and the reasons given. Of
 a folder of copybench (``images/`` and ``truth.csv``) it is told how many originals that are in a
-group with copies go, and for which kinds of copies.
+group with copies go, for which kinds of copies, and the reasons given.
 """
 
 import argparse
@@ -21,12 +21,17 @@ from curate.manifest.manifest import read_manifest
 from curate.stages.dedup import dedup
 
 
-def judge(folder):
-    """Return the outcome and the reason for each pair, by kind."""
+def find_rows(folder):
+    """Return what dedup says of each image of a folder."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "manifest.parquet"
         dedup(folder, out=out, workspace=Path(scratch) / "workspace")
-        rows = {row["path"]: row for row in read_manifest(out).rows.read().to_pylist()}
+        return read_manifest(out).rows.read().to_pylist()
+
+
+def judge(folder):
+    """Return the outcome and the reason for each pair, by kind."""
+    rows = {row["path"]: row for row in find_rows(folder)}
     found = defaultdict(list)
     for path, original in sorted(rows.items()):
         if "_orig" not in path:
@@ -43,17 +48,15 @@ def judge(folder):
 
 
 def judge_copybench(folder):
-    """Return how many originals are in groups, and for what kinds of copies some of them go."""
+    """Return how many originals are in groups, for what kinds of copies some go, and why."""
     kinds = {row["path"]: row["kind"] for row in csv.DictReader((folder / "truth.csv").open())}
-    with tempfile.TemporaryDirectory() as scratch:
-        out = Path(scratch) / "manifest.parquet"
-        dedup(folder / "images", out=out, workspace=Path(scratch) / "workspace")
-        rows = read_manifest(out).rows.read().to_pylist()
+    rows = find_rows(folder / "images")
     originals = [r for r in rows if kinds[r["path"]] == "original" and r["group"] is not None]
     gone = Counter(kinds[r["duplicate_of"]] for r in originals if not r["keep"])
     groups = {r["group"] for r in originals}
     there = Counter(kinds[r["path"]] for r in rows if r["group"] in groups)
-    return len(originals), gone, there
+    reasons = Counter(r["keep_reason"] for r in originals if not r["keep"])
+    return len(originals), gone, there, reasons
 
 
 def main():
@@ -62,9 +65,10 @@ def main():
     parser.add_argument("--copybench", action="store_true")
     options = parser.parse_args()
     if options.copybench:
-        n_groups, gone, there = judge_copybench(options.folder)
+        n_groups, gone, there, reasons = judge_copybench(options.folder)
         print(f"{gone.total()} of {n_groups} originals go:")
         print(", ".join(f"{kind} {n} of {there[kind]}" for kind, n in gone.most_common()))
+        print(", ".join(f"{reason} {n}" for reason, n in reasons.most_common()))
         return
     total = Counter()
     for kind, outcomes in judge(options.folder).items():

@@ -1,14 +1,15 @@
 """What training is worth: k-NN over the number of images and over seconds, weights or none.
 
     python tests/benchmarks/learning_curves.py FOLDER [--sizes 100,300,1000] [--seeds 1]
-        [--seconds 30,60,120] [--tracks] --out runs.jsonl
+        [--seconds 30,60,120] [--asked 400] [--tracks] --out runs.jsonl
     python tests/benchmarks/learning_curves.py --table --out runs.jsonl
 
 FOLDER holds one subfolder per class. For each size and seed some images are set aside to ask about,
-400 at most, and so many of the others are the folder: training sees nothing else. Rows: pixels
-(32 px squares), the small network untrained, trained from scratch, the published network as it came
-and after training, all embedded as ours. k-NN: weighted votes of the nearest by cosine, a twentieth
-of the folder, 5 to 20. Seconds are CPU seconds of one thread, so a busy machine does not count.
+``--asked`` at most, and so many of the others are the folder: training sees nothing else. Rows:
+pixels (32 px squares), the small network untrained, trained from scratch, the published network as
+it came and after training, all embedded as ours. k-NN: weighted votes of the nearest by cosine, a
+twentieth of the folder, 5 to 20. Seconds are CPU seconds of one thread, so a busy machine does not
+count.
 With ``--tracks`` images whose names begin alike up to the first ``_`` within a class are on one
 side.
 
