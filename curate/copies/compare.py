@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from curate.choices import OVERLAPS, PART_OF, Level
 from curate.copies.config import DedupConfig
-from curate.copies.find import use_one_thread_per_image
 from curate.copies.placement import place_pairs
 from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK
 from curate.copies.probability.context import judge_in_context
@@ -29,6 +28,7 @@ from curate.copies.verification.keypoints import Keypoints, make_working_copy
 from curate.copies.verification.laying import Laid, lay_over, scale_map
 from curate.copies.verification.verifier import Verifier
 from curate.images.perceptual_hash import orientations
+from curate.parallel import one_thread_each
 
 Pixels = NDArray[np.uint8]
 
@@ -71,7 +71,7 @@ def compare_pictures(first: QueryImage, second: QueryImage, config: DedupConfig)
     is_one_size = (first.width, first.height) == (second.width, second.height)
     if is_one_size and first.digest() == second.digest():
         return _call_equal(Level.PIXELS, first, second)
-    with use_one_thread_per_image():
+    with one_thread_each():
         links, keypoints = _verify(first, second)
         if len(links) == 0:
             picture = _draw(first.pixels, second.pixels)

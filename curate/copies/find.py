@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +23,7 @@ from curate.copies.rungs.same_pixels import SamePixels
 from curate.copies.rungs.scene import SameScene, join_scenes
 from curate.copies.rungs.semantic import AlikeContent, measure_centrality
 from curate.copies.sharded.helpers import Helpers
+from curate.parallel import one_thread_each
 from curate.progress import Progress, Silent
 
 LADDER: tuple[Rung, ...] = (SameBytes(), SamePixels(), NearCopies(), SameScene(), AlikeContent())
@@ -67,7 +67,7 @@ def find_copies(  # noqa: PLR0913 - the images, what is known of them, and what 
         raise ValueError("the rung `semantic` needs vectors")
     if vectors is not None and len(vectors.embeddings) != len(images):
         raise ValueError(f"{len(vectors.embeddings)} vectors for {len(images)} images")
-    with use_one_thread_per_image(), _open_folder(cache) as folder:
+    with one_thread_each(), _open_folder(cache) as folder:
         known = Known(
             images=images,
             pixels=pixels,
@@ -189,17 +189,6 @@ def _number_groups(kept: NDArray[np.int64]) -> NDArray[np.int32]:
     by_first = np.argsort(np.where(is_group, first, len(kept)), kind="stable")
     number[by_first[: is_group.sum()]] = np.arange(is_group.sum())
     return number[inverse]
-
-
-@contextmanager
-def use_one_thread_per_image() -> Iterator[None]:
-    """Have OpenCV work in one thread: the work is spread over images, not within one."""
-    n_threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(n_threads)
 
 
 @contextmanager

@@ -15,11 +15,12 @@ from curate.copies.cache.arrays import pack_hashes
 from curate.copies.cache.last_run import LastRun
 from curate.copies.cache.version import is_current
 from curate.copies.config import DedupConfig
-from curate.copies.find import list_rungs, use_one_thread_per_image
+from curate.copies.find import list_rungs
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.probability.context import FolderContext
 from curate.copies.records import Images, Pairs, PixelReader, QueryImage
 from curate.copies.rungs.base import Searched
+from curate.parallel import one_thread_each
 
 Ints = NDArray[np.int64]
 Value = TypeVar("Value", bound=np.generic)
@@ -56,7 +57,7 @@ class CopyQuery:
             Pairs of a row of ``queries`` and one of the images, each with the strongest evidence.
         """
         known = Pairs.none()
-        with use_one_thread_per_image():
+        with one_thread_each():
             for rung in self._rungs:
                 pairs = rung.find_copies(queries, known)
                 is_known = np.isin(self._make_keys(pairs), self._make_keys(known))

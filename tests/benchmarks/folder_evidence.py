@@ -8,11 +8,12 @@ import numpy as np
 
 from curate.copies.cache.version import open_cache
 from curate.copies.config import DedupConfig
-from curate.copies.find import LADDER, use_one_thread_per_image
+from curate.copies.find import LADDER
 from curate.copies.inputs import read_inputs
 from curate.copies.probability.context import judge_in_context
 from curate.copies.rungs.base import Known
 from curate.copies.rungs.near_search import NearSearch
+from curate.parallel import one_thread_each
 from curate.progress import Silent
 from curate.workspace.scan import scan
 from curate.workspace.workspace import find_workspace
@@ -48,7 +49,7 @@ def collect(images, truth, workspace):
         workspace: Where what is found out is kept.
     """
     space = find_workspace(Path(workspace))
-    with space.writing(), use_one_thread_per_image():
+    with space.writing(), one_thread_each():
         manifest = scan(Path(images), space, Silent()).manifest()
         inputs = read_inputs(manifest, None, space, Silent())
         known = Known(
