@@ -36,8 +36,11 @@ class EncodingParams:
         times_noisy: See ``noisy``.
         as_large: Share of an image's pixels that a copy of its size has.
         squeezed: Times fewer bytes a pixel than a copy.
-        much_larger: Times as many pixels as a copy: it was enlarged, or shows more detail.
         much_fewer: Times fewer bytes than a copy that is somewhat smaller.
+        bad_jpeg_step: Grey levels; the ringing of coarser steps passes for detail. Measured with
+            the next two by ``tests/benchmarks/enlarged_or_shrunk.py``.
+        bad_jpeg_purity: Of such a JPEG, saved once.
+        finer: Times that step, below which a copy's is finer.
     """
 
     least_jpeg_step: float = 2.5
@@ -52,8 +55,10 @@ class EncodingParams:
     times_noisy: float = 3.0
     as_large: float = 0.75
     squeezed: float = 1.4
-    much_larger: float = 1.5
     much_fewer: float = 1.8
+    bad_jpeg_step: float = 10.0
+    bad_jpeg_purity: float = 0.5
+    finer: float = 0.75
 
 
 ENCODING_PARAMS = EncodingParams()
@@ -71,7 +76,6 @@ class Encodings:
         noise: (R,) see there.
         step: (R,) see `curate.images.jpeg_trace.JpegTrace`.
         purity: (R,) see there.
-        is_enlarged: (R,) bool, its pixels show less than a copy's do.
     """
 
     n_pixels: Floats
@@ -81,10 +85,11 @@ class Encodings:
     noise: Floats
     step: Floats
     purity: Floats
-    is_enlarged: Bools
 
 
-def compare_encodings(looks: Looks, files: Encodings, a: Ints, b: Ints) -> Looks:
+def compare_encodings(
+    looks: Looks, files: Encodings, a: Ints, b: Ints, has_one_scale: Bools
+) -> Looks:
     """Return the looks with what each file has lost or gained that a copy of it has not.
 
     Args:
@@ -92,22 +97,37 @@ def compare_encodings(looks: Looks, files: Encodings, a: Ints, b: Ints) -> Looks
         files: The same images as files.
         a: (P,) one image of each pair of copies.
         b: (P,) the other.
+        has_one_scale: (P,) the one is neither enlarged nor shrunk beside the other.
     """
     one, other = np.concatenate([a, b]), np.concatenate([b, a])
+    is_unscaled = np.tile(has_one_scale, 2)  # else the steps of a JPEG are gone
     is_gif = pc.equal(files.formats.array, "GIF").to_numpy(zero_copy_only=False)
-    is_noisier = _is_noisier(files, one, other)
+    noisier = is_noisier(files, one, other)
     is_as_large = files.n_pixels[other] >= ENCODING_PARAMS.as_large * files.n_pixels[one]
     looks = replace(
         looks,
-        is_resaved=_mark(looks, one[_is_resaved(files, one, other) & ~is_gif[other]]),
+        is_resaved=_mark(looks, one[_is_resaved(files, one, other) & is_unscaled & ~is_gif[other]]),
         has_few_colours=_mark(looks, one[is_gif[one] & ~is_gif[other]]),
-        is_blocky=_mark(looks, one[_is_blockier(files, one, other)]),
-        is_noisy=_mark(looks, one[is_noisier & is_as_large]),
+        is_blocky=_mark(looks, one[_is_blockier(files, looks.is_enlarged, one, other)]),
+        is_noisy=_mark(looks, one[noisier & is_as_large]),
     )
     complaints = _list_complaints(looks)
     is_fair = ~(complaints[:, other] & ~complaints[:, one]).any(axis=0)
     is_squeezed = _is_more_compressed(files, one, other) & is_fair
     return replace(looks, is_squeezed=_mark(looks, one[is_squeezed]))
+
+
+def is_bad_jpeg(of: Encodings, one: Ints, other: Ints) -> Bools:
+    """Return where the one image is a JPEG so bad that the other cannot have been made of it.
+
+    The blocks and the ringing of such a JPEG pass for detail that a shrunken picture has and its
+    soft source has not. What is enlarged of it is smooth and takes fewer bytes a pixel.
+    """
+    params = ENCODING_PARAMS
+    is_coarse = of.step[one] >= params.bad_jpeg_step
+    is_coarse &= of.purity[one] > params.bad_jpeg_purity
+    is_finer = of.step[other] < params.finer * of.step[one]
+    return np.asarray(is_coarse & is_finer & (of.rate[other] > of.rate[one]), np.bool_)
 
 
 def _mark(looks: Looks, rows: Ints) -> Bools:
@@ -130,17 +150,17 @@ def _is_resaved(of: Encodings, one: Ints, other: Ints) -> Bools:
     return np.asarray(has_steps & (is_same | is_mixed), np.bool_)
 
 
-def _is_blockier(of: Encodings, one: Ints, other: Ints) -> Bools:
+def _is_blockier(of: Encodings, is_enlarged: Bools, one: Ints, other: Ints) -> Bools:
     """Return where the one image has the blocks of a JPEG that the other is free of."""
     params = ENCODING_PARAMS
     least = np.maximum(params.blocky, params.times_blocky * of.blocks[other])
     # a copy of fewer bytes has no blocks where it was compressed in another way
     is_less = of.rate[other] < params.as_many * of.rate[one]
-    is_source = ~(is_less & ~are_lossless(of.formats)[one]) & ~of.is_enlarged[other]
-    return np.asarray(is_source & (of.blocks[one] > least) & ~_is_noisier(of, other, one), np.bool_)
+    is_source = ~(is_less & ~are_lossless(of.formats)[one]) & ~is_enlarged[other]
+    return np.asarray(is_source & (of.blocks[one] > least) & ~is_noisier(of, other, one), np.bool_)
 
 
-def _is_noisier(of: Encodings, one: Ints, other: Ints) -> Bools:
+def is_noisier(of: Encodings, one: Ints, other: Ints) -> Bools:
     """Return where the one image has much noise and the other has not."""
     params = ENCODING_PARAMS
     least = np.maximum(params.noisy, params.times_noisy * of.noise[other])
@@ -156,9 +176,8 @@ def _is_more_compressed(of: Encodings, one: Ints, other: Ints) -> Bools:
     kind = of.formats.array.dictionary_encode().indices.to_numpy()
     larger = of.n_pixels[one] / of.n_pixels[other]
     fewer = of.rate[other] / np.maximum(of.rate[one], 1e-9)
-    is_fair = (larger <= 1) | (larger > params.much_larger)
-    is_fair |= fewer > params.much_fewer * larger
-    is_fair &= (kind[one] == kind[other]) & ~_is_noisier(of, other, one)
+    is_fair = (larger <= 1) | (fewer > params.much_fewer * larger)
+    is_fair &= (kind[one] == kind[other]) & ~is_noisier(of, other, one)
     return np.asarray(is_fair & (fewer > params.squeezed), np.bool_)
 
 

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.algorithms.graph import connected_components
-from curate.copies.encodings import Encodings, compare_encodings
+from curate.copies.encodings import Encodings, compare_encodings, is_bad_jpeg
 from curate.copies.keep_policy import Looks
+from curate.copies.placement import find_placement
 from curate.copies.verification.findings import Findings, Links
+from curate.images.enlarging_trace import N_PEAKS, find_enlarged
 from curate.manifest.text_column import TextColumn
 
 Ints = NDArray[np.int64]
@@ -43,6 +45,7 @@ class LooksParams:
         grey: Colour of an image that has none; ``coloured`` of one that has.
         coloured: See ``grey``.
         enlarged: Share of its copies' resolution, below which an image is enlarged.
+        one_scale: Times as large; up to that copies are of one size.
     """
 
     seam: float = 2.0
@@ -56,6 +59,7 @@ class LooksParams:
     grey: float = 0.015
     coloured: float = 0.04
     enlarged: float = 0.8
+    one_scale: float = 1.1
 
 
 LOOKS_PARAMS = LooksParams()
@@ -63,6 +67,7 @@ LOOKS_PARAMS = LooksParams()
 
 def compare_looks(
     links: Links,
+    shapes: NDArray[np.int32],
     sizes: NDArray[np.int32],
     n_bytes: Ints,
     formats: TextColumn,
@@ -72,10 +77,11 @@ def compare_looks(
 
     Args:
         links: Pairs of copies.
+        shapes: (R, 2) int32, height and width of the working copies.
         sizes: (R, 2) int32, height and width of the source images.
         n_bytes: (R,) int64, of the files.
         formats: R names of formats.
-        details: (R, 6), `curate.copies.cache.true_details.DETAIL_COLUMNS` of images, NaN for those
+        details: (R, 14), `curate.copies.cache.true_details.DETAIL_COLUMNS` of images, NaN for those
             that are no copies; None where they do not matter.
     """
     n, findings = len(sizes), links.findings
@@ -102,18 +108,8 @@ def compare_looks(
     )
     if details is None or len(findings) == 0:
         return looks
-    group = connected_components(n, findings.a, findings.b)
-    resolution, blocks, colour, noise, step, purity = np.nan_to_num(details, nan=1.0).T
+    resolution, blocks, colour, noise, step, purity = np.nan_to_num(details[:, :6], nan=1.0).T
     n_pixels = np.maximum(sizes[:, 0] * sizes[:, 1].astype(np.float64), 1)
-    across = resolution * np.sqrt(n_pixels)
-    below = np.log(_find_largest(across, group) / np.maximum(across, 1e-9))
-    is_enlarged = resolution < params.enlarged * _find_largest(resolution, group)
-    looks = replace(
-        looks,
-        coarse=np.floor(below / np.log(params.step)).astype(np.int64),
-        is_grey=(colour < params.grey) & (_find_largest(colour, group) > params.coloured),
-        is_enlarged=is_enlarged,
-    )
     files = Encodings(
         n_pixels=n_pixels,
         rate=n_bytes / n_pixels,
@@ -122,9 +118,84 @@ def compare_looks(
         noise=noise,
         step=step,
         purity=purity,
-        is_enlarged=is_enlarged,
     )
-    return compare_encodings(looks, files, findings.a, findings.b)
+    scale = find_placement(findings, shapes, sizes).scale.astype(np.float64)
+    scaled = _find_scaled(findings, scale, details[:, 6:])
+    looks = _compare_detail(looks, links, files, resolution, scaled)
+    group = connected_components(n, findings.a, findings.b)
+    is_grey = (colour < params.grey) & (_find_largest(colour, group) > params.coloured)
+    has_one_scale = np.abs(np.log(scale)) < np.log(params.one_scale)
+    return compare_encodings(
+        replace(looks, is_grey=is_grey), files, findings.a, findings.b, has_one_scale
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Scaled:
+    """Pairs of copies of different size, Q of them.
+
+    Attributes:
+        larger: (Q,) int64, the image of more pixels for the same thing.
+        smaller: (Q,) int64, the other.
+        is_enlarged: (Q,) bool, the larger was made of the smaller: it has the trace of that.
+    """
+
+    larger: Ints
+    smaller: Ints
+    is_enlarged: Bools
+
+
+def _find_scaled(findings: Findings, scale: Floats, waves: Floats) -> _Scaled:
+    """Return the pairs of copies of different size.
+
+    Args:
+        findings: Pairs of copies.
+        scale: (P,) how large the first is in the second, in pixels of the files.
+        waves: (R, 8), see `curate.images.enlarging_trace.measure_enlarging_trace`.
+    """
+    times = np.maximum(scale, 1 / np.maximum(scale, 1e-9))
+    rows = np.flatnonzero(times > LOOKS_PARAMS.one_scale)
+    ends = findings.a[rows], findings.b[rows]
+    larger, smaller = np.where(scale[rows] > 1, ends[::-1], ends)
+    peaks = np.nan_to_num(waves).reshape(-1, N_PEAKS, 2).astype(np.float32)
+    is_enlarged = find_enlarged(peaks[larger], times[rows])
+    return _Scaled(larger=larger, smaller=smaller, is_enlarged=is_enlarged)
+
+
+def _compare_detail(
+    looks: Looks, links: Links, files: Encodings, resolution: Floats, scaled: _Scaled
+) -> Looks:
+    """Return the looks with which images show less detail than their copies, or were enlarged.
+
+    An enlarged image shows no more than its source, a bad JPEG no more than a better copy of it,
+    and what a smaller copy has pixels enough for is no detail that it lacks, whatever the spectrum
+    of either promises: noise, blocks and the overshoot of enlarging are in it, too.
+
+    Args:
+        looks: What else there is against the images.
+        links: Pairs of copies.
+        files: The R images as files.
+        resolution: (R,) see `curate.images.true_detail.TrueDetail`.
+        scaled: The pairs of different size.
+    """
+    a, b = links.findings.a, links.findings.b
+    one, other = np.concatenate([a, b]), np.concatenate([b, a])
+    is_bad = is_bad_jpeg(files, one, other)
+    across = np.maximum(resolution * np.sqrt(files.n_pixels), 1e-9)
+    is_no_finer = scaled.is_enlarged | (
+        across[scaled.larger] <= np.sqrt(files.n_pixels[scaled.smaller])
+    )
+    shown = across.copy()
+    np.minimum.at(shown, one[is_bad], across[other[is_bad]])
+    np.minimum.at(shown, scaled.larger[is_no_finer], across[scaled.smaller[is_no_finer]])
+    group = connected_components(len(shown), a, b)
+    below = np.log(_find_largest(shown, group) / shown)
+    coarse = np.floor(below / np.log(LOOKS_PARAMS.step)).astype(np.int64)
+    is_enlarged = np.zeros(len(shown), np.bool_)
+    shows_less = resolution[one] < LOOKS_PARAMS.enlarged * resolution[other]
+    is_enlarged[one[shows_less & ~is_bad_jpeg(files, other, one)]] = True
+    is_enlarged[scaled.larger[scaled.is_enlarged]] = True
+    return replace(looks, coarse=coarse, is_enlarged=is_enlarged)
 
 
 def _are_upright(findings: Findings) -> Bools:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.images.enlarging_trace import measure_enlarging_trace
 from curate.images.jpeg_trace import measure_jpeg_trace
 
 Floats = NDArray[np.float32]
@@ -60,6 +61,8 @@ class TrueDetail:
         noise: Standard deviation of the noise, in grey levels.
         jpeg_step: What a JPEG has left in it, see `curate.images.jpeg_trace.JpegTrace`.
         jpeg_purity: See there.
+        waves: (4, 2) float32, what enlarging has left in it, see
+            `curate.images.enlarging_trace.measure_enlarging_trace`.
     """
 
     resolution: float
@@ -68,6 +71,7 @@ class TrueDetail:
     noise: float
     jpeg_step: float
     jpeg_purity: float
+    waves: Floats
 
 
 def measure_true_detail(pixels: NDArray[np.uint8]) -> TrueDetail:
@@ -87,6 +91,7 @@ def measure_true_detail(pixels: NDArray[np.uint8]) -> TrueDetail:
         noise=noise,
         jpeg_step=trace.step,
         jpeg_purity=trace.purity,
+        waves=measure_enlarging_trace(grey),
     )
 
 

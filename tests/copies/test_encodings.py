@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
 
-from curate.copies.encodings import Encodings, compare_encodings
+from curate.copies.encodings import Encodings, compare_encodings, is_bad_jpeg
 from curate.copies.keep_policy import Looks
 from curate.manifest.text_column import TextColumn
 
+ENDS = np.zeros(1, np.int64), np.ones(1, np.int64)
 
-def compare(*, looks=None, **columns):
-    """Return the looks of two copies; what is not said is alike."""
+
+def encodings(**columns):
+    """Return two files; what is not said is alike."""
     plain = {
         "n_pixels": [90_000, 90_000],
         "rate": [0.5, 0.5],
@@ -16,15 +18,18 @@ def compare(*, looks=None, **columns):
         "noise": [0, 0],
         "step": [0, 0],
         "purity": [0, 0],
-        "is_enlarged": [False, False],
     } | columns
-    types = {"formats": None, "is_enlarged": np.bool_}
     arrays = {
-        name: TextColumn(value) if name == "formats" else np.array(value, types.get(name, float))
+        name: TextColumn(value) if name == "formats" else np.array(value, float)
         for name, value in plain.items()
     }
-    ends = np.zeros(1, np.int64), np.ones(1, np.int64)
-    return compare_encodings(looks or Looks.alike(2), Encodings(**arrays), *ends)
+    return Encodings(**arrays)
+
+
+def compare(*, looks=None, has_one_scale=True, **columns):
+    """Return the looks of two copies."""
+    looks = looks or Looks.alike(2)
+    return compare_encodings(looks, encodings(**columns), *ENDS, np.array([has_one_scale]))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +42,7 @@ def compare(*, looks=None, **columns):
         ("is_blocky", {"blocks": [2, 1.1], "formats": ["PNG", "JPEG"], "rate": [4, 0.5]}),
         ("is_noisy", {"noise": [10, 0.5], "rate": [0.69, 0.5]}),
         ("is_squeezed", {"rate": [0.3, 0.5]}),
-        ("is_squeezed", {"rate": [0.3, 0.5], "n_pixels": [90_000, 30_000]}),
+        ("is_squeezed", {"rate": [0.08, 0.5], "n_pixels": [90_000, 30_000]}),
     ],
 )
 def test_the_worse_file_of_two_is_told(complaint, columns):
@@ -55,11 +60,12 @@ def test_the_worse_file_of_two_is_told(complaint, columns):
         {"step": [2, 8], "purity": [0.6, 0.95]},  # another JPEG, or one that was moved
         {"step": [2, 2], "purity": [0.6, 0.66]},
         {"blocks": [1.8, 1.1], "rate": [0.5, 0.2], "formats": ["JPEG", "WEBP"]},
-        {"blocks": [1.8, 1.1], "is_enlarged": [False, True]},
+        {"step": [8, 8], "purity": [0.75, 0.95], "has_one_scale": False},
         {"blocks": [1.8, 1.1], "noise": [0.5, 12]},
         {"noise": [4, 0.5]},
         {"noise": [10, 0.5], "n_pixels": [90_000, 22_500]},
         {"rate": [0.5, 0.9], "n_pixels": [90_000, 72_000]},
+        {"rate": [0.3, 0.5], "n_pixels": [90_000, 30_000]},  # small pictures take more a pixel
         {"rate": [0.5, 2.0], "formats": ["JPEG", "GIF"]},
     ],
 )
@@ -75,3 +81,24 @@ def test_bytes_of_a_copy_that_has_another_fault_do_not_count():
     assert not compare(looks=looks, rate=[0.3, 0.5]).is_squeezed[0]
     looks.is_framed[0] = True
     assert compare(looks=looks, rate=[0.3, 0.5]).is_squeezed[0]
+
+
+def test_blocks_beside_an_enlarged_copy_are_not_complained_of():
+    looks = Looks.alike(2)
+    looks.is_enlarged[1] = True
+    assert not compare(looks=looks, blocks=[1.8, 1.1]).is_blocky[0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_bad"),
+    [
+        ({"step": [16, 3], "purity": [0.9, 0.9], "rate": [0.2, 0.5]}, True),
+        ({"step": [16, 0], "purity": [0.9, 0], "rate": [0.2, 0.5]}, True),
+        ({"step": [6, 3], "purity": [0.9, 0.9], "rate": [0.2, 0.5]}, False),
+        ({"step": [16, 14], "purity": [0.9, 0.9], "rate": [0.2, 0.5]}, False),
+        ({"step": [16, 3], "purity": [0.3, 0.9], "rate": [0.2, 0.5]}, False),
+        ({"step": [16, 3], "purity": [0.9, 0.9], "rate": [0.2, 0.1]}, False),
+    ],
+)
+def test_a_bad_jpeg_is_told_beside_a_better_copy(columns, is_bad):
+    assert is_bad_jpeg(encodings(**columns), *ENDS).tolist() == [is_bad]

@@ -79,7 +79,7 @@ def test_whoever_goes_is_told_the_evidence_and_the_reason(zoo):
     assert reason["copy/framed"] == "has a frame around it"
     assert reason["copy/lettered"] == "something lies over it"
     assert reason["copy/piece"] == "shows less of the scene"
-    assert reason["copy/small"] == "less true detail"
+    assert reason["copy/small"] == "fewer pixels"
     assert reason["copy/grey"] == "without colour"
 
 

@@ -102,6 +102,20 @@ def test_the_file_of_the_camera_stays_before_its_copy_without_camera_data(tmp_pa
         assert told == reasons
 
 
+def test_the_original_stays_before_its_thumbnails_and_enlarged_copies(tmp_path):
+    root = tmp_path / "images"
+    root.mkdir()
+    for seed in range(4):
+        first = Image.fromarray(detailed(seed)).filter(ImageFilter.GaussianBlur(1.5))
+        first.save(root / f"{seed}.jpg", quality=85)
+        for scale, quality in ((0.5, 30), (0.8, 40), (1, 35), (1.5, 92), (2.5, 92)):
+            size = (round(320 * scale), round(256 * scale))
+            copy = Image.open(root / f"{seed}.jpg").resize(size, Image.Resampling.BICUBIC)
+            copy.save(root / f"{seed}_{scale}.jpg", quality=quality)
+    _, rows = found_in(root, tmp_path / "m.parquet")
+    assert [path for path, row in rows.items() if row["keep"]] == [f"{n}.jpg" for n in range(4)]
+
+
 def test_boxes_of_dropped_copies_are_counted_by_how_they_lie_on_what_stays(copies, tmp_path):
     boxed = ("bytes.png", "jpeg.jpg", "mirror.jpg", "crop.jpg", "3.png")
     coco = {

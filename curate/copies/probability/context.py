@@ -52,6 +52,11 @@ class ContextParams:
         frame_chroma: What the correlation of chroma may lack at most where no keypoint agrees: of
             flags of three plain stripes half had more; no copy of those above was found by its
             frame alone.
+        crushed: Usual difference of two images, log(1 + grey levels), from which on conflicts that
+            no tile sees at middle and coarse detail are what compression made of fine texture. Of
+            2,322 pairs of heavy encodings of one picture all that were refused are above it and
+            without such tiles; of 2,031 refused pairs of frames of a camera, these encoded
+            heavily, too, 12 were.
         apart: Share of both images outside what they share, from which on they are two views.
         far: Share of one image outside the other, from which on that one is a small piece.
         spoilt: Share of such a view or piece that something lies over.
@@ -73,6 +78,7 @@ class ContextParams:
     other_tone: float = 0.7
     other_chroma: float = 0.3
     frame_chroma: float = 0.1
+    crushed: float = 1.3
     apart: float = 0.25
     far: float = 0.8
     spoilt: float = 0.03
@@ -183,6 +189,7 @@ def _are_two_captures(findings: Findings) -> NDArray[np.bool_]:
     """Return in which pairs both images carry something and have grain of their own, (P,) bool."""
     params = CONTEXT_PARAMS
     both = findings.measure_close("two_sided_area").astype(np.float64) ** 2 > params.little
+    both &= ~are_crushed(findings)
     both &= findings.measure_close("two_sided_places") >= np.log(2)
     return np.asarray(both & (findings.measure_close("grain_deficit") > params.other_grain))
 
@@ -239,4 +246,13 @@ def _do_both_carry(
     carried = np.minimum(np.minimum(context.own[findings.a], context.own[findings.b]), area)
     is_marked_once = (once > params.marked) & (twice < params.marked_twice * once)
     is_marked_once &= findings.measure_close("grain_deficit") <= params.other_grain
-    return np.asarray((carried > params.little) & ~is_marked_once, np.bool_)
+    is_carried = (carried > params.little) & ~are_crushed(findings)
+    return np.asarray(is_carried & ~is_marked_once, np.bool_)
+
+
+def are_crushed(findings: Findings) -> NDArray[np.bool_]:
+    """Return which pairs differ in fine texture only, as compression leaves it, (P,) bool."""
+    is_sound = np.ones(len(findings), np.bool_)
+    for band in ("middle", "coarse"):
+        is_sound &= findings.measure_close(f"{band}_conflict") == 0
+    return np.asarray(is_sound & (findings.measure_close("noise") > CONTEXT_PARAMS.crushed))

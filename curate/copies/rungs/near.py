@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from curate.choices import OVERLAPS, PART_OF, KeepPolicy, Level
 from curate.copies.cache.last_run import LastRun
-from curate.copies.cache.true_details import DETAIL_COLUMNS, load_true_details
+from curate.copies.cache.true_details import DETAIL_WIDTH, load_true_details
 from curate.copies.candidates.from_embeddings import pair_by_embeddings
 from curate.copies.config import DedupConfig
 from curate.copies.grouping import Ranking, group_links
@@ -72,6 +72,7 @@ class NearCopies:
             looks.append(
                 compare_looks(
                     links,
+                    search.shapes,
                     sizes,
                     known.images.bytes[heads],
                     known.images.format.take(heads),
@@ -143,12 +144,12 @@ def _pair_heads(vectors: Vectors | None, heads: Ints, order: Ints) -> tuple[Ints
 
 
 def _measure_details(known: Known, heads: Ints, links: Links) -> NDArray[np.float64] | None:
-    """Return the true detail of the heads that have copies, (R, 6), if it decides what stays."""
+    """Return the true detail of the heads that have copies, (R, 14), if it decides what stays."""
     if known.config.keep is not KeepPolicy.BEST:
         return None
     rows = np.unique(np.concatenate([links.findings.a, links.findings.b]))
     images = heads[rows]
-    details = np.full((len(heads), len(DETAIL_COLUMNS)), np.nan)
+    details = np.full((len(heads), DETAIL_WIDTH), np.nan)
     details[rows] = load_true_details(
         known.cache,
         known.images.content_hash.take(images),

@@ -1,6 +1,6 @@
 """Near copies among a collection: its keypoints, candidates, their evidence and probability."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from curate.copies.cache.arrays import read_fingerprints
 from curate.copies.cache.close_store import CloseStore
 from curate.copies.cache.evidence_store import EvidenceStore
 from curate.copies.cache.keypoint_store import ExtractedKeypoints, KeypointStore
+from curate.copies.candidates.clumps import CLUMP_PARAMS, Clumps
 from curate.copies.candidates.incremental import CandidateSearch
 from curate.copies.candidates.pairs import Candidates, order_pairs
 from curate.copies.pair_tables import concat_pairs, take_pairs
@@ -21,7 +22,12 @@ from curate.copies.probability.classifier import (
     CopyClassifier,
     find_threshold,
 )
-from curate.copies.probability.context import FolderContext, judge_in_context, measure_context
+from curate.copies.probability.context import (
+    FolderContext,
+    are_crushed,
+    judge_in_context,
+    measure_context,
+)
 from curate.copies.probability.synthetic_pairs import load_synthetic_evidence
 from curate.copies.records import Pixels
 from curate.copies.rungs.base import Known
@@ -31,12 +37,14 @@ from curate.copies.sharded.votes import VoteOn
 from curate.copies.verification.close_look import CLOSE_LOOK_PARAMS, CloseLook, choose_pairs
 from curate.copies.verification.findings import Findings, Links, select_best
 from curate.copies.verification.frames import drop_other_frames
+from curate.copies.verification.partners import PARTNER_PARAMS
 from curate.copies.verification.verifier import Verifier
 from curate.parallel import ordered_map
 from curate.progress import task
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Advance = Callable[[int], None]
 
 _BATCH = 32  # images read at a time
 _SHARD = 4096  # images whose keypoints are written at a time
@@ -73,6 +81,7 @@ class NearSearch:
         """
         self._hashes = known.images.content_hash.take(rows)
         self._rows, self._frames = rows, known.images.frames[rows]
+        self._rank = known.rank[rows]
         self._fingerprints = read_fingerprints(self._hashes)
         self._pixels, self._config, self._cache = known.pixels, known.config, known.cache
         self._progress, self._judged, self._helpers = known.progress, known.judged, known.helpers
@@ -114,13 +123,15 @@ class NearSearch:
         search = CandidateSearch(self._cache, self._store, seed=config.seed, vote_elsewhere=vote_on)
         with task(progress, "finding candidate pairs", None):
             candidates = search.find_candidates(self._slots)
+        with task(progress, "settling what is plainly the same", None):
+            candidates = self._leave_out_settled(candidates)
         by_keypoints, by_hash = candidates.by_keypoints, candidates.by_frame
         notes = [f"{len(by_keypoints)} pairs by keypoints, {len(by_hash)} by hash"]
         with task(progress, "verifying pairs", len(candidates)):
-            parts = [self._verify(by_keypoints, is_shown=True)]
+            parts = [self._verify(by_keypoints, on_progress=progress.advance)]
             unsure = self._verifier.select_unsure(by_hash.a, by_hash.b, parts[0])
             progress.advance(len(unsure) - int(unsure.sum()))  # these are settled
-            parts.append(self._verify(take_pairs(by_hash, unsure), is_shown=True))
+            parts.append(self._verify(take_pairs(by_hash, unsure), on_progress=progress.advance))
         if extra is not None and len(extra[0]):
             parts.append(self._verify_by_keypoints(*extra))
             notes.append(f"{len(extra[0])} pairs by embedding")
@@ -128,7 +139,7 @@ class NearSearch:
         n = len(self._hashes)
         chosen = choose_pairs(best.findings, best.probability, n)
         with task(progress, "looking closely", int(chosen.sum())):
-            findings = self._look(best, chosen, is_shown=True)
+            findings = self._look(best, chosen, on_progress=progress.advance)
         self._context = context = measure_context(findings, best.probability, n)
         evidence = judge_in_context(findings, context)
         self._classifier = self._calibrate(findings, evidence)
@@ -152,9 +163,23 @@ class NearSearch:
         """
         best = select_best(self._verify_by_keypoints(a, b), FIRST_LOOK)
         chosen = best.probability >= CLOSE_LOOK_PARAMS.least
-        findings = self._look(best, chosen, is_shown=False)
+        findings = self._look(best, chosen)
         evidence = judge_in_context(findings, self._context)
         return self._drop_other_frames(self._judge(findings, evidence))
+
+    def _leave_out_settled(self, candidates: Candidates) -> Candidates:
+        """Return the candidates less those between images that are settled to be plain copies."""
+        clumps = Clumps(candidates, self._rank)
+        while len(rows := clumps.choose()):
+            tried = take_pairs(candidates, rows)
+            first = select_best(self._verify(tried, on_progress=_ignore), FIRST_LOOK)
+            sure = first.probability >= PARTNER_PARAMS.sure
+            findings = self._look(first, sure, on_progress=_ignore)
+            is_plain = sure & are_plain_copies(findings)
+            n = len(self._hashes)
+            keys = findings.a[is_plain] * n + findings.b[is_plain]
+            clumps.settle(rows, np.isin(tried.a * n + tried.b, keys))
+        return take_pairs(candidates, clumps.find_needed())
 
     def _drop_other_frames(self, links: Links) -> Links:
         return drop_other_frames(
@@ -189,18 +214,18 @@ class NearSearch:
     def _verify_by_keypoints(self, a: Ints, b: Ints) -> Findings:
         """Return the findings on given pairs by keypoints, upright and mirrored."""
         pairs = Candidates.by_either_keypoints(a, b)
-        return self._verify(order_pairs(pairs, np.arange(len(self._hashes))), is_shown=False)
+        return self._verify(order_pairs(pairs, np.arange(len(self._hashes))))
 
-    def _verify(self, pairs: Candidates, *, is_shown: bool) -> Findings:
-        advance = self._progress.advance if is_shown else None
+    def _verify(self, pairs: Candidates, *, on_progress: Advance | None = None) -> Findings:
+        """Return the findings on pairs; few pairs, which nobody hears of, are verified here."""
 
         def verify(some: tuple[Ints, Ints, Ints]) -> Findings:
-            if self._pairs_on is not None and is_shown:  # the others are few at a time
-                return self._pairs_on.verify(self._verifier, some, self._progress.advance)
-            return self._verifier.verify(*some, on_progress=advance)
+            if self._pairs_on is not None and on_progress is not None:
+                return self._pairs_on.verify(self._verifier, some, on_progress)
+            return self._verifier.verify(*some, on_progress=on_progress)
 
         known = (pairs.a, pairs.b, pairs.method)
-        return self._evidence.verify(verify, self._slots, known, on_progress=advance)
+        return self._evidence.verify(verify, self._slots, known, on_progress=on_progress)
 
     def _calibrate(self, findings: Findings, evidence: NDArray[np.float32]) -> CopyClassifier:
         """Return the classifier fitted to these images."""
@@ -236,16 +261,29 @@ class NearSearch:
         """Return pairs with their probability to be copies."""
         return Links(findings=findings, probability=self._classifier.predict(evidence))
 
-    def _look(self, links: Links, chosen: NDArray[np.bool_], *, is_shown: bool) -> Findings:
+    def _look(
+        self, links: Links, chosen: NDArray[np.bool_], *, on_progress: Advance | None = None
+    ) -> Findings:
         """Return the findings on pairs with what a close look shows of the chosen ones."""
-        advance = self._progress.advance if is_shown else None
 
         def look(findings: Findings) -> NDArray[np.float32]:
-            if self._pairs_on is not None and is_shown:
-                return self._pairs_on.look(self._close_look, findings, self._progress.advance)
-            return self._close_look.look(findings, on_progress=advance)
+            if self._pairs_on is not None and on_progress is not None:
+                return self._pairs_on.look(self._close_look, findings, on_progress)
+            return self._close_look.look(findings, on_progress=on_progress)
 
-        return self._close.look(look, self._slots, links.findings, chosen, on_progress=advance)
+        return self._close.look(look, self._slots, links.findings, chosen, on_progress=on_progress)
 
     def _read(self, rows: Sequence[int]) -> list[Pixels]:
         return self._pixels.read([self._hashes[row] for row in rows])
+
+
+def are_plain_copies(findings: Findings) -> NDArray[np.bool_]:
+    """Return which pairs show the same everywhere, whatever else the folder holds, (P,) bool."""
+    probability = CLOSE_LOOK.predict(judge_in_context(findings, None))
+    conflict = findings.measure_close("conflict_area").astype(np.float64) ** 2
+    is_same = (conflict <= CLUMP_PARAMS.most_conflict) | are_crushed(findings)
+    return np.asarray((probability >= CLUMP_PARAMS.sure) & is_same)
+
+
+def _ignore(steps: int) -> None:
+    """Hear of progress that nobody watches."""
