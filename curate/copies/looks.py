@@ -76,7 +76,7 @@ def compare_looks(
         n_bytes: (R,) int64, of the files.
         formats: R names of formats.
         details: (R, 6), `curate.copies.cache.true_details.DETAIL_COLUMNS` of images, NaN for those
-            that are no copies; None where they do not matter.
+            that are no copies, or whose file could not be looked at; None where they do not matter.
     """
     n, findings = len(sizes), links.findings
     votes, is_framed = np.zeros(n, np.int64), np.zeros(n, np.bool_)
@@ -103,7 +103,7 @@ def compare_looks(
     if details is None or len(findings) == 0:
         return looks
     group = connected_components(n, findings.a, findings.b)
-    resolution, blocks, colour, noise, step, purity = np.nan_to_num(details, nan=1.0).T
+    resolution, blocks, colour, noise, step, purity = _fill_unknown(details, group).T
     n_pixels = np.maximum(sizes[:, 0] * sizes[:, 1].astype(np.float64), 1)
     across = resolution * np.sqrt(n_pixels)
     below = np.log(_find_largest(across, group) / np.maximum(across, 1e-9))
@@ -171,3 +171,14 @@ def _find_largest(values: Floats, group: Ints) -> Floats:
     largest = np.full(len(values), -np.inf)
     np.maximum.at(largest, group, values)
     return np.asarray(largest[group], np.float64)
+
+
+def _fill_unknown(details: Floats, group: Ints) -> Floats:
+    """Return details without NaN: what is not known of an image is as with the least of its group.
+
+    So its copies are no worse for it, and it is no better than they are.
+    """
+    known = np.where(np.isnan(details), np.inf, details)
+    least = np.stack([-_find_largest(-column, group) for column in known.T], axis=1)
+    filled = np.where(np.isnan(details), least, details)
+    return np.asarray(np.where(np.isinf(filled), 1.0, filled), np.float64)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from curate.images.decode_here import decode_here, digest_here, hash_frames_here
 from curate.images.isolation import receive, send
-from curate.images.picture import Unreadable, Wish
+from curate.images.picture import GoesApart, Unreadable, Wish
 
 _MOST_WORDS = 200
 
@@ -44,6 +44,9 @@ def answer(task: str, raw: bytes, wish: Wish) -> tuple[dict[str, Any], bytes]:
         task: ``decode``, ``digest`` or ``hash frames``.
         raw: The file's bytes.
         wish: How it is decoded.
+
+    Raises:
+        GoesApart: It should not be decoded while others are, which the wish does not allow.
     """
     if task == "digest":
         digest = digest_here(raw, wish)
@@ -81,7 +84,10 @@ def main() -> None:
     while (question := receive(sys.stdin.buffer)) is not None:
         facts, raw = question
         task = facts.pop("task")
-        reply, blob = answer(task, raw, Wish(**facts | {"is_apart": True}))
+        try:
+            reply, blob = answer(task, raw, Wish(**facts))
+        except GoesApart:
+            reply, blob = {"goes_apart": True}, b""
         words = said.take()
         if "reason" in reply and words:
             reply["reason"] = f"{reply['reason']} ({words})"

@@ -20,14 +20,18 @@ _BATCH = 16  # images decoded in full at a time
 
 
 def load_true_details(
-    folder: Path, content_hashes: Sequence[str], read_exact: Callable[[list[int]], list[Pixels]]
+    folder: Path,
+    content_hashes: Sequence[str],
+    read_exact: Callable[[list[int]], Sequence[Pixels | None]],
 ) -> NDArray[np.float64]:
     """Return `DETAIL_COLUMNS` of images, (n, 6); what is known is not measured again.
+
+    NaN stands for images whose file cannot be read so.
 
     Args:
         folder: Of the cache; the caller is its only writer.
         content_hashes: n hex digests, all different.
-        read_exact: Gives every pixel of some of them, by number.
+        read_exact: Gives every pixel of some of them, by number, or None.
     """
     path = folder / _FILE
     arrays = read_arrays(path)
@@ -38,11 +42,19 @@ def load_true_details(
     missing = [number for number, key in enumerate(keys.tolist()) if key not in known]
     for start in range(0, len(missing), _BATCH):
         batch = missing[start : start + _BATCH]
-        measured = ordered_map(measure_true_detail, read_exact(batch))
+        measured = ordered_map(_measure, read_exact(batch))
         for number, one in zip(batch, measured, strict=True):
-            known[keys[number].item()] = np.array([getattr(one, name) for name in DETAIL_COLUMNS])
+            known[keys[number].item()] = one
     if missing:
         names = sorted(known)
         table = np.stack([known[name] for name in names])
         write_arrays(path, key=np.array(names, "S32"), value=table)
     return np.array([known[key] for key in keys.tolist()]).reshape(-1, len(DETAIL_COLUMNS))
+
+
+def _measure(pixels: Pixels | None) -> NDArray[np.float64]:
+    """Return `DETAIL_COLUMNS` of an image, (6,)."""
+    if pixels is None:
+        return np.full(len(DETAIL_COLUMNS), np.nan)
+    detail = measure_true_detail(pixels)
+    return np.array([getattr(detail, name) for name in DETAIL_COLUMNS])
