@@ -84,7 +84,8 @@ def test_later_commands_leave_out_what_no_worker_survives(images, space, poison,
     assert sorted(Path(one.path).name for one in found.answers[0].found) == ["a.png", "c.png"]
     curate.dedup(before, out=out, workspace=space)
     assert unreadable(out)[MARKED]["keep"] is None
-    curate.sample(out, curate.SampleConfig(size=2), out=tmp_path / "s.parquet", workspace=space)
+    config = curate.SampleConfig(size=2, by="format")
+    curate.sample(out, config, out=tmp_path / "s.parquet", workspace=space)
     rows = pq.read_table(tmp_path / "s.parquet", columns=["path", "selected"]).to_pylist()
     assert [row["path"] for row in rows if row["selected"]] == ["a.png", "c.png"]
 

@@ -109,8 +109,7 @@ def test_a_pair_that_no_worker_survives_is_no_copy(dedup):
     assert {row["status"] for row in rows.values()} == {"ok"}
     assert (rows["1.jpg"]["duplicate_of"], rows["0.jpg"]["duplicate_of"]) == (None, "0.png")
     told = [one for one in dedup.notes.lines if one.startswith("no worker survives a look at ")]
-    assert len(told) == 2  # by keypoints, by hash
-    assert " pairs: no copies; " in told[0]
+    assert [" pairs: no copies; " in one for one in told] == [True]
     n_deaths = poison.n_deaths
     assert n_deaths > 4
     assert dedup.run(PROCESSES) == dedup.run() == rows
