@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import cv2
+import numpy as np
 from PIL import Image
 
 from curate.images.decode_here import decode_here, digest_here, hash_frames_here
@@ -37,7 +38,7 @@ class _StandardError:
         return " ".join(text.split())[:_MOST_WORDS]
 
 
-def answer(task: str, raw: bytes, wish: Wish) -> tuple[dict[str, Any], bytes]:
+def answer(task: str, raw: bytes, wish: Wish) -> tuple[dict[str, Any], bytes | memoryview]:
     """Return facts and bytes: what was asked for, or the reason why there is none.
 
     Args:
@@ -59,7 +60,8 @@ def answer(task: str, raw: bytes, wish: Wish) -> tuple[dict[str, Any], bytes]:
         return asdict(picture), b""
     facts = asdict(replace(picture, pixels=picture.pixels[:0]))
     facts.pop("pixels")
-    return facts | {"shape": picture.pixels.shape}, picture.pixels.tobytes()
+    pixels = np.ascontiguousarray(picture.pixels)
+    return facts | {"shape": pixels.shape}, pixels.data.cast("B")
 
 
 def register_readers() -> None:
