@@ -66,15 +66,23 @@ class Inputs:
 class ImageReader:
     """Cached pixels by content hash; whole pictures from the source files."""
 
-    def __init__(self, cache: PixelCache, read_file: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        cache: PixelCache,
+        read_file: Callable[[int], bytes],
+        on_lost: Callable[[int], None],
+    ) -> None:
         """Read from a cache, and from files.
 
         Args:
             cache: Of pixels.
             read_file: Gives the bytes of the file of an image, by row.
+            on_lost: Hears of each image whose file cannot be read at its full size, by row.
         """
         self._cache = cache
         self._read_file = read_file
+        self._on_lost = on_lost
+        self._lost: set[int] = set()
 
     def read(self, content_hashes: Sequence[str]) -> list[Pixels]:
         """Return cached pixels, (h, w, 3) uint8 each."""
@@ -88,13 +96,20 @@ class ImageReader:
         """
         return list(ordered_map(lambda row: digest_file(self._read_file(row)), rows, ahead=8))
 
-    def read_exact(self, rows: Sequence[int]) -> list[Pixels]:
+    def read_exact(self, rows: Sequence[int]) -> list[Pixels | None]:
         """Return the views of the files of images at their full size, (H, W, 3) uint8 each.
+
+        None stands for a file that cannot be read so.
 
         Raises:
             InputError: A file is gone or has changed.
         """
-        return list(ordered_map(lambda row: decode_exact(self._read_file(row)), rows, ahead=8))
+        found = list(ordered_map(lambda row: decode_exact(self._read_file(row)), rows, ahead=8))
+        for row in [row for row, one in zip(rows, found, strict=True) if one is None]:
+            if row not in self._lost:
+                self._lost.add(row)
+                self._on_lost(row)
+        return found
 
     def hash_frames(self, row: int) -> list[int]:
         """Return the perceptual hashes of eight frames of an image's file.
@@ -150,16 +165,18 @@ def read_unchanged(file: Path, content_hash: str) -> bytes:
     return raw
 
 
-def decode_exact(raw: bytes) -> Pixels:
+def decode_exact(raw: bytes) -> Pixels | None:
     """Return the view of a file that could be read before at its full size, (H, W, 3) uint8.
 
-    Raises:
-        InputError: It cannot be read any more, as where its reader was removed.
+    None where that cannot be read, as where no reader survives it.
     """
-    picture = decode(raw, short_side=None, max_pixels=sys.maxsize)
-    if isinstance(picture, Unreadable):
-        raise InputError(f"an image cannot be read any more: {picture.reason}", hint=_HINT)
-    return picture.pixels
+    picture = decode(raw, short_side=None, max_pixels=sys.maxsize, is_apart=True)
+    return None if isinstance(picture, Unreadable) else picture.pixels
+
+
+def describe_lost(path: str) -> str:
+    """Return what people are told of an image whose file cannot be read at its full size."""
+    return f"{path} cannot be read at its full size; it is compared as it was cached"
 
 
 def list_frame_hashes(raw: bytes) -> list[int]:
@@ -207,6 +224,7 @@ def read_inputs(
     reader = ImageReader(
         open_pixels(workspace, progress),
         lambda row: read_place(sources, places.slice(row, 1).to_pylist()[0]),
+        lambda row: progress.note(describe_lost(places["path"][row].as_py())),
     )
     return Inputs(make_images(table, is_other), sources, table["source"], reader, places, links)
 

@@ -82,7 +82,7 @@ def compare_looks(
         n_bytes: (R,) int64, of the files.
         formats: R names of formats.
         details: (R, 14), `curate.copies.cache.true_details.DETAIL_COLUMNS` of images, NaN for those
-            that are no copies; None where they do not matter.
+            that are no copies, or whose file could not be looked at; None where they do not matter.
     """
     n, findings = len(sizes), links.findings
     votes, is_framed = np.zeros(n, np.int64), np.zeros(n, np.bool_)
@@ -108,7 +108,8 @@ def compare_looks(
     )
     if details is None or len(findings) == 0:
         return looks
-    resolution, blocks, colour, noise, step, purity = np.nan_to_num(details[:, :6], nan=1.0).T
+    group = connected_components(n, findings.a, findings.b)
+    resolution, blocks, colour, noise, step, purity = _fill_unknown(details[:, :6], group).T
     n_pixels = np.maximum(sizes[:, 0] * sizes[:, 1].astype(np.float64), 1)
     files = Encodings(
         n_pixels=n_pixels,
@@ -122,7 +123,6 @@ def compare_looks(
     scale = find_placement(findings, shapes, sizes).scale.astype(np.float64)
     scaled = _find_scaled(findings, scale, details[:, 6:])
     looks = _compare_detail(looks, links, files, resolution, scaled)
-    group = connected_components(n, findings.a, findings.b)
     is_grey = (colour < params.grey) & (_find_largest(colour, group) > params.coloured)
     has_one_scale = np.abs(np.log(scale)) < np.log(params.one_scale)
     return compare_encodings(
@@ -242,3 +242,14 @@ def _find_largest(values: Floats, group: Ints) -> Floats:
     largest = np.full(len(values), -np.inf)
     np.maximum.at(largest, group, values)
     return np.asarray(largest[group], np.float64)
+
+
+def _fill_unknown(details: Floats, group: Ints) -> Floats:
+    """Return details without NaN: what is not known of an image is as with the least of its group.
+
+    So its copies are no worse for it, and it is no better than they are.
+    """
+    known = np.where(np.isnan(details), np.inf, details)
+    least = np.stack([-_find_largest(-column, group) for column in known.T], axis=1)
+    filled = np.where(np.isnan(details), least, details)
+    return np.asarray(np.where(np.isinf(filled), 1.0, filled), np.float64)

@@ -83,7 +83,8 @@ class QueryImage:
         height: px, upright.
         phash: From `curate.images.perceptual_hash.perceptual_hash`, in [0, 2**64).
         digest: Gives the digest of the whole picture in the file, 32 bytes.
-        read_exact: Gives the view of the file at its full size, (H, W, 3) uint8 RGB, upright.
+        read_exact: Gives the view of the file at its full size, (H, W, 3) uint8 RGB, upright; None
+            where it cannot be read so.
         frames: Frames of the file, >= 1.
         hash_frames: Gives the perceptual hashes of eight of them.
     """
@@ -94,7 +95,7 @@ class QueryImage:
     height: int
     phash: int
     digest: Callable[[], bytes]
-    read_exact: Callable[[], Pixels]
+    read_exact: Callable[[], Pixels | None]
     frames: int = 1
     hash_frames: Callable[[], Sequence[int]] = list
 
@@ -108,8 +109,11 @@ class PixelReader(Protocol):
     def digest(self, rows: Sequence[int]) -> list[bytes]:
         """Return the digests of the whole pictures in the files of images, 32 bytes each."""
 
-    def read_exact(self, rows: Sequence[int]) -> list[Pixels]:
-        """Return the views of files at their full size, (H, W, 3) uint8 RGB, upright."""
+    def read_exact(self, rows: Sequence[int]) -> Sequence[Pixels | None]:
+        """Return the views of files at their full size, (H, W, 3) uint8 RGB, upright.
+
+        None stands for a file that cannot be read so.
+        """
 
     def hash_frames(self, row: int) -> Sequence[int]:
         """Return the perceptual hashes of eight frames of an image's file."""

@@ -255,7 +255,15 @@ class _Run:
                 piece.is_done = True
             else:
                 self._engine.n_again += 1
-                self._retry(piece, outcome.failure)
+                self._retry(piece, self._find_blame(piece, outcome.failure))
+
+    def _find_blame(self, piece: _Piece, failure: Failure) -> Failure:
+        """Return a failure; a worker that died before it said that it works cannot start."""
+        if failure.kind is FailureKind.DIED:
+            beat = self._store.get(key_of_beat(self._job.task, piece.key))
+            if beat is None:
+                return Failure(FailureKind.CANNOT_START, failure.reason)
+        return failure
 
     def _watch(self, *, has_moved: bool) -> None:
         """Have all that is under way begun anew if no worker has said for long that it works."""

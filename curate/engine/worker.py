@@ -86,17 +86,21 @@ def run_job(job: Job) -> Failure | None:
 
 @contextmanager
 def _beating(store: SharedStore, job: Job) -> Iterator[None]:
-    """Say in the store, again and again, that a job is worked on."""
+    """Say in the store, before the work and again and again, that a job is worked on."""
     is_over = Event()
 
-    def beat() -> None:
-        for number in count():
-            with suppress(CurateError):  # the store is away for a moment
-                store.put(key_of_beat(job.task, job.key), f"{os.getpid()} {number}".encode())
+    def beat(number: int) -> None:
+        with suppress(CurateError):  # the store is away for a moment
+            store.put(key_of_beat(job.task, job.key), f"{os.getpid()} {number}".encode())
+
+    def go_on() -> None:
+        for number in count(1):
             if is_over.wait(BEAT_SECONDS):
                 return
+            beat(number)
 
-    thread = Thread(target=beat, name="curate-beat", daemon=True)
+    beat(0)  # whose worker dies without it has died before the work
+    thread = Thread(target=go_on, name="curate-beat", daemon=True)
     thread.start()
     try:
         yield

@@ -2,18 +2,20 @@
 
 Formats whose readers are C libraries with a history of crashes, and pictures that are very large,
 are decoded apart (`curate.images.isolation`): a reader that dies or hangs costs one file, and only
-one large picture is in memory at a time.
+one large picture is in memory at a time. What of a file is read once more, after it could be read,
+is always read apart: whatever becomes of the reader, the search for copies goes on.
 """
 
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import TypeVar
 
 from curate.images import isolation
-from curate.images.decode_here import decode_here, digest_here, hash_frames_here
+from curate.images.decode_here import decode_here
 from curate.images.formats import (
     FORMATS,
     HEAD_BYTES,
@@ -61,6 +63,7 @@ def decode(
     short_side: int | None = SHORT_SIDE,
     long_side: int = LONG_SIDE,
     max_pixels: int = MAX_PIXELS,
+    is_apart: bool = False,
 ) -> Decoded | Unreadable:
     """Decode one image upright, as RGB: the frame that stands for the file, as people see it.
 
@@ -69,16 +72,20 @@ def decode(
         short_side: Shrink to this short side in px; None keeps the exact pixels.
         long_side: Shrink further where the long side would pass this, in px; for panoramas.
         max_pixels: Pixels of the picture at most.
+        is_apart: Whether another process does it, whatever the format.
 
     Returns:
         The pixels and facts of the file, or the reason there are none.
     """
     wish = Wish(short_side, long_side if short_side is not None else sys.maxsize, max_pixels)
-    return _read(raw, wish, here=decode_here, apart=isolation.decode_apart)
+    here = isolation.decode_apart if is_apart else decode_here
+    return _read(raw, wish, here=here, apart=isolation.decode_apart)
 
 
 def digest_picture(raw: bytes, *, max_pixels: int = MAX_PIXELS) -> bytes | Unreadable:
     """Return the digest of the whole picture that a file holds, see `curate.images.exact`.
+
+    Another process reads it.
 
     Args:
         raw: The file's bytes.
@@ -88,11 +95,13 @@ def digest_picture(raw: bytes, *, max_pixels: int = MAX_PIXELS) -> bytes | Unrea
         32 bytes, or the reason there are none.
     """
     wish = Wish(None, sys.maxsize, max_pixels)
-    return _read(raw, wish, here=digest_here, apart=isolation.digest_apart)
+    return _read(raw, wish, here=isolation.digest_apart, apart=isolation.digest_apart)
 
 
 def hash_frames(raw: bytes, *, max_pixels: int = MAX_PIXELS) -> list[int] | Unreadable:
     """Return the perceptual hashes of eight frames of a file at even steps, the first to the last.
+
+    Another process reads it.
 
     Args:
         raw: The file's bytes.
@@ -103,7 +112,7 @@ def hash_frames(raw: bytes, *, max_pixels: int = MAX_PIXELS) -> list[int] | Unre
         none.
     """
     wish = Wish(max_pixels=max_pixels)
-    return _read(raw, wish, here=hash_frames_here, apart=isolation.hash_frames_apart)
+    return _read(raw, wish, here=isolation.hash_frames_apart, apart=isolation.hash_frames_apart)
 
 
 def decode_file(path: Path, *, short_side: int | None = SHORT_SIDE) -> Decoded | Unreadable:
@@ -146,7 +155,14 @@ def _read(
     here: Callable[[bytes, Wish], Result | Unreadable],
     apart: Callable[[bytes, Wish], Result | Unreadable],
 ) -> Result | Unreadable:
-    """Read a file in this process, or apart where that is safer."""
+    """Read a file, alone in a process of its own where that is safer.
+
+    Args:
+        raw: The file's bytes.
+        wish: How it is read.
+        here: Reads it while others are read, unless it should not.
+        apart: Reads any file, one large picture at a time.
+    """
     if not raw:
         return Unreadable("the file is empty")
     if len(raw) > max_bytes(wish.max_pixels):
@@ -160,4 +176,4 @@ def _read(
                 return here(raw, wish)
             except GoesApart:
                 stack.enter_context(_one_large)
-        return apart(raw, wish)
+        return apart(raw, replace(wish, is_apart=True))

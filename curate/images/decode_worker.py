@@ -12,11 +12,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import cv2
+import numpy as np
 from PIL import Image
 
 from curate.images.decode_here import decode_here, digest_here, hash_frames_here
 from curate.images.isolation import receive, send
-from curate.images.picture import Unreadable, Wish
+from curate.images.picture import GoesApart, Unreadable, Wish
 
 _MOST_WORDS = 200
 
@@ -37,13 +38,16 @@ class _StandardError:
         return " ".join(text.split())[:_MOST_WORDS]
 
 
-def answer(task: str, raw: bytes, wish: Wish) -> tuple[dict[str, Any], bytes]:
+def answer(task: str, raw: bytes, wish: Wish) -> tuple[dict[str, Any], bytes | memoryview]:
     """Return facts and bytes: what was asked for, or the reason why there is none.
 
     Args:
         task: ``decode``, ``digest`` or ``hash frames``.
         raw: The file's bytes.
         wish: How it is decoded.
+
+    Raises:
+        GoesApart: It should not be decoded while others are, which the wish does not allow.
     """
     if task == "digest":
         digest = digest_here(raw, wish)
@@ -56,7 +60,8 @@ def answer(task: str, raw: bytes, wish: Wish) -> tuple[dict[str, Any], bytes]:
         return asdict(picture), b""
     facts = asdict(replace(picture, pixels=picture.pixels[:0]))
     facts.pop("pixels")
-    return facts | {"shape": picture.pixels.shape}, picture.pixels.tobytes()
+    pixels = np.ascontiguousarray(picture.pixels)
+    return facts | {"shape": pixels.shape}, pixels.data.cast("B")
 
 
 def register_readers() -> None:
@@ -81,7 +86,10 @@ def main() -> None:
     while (question := receive(sys.stdin.buffer)) is not None:
         facts, raw = question
         task = facts.pop("task")
-        reply, blob = answer(task, raw, Wish(**facts | {"is_apart": True}))
+        try:
+            reply, blob = answer(task, raw, Wish(**facts))
+        except GoesApart:
+            reply, blob = {"goes_apart": True}, b""
         words = said.take()
         if "reason" in reply and words:
             reply["reason"] = f"{reply['reason']} ({words})"

@@ -25,7 +25,7 @@ from typing import IO, Any
 import numpy as np
 
 from curate.images.capture import Capture
-from curate.images.picture import Decoded, Unreadable, Wish
+from curate.images.picture import Decoded, GoesApart, Unreadable, Wish
 
 TIMEOUT_SECONDS = 60.0
 """Time for one file; 170 megapixels of JPEG 2000, the slowest of those allowed, take 25."""
@@ -34,7 +34,11 @@ _LENGTHS = struct.Struct("<QQ")
 
 
 def decode_apart(raw: bytes, wish: Wish) -> Decoded | Unreadable:
-    """Decode in another process; see `curate.images.decode.decode`."""
+    """Decode in another process; see `curate.images.decode.decode`.
+
+    Raises:
+        GoesApart: It should not be decoded while others are, which the wish does not allow.
+    """
     facts, blob = _ask("decode", raw, wish)
     if "reason" in facts:
         return _explain(facts)
@@ -43,13 +47,21 @@ def decode_apart(raw: bytes, wish: Wish) -> Decoded | Unreadable:
 
 
 def digest_apart(raw: bytes, wish: Wish) -> bytes | Unreadable:
-    """Digest in another process; see `curate.images.decode.digest_picture`."""
+    """Digest in another process; see `curate.images.decode.digest_picture`.
+
+    Raises:
+        GoesApart: As `decode_apart`.
+    """
     facts, blob = _ask("digest", raw, wish)
     return _explain(facts) if "reason" in facts else blob
 
 
 def hash_frames_apart(raw: bytes, wish: Wish) -> list[int] | Unreadable:
-    """Hash frames in another process; see `curate.images.decode.hash_frames`."""
+    """Hash frames in another process; see `curate.images.decode.hash_frames`.
+
+    Raises:
+        GoesApart: As `decode_apart`.
+    """
     facts, _ = _ask("hash frames", raw, wish)
     return _explain(facts) if "reason" in facts else list(facts["hashes"])
 
@@ -175,4 +187,12 @@ atexit.register(_pool.stop)
 
 
 def _ask(task: str, raw: bytes, wish: Wish) -> tuple[dict[str, Any], bytes]:
-    return _pool.ask({"task": task, **asdict(wish)}, raw)
+    """Return facts and bytes.
+
+    Raises:
+        GoesApart: As `decode_apart`.
+    """
+    facts, blob = _pool.ask({"task": task, **asdict(wish)}, raw)
+    if "goes_apart" in facts:
+        raise GoesApart
+    return facts, blob

@@ -66,8 +66,8 @@ class Wish:
         short_side: Shrink to this short side in px; None keeps all pixels.
         long_side: Shrink further where the long side would pass this, in px; for panoramas.
         max_pixels: Pixels of the picture at most.
-        is_apart: Whether this process does nothing else, so that large and risky pictures are
-            welcome.
+        is_apart: Whether a process that may die does nothing else, and no other large picture is
+            read meanwhile, so that large and risky pictures are welcome.
     """
 
     short_side: int | None = SHORT_SIDE

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
-from curate.copies.inputs import ImageReader, make_images, read_place
+from curate.copies.inputs import ImageReader, describe_lost, make_images, read_place
 from curate.copies.query import load_query
 from curate.copies.records import Images, Pairs, QueryImage
 from curate.progress import Progress
@@ -58,6 +58,7 @@ class ByCopies:
         self._reader = ImageReader(
             open_pixels(space, progress),
             lambda row: read_place(sources, places.slice(row, 1).to_pylist()[0]),
+            lambda row: progress.note(describe_lost(self._images.path[row])),
         )
         cache = space.root / "copies"
         query = load_query(self._images, self._reader, config, cache=cache)

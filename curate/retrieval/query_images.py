@@ -61,8 +61,8 @@ class Query:
         """
         return digest_file(self._read())
 
-    def read_exact(self) -> Pixels:
-        """Return the view of the file at its full size, (H, W, 3) uint8, upright RGB.
+    def read_exact(self) -> Pixels | None:
+        """Return the view of the file at its full size, (H, W, 3) uint8, upright RGB, if there is.
 
         Raises:
             InputError: It is gone or has changed.

@@ -38,7 +38,7 @@ from curate.manifest.text_column import TextColumn
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.sources import Address
-from curate.workspace.embedding import embed_missing
+from curate.workspace.embedding import embed_scanned
 from curate.workspace.embedding_store import Embedded
 from curate.workspace.models import find_model, prototypes_of, require_device
 from curate.workspace.scan import Scan, ScanConfig, scan
@@ -170,12 +170,11 @@ def cluster(  # noqa: PLR0913 - one question, several places for the answer
     open_labels(config.labels)
     with space.writing(progress), open_engine(engine, space.root, progress) as shards:
         catalogue = scan(source, space, progress, config=scan_config, engine=shards)
-        readable = catalogue.readable()
-        hashes = TextColumn(readable["hash"])
-        embedded = embed_missing(
-            space, model, hashes, device=config.device, progress=progress, engine=shards
+        catalogue, embedded = embed_scanned(
+            space, model, catalogue, device=config.device, progress=progress, engine=shards
         )
-        distinct, content_of = hashes.unique()
+        readable = catalogue.readable()
+        distinct, content_of = TextColumn(readable["hash"]).unique()
         vectors = embedded.store.load(distinct)
         clusters = _cluster_contents(vectors, content_of, prototypes, config)
         measures = scale_measures({name: readable[name].to_numpy() for name in MEASURES + SIZES})

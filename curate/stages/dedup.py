@@ -8,17 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.algorithms.neighbors import nearest_prototype
 from curate.annotations.add_labels import add_labels
 from curate.annotations.open_labels import open_labels
-from curate.choices import Level
 from curate.copies.config import DedupConfig
-from curate.copies.find import find_copies
-from curate.copies.inputs import Inputs, read_inputs
+from curate.copies.inputs import Inputs
 from curate.copies.keep_policy import find_protected
 from curate.copies.label_conflicts import find_label_conflicts, resolve_label_conflicts
 from curate.copies.lost_boxes import LostBoxes, find_lost_boxes
-from curate.copies.records import Copies, Vectors
+from curate.copies.records import Copies
 from curate.copies.report import (
     RungCount,
     count_rungs,
@@ -29,7 +26,7 @@ from curate.copies.report import (
     write_pair_table,
     write_sheets,
 )
-from curate.copies.sharded.helpers import Helpers
+from curate.copies.search_manifest import ManifestSearch
 from curate.engine.opening import EngineConfig, open_engine
 from curate.engine.shards import Engine
 from curate.errors import UsageError
@@ -57,11 +54,8 @@ from curate.workspace.cuts import (
     misses_path,
     use_cut,
 )
-from curate.workspace.embedding import embed_missing
 from curate.workspace.integrity import Damaged, read_table, write_table
-from curate.workspace.models import find_model, prototypes_of
 from curate.workspace.scan import Scan, ScanConfig, scan
-from curate.workspace.shared_pixels import share_pixels
 from curate.workspace.workspace import Workspace, find_workspace
 
 _FIRST = "manifest.parquet"
@@ -237,18 +231,17 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
             named, out, space, config.labels, progress, scan_config, shards
         )
         other = _read_other(against, space, progress, shards) if against is not None else None
-        inputs = read_inputs(manifest, other, space, progress)
         judged = None if config.ignore_reviews else read_judged(space.root)
-        copies = find_copies(
-            inputs.images,
-            inputs.reader,
-            config,
-            vectors=_load_vectors(space, inputs, config, progress, shards),
+        search = ManifestSearch(
+            manifest=manifest,
+            other=other,
+            config=config,
             judged=judged,
-            cache=space.root / "copies",
-            on_progress=progress,
-            helpers=_make_helpers(shards, space, inputs),
+            workspace=space,
+            engine=shards,
+            progress=progress,
         )
+        manifest, inputs, copies = search.run()
         copies, is_conflict = _resolve_conflicts(manifest, inputs, copies, config)
         is_other = inputs.images.is_other
         is_counted = ~is_other
@@ -297,14 +290,6 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
 def _keep_evidence(space: Workspace, out: Path, evidence: pa.Table, misses: pa.Table) -> None:
     write_table(evidence, evidence_path(space, out))
     write_table(misses, misses_path(space, out))
-
-
-def _make_helpers(engine: Engine | None, space: Workspace, inputs: Inputs) -> Helpers | None:
-    """Return what helps with the search: the engine, with the pixels where its workers see them."""
-    if engine is None:
-        return None
-    pixels = share_pixels(engine.store, space)
-    return Helpers(engine=engine, pixels=pixels, places=inputs.places)
 
 
 def _check_outputs(out: Path, pairs: Path | str | None, sheets: Path | str | None) -> None:
@@ -432,21 +417,3 @@ def _make_columns(
         column = flags.take(pc.index_in(paths.cast(pa.large_string()), value_set=known))
         columns = columns.append_column("label_conflict", column)
     return HeldRows(columns)
-
-
-def _load_vectors(
-    space: Workspace,
-    inputs: Inputs,
-    config: DedupConfig,
-    progress: Progress,
-    engine: Engine | None,
-) -> Vectors | None:
-    """Return embeddings for the semantic rung, which needs a trained model; else none."""
-    if config.level is not Level.SEMANTIC:
-        return None
-    hashes = inputs.images.content_hash
-    model = find_model(space, None)
-    done = embed_missing(space, model, hashes, device="auto", progress=progress, engine=engine)
-    stored = done.store.load(hashes)
-    assigned = nearest_prototype(stored.projections, prototypes_of(model))
-    return Vectors(embeddings=stored.embeddings, prototype=assigned)

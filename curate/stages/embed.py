@@ -6,11 +6,10 @@ from pathlib import Path
 from curate.choices import check_device
 from curate.engine.opening import EngineConfig, open_engine
 from curate.field_types import take_types
-from curate.manifest.text_column import TextColumn
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.sources import Address
-from curate.workspace.embedding import embed_missing
+from curate.workspace.embedding import embed_scanned
 from curate.workspace.models import find_model, require_device
 from curate.workspace.scan import ScanConfig, scan
 from curate.workspace.workspace import find_workspace
@@ -93,14 +92,13 @@ def embed(
     require_device(config.device)
     with space.writing(progress), open_engine(engine, space.root, progress) as shards:
         found = scan(source, space, progress, config=scan_config, engine=shards)
-        hashes = TextColumn(found.readable()["hash"])
-        done = embed_missing(
-            space, model, hashes, device=config.device, progress=progress, engine=shards
+        found, done = embed_scanned(
+            space, model, found, device=config.device, progress=progress, engine=shards
         )
     return EmbedResult(
         source=str(found.source),
         model=model.identity,
-        n_images=len(hashes),
+        n_images=found.n_ok,
         n_embedded=done.n_embedded,
         images_per_second=done.images_per_second,
         unreadable=found.unreadable,

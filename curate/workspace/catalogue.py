@@ -17,6 +17,7 @@ from curate.progress import Progress
 from curate.sources import FILE_SCHEMA, SourceFile
 from curate.workspace.integrity import Damaged, check_table, read_table, write_table
 from curate.workspace.pixel_cache import CAPTURE_FACTS
+from curate.workspace.refused_rows import mark_refused
 from curate.workspace.workspace import Workspace
 
 JOURNAL_ROWS = 16_384
@@ -165,6 +166,20 @@ class Catalogue:
             write_table(pa.concat_tables([old.filter(pc.invert(is_ours)), table]), path)
         for pending in self._workspace.root.glob(_PENDING):
             remove(pending)
+
+    def mark_refused(self, refusals: pa.Table) -> None:
+        """Have refused images count as unreadable in all sources.
+
+        Args:
+            refusals: Columns of `curate.workspace.refused_rows.REFUSED`.
+
+        Raises:
+            ResourceError: The disk is full or cannot be written.
+        """
+        rows = read_table(self._workspace.catalogue, optional=CAPTURE_FACTS)
+        marked = mark_refused(rows, refusals)
+        if not marked.equals(rows):
+            write_table(marked, self._workspace.catalogue)
 
 
 class Journal:

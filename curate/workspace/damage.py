@@ -27,6 +27,7 @@ from curate.workspace.models import (
 )
 from curate.workspace.pixel_cache import find_lost_rows, list_shards, read_facts
 from curate.workspace.pixel_mending import drop_lost_pixels
+from curate.workspace.refusals import drop_damaged_refusals, find_refusal_damage
 from curate.workspace.scan import mend_catalogue, scan
 from curate.workspace.workspace import Workspace
 
@@ -40,6 +41,7 @@ def find_damage(workspace: Workspace) -> list[Damaged]:
     return [
         *workspace.facts_damage(),
         *_find_catalogue_damage(workspace),
+        *find_refusal_damage(workspace),
         *_find_pixel_damage(workspace),
         *(
             damage
@@ -68,6 +70,7 @@ def repair(workspace: Workspace, progress: Progress) -> None:
     mend_catalogue(workspace, progress)
     with workspace.writing(progress):
         drop_lost_pixels(workspace, progress, is_thorough=True)
+        drop_damaged_refusals(workspace, progress)
         for source in workspace.facts()["sources"]:
             try:
                 scan(source, workspace, progress)

@@ -1,16 +1,20 @@
 """Features: the vectors of a trained model, made for the images that lack them."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from curate.engine.base import Failure
 from curate.engine.shards import Engine
+from curate.manifest.text_column import TextColumn
 from curate.progress import Progress, task
-from curate.workspace.embedding_shards import embed_on
+from curate.workspace.embedding_shards import EmbeddedShard, embed_on
 from curate.workspace.embedding_store import Embedded, EmbeddingStore, concat_vectors
 from curate.workspace.encoding import encode
 from curate.workspace.models import Model, encoder_of
 from curate.workspace.pixel_mending import open_pixels
+from curate.workspace.refusals import read_refusals, refuse_images, split_failures
+from curate.workspace.scan import Scan
 from curate.workspace.workspace import Workspace
 
 SHARD_ROWS = 16_384
@@ -25,12 +29,14 @@ class Embedding:
         store: Where the vectors are.
         n_embedded: Images that had no vector before.
         seconds: Time it took.
+        refused: Why no worker survives some images, by content hash; they have no vector.
     """
 
     model: Model
     store: EmbeddingStore
     n_embedded: int
     seconds: float
+    refused: Mapping[str, str]
 
     @property
     def images_per_second(self) -> float:
@@ -58,21 +64,62 @@ def embed_missing(
         engine: What embeds; None for this process.
 
     Raises:
-        ResourceError: The device is not there, or the disk is full.
+        ResourceError: The device is not there, the disk is full, or the engine cannot go on.
     """
     store = open_store(workspace, model)
     store.begin(progress)
     missing = store.missing(content_hashes)
+    refused: dict[str, str] = {}
     start = time.perf_counter()
     if missing:
         with task(progress, "embed", len(missing)):
-            if engine is None:
-                _embed_here(workspace, model, store, missing, device=device, progress=progress)
-            else:
-                parts = embed_on(engine, workspace, model, missing, device)
-                _keep_parts(store, parts, progress)
+            rest: Sequence[str] = missing
+            if engine is not None:
+                shards = embed_on(engine, workspace, model, missing, device)
+                refused, rest = split_failures(_keep_shards(store, shards, progress), store)
+                progress.advance(len(refused))
+            if len(rest):
+                _embed_here(workspace, model, store, rest, device=device, progress=progress)
     seconds = time.perf_counter() - start
-    return Embedding(model=model, store=store, n_embedded=len(missing), seconds=seconds)
+    return Embedding(
+        model=model,
+        store=store,
+        n_embedded=len(missing) - len(refused),
+        seconds=seconds,
+        refused=refused,
+    )
+
+
+def embed_scanned(
+    workspace: Workspace,
+    model: Model,
+    found: Scan,
+    *,
+    device: str,
+    progress: Progress,
+    engine: Engine | None = None,
+) -> tuple[Scan, Embedding]:
+    """Embed what a scan found, and return it without the images that no worker survives.
+
+    Args:
+        workspace: Has the pixels, and gets the vectors; the caller holds its lock.
+        model: Makes them.
+        found: The scan.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        progress: Hears how it gets on.
+        engine: What embeds; None for this process.
+
+    Raises:
+        InputError: No image is left that can be used.
+        ResourceError: The device is not there, the disk is full, or the engine cannot go on.
+    """
+    hashes = TextColumn(found.readable()["hash"])
+    done = embed_missing(workspace, model, hashes, device=device, progress=progress, engine=engine)
+    if done.refused:
+        refuse_images(workspace, done.refused, progress)
+        found = found.without(read_refusals(workspace, progress))
+        found.readable()
+    return found, done
 
 
 def _embed_here(
@@ -91,12 +138,13 @@ def _embed_here(
         store.append(shard, encode(encoder, cache, shard, on_progress=progress.advance))
 
 
-def _keep_parts(
-    store: EmbeddingStore, parts: Iterable[tuple[list[str], Embedded]], progress: Progress
-) -> None:
-    """Write vectors that come in small parts in shards as large as ever."""
+def _keep_shards(
+    store: EmbeddingStore, shards: Iterable[EmbeddedShard], progress: Progress
+) -> dict[str, Failure]:
+    """Write vectors that come in small parts in shards as large as ever; return what failed."""
     names: list[str] = []
     vectors: list[Embedded] = []
+    failed: dict[str, Failure] = {}
 
     def write() -> None:
         if names:
@@ -104,13 +152,16 @@ def _keep_parts(
             names.clear()
             vectors.clear()
 
-    for some, part in parts:
-        names.extend(some)
-        vectors.append(part)
-        progress.advance(len(some))
+    for shard in shards:
+        failed.update(shard.failed)
+        if shard.vectors is not None:
+            names.extend(shard.names)
+            vectors.append(shard.vectors)
+            progress.advance(len(shard.names))
         if len(names) >= SHARD_ROWS:
             write()
     write()
+    return failed
 
 
 def open_store(workspace: Workspace, model: Model) -> EmbeddingStore:

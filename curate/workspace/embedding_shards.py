@@ -1,16 +1,16 @@
 """Embedding on an engine: shards of content hashes go to workers that hold the model."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from curate.engine.base import Task
+from curate.engine.base import Failure, Task
 from curate.engine.shards import Engine
 from curate.engine.sharing import share_files
 from curate.engine.worker_files import WorkerFiles
-from curate.errors import ResourceError
 from curate.workspace.embedding_store import Embedded, Vectors
 from curate.workspace.encoding import BATCH_ROWS, encode
 from curate.workspace.models import FACTS, WEIGHTS, Model, encoder_of
@@ -21,10 +21,25 @@ _SHARD_BATCHES = 4
 _FOLDER = "models"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmbeddedShard:
+    """What workers made of some images.
+
+    Attributes:
+        names: Content hashes of those that they embedded, in order.
+        vectors: Of these; None where there are none.
+        failed: Why there is nothing of the others, by content hash.
+    """
+
+    names: list[str]
+    vectors: Embedded | None
+    failed: dict[str, Failure]
+
+
 def embed_on(
     engine: Engine, workspace: Workspace, model: Model, content_hashes: Sequence[str], device: str
-) -> Iterator[tuple[list[str], Embedded]]:
-    """Yield content hashes and their vectors, in order, whole batches of one process at a time.
+) -> Iterator[EmbeddedShard]:
+    """Yield what workers made of images, in order, whole batches of one process at a time.
 
     Args:
         engine: What embeds them.
@@ -34,7 +49,7 @@ def embed_on(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``, of each worker.
 
     Raises:
-        ResourceError: An image cannot be embedded, or the engine cannot go on.
+        ResourceError: The engine cannot go on.
     """
     folder = f"{_FOLDER}/{model.name}"
     weights = {f"{folder}/{name}": model.folder / name for name in (WEIGHTS, FACTS)}
@@ -50,14 +65,20 @@ def embed_on(
     )
     for result in engine.map_with_worker(task, shards):
         names = result.items["hash"].to_pylist()
-        for number, failure in result.failed.items():
-            raise ResourceError(
-                f"the image of content {names[number]} cannot be embedded: {failure.reason}",
-                hint="find it by its hash in the manifest, and leave it out with --exclude",
-            )
-        rows = result.rows
-        yield names, Embedded(_as_matrix(rows["embedding"]), _as_matrix(rows["projection"]))
+        failed = {names[number]: failure for number, failure in result.failed.items()}
+        yield EmbeddedShard(
+            names=[name for name in names if name not in failed],
+            vectors=_read_vectors(result.rows),
+            failed=failed,
+        )
     engine.barrier()
+
+
+def _read_vectors(rows: pa.Table) -> Embedded | None:
+    """Return what workers stored, or None where that is nothing."""
+    if len(rows) == 0:
+        return None
+    return Embedded(_as_matrix(rows["embedding"]), _as_matrix(rows["projection"]))
 
 
 def open_worker(settings: Mapping[str, Any], files: WorkerFiles) -> "_EmbeddingWorker":

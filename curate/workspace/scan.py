@@ -8,7 +8,7 @@ scan loses at most one unfinished shard. What is lost or damaged in the workspac
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,8 @@ from curate.workspace.examination import Decoder
 from curate.workspace.file_reader import FileReader
 from curate.workspace.pixel_cache import FACTS, SHARD_IMAGES, ShardWriter, read_facts
 from curate.workspace.pixel_mending import drop_lost_pixels
+from curate.workspace.refusals import read_refusals
+from curate.workspace.refused_rows import mark_refused
 from curate.workspace.source_reading import read_source
 from curate.workspace.workspace import Workspace
 
@@ -105,6 +107,14 @@ class Scan:
                 hint="check that the folder holds whole image files",
             )
         return self.table.filter(pc.equal(self.table["status"], Status.OK.value))
+
+    def without(self, refusals: pa.Table) -> "Scan":
+        """Return the scan as it is when images are refused.
+
+        Args:
+            refusals: Columns of `curate.workspace.refused_rows.REFUSED`.
+        """
+        return replace(self, table=mark_refused(self.table, refusals))
 
     def row_numbers(self) -> pa.Array:
         """Return for each row its number among the readable ones, or null."""
@@ -287,6 +297,7 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
     paths = found.files["path"].to_pylist() if reader.errors else [""] * len(found.files)
     errors = pa.array([reader.errors.get(path) for path in paths], pa.string())
     rows = _catalogue_rows(source.address, found.files, hashes, errors, facts)
+    rows = mark_refused(rows, read_refusals(workspace, progress))
     catalogue.replace_source(source.address, rows)
     is_own = pc.equal(rows["status"], Status.OWN.value)
     n_own = int(pc.sum(is_own).as_py() or 0)

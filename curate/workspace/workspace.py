@@ -22,7 +22,7 @@ from curate.workspace.integrity import Damaged, read_checked_json, write_checked
 from curate.workspace.permissions import ALL, restrict_below, restrict_folder
 
 _OURS = re.compile(
-    r"(lock|engine|pixels|models|embeddings|copies|catalogue|evidence|reviews|cuts|pipelines|pending-|workspace|\.)"
+    r"(lock|engine|pixels|models|embeddings|copies|catalogue|evidence|reviews|cuts|pipelines|pending-|refused|workspace|\.)"
 )
 """How names in a workspace begin, one that was killed before it was named included."""
 
@@ -53,6 +53,11 @@ class Workspace:
     def pixels(self) -> Path:
         """The folder of pixel shards."""
         return self.root / "pixels"
+
+    @property
+    def refusals(self) -> Path:
+        """The file of the images that no worker survives."""
+        return self.root / "refused.parquet"
 
     @property
     def evidence(self) -> Path:

@@ -49,7 +49,7 @@ def main():
     )
     for name in FORMATS:
         files = [encode(path, name) for path in paths[: options.images]]
-        wish = Wish()
+        wish = Wish(is_apart=True)
         timed(decode_apart, files, wish), timed(decode_here, files, wish)
         rounds = [
             (timed(decode_apart, files, wish), timed(decode_here, files, wish))

@@ -150,6 +150,14 @@ def test_workers_that_cannot_start_end_the_run_with_the_reason(tmp_path):
         read(engine.map_shards(squares(fails=True), shards()))
 
 
+def test_workers_that_die_before_they_begin_are_no_fault_of_an_item(tmp_path):
+    with (
+        an_engine(tmp_path, SpawnPool(1)) as engine,
+        pytest.raises(ResourceError, match="the workers cannot start: the process"),
+    ):
+        read(engine.map_shards(squares(dies=True), shards()))
+
+
 def test_workers_get_shared_files(tmp_path, monkeypatch):
     monkeypatch.setenv("CURATE_SCRATCH", str(tmp_path / "scratch"))
     (tmp_path / "word").write_text("kept")

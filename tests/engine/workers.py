@@ -28,6 +28,8 @@ class Squares:
 def open_squares(settings, files):
     if settings.get("fails"):
         raise OSError("no disk here")
+    if settings.get("dies"):
+        os.kill(os.getpid(), signal.SIGKILL)
     return Squares(settings)
 
 

@@ -23,14 +23,18 @@ _BATCH = 16  # images decoded in full at a time
 
 
 def load_true_details(
-    folder: Path, content_hashes: Sequence[str], read_exact: Callable[[list[int]], list[Pixels]]
+    folder: Path,
+    content_hashes: Sequence[str],
+    read_exact: Callable[[list[int]], Sequence[Pixels | None]],
 ) -> NDArray[np.float64]:
     """Return `DETAIL_COLUMNS` of images, (n, 14); what is known is not measured again.
+
+    NaN stands for images whose file cannot be read so.
 
     Args:
         folder: Of the cache; the caller is its only writer.
         content_hashes: n hex digests, all different.
-        read_exact: Gives every pixel of some of them, by number.
+        read_exact: Gives every pixel of some of them, by number, or None.
     """
     path = folder / _FILE
     arrays = read_arrays(path)
@@ -41,9 +45,9 @@ def load_true_details(
     missing = [number for number, key in enumerate(keys.tolist()) if key not in known]
     for start in range(0, len(missing), _BATCH):
         batch = missing[start : start + _BATCH]
-        measured = ordered_map(measure_true_detail, read_exact(batch))
+        measured = ordered_map(_measure, read_exact(batch))
         for number, one in zip(batch, measured, strict=True):
-            known[keys[number].item()] = _pack(one)
+            known[keys[number].item()] = one
     if missing:
         names = sorted(known)
         table = np.stack([known[name] for name in names])
@@ -51,5 +55,9 @@ def load_true_details(
     return np.array([known[key] for key in keys.tolist()]).reshape(-1, DETAIL_WIDTH)
 
 
-def _pack(detail: TrueDetail) -> NDArray[np.float64]:
+def _measure(pixels: Pixels | None) -> NDArray[np.float64]:
+    """Return `DETAIL_COLUMNS` of an image, (14,)."""
+    if pixels is None:
+        return np.full(DETAIL_WIDTH, np.nan)
+    detail = measure_true_detail(pixels)
     return np.concatenate([np.ravel(getattr(detail, name)) for name in DETAIL_COLUMNS])

@@ -161,7 +161,7 @@ class NearQuery:
             cached = iter(self._pixels.read([names[number] for number in searched]))
             return [queries[n].pixels if n < n_queries else next(cached) for n in numbers]
 
-        def read_file(number: int) -> Pixels:
+        def read_file(number: int) -> Pixels | None:
             if number < n_queries:
                 return queries[number].read_exact()
             return self._pixels.read_exact([int(rows[number - n_queries])])[0]

@@ -1,6 +1,6 @@
 """Near copies among a collection: its keypoints, candidates, their evidence and probability."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from curate.copies.cache.arrays import read_fingerprints
 from curate.copies.cache.close_store import CloseStore
 from curate.copies.cache.evidence_store import EvidenceStore
-from curate.copies.cache.keypoint_store import ExtractedKeypoints, KeypointStore
+from curate.copies.cache.keypoint_store import KeypointStore
 from curate.copies.candidates.clumps import CLUMP_PARAMS, Clumps
 from curate.copies.candidates.incremental import CandidateSearch
 from curate.copies.candidates.pairs import Candidates, order_pairs
@@ -31,7 +31,7 @@ from curate.copies.probability.context import (
 from curate.copies.probability.synthetic_pairs import load_synthetic_evidence
 from curate.copies.records import Pixels
 from curate.copies.rungs.base import Known
-from curate.copies.sharded.keypoints import extract_from, extract_on
+from curate.copies.rungs.missing_keypoints import MissingKeypoints
 from curate.copies.sharded.pairs import PairsOn
 from curate.copies.sharded.votes import VoteOn
 from curate.copies.verification.close_look import CLOSE_LOOK_PARAMS, CloseLook, choose_pairs
@@ -39,15 +39,11 @@ from curate.copies.verification.findings import Findings, Links, select_best
 from curate.copies.verification.frames import drop_other_frames
 from curate.copies.verification.partners import PARTNER_PARAMS
 from curate.copies.verification.verifier import Verifier
-from curate.parallel import ordered_map
 from curate.progress import task
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Advance = Callable[[int], None]
-
-_BATCH = 32  # images read at a time
-_SHARD = 4096  # images whose keypoints are written at a time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +74,9 @@ class NearSearch:
         Args:
             known: What is known of all images.
             rows: (R,) int64, those to compare, in the order of their content hashes.
+
+        Raises:
+            ImagesRefused: No worker survives some of them.
         """
         self._hashes = known.images.content_hash.take(rows)
         self._rows, self._frames = rows, known.images.frames[rows]
@@ -88,7 +87,8 @@ class NearSearch:
         self._store = KeypointStore(self._cache)
         self._evidence = EvidenceStore(self._cache)
         self._close = CloseStore(self._cache)
-        self._extract_missing(known.images.phash[rows])
+        missing = MissingKeypoints(self._store, known.pixels, known.helpers, known.progress)
+        missing.extract(self._hashes, known.images.phash[rows])
         self._slots = self._store.find_slots(self._hashes)
         self._keypoints = self._store.keypoints.take(self._slots)
         self._verifier = Verifier(
@@ -188,28 +188,6 @@ class NearSearch:
 
     def _hash_frames(self, row: int) -> Sequence[int]:
         return self._pixels.hash_frames(int(self._rows[row]))
-
-    def _extract_missing(self, phash: NDArray[np.uint64]) -> None:
-        """Extract the keypoints of the images whose keypoints are not known."""
-        missing = np.nonzero(self._store.find_slots(self._hashes) < 0)[0]
-        waiting: list[ExtractedKeypoints] = []
-        n_done = 0
-        with task(self._progress, "finding keypoints", len(missing)):
-            for extracted in self._extract(missing):
-                waiting += extracted
-                self._progress.advance(len(extracted))
-                if len(waiting) >= _SHARD or n_done + len(waiting) == len(missing):
-                    rows = missing[n_done : n_done + len(waiting)]
-                    hashes = self._hashes.take(rows)
-                    self._store.add(hashes, phash[rows], waiting)
-                    n_done, waiting = n_done + len(waiting), []
-
-    def _extract(self, rows: Ints) -> Iterator[list[ExtractedKeypoints]]:
-        """Yield the keypoints of images, in order."""
-        if self._helpers is not None:
-            return extract_on(self._helpers, list(self._hashes.take(rows)))
-        blocks = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
-        return ordered_map(lambda block: extract_from(self._read(block.tolist())), blocks, ahead=8)
 
     def _verify_by_keypoints(self, a: Ints, b: Ints) -> Findings:
         """Return the findings on given pairs by keypoints, upright and mirrored."""

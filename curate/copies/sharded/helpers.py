@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.engine.base import Failure, FailureKind, SharedFile
+from curate.engine.base import SharedFile
 from curate.engine.shards import Engine
-from curate.errors import ResourceError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,23 +24,6 @@ class Helpers:
     engine: Engine
     pixels: tuple[SharedFile, ...]
     places: pa.Table
-
-
-def refuse_dead(failure: Failure, *names: str) -> None:
-    """Refuse to do here what killed workers elsewhere.
-
-    Args:
-        failure: Why there is no result.
-        names: Of the images.
-
-    Raises:
-        ResourceError: A worker died each time.
-    """
-    if failure.kind is FailureKind.DIED:
-        raise ResourceError(
-            f"the comparison of {' and '.join(names)} ends its worker: {failure.reason}",
-            hint="give the workers more memory, or leave one of them out with --exclude",
-        )
 
 
 def pack_rows(rows: NDArray[np.generic]) -> pa.Table:

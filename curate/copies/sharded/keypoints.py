@@ -10,11 +10,10 @@ from curate.copies.cache.keypoint_store import ExtractedKeypoints
 from curate.copies.cache.version import CACHE_VERSION
 from curate.copies.candidates.thumbnails import THUMBNAIL_SIDE, make_thumbnail
 from curate.copies.records import Pixels
-from curate.copies.sharded.helpers import Helpers, refuse_dead
+from curate.copies.sharded.helpers import Helpers
 from curate.copies.verification.keypoints import RECORD, extract_keypoints, make_working_copy
-from curate.engine.base import Task
+from curate.engine.base import Failure, Task
 from curate.engine.worker_files import WorkerFiles
-from curate.errors import ResourceError
 from curate.parallel import ordered_map
 from curate.workspace.shared_pixels import open_shared_pixels
 
@@ -38,11 +37,11 @@ def extract_from(pixels: Sequence[Pixels]) -> list[ExtractedKeypoints]:
 
 def extract_on(
     helpers: Helpers, content_hashes: Sequence[str]
-) -> Iterator[list[ExtractedKeypoints]]:
-    """Yield the keypoints of images, in order, some hundreds at a time.
+) -> Iterator[list[ExtractedKeypoints | Failure]]:
+    """Yield the keypoints of images, or why a worker has none, in order, some hundreds at a time.
 
     Raises:
-        ResourceError: An image cannot be worked on, or the engine cannot go on.
+        ResourceError: The engine cannot go on.
     """
     task = Task(
         opener="curate.copies.sharded.keypoints:open_worker",
@@ -54,22 +53,20 @@ def extract_on(
         for start in range(0, len(content_hashes), _SHARD)
     )
     for result in helpers.engine.map_shards(task, shards):
-        names = result.items["hash"].to_pylist()
-        for number, failure in result.failed.items():
-            refuse_dead(failure, f"the image of content {names[number]}")
-            raise ResourceError(
-                f"the image of content {names[number]} has no keypoints: {failure.reason}",
-                hint="run the command without --cluster to see why",
-            )
+        rows = iter(result.rows.to_pylist())
         yield [
-            ExtractedKeypoints(
-                shape=(row["rows"], row["columns"]),
-                records=np.frombuffer(row["records"], RECORD),
-                thumbnail=np.frombuffer(row["thumbnail"], np.uint8).reshape(_THUMBNAIL),
-            )
-            for row in result.rows.to_pylist()
+            result.failed[number] if number in result.failed else _read_row(next(rows))
+            for number in range(len(result.items))
         ]
     helpers.engine.barrier()
+
+
+def _read_row(row: Mapping[str, Any]) -> ExtractedKeypoints:
+    return ExtractedKeypoints(
+        shape=(row["rows"], row["columns"]),
+        records=np.frombuffer(row["records"], RECORD),
+        thumbnail=np.frombuffer(row["thumbnail"], np.uint8).reshape(_THUMBNAIL),
+    )
 
 
 def open_worker(settings: Mapping[str, Any], files: WorkerFiles) -> "_KeypointWorker":

@@ -1,6 +1,7 @@
 """Verification on an engine: the first look at pairs and the close one."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from curate.copies.inputs import decode_exact, read_place
 from curate.copies.pair_tables import take_pairs
 from curate.copies.probability.classifier import FIRST_LOOK
 from curate.copies.records import Pixels
-from curate.copies.sharded.helpers import Helpers, pack_rows, refuse_dead, unpack_rows
+from curate.copies.sharded.helpers import Helpers, pack_rows, unpack_rows
 from curate.copies.sharded.stored_keypoints import (
     identify_keypoints,
     open_shared_keypoints,
@@ -25,7 +26,7 @@ from curate.copies.verification.detail import CLOSE_NAMES
 from curate.copies.verification.evidence import NAMES
 from curate.copies.verification.findings import Findings
 from curate.copies.verification.verifier import Verifier
-from curate.engine.base import Task
+from curate.engine.base import FailureKind, Task
 from curate.engine.worker_files import WorkerFiles
 from curate.sources import OpenSources
 from curate.workspace.shared_pixels import open_shared_pixels
@@ -40,8 +41,32 @@ _FIRST = np.dtype(
 _CLOSE = np.dtype((np.float32, len(CLOSE_NAMES)))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """What came of some pairs, by their numbers.
+
+    Attributes:
+        done: Pairs that a worker looked at.
+        raised: Those of which workers raised an error.
+        died: Those of which each worker died.
+        rows: What was seen of those that are done.
+    """
+
+    done: Ints
+    raised: Ints
+    died: Ints
+    rows: pa.Table
+
+    def __len__(self) -> int:
+        return len(self.done) + len(self.raised) + len(self.died)
+
+
 class PairsOn:
-    """Looks at pairs of R images on an engine, as `Verifier` and `CloseLook` do here."""
+    """Looks at pairs of R images on an engine, as `Verifier` and `CloseLook` do here.
+
+    A pair that no worker survives counts as not looked at: without its files, if it is these, else
+    without any evidence.
+    """
 
     def __init__(self, helpers: Helpers, cache: Path, slots: Ints, rows: Ints) -> None:
         """Use the keypoints of a cache, which must all be there.
@@ -66,18 +91,21 @@ class PairsOn:
             on_progress: Hears how many more pairs are done.
 
         Raises:
-            ResourceError: A pair ends its worker, or the engine cannot go on.
+            ResourceError: The engine cannot go on.
         """
         a, b, method = pairs
         first = np.zeros(len(a), _FIRST)
+        first["evidence"] = np.nan
+        died = [np.zeros(0, np.int64)]
         items = pa.table({"a": self._slots[a], "b": self._slots[b], "method": method})
-        for start, is_done, rows in self._look("first", items, (a, b), _SHARD):
-            stop = start + len(is_done)
-            first[start:stop][is_done] = unpack_rows(rows, _FIRST)
-            for row in (start + np.flatnonzero(~is_done)).tolist():
+        for part in self._look("first", items, _SHARD):
+            first[part.done] = unpack_rows(part.rows, _FIRST)
+            for row in part.raised.tolist():
                 one = slice(row, row + 1)
                 first[one] = _pack_findings(verifier.verify(a[one], b[one], method[one]))
-            on_progress(stop - start)
+            died.append(part.died)
+            on_progress(len(part))
+        self._tell(np.concatenate(died), a, b, of_what="a look at", becomes="no copies")
         return Findings.at_first_look(
             a, b, method, maps=first["map"], inliers=first["inliers"], evidence=first["evidence"]
         )
@@ -93,31 +121,43 @@ class PairsOn:
             on_progress: Hears how many more pairs are done.
 
         Raises:
-            ResourceError: A pair ends its worker, or the engine cannot go on.
+            ResourceError: The engine cannot go on.
         """
+        seen, died = self._look_closely("close", close_look, findings, on_progress)
+        if len(died):
+            a, b = findings.a, findings.b
+            self._tell(died, a, b, of_what="the files of", becomes="compared as cached")
+            rest = take_pairs(findings, died)
+            as_cached = close_look.without_files()
+            seen[died], dead = self._look_closely("cached", as_cached, rest, lambda _: None)
+            self._tell(dead, rest.a, rest.b, of_what="a close look at", becomes="no copies")
+        return seen
+
+    def _look_closely(
+        self, look: str, close_look: CloseLook, findings: Findings, on_progress: OnProgress
+    ) -> tuple[NDArray[np.float32], Ints]:
+        """Return what is seen of pairs, NaN where no worker survives it, and which these are."""
         a, b = findings.a, findings.b
         seen = np.full((len(findings), len(CLOSE_NAMES)), np.nan, np.float32)
+        died = [np.zeros(0, np.int64)]
         items = pa.table({"a": self._slots[a], "b": self._slots[b]})
         for name, images in (("place_a", a), ("place_b", b)):
             places = self._helpers.places.take(pa.array(self._rows[images])).combine_chunks()
             items = items.append_column(name, places.to_struct_array())
         items = items.append_column("map", pack_rows(findings.maps)["row"])
-        for start, is_done, rows in self._look("close", items, (a, b), _CLOSE_SHARD):
-            stop = start + len(is_done)
-            seen[start:stop][is_done] = unpack_rows(rows, _CLOSE)
-            lost = start + np.flatnonzero(~is_done)
-            if len(lost):
-                seen[lost] = close_look.look(take_pairs(findings, lost))
-            on_progress(stop - start)
-        return seen
+        for part in self._look(look, items, _CLOSE_SHARD):
+            seen[part.done] = unpack_rows(part.rows, _CLOSE)
+            if len(part.raised):
+                seen[part.raised] = close_look.look(take_pairs(findings, part.raised))
+            died.append(part.died)
+            on_progress(len(part))
+        return seen, np.concatenate(died)
 
-    def _look(
-        self, look: str, items: pa.Table, pairs: tuple[Ints, Ints], n: int
-    ) -> Iterator[tuple[int, NDArray[np.bool_], pa.Table]]:
-        """Yield the first row of each shard, which of its pairs a worker did, and what it saw.
+    def _look(self, look: str, items: pa.Table, n: int) -> Iterator[_Part]:
+        """Yield what came of each shard of pairs.
 
         Raises:
-            ResourceError: A pair ends its worker, or the engine cannot go on.
+            ResourceError: The engine cannot go on.
         """
         engine = self._helpers.engine
         task = Task(
@@ -131,17 +171,27 @@ class PairsOn:
         start = 0
         shards = (items.slice(first, n) for first in range(0, len(items), n))
         for result in engine.map_with_worker(task, shards):
-            is_done = np.ones(len(result.items), np.bool_)
-            for number, failure in result.failed.items():
-                refuse_dead(failure, *self._name(*(ends[start + number] for ends in pairs)))
-                is_done[number] = False
-            yield start, is_done, result.rows
-            start += len(is_done)
+            kinds = {start + number: one.kind for number, one in result.failed.items()}
+            died = [row for row, kind in kinds.items() if kind is FailureKind.DIED]
+            rows = np.arange(start, start + len(result.items))
+            yield _Part(
+                done=rows[~np.isin(rows, list(kinds))],
+                raised=np.array([row for row in kinds if row not in died], np.int64),
+                died=np.array(died, np.int64),
+                rows=result.rows,
+            )
+            start += len(rows)
         engine.barrier()
 
-    def _name(self, *images: int) -> list[str]:
-        """Return the paths of images."""
-        return [str(self._helpers.places["path"][int(self._rows[one])]) for one in images]
+    def _tell(self, pairs: Ints, a: Ints, b: Ints, *, of_what: str, becomes: str) -> None:
+        """Tell what becomes of the pairs of images that no worker survives, with the first."""
+        if len(pairs):
+            paths = self._helpers.places["path"]
+            first = [paths[int(self._rows[side[pairs[0]]])] for side in (a, b)]
+            n_pairs = "1 pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
+            self._helpers.engine.tell(
+                f"no worker survives {of_what} {n_pairs}: {becomes}; {first[0]} and {first[1]}"
+            )
 
 
 def open_first_look(settings: Mapping[str, Any], files: WorkerFiles) -> "_FirstLookWorker":
@@ -153,7 +203,13 @@ def open_first_look(settings: Mapping[str, Any], files: WorkerFiles) -> "_FirstL
 def open_close_look(settings: Mapping[str, Any], files: WorkerFiles) -> "_CloseLookWorker":
     """Return a worker that looks closely at pairs."""
     del settings
-    return _CloseLookWorker(_SharedImages(files))
+    return _CloseLookWorker(_SharedImages(files), reads_files=True)
+
+
+def open_cached_look(settings: Mapping[str, Any], files: WorkerFiles) -> "_CloseLookWorker":
+    """Return a worker that looks closely at pairs, but at no file."""
+    del settings
+    return _CloseLookWorker(_SharedImages(files), reads_files=False)
 
 
 class _SharedImages:
@@ -178,11 +234,11 @@ class _FirstLookWorker:
 
 
 class _CloseLookWorker:
-    def __init__(self, images: _SharedImages) -> None:
+    def __init__(self, images: _SharedImages, *, reads_files: bool) -> None:
         self._sources = OpenSources()
         self._places: dict[int, Mapping[str, Any]] = {}
-        keypoints = images.store.keypoints
-        self._look = CloseLook(keypoints.shapes, images.read, read_file=self._read_file)
+        read_file = self._read_file if reads_files else None
+        self._look = CloseLook(images.store.keypoints.shapes, images.read, read_file=read_file)
 
     def work(self, items: pa.Table) -> pa.Table:
         """Return what is seen of pairs of slots."""
@@ -200,7 +256,7 @@ class _CloseLookWorker:
         )
         return pack_rows(self._look.look(findings))
 
-    def _read_file(self, slot: int) -> Pixels:
+    def _read_file(self, slot: int) -> Pixels | None:
         return decode_exact(read_place(self._sources, self._places[slot]))
 
 

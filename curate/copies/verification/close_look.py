@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -24,7 +25,8 @@ from curate.parallel import ordered_map
 Floats = NDArray[np.float32]
 Greys = NDArray[np.uint8]
 ReadPixels = Callable[[Sequence[int]], list[NDArray[np.uint8]]]
-ReadFile = Callable[[int], NDArray[np.uint8]]
+Held = TypeVar("Held")
+ReadFile = Callable[[int], NDArray[np.uint8] | None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,14 +87,19 @@ class CloseLook:
         Args:
             shapes: (N, 2) int32, height and width of the working copies.
             read: Gives their cached pixels by row.
-            read_file: Gives every pixel of an image, (H, W, 3) uint8; None where there is no file.
+            read_file: Gives every pixel of an image, (H, W, 3) uint8, or None where its file cannot
+                be read so; None where there are no files.
         """
         self._shapes = shapes
         self._read = read
         self._read_file = read_file
         self._cached: OrderedDict[int, Greys] = OrderedDict()
-        self._files: OrderedDict[int, Greys] = OrderedDict()
+        self._files: OrderedDict[int, Greys | None] = OrderedDict()
         self._lock = Lock()
+
+    def without_files(self) -> "CloseLook":
+        """Return what looks at the same images, but at no file."""
+        return CloseLook(self._shapes, self._read)
 
     def look(
         self, findings: Findings, *, on_progress: Callable[[int], None] | None = None
@@ -133,7 +140,10 @@ class CloseLook:
         close = look_closely(*greys, between)
         if self._read_file is None or not is_sparse(close):
             return close
-        fine = look_at_files((self._load_file(pair[0]), self._load_file(pair[1])), greys, between)
+        files = self._load_file(pair[0]), self._load_file(pair[1])
+        if files[0] is None or files[1] is None:
+            return close
+        fine = look_at_files((files[0], files[1]), greys, between)
         if fine is None or not np.isfinite(fine).all():
             return close
         # what lies around the images is seen where all of them is
@@ -151,18 +161,20 @@ class CloseLook:
             self._hold(self._cached, made, CLOSE_LOOK_PARAMS.n_cached)
         return greys
 
-    def _load_file(self, row: int) -> Greys:
-        """Return a grey image at full size; recent ones are held."""
+    def _load_file(self, row: int) -> Greys | None:
+        """Return a grey image at full size, if there is one; recent ones are held."""
         assert self._read_file is not None, "there are files"
         with self._lock:
-            held = self._files.get(row)
-        if held is not None:
-            return held
-        grey = np.asarray(cv2.cvtColor(self._read_file(row), cv2.COLOR_RGB2GRAY), np.uint8)
+            if row in self._files:
+                return self._files[row]
+        pixels = self._read_file(row)
+        grey = None
+        if pixels is not None:
+            grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
         self._hold(self._files, {row: grey}, CLOSE_LOOK_PARAMS.n_files)
         return grey
 
-    def _hold(self, held: OrderedDict[int, Greys], made: dict[int, Greys], most: int) -> None:
+    def _hold(self, held: OrderedDict[int, Held], made: dict[int, Held], most: int) -> None:
         with self._lock:
             held.update(made)
             while len(held) > most:

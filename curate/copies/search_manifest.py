@@ -1,0 +1,109 @@
+"""The search for copies among the images of one or two manifests, with what a workspace knows."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from curate.algorithms.neighbors import nearest_prototype
+from curate.choices import Level
+from curate.copies.config import DedupConfig
+from curate.copies.find import find_copies
+from curate.copies.inputs import Inputs, read_inputs
+from curate.copies.judged import Judged
+from curate.copies.records import Copies, Vectors
+from curate.copies.sharded.helpers import Helpers
+from curate.engine.shards import Engine
+from curate.manifest.manifest import Manifest
+from curate.progress import Progress
+from curate.workspace.embedding import embed_missing
+from curate.workspace.models import find_model, prototypes_of
+from curate.workspace.refusals import ImagesRefused, leave_out_refused, without_refused
+from curate.workspace.shared_pixels import share_pixels
+from curate.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ManifestSearch:
+    """A search for copies among the images of a manifest.
+
+    Attributes:
+        manifest: Of the images.
+        other: Of those that they are compared with, or None.
+        config: What to look for.
+        judged: What a person decided, or None.
+        workspace: Whose catalogue, pixels and caches are used; the caller holds its lock.
+        engine: Does the costly steps; None for this process.
+        progress: Hears how it gets on.
+    """
+
+    manifest: Manifest
+    other: Manifest | None
+    config: DedupConfig
+    judged: Judged | None
+    workspace: Workspace
+    engine: Engine | None
+    progress: Progress
+
+    def run(self) -> tuple[Manifest, Inputs, Copies]:
+        """Return the manifest, the images that were compared, and the copies among them.
+
+        In the manifest the images that no worker survives are unreadable: the search has begun
+        again without them.
+
+        Raises:
+            InputError: A manifest has no readable image, or is older than its images.
+            ResourceError: The disk is full, or the engine cannot go on.
+        """
+        return without_refused(self.workspace, self.progress, self._search)
+
+    def _search(self, refusals: pa.Table) -> tuple[Manifest, Inputs, Copies]:
+        """Return what is found without the refused images.
+
+        Raises:
+            ImagesRefused: No worker survives some of the others.
+        """
+        manifest = leave_out_refused(self.manifest, refusals)
+        other = leave_out_refused(self.other, refusals) if self.other is not None else None
+        inputs = read_inputs(manifest, other, self.workspace, self.progress)
+        copies = find_copies(
+            inputs.images,
+            inputs.reader,
+            self.config,
+            vectors=self._load_vectors(inputs),
+            judged=self.judged,
+            cache=self.workspace.root / "copies",
+            on_progress=self.progress,
+            helpers=self._make_helpers(inputs),
+        )
+        return manifest, inputs, copies
+
+    def _make_helpers(self, inputs: Inputs) -> Helpers | None:
+        """Return the engine as a helper, with the pixels where its workers see them."""
+        if self.engine is None:
+            return None
+        pixels = share_pixels(self.engine.store, self.workspace)
+        return Helpers(engine=self.engine, pixels=pixels, places=inputs.places)
+
+    def _load_vectors(self, inputs: Inputs) -> Vectors | None:
+        """Return embeddings for the semantic rung, which needs a trained model; else none.
+
+        Raises:
+            ImagesRefused: No worker survives some of the images.
+        """
+        if self.config.level is not Level.SEMANTIC:
+            return None
+        hashes = inputs.images.content_hash
+        model = find_model(self.workspace, None)
+        done = embed_missing(
+            self.workspace,
+            model,
+            hashes,
+            device="auto",
+            progress=self.progress,
+            engine=self.engine,
+        )
+        if done.refused:
+            raise ImagesRefused(done.refused)
+        stored = done.store.load(hashes)
+        assigned = nearest_prototype(stored.projections, prototypes_of(model))
+        return Vectors(embeddings=stored.embeddings, prototype=assigned)
