@@ -243,3 +243,10 @@ def test_a_pipeline_keeps_its_stages_to_one_object_and_one_log(run, images, tmp_
     assert [step["name"] for step in steps] == ["dedup", "split"]
     assert steps[0]["result"]["n_duplicates"] == 1
     assert "split runs" in (tmp_path / "night.log").read_text()
+
+
+def test_the_error_of_a_file_that_is_no_log_is_not_added_to_it(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("my notes\n")
+    code, _, err = run("info", "--log", "notes.txt")
+    assert (code, "not a log that curate wrote" in err) == (3, True)
+    assert (tmp_path / "notes.txt").read_text() == "my notes\n"
