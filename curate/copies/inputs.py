@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.choices import Status
 from curate.copies.records import UNKNOWN_TIME, Images
 from curate.errors import InputError
 from curate.images.decode import Pixels, Unreadable, decode, digest_picture, hash_frames
@@ -30,7 +31,7 @@ from curate.workspace.workspace import Workspace
 _HINT = "scan again: `curate dedup IMAGES`"
 _PLACE = PLACE_SCHEMA.names
 _OF_FILE = ["source", "phash", "mtime_ns", "frames", "taken_at", "camera", *_PLACE]
-_FACTS = ["path", "hash", "link_of", *_OF_FILE]
+_FACTS = ["path", "hash", "status", "link_of", *_OF_FILE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,10 @@ def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> 
 
 
 def _read_facts(usable: pa.Table, workspace: Workspace, source: str) -> pa.Table | None:
-    """Return the catalogue's rows for those of a manifest, or None if it does not know them all."""
+    """Return the catalogue's rows for those of a manifest, or None if it does not know them all.
+
+    An image that was over ``--max-pixels`` when it was scanned last is not known.
+    """
     catalogue = Catalogue(workspace)
     if not catalogue.is_there():
         return None
@@ -254,7 +258,8 @@ def _read_facts(usable: pa.Table, workspace: Workspace, source: str) -> pa.Table
     if rows.null_count:
         return None
     facts = known.take(rows)
-    return facts if facts["hash"].equals(usable["hash"]) else None
+    is_ok = pc.all(pc.equal(facts["status"], Status.OK.value)).as_py()
+    return facts if is_ok and facts["hash"].equals(usable["hash"]) else None
 
 
 def _list_links(facts: pa.Table) -> pa.Array:

@@ -236,7 +236,11 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         manifest, found = _read_or_scan(
             named, out, space, config.labels, progress, scan_config, shards
         )
-        other = _read_other(against, space, progress, shards) if against is not None else None
+        other = (
+            _read_other(against, space, progress, scan_config, shards)
+            if against is not None
+            else None
+        )
         inputs = read_inputs(manifest, other, space, progress)
         judged = None if config.ignore_reviews else read_judged(space.root)
         copies = find_copies(
@@ -362,14 +366,19 @@ def _read_or_scan(  # noqa: PLR0913 - what `dedup` was asked
 
 
 def _read_other(
-    other: Path | str, space: Workspace, progress: Progress, engine: Engine | None
+    other: Path | str,
+    space: Workspace,
+    progress: Progress,
+    config: ScanConfig | None,
+    engine: Engine | None,
 ) -> Manifest:
-    """Return the manifest of what the images are compared with."""
+    """Return the manifest of what the images are compared with; the limit of pixels holds there."""
+    limit = ScanConfig(max_pixels=config.max_pixels) if config is not None else None
     if Workspace(Path(other)).is_there():
         other = Workspace(Path(other)).newest_source()
     if not is_source(other):
         return read_manifest(Path(other))
-    found = scan(other, space, progress, engine=engine)
+    found = scan(other, space, progress, config=limit, engine=engine)
     found.readable()
     return found.manifest()
 

@@ -40,6 +40,7 @@ from curate.workspace.catalogue import Catalogue, Journal
 from curate.workspace.examination import Decoder
 from curate.workspace.file_reader import FileReader
 from curate.workspace.pixel_cache import FACTS, SHARD_IMAGES, ShardWriter, read_facts
+from curate.workspace.pixel_limit import apply_limit, explain_large_file, hide_large_files
 from curate.workspace.pixel_mending import drop_lost_pixels
 from curate.workspace.source_reading import read_source
 from curate.workspace.workspace import Workspace
@@ -282,10 +283,11 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
     patterns = (*DEFAULT_EXCLUDES, *exclude)
     found = read_source(source, workspace, reader, usable, exclude=patterns, progress=progress)
     seconds = time.perf_counter() - start
+    limit = config.max_pixels
     hashes = catalogue.recall_hashes(source.address, found.files)
-    facts = read_facts(workspace.pixels)
-    paths = found.files["path"].to_pylist() if reader.errors else [""] * len(found.files)
-    errors = pa.array([reader.errors.get(path) for path in paths], pa.string())
+    hashes = hide_large_files(hashes, found.files["bytes"], max_pixels=limit)
+    facts = apply_limit(read_facts(workspace.pixels), max_pixels=limit)
+    errors = _explain_errors(found.files, hashes, reader.errors, limit)
     rows = _catalogue_rows(source.address, found.files, hashes, errors, facts)
     catalogue.replace_source(source.address, rows)
     is_own = pc.equal(rows["status"], Status.OWN.value)
@@ -301,6 +303,17 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
         passed_over=passed_over,
         problems=tuple(found.problems),
     )
+
+
+def _explain_errors(
+    files: pa.Table, hashes: pa.Array, errors: Mapping[str, str], max_pixels: int
+) -> pa.Array:
+    """Return why each file was not read, null where it was."""
+    reasons: list[str | None] = [None] * len(files)
+    for row in np.flatnonzero(hashes.is_null().to_numpy(zero_copy_only=False)).tolist():
+        large = explain_large_file(files["bytes"][row].as_py(), max_pixels=max_pixels)
+        reasons[row] = errors.get(files["path"][row].as_py(), large)
+    return pa.array(reasons, pa.string())
 
 
 def _usable_hashes(facts: pa.Table, config: ScanConfig) -> pa.Array:

@@ -9,6 +9,7 @@ from curate import DedupConfig, cluster, dedup
 from curate.choices import KeepPolicy, Level
 from curate.errors import InputError
 from curate.manifest.columns import DEDUP_COLUMNS
+from curate.workspace.scan import ScanConfig
 from tests.conftest import picture, save
 
 MIRRORED = {"jpeg.jpg", "mirror.jpg"}
@@ -68,7 +69,9 @@ def test_columns_have_the_promised_types_and_unreadable_files_are_not_judged(cop
     assert (result.n_images, result.n_unreadable) == (15, 1)
 
 
-@pytest.mark.parametrize(("level", "n_copies"), [("bytes", 1), ("pixels", 2), ("near", 5)])
+@pytest.mark.parametrize(
+    ("level", "n_copies"), [("file", 0), ("bytes", 1), ("pixels", 2), ("near", 5)]
+)
 def test_each_rung_includes_those_above_it(copies, tmp_path, level, n_copies):
     result, _ = found_in(copies, tmp_path / "m.parquet", level=Level(level))
     assert result.n_duplicates == n_copies
@@ -304,3 +307,34 @@ def test_a_link_whose_file_lies_elsewhere_is_judged_like_a_file(copies, tmp_path
     (copies / "link.png").symlink_to(tmp_path / "else" / "x.png")
     _, rows = found_in(copies, tmp_path / "m.parquet")
     assert (rows["link.png"]["match"], rows["link.png"]["keep"]) == (None, True)
+
+
+def test_a_manifest_of_larger_pictures_than_the_last_scan_read_is_usable(copies, tmp_path):
+    found_in(copies, tmp_path / "m.parquet")
+    first = (tmp_path / "m.parquet").read_bytes()
+    workspace, small = tmp_path / ".curate", ScanConfig(max_pixels=70_000)
+    result = dedup(copies, out=tmp_path / "n.parquet", scan_config=small, workspace=workspace)
+    assert result.n_unreadable == 14
+    dedup(tmp_path / "m.parquet", workspace=workspace)
+    assert (tmp_path / "m.parquet").read_bytes() == first
+
+
+def test_a_limit_of_pixels_holds_for_what_is_compared_against_too(copies, tmp_path):
+    save(tmp_path / "other" / "0.png", detailed(0))
+    save(tmp_path / "other" / "small.png", picture(1))
+    result = dedup(
+        copies,
+        out=tmp_path / "m.parquet",
+        against=tmp_path / "other",
+        scan_config=ScanConfig(max_pixels=70_000),
+        workspace=tmp_path / ".curate",
+    )
+    assert (result.n_unreadable, result.n_duplicates) == (14, 0)
+
+
+def test_links_are_names_of_files_at_the_level_file(copies, tmp_path):
+    (copies / "link.png").symlink_to("3.png")
+    result, rows = found_in(copies, tmp_path / "m.parquet", level=Level.FILE)
+    assert (result.n_duplicates, result.n_links) == (0, 1)
+    assert (rows["link.png"]["match"], rows["link.png"]["keep"]) == ("file", False)
+    assert all(row["match"] is None for path, row in rows.items() if path != "link.png")
