@@ -12,9 +12,10 @@ from curate.choices import Level
 from curate.copies.cache.version import open_cache
 from curate.copies.config import DedupConfig
 from curate.copies.judged import REVIEWED, Judged, obey
-from curate.copies.keep_policy import explain_drops, find_protected
+from curate.copies.keep_policy import explain_drops
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.placement import pair_whole_images
+from curate.copies.protected import find_protected
 from curate.copies.records import Copies, Images, Pairs, PixelReader, Vectors
 from curate.copies.rungs.base import Grouping, Known, Rung, link_equal
 from curate.copies.rungs.near import NearCopies

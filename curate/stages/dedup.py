@@ -15,10 +15,10 @@ from curate.choices import Level
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
 from curate.copies.inputs import Inputs, read_inputs
-from curate.copies.keep_policy import find_protected
 from curate.copies.label_conflicts import find_label_conflicts, resolve_label_conflicts
 from curate.copies.lost_boxes import LostBoxes, find_lost_boxes
-from curate.copies.records import Copies, Vectors
+from curate.copies.protected import find_protected, resolve_protected
+from curate.copies.records import Copies, Images, Vectors
 from curate.copies.report import (
     RungCount,
     count_rungs,
@@ -44,6 +44,7 @@ from curate.manifest.manifest import (
 )
 from curate.manifest.rows import HeldRows, Rows
 from curate.manifest.selection import count_reasons
+from curate.manifest.text_column import TextColumn
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.retrieval.pair_table import PairTable
@@ -223,7 +224,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
 
     Raises:
         InputError: The folder, the manifest, the workspace or an output cannot be used.
-        UsageError: Two outputs have one name.
+        UsageError: Two outputs have one name, or what is to be protected names no image.
         ResourceError: The lock is held or the disk is full.
     """
     config, progress = config or DedupConfig(), progress or Silent()
@@ -242,6 +243,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
             else None
         )
         inputs = read_inputs(manifest, other, space, progress)
+        config = _resolve_protected(config, manifest, inputs)
         judged = None if config.ignore_reviews else read_judged(space.root)
         copies = find_copies(
             inputs.images,
@@ -254,10 +256,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
             helpers=_make_helpers(shards, space, inputs),
         )
         copies, is_conflict = _resolve_conflicts(manifest, inputs, copies, config)
-        is_other = inputs.images.is_other
-        is_counted = ~is_other
-        if other is not None:
-            is_counted &= (copies.duplicate_of >= 0) & is_other[copies.duplicate_of]
+        is_counted = _are_counted(inputs.images, copies, is_against=other is not None)
         lost = _find_lost_boxes(manifest, inputs, copies)
         columns = _make_columns(manifest, inputs, copies, is_counted, is_conflict)
         write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
@@ -275,7 +274,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         manifest=str(out),
         source=manifest.source,
         against=other.source if other is not None else None,
-        n_images=int((~is_other).sum()) + len(inputs.links),
+        n_images=int((~inputs.images.is_other).sum()) + len(inputs.links),
         n_unreadable=manifest.n_unreadable,
         unreadable=count_reasons(manifest.rows),
         passed_over=dict(found.passed_over) if found is not None else {},
@@ -296,6 +295,14 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         n_boxes_lost=lost.n_alike + lost.n_moved,
         n_boxes_moved=lost.n_moved,
     )
+
+
+def _are_counted(images: Images, copies: Copies, *, is_against: bool) -> NDArray[np.bool_]:
+    """Return which images count, (N,): all, or those that are copies of the other source's."""
+    is_other = images.is_other
+    if not is_against:
+        return ~is_other
+    return ~is_other & (copies.duplicate_of >= 0) & is_other[copies.duplicate_of]
 
 
 def _keep_evidence(space: Workspace, out: Path, evidence: pa.Table, misses: pa.Table) -> None:
@@ -381,6 +388,19 @@ def _read_other(
     found = scan(other, space, progress, config=limit, engine=engine)
     found.readable()
     return found.manifest()
+
+
+def _resolve_protected(config: DedupConfig, manifest: Manifest, inputs: Inputs) -> DedupConfig:
+    """Return a config that protects paths as the manifest has them.
+
+    Raises:
+        UsageError: What is to be protected names no image.
+    """
+    if not config.protect:
+        return config
+    source = inputs.sources.find(manifest.source)
+    paths = TextColumn(manifest.rows.read(["path"])["path"])
+    return replace(config, protect=resolve_protected(config.protect, source, paths, inputs.links))
 
 
 def _find_lost_boxes(manifest: Manifest, inputs: Inputs, copies: Copies) -> LostBoxes:

@@ -5,6 +5,7 @@ whose bytes are known already, such as one that was renamed, is hashed but not d
 scan loses at most one unfinished shard. What is lost or damaged in the workspace is made again.
 """
 
+import posixpath
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ from curate.sources import (
     Address,
     Source,
     describe_passed_over,
+    find_below,
     is_url,
     open_source,
 )
@@ -267,7 +269,8 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
     Raises:
         InputError: The source is missing or has no image files.
     """
-    exclude = workspace.excludes_of(source.address, config.exclude)
+    given = _place_patterns(config.exclude, source) if config.exclude is not None else None
+    exclude = workspace.excludes_of(source.address, given)
     catalogue = Catalogue(workspace)
     usable = _usable_hashes(read_facts(workspace.pixels), config)
     start = time.perf_counter()
@@ -303,6 +306,15 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
         passed_over=passed_over,
         problems=tuple(found.problems),
     )
+
+
+def _place_patterns(patterns: Sequence[str], source: Source) -> tuple[str, ...]:
+    """Return patterns as they are of the paths of a source; some may have been typed from here."""
+    placed = []
+    for pattern in patterns:
+        below = [rest for _, rest in find_below(pattern, source.roots) if rest]
+        placed += [posixpath.normpath(pattern), *(below if "/" in pattern else [])]
+    return tuple(dict.fromkeys(placed))
 
 
 def _explain_errors(

@@ -7,7 +7,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from curate import DedupConfig, cluster, dedup
 from curate.choices import KeepPolicy, Level
-from curate.errors import InputError
+from curate.errors import InputError, UsageError
 from curate.manifest.columns import DEDUP_COLUMNS
 from curate.workspace.scan import ScanConfig
 from tests.conftest import picture, save
@@ -83,6 +83,10 @@ def test_what_stays_can_be_chosen_and_protected(copies, tmp_path):
     _, rows = found_in(copies, tmp_path / "m.parquet", protect=("crop.jpg",))
     assert rows["crop.jpg"]["keep"]
     assert rows["0.png"]["duplicate_of"] == "crop.jpg"
+    result, rows = found_in(copies, tmp_path / "m.parquet", protect=(str(copies / "crop.jpg"),))
+    assert (rows["0.png"]["duplicate_of"], result.config.protect) == ("crop.jpg", ("crop.jpg",))
+    with pytest.raises(UsageError, match="nothing to protect"):
+        found_in(copies, tmp_path / "m.parquet", protect=("corp.jpg",))
 
 
 def test_the_file_of_the_camera_stays_before_its_copy_without_camera_data(tmp_path):

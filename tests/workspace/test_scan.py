@@ -239,6 +239,19 @@ def test_patterns_of_what_is_passed_over_hold_for_later_scans(images, workspace)
     assert "red/000.png" in rows_of(scanned(images, workspace, config=everything))
 
 
+@pytest.mark.parametrize("pattern", ["red/", "./red", "images/red", "{here}/images/red"])
+def test_a_pattern_may_be_a_path_from_here_or_whole(
+    images, workspace, tmp_path, monkeypatch, pattern
+):
+    monkeypatch.chdir(tmp_path)
+    patterns = ScanConfig(exclude=(pattern.format(here=tmp_path),))
+    rows = rows_of(scanned(images, workspace, config=patterns))
+    assert "green/001.png" in rows
+    assert not any(path.startswith("red/") for path in rows)
+    monkeypatch.chdir("/")
+    assert rows_of(scanned(images, workspace)) == rows
+
+
 def test_a_picture_that_was_too_large_is_read_when_more_pixels_are_allowed(images, workspace):
     save(images / "large.png", picture(70, width=300, height=200))
     row = rows_of(scanned(images, workspace, config=ScanConfig(max_pixels=50_000)))["large.png"]
