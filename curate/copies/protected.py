@@ -45,12 +45,11 @@ def resolve_protected(
     """
     prefixes: list[str] = []
     for one in named:
-        meant = [
-            name for name in list_names(one, source.roots) if find_protected(paths, [name]).any()
-        ]
+        names = list_names(one, source.roots) if one else []
+        meant = [name for name in names if find_protected(paths, [name]).any()]
         if not meant:
             raise UsageError(
-                f"nothing to protect: no image of {source.address} is {one} or lies below it",
+                f"nothing to protect: no image of {source.address} is {one!r} or lies below it",
                 hint=f"name a file or folder of the source, such as {paths[0]}",
             )
         prefixes += meant

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.argument_types import check_arguments
 from curate.choices import OVERLAPS, PART_OF, Level
 from curate.copies.compare import Comparison, compare_pictures
 from curate.copies.config import DedupConfig
@@ -51,6 +52,7 @@ class CompareResult:
     out: str | None
 
 
+@check_arguments
 def compare(
     first: Path | str,
     second: Path | str,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from curate.algorithms.neighbors import nearest_prototype
 from curate.annotations.add_labels import add_labels
 from curate.annotations.open_labels import open_labels
+from curate.argument_types import check_arguments
 from curate.choices import Level
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
@@ -190,6 +191,7 @@ class DedupResult(ShownInNotebooks):
         return "".join(rows)
 
 
+@check_arguments
 def dedup(  # noqa: PLR0913 - one question, several places for the answer
     target: Address | None = None,
     config: DedupConfig | None = None,
@@ -201,7 +203,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     most_groups: int = 240,
     scan_config: ScanConfig | None = None,
     engine: EngineConfig | None = None,
-    workspace: Path | None = None,
+    workspace: Path | str | None = None,
     progress: Progress | None = None,
 ) -> DedupResult:
     """Find copies and fill the duplicate columns of a manifest.

@@ -250,3 +250,23 @@ def test_the_error_of_a_file_that_is_no_log_is_not_added_to_it(run, tmp_path):
     code, _, err = run("info", "--log", "notes.txt")
     assert (code, "not a log that curate wrote" in err) == (3, True)
     assert (tmp_path / "notes.txt").read_text() == "my notes\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["dedup|", "train|", "dedup|images|--out|", "dedup|images|--out=", "search||--by|copies"],
+)
+def test_an_empty_argument_is_not_the_folder_that_one_is_in(run, images, line):
+    code, _, err = run(*line.split("|"))
+    assert (code, "is empty" in err) == (2, True)
+    assert [text.partition(":")[0] for text in err.splitlines()] == ["error", "hint"]
+
+
+@pytest.mark.parametrize(("code", "line"), [(3, "dedup nowhere"), (2, "dedup --no-such-option")])
+def test_tracebacks_that_are_asked_for_change_nothing_else(run, monkeypatch, code, line):
+    plain = run(*line.split())
+    monkeypatch.setenv("CURATE_DEBUG", "1")
+    found, out, err = run(*line.split())
+    assert (found, out) == (code, plain[1])
+    assert "Traceback" in err
+    assert err.endswith(plain[2])
