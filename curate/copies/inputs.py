@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from curate.choices import Status
 from curate.copies.records import UNKNOWN_TIME, Images
+from curate.copies.shared_files import IDENTITY, find_shared
 from curate.errors import InputError
 from curate.images.decode import Pixels, Unreadable, decode, digest_picture, hash_frames
 from curate.manifest.manifest import Manifest
@@ -30,7 +31,7 @@ from curate.workspace.workspace import Workspace
 
 _HINT = "scan again: `curate dedup IMAGES`"
 _PLACE = PLACE_SCHEMA.names
-_OF_FILE = ["source", "phash", "mtime_ns", "frames", "taken_at", "camera", *_PLACE]
+_OF_FILE = ["source", *IDENTITY, "phash", "mtime_ns", "frames", "taken_at", "camera", *_PLACE]
 _FACTS = ["path", "hash", "status", "link_of", *_OF_FILE]
 
 
@@ -45,8 +46,8 @@ class Inputs:
         reader: Where their pixels come from.
         places: Where the file of each lies: ``source``, ``path``, ``hash`` and the columns of
             `curate.sources.PLACE_SCHEMA`.
-        links: Paths of the first manifest that are other names of one of its files, and that
-            file's path; they are not compared.
+        links: Paths of the first manifest that are other names of a file of one of the two, and
+            that file's path, whole in the second; they are not compared.
     """
 
     images: Images
@@ -204,12 +205,37 @@ def read_inputs(
     links = dict(zip(own["path"].to_pylist(), own["link_of"].to_pylist(), strict=True))
     is_file = table["link_of"].is_null()
     table, is_other = table.filter(is_file), is_other[is_file.to_numpy()]
-    sources, places = OpenSources(), table.select(["source", "path", "hash", *_PLACE])
+    sources = OpenSources()
+    if other is not None:
+        table, is_other, names = _leave_out_shared(table, is_other, sources)
+        links |= names
+    places = table.select(["source", "path", "hash", *_PLACE])
     reader = ImageReader(
         open_pixels(workspace, progress),
         lambda row: read_place(sources, places.slice(row, 1).to_pylist()[0]),
     )
     return Inputs(make_images(table, is_other), sources, table["source"], reader, places, links)
+
+
+def _leave_out_shared(
+    table: pa.Table, is_other: NDArray[np.bool_], sources: OpenSources
+) -> tuple[pa.Table, NDArray[np.bool_], dict[str, str]]:
+    """Return images and whose they are, without those that both have, and our names of others.
+
+    What both list by one name is an image of the first manifest only: it is no copy of itself.
+    """
+    own, other = table.filter(pa.array(~is_other)), table.filter(pa.array(is_other))
+    shared = find_shared(own, other, sources)
+    stays = np.ones(len(table), np.bool_)
+    stays[shared.itself] = False
+    stays[len(other) + np.array(list(shared.names), np.int64)] = False
+    names = {
+        own["path"][row].as_py(): _show(
+            sources.find(other["source"][there].as_py()), other["path"][there].as_py()
+        )
+        for row, there in shared.names.items()
+    }
+    return table.filter(pa.array(stays)), is_other[stays], names
 
 
 def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> pa.Table:

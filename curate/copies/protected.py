@@ -56,3 +56,18 @@ def resolve_protected(
     is_link = find_protected(list(links), prefixes)
     files = [file for file, is_named in zip(links.values(), is_link, strict=True) if is_named]
     return tuple(dict.fromkeys([*prefixes, *files]))
+
+
+def keep_protected(columns: pa.Table, is_protected: NDArray[np.bool_]) -> pa.Table:
+    """Return duplicate columns in which protected names of files stay, as protected files do.
+
+    Args:
+        columns: From `curate.copies.report.make_columns`.
+        is_protected: (N,) whether the path of a row is.
+    """
+    is_freed = pc.and_(pa.array(is_protected), pc.fill_null(pc.invert(columns["keep"]), False))  # noqa: FBT003
+    for name in ("duplicate_of", "similarity", "keep_reason"):
+        place = columns.schema.get_field_index(name)
+        columns = columns.set_column(place, name, pc.if_else(is_freed, None, columns[name]))
+    place = columns.schema.get_field_index("keep")
+    return columns.set_column(place, "keep", pc.or_(columns["keep"], is_freed))

@@ -18,15 +18,17 @@ from curate.copies.find import find_copies
 from curate.copies.inputs import Inputs, read_inputs
 from curate.copies.label_conflicts import find_label_conflicts, resolve_label_conflicts
 from curate.copies.lost_boxes import LostBoxes, find_lost_boxes
-from curate.copies.protected import find_protected, resolve_protected
+from curate.copies.protected import find_protected, keep_protected, resolve_protected
 from curate.copies.records import Copies, Images, Vectors
 from curate.copies.report import (
+    OTHER_HASH,
     RungCount,
     count_rungs,
     is_pair_table,
     make_columns,
     make_miss_table,
     make_pair_table,
+    tell_link_hashes,
     write_pair_table,
     write_sheets,
 )
@@ -260,10 +262,10 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         copies, is_conflict = _resolve_conflicts(manifest, inputs, copies, config)
         is_counted = _are_counted(inputs.images, copies, is_against=other is not None)
         lost = _find_lost_boxes(manifest, inputs, copies)
-        columns = _make_columns(manifest, inputs, copies, is_counted, is_conflict)
+        columns = _make_columns(manifest, inputs, copies, config, is_counted, is_conflict)
         write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
         is_dropped = is_counted & ~copies.keep
-        n_links = len(inputs.links) if other is None else 0
+        n_links = len(inputs.links)
         evidence = make_pair_table(inputs, copies.pairs)
         if pairs is not None:
             write_pair_table(Path(pairs), evidence)
@@ -451,11 +453,15 @@ def _make_columns(
     manifest: Manifest,
     inputs: Inputs,
     copies: Copies,
+    config: DedupConfig,
     is_counted: NDArray[np.bool_],
     is_conflict: NDArray[np.bool_] | None,
 ) -> Rows:
     paths = manifest.rows.read(["path"])["path"]
     columns = make_columns(inputs, copies, paths, is_counted=is_counted)
+    columns = keep_protected(columns, find_protected(TextColumn(paths), config.protect))
+    if OTHER_HASH in columns.schema.names:
+        columns = tell_link_hashes(columns, manifest.rows.read(["path", "hash"]))
     if is_conflict is not None:
         here = np.flatnonzero(~inputs.images.is_other)
         known = inputs.images.path.take(here).array
