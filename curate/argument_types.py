@@ -98,7 +98,7 @@ def _name_kinds(kinds: Sequence[Any]) -> Iterator[str]:
         if kind is str and Path in kinds:
             continue
         if get_origin(kind) in (tuple, Sequence):
-            yield f"several of {' or '.join(_name_kinds(list(_list_kinds(get_args(kind)[0]))))}"
+            yield "several paths" if Path in _list_kinds(get_args(kind)[0]) else "several texts"
         else:
             yield "None" if kind is NoneType else names.get(kind, f"a {_class_name(kind)}")
 
@@ -111,4 +111,6 @@ def _advise(name: str, kinds: Sequence[Any]) -> str:
     configs = [_class_name(kind) for kind in kinds if is_dataclass(kind)]
     if configs:
         return f"write {name}={configs[0]}(...) with the settings in the brackets"
-    return f"leave {name} out, or give it as the type says" if NoneType in kinds else f"give {name}"
+    if Path in kinds:
+        return "name it as text or as a pathlib.Path"
+    return f"see help() of what was called for what {name} means"

@@ -10,8 +10,8 @@ from curate.errors import UsageError
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: curate.train(3), "images must be a path or several of a path, got 3"),
-        (lambda: curate.train(["a", 3]), r"images must be a path or several of a path, got \['a'"),
+        (lambda: curate.train(3), "images must be a path or several paths, got 3"),
+        (lambda: curate.train(["a", 3]), r"images must be a path or several paths, got \['a'"),
         (lambda: curate.split(None), "manifest must be a path, got None"),
         (lambda: curate.dedup("images", {"level": "near"}), "config must be a DedupConfig or None"),
         (lambda: curate.dedup("images", curate.SplitConfig()), "config must be a DedupConfig"),
