@@ -112,7 +112,7 @@ def _take_plain(value: Any, kind: type) -> Any:  # noqa: ANN401 - any type
         return int(value)
     if kind is float and isinstance(value, Real) and is_number:
         return float(value)
-    if kind is Path and isinstance(value, str | PathLike):
+    if kind is Path and isinstance(value, str | PathLike) and fspath(value):
         return Path(fspath(value))
     if kind in (bool, str) and isinstance(value, kind):
         return value

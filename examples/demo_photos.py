@@ -8,9 +8,9 @@ OUT/images gets the files, OUT/planted.csv one row for each copy: its path, the 
 what was done to it.
 """
 
+import argparse
 import csv
 import random
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -71,7 +71,9 @@ def pieces(photo: Image.Image) -> Iterator[Image.Image]:
 
 def main() -> None:
     """Write the folder."""
-    out = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, help="The folder to make.")
+    out = parser.parse_args().out
     images = out / "images"
     originals: list[Path] = []
     for file in photo_files():

@@ -3,15 +3,17 @@
 python examples/read_manifest.py manifest.parquet
 """
 
+import argparse
 import json
-import sys
 
 import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
 
-path = sys.argv[1]
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("manifest", help="A Parquet file that curate wrote.")
+path = parser.parse_args().manifest
 
 table = pd.read_parquet(path)
 print(f"pandas: {len(table)} rows, {int((table.status == 'ok').sum())} readable")

@@ -6,8 +6,8 @@ Prints the length of the pooled features. ``model.json`` names the network and i
 ``weights.safetensors`` has its tensors under ``backbone.``.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 import timm
@@ -18,7 +18,11 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 from torchvision.transforms import v2
 
-folder, file = map(Path, sys.argv[1:3])
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("model", type=Path, help="The folder of a trained model.")
+parser.add_argument("image", type=Path, help="An image file.")
+words = parser.parse_args()
+folder, file = words.model, words.image
 facts = json.loads((folder / "model.json").read_text())
 
 network = timm.create_model(facts["timm"]["name"], num_classes=0, **facts["timm"]["options"])

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from swav_train.config import TrainConfig
 from swav_train.cores import count_cores
 from swav_train.defaults import derive_config
 from swav_train.device import resolve_device
-from swav_train.errors import TrainingDiverged, WeightsUnavailable
+from swav_train.errors import DamagedFile, TrainingDiverged, TrainingError, WrongUse
+from swav_train.networks.backbone import find_timm_spec
 from swav_train.run.metrics import EpochMetrics
 from swav_train.run.result import TrainResult, TrainStart
 from swav_train.run.train import check_place, train
 
+EXIT_USAGE = 2
 EXIT_UNUSABLE = 3
 EXIT_MISSING = 4
 EXIT_DIVERGED = 5
@@ -84,9 +89,22 @@ def read_squares(paths: list[Path], size: int) -> tuple[NDArray[np.uint8], NDArr
     return np.stack(squares), np.array(aspects, np.float32)
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong, and what to do, in two lines."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it and exit.
+
+        Raises:
+            SystemExit: Always.
+        """
+        _complain(message, f"see `{self.prog} --help`")
+        raise SystemExit(EXIT_USAGE)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(prog="python -m swav_train", description=__doc__)
+    parser = Parser(prog="python -m swav_train", description=__doc__)
     parser.add_argument("folder", type=Path, help="Folder of images, read with its subfolders.")
     parser.add_argument("--out", type=Path, default=Path("swav-model"), help="Folder of the model.")
     parser.add_argument("--budget", type=float, help="Time for the training, seconds.")
@@ -121,34 +139,76 @@ def run(options: argparse.Namespace) -> TrainResult:
     """Read the images, derive the settings and train.
 
     Raises:
-        ValueError: The folder holds fewer than two readable images, that of the model holds
-            something else, or a setting does not fit.
+        WrongUse: The folder holds fewer than two readable images, that of the model holds
+            something else or cannot be made, or a setting does not fit.
+        TrainingError: The training failed.
     """
-    check_place(options.out)
+    with _advising("name a new folder with --out"):
+        check_place(options.out)
     paths = list_images(options.folder)
     side = median_side(paths)
     if side == 0:
-        raise ValueError(f"no readable images in {options.folder}")
-    config = derive_config(
-        n_images=max(2, len(paths)),
-        side_px=side,
-        device=resolve_device(options.device).type,
-        n_cores=count_cores(),
-        budget_seconds=options.budget,
-        overrides=dict(parse_setting(text) for text in options.set),
-    )
+        raise WrongUse(
+            f"no readable images in {options.folder}",
+            advice="name a folder with at least two images",
+            exit_code=EXIT_UNUSABLE,
+        )
+    config = make_config(options, n_images=len(paths), side_px=side)
+    with _advising("name a new folder with --out"):
+        options.out.mkdir(parents=True, exist_ok=True)
     pixels, aspects = read_squares(paths, config.cache_size)
-    return train(
-        pixels,
-        config,
-        options.out,
-        budget_seconds=options.budget,
-        aspects=aspects,
-        on_start=print_start,
-        on_epoch=print_epoch,
-        on_retry=print,
-        init=options.init,
-    )
+    with _advising("check --init and --out: see `python -m swav_train --help`"):
+        return train(
+            pixels,
+            config,
+            options.out,
+            budget_seconds=options.budget,
+            aspects=aspects,
+            on_start=print_start,
+            on_epoch=print_epoch,
+            on_retry=print,
+            init=options.init,
+        )
+
+
+def make_config(options: argparse.Namespace, *, n_images: int, side_px: int) -> TrainConfig:
+    """Return the settings that suit the images and the machine, and are as they were given.
+
+    Raises:
+        TrainingError: One does not fit.
+    """
+    advice = "write --set epochs=20; the settings and their ranges are in swav_train/config.py"
+    with _advising(advice, exit_code=EXIT_USAGE):
+        config = derive_config(
+            n_images=max(2, n_images),
+            side_px=side_px,
+            device=resolve_device(options.device).type,
+            n_cores=count_cores(),
+            budget_seconds=options.budget,
+            overrides=dict(parse_setting(text) for text in options.set),
+        )
+        find_timm_spec(config.backbone)
+    return config
+
+
+@contextmanager
+def _advising(advice: str, *, exit_code: int = EXIT_UNUSABLE) -> Iterator[None]:
+    """Give advice with what was wrong.
+
+    Raises:
+        WrongUse: Something was.
+        TrainingError: Something was that came with its own advice.
+    """
+    try:
+        yield
+    except TrainingError:
+        raise
+    except (ValueError, OSError) as error:
+        raise WrongUse(str(error), advice=advice, exit_code=exit_code) from None
+
+
+def _complain(reason: str, advice: str) -> None:
+    print(f"error: {reason}\nhint: {advice}", file=sys.stderr)
 
 
 def print_start(start: TrainStart) -> None:
@@ -169,6 +229,18 @@ def print_epoch(metrics: EpochMetrics) -> None:
     )
 
 
+def _find_exit_code(error: TrainingError) -> int:
+    match error:
+        case WrongUse():
+            return error.exit_code
+        case TrainingDiverged():
+            return EXIT_DIVERGED
+        case DamagedFile():
+            return EXIT_UNUSABLE
+        case _:
+            return EXIT_MISSING
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code.
 
@@ -178,15 +250,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         result = run(options)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_UNUSABLE
-    except WeightsUnavailable as error:
-        print(f"error: {error.reason}\nhint: {error.advice}", file=sys.stderr)
-        return EXIT_MISSING
-    except TrainingDiverged as error:
-        print(f"error: {error.reason}\nhint: {error.advice}", file=sys.stderr)
-        return EXIT_DIVERGED
+    except TrainingError as error:
+        _complain(error.reason, error.advice)
+        return _find_exit_code(error)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return EXIT_INTERRUPTED

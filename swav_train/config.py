@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
+from numbers import Integral, Real
 from typing import Any
 
 FULL_AREA = (0.2, 1.0)
@@ -198,7 +199,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name, choice in _CHOICES.items():
-            object.__setattr__(self, name, choice(getattr(self, name)))
+            object.__setattr__(self, name, _find_choice(name, choice, getattr(self, name)))
         for name, low, high in _RANGES:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float):
@@ -270,16 +271,52 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
 _CHOICES = {"stem": Stem, "optimizer": Optimizer, "precision": Precision}
 
 
+def _find_choice(name: str, choice: type[StrEnum], value: str) -> StrEnum:
+    """Return the value of a closed choice.
+
+    Raises:
+        ValueError: It has none of that name.
+    """
+    try:
+        return choice(value)
+    except ValueError:
+        names = ", ".join(choice)
+        raise ValueError(f"{name} must be one of {names}, got {value!r}") from None
+
+
+def _check_kind(name: str, value: object, default: object) -> None:
+    """Check that a setting is of the kind that its default is of.
+
+    Raises:
+        ValueError: It is of another one.
+    """
+    kinds: tuple[tuple[type, type | tuple[type, ...], str], ...] = (
+        (bool, bool, "true or false"),
+        (int, Integral, "a whole number"),
+        (float, Real, "a number"),
+        (str, str, "a name"),
+        (tuple, (str, tuple), "text such as 2x96+4x48"),
+    )
+    taken, said = next((taken, said) for kind, taken, said in kinds if isinstance(default, kind))
+    is_flag = isinstance(value, bool)
+    if not isinstance(value, taken) or is_flag != (taken is bool):
+        raise ValueError(f"{name} must be {said}, got {value!r}")
+
+
 def convert_settings(values: Mapping[str, object]) -> dict[str, Any]:
     """Return settings by name as :class:`TrainConfig` takes them, text of crops read.
 
     Raises:
-        ValueError: A name is unknown, or the text of the crops has another form.
+        ValueError: A name is unknown, a value is of another kind, or the text of the crops has
+            another form.
     """
     known = {field.name for field in fields(TrainConfig)}
     unknown = sorted(set(values) - known)
     if unknown:
         raise ValueError(f"unknown settings: {', '.join(unknown)}")
+    defaults = TrainConfig()
+    for name, value in values.items():
+        _check_kind(name, value, getattr(defaults, name))
     converted: dict[str, Any] = dict(values)
     if isinstance(crops := values.get("crops"), str):
         converted["crops"] = parse_crops(crops)

@@ -43,6 +43,18 @@ class DamagedFile(TrainingError, ValueError):
         self.path = path
 
 
+class WrongUse(TrainingError):
+    """What the command line was told cannot be done.
+
+    Attributes:
+        exit_code: What the command exits with.
+    """
+
+    def __init__(self, reason: str, *, advice: str, exit_code: int) -> None:
+        super().__init__(reason, advice=advice)
+        self.exit_code = exit_code
+
+
 class WeightsUnavailable(TrainingError):
     """Pretrained weights were asked for that cannot be had."""
 

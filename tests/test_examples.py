@@ -21,6 +21,15 @@ def run(name, *arguments, cwd):
     return done.stdout
 
 
+@pytest.mark.parametrize("name", ["read_manifest.py", "use_with_timm.py", "demo_photos.py"])
+def test_an_example_without_arguments_says_what_it_takes(name, tmp_path):
+    command = [sys.executable, EXAMPLES / name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "usage: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_a_model_is_loaded_by_plain_timm(trained, tmp_path):
     model, image = trained / ".curate/models/default", trained / "images/red/000.png"

@@ -1,8 +1,10 @@
 """The program: its commands, and the one place where errors become messages and exit codes."""
 
 import os
+import re
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -39,6 +41,7 @@ from curate.version import __version__
 
 EXIT_INTERRUPTED = 130
 _TRUE = ("1", "true", "yes", "on")
+_EMPTY_OPTION = re.compile("(--[a-z-]+)=")
 COMMANDS = (
     train,
     embed,
@@ -118,11 +121,9 @@ def _run(words: Sequence[str], program: typer.Typer) -> int:
     """Run the program; return its exit code."""
     as_json = "--json" in words or os.environ.get("CURATE_JSON", "") in _TRUE
     try:
-        _refuse_zero_bytes(words)
+        _refuse_no_names(words)
         code = program(words, standalone_mode=False)
     except CurateError as error:
-        if os.environ.get("CURATE_DEBUG"):
-            raise
         code = _print_error(str(error), error.hint, error.exit_code, as_json=as_json)
     except typer.TyperException as error:
         names = [command.__name__ for command in COMMANDS]
@@ -142,13 +143,21 @@ def _run(words: Sequence[str], program: typer.Typer) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _refuse_zero_bytes(words: Sequence[str]) -> None:
-    """Check that no argument has a zero byte in it, which no name of a file can have.
+def _refuse_no_names(words: Sequence[str]) -> None:
+    """Check that no argument is empty or has a zero byte in it, which no name of a file can have.
 
     Raises:
-        UsageError: One has.
+        UsageError: One is or has.
     """
-    for word in words:
+    for before, word in zip(["", *words], words, strict=False):
+        option = _EMPTY_OPTION.fullmatch(word)
+        if not word or option:
+            name = option[1] if option else before
+            what = f"the value of {name}" if name.startswith("-") else "an argument"
+            raise UsageError(
+                f"{what} is empty",
+                hint="leave it out, or check the shell variable that it comes from",
+            )
         if "\0" in word:
             raise UsageError(f"{word!r} has a zero byte in it", hint="leave the zero byte out")
 
@@ -166,12 +175,17 @@ def _explain(error: OSError) -> CurateError | None:
 
 
 def _print_error(message: str, hint: str, exit_code: int, *, as_json: bool) -> int:
-    """Print an error as text, and as JSON too if that is wanted; return the exit code."""
+    """Print an error as text, and as JSON too if that is wanted; return the exit code.
+
+    With ``CURATE_DEBUG`` its traceback comes first.
+    """
     mistake = {"error": message, "hint": hint, "exit_code": exit_code}
     if output().is_json_lines:
         print_json({"event": "error", "time": time.time(), **mistake})
     elif as_json:
         print_json(mistake)
+    if os.environ.get("CURATE_DEBUG") and sys.exc_info()[0] is not None:
+        traceback.print_exc()
     for line in (f"error: {message}", f"hint: {hint}"):
         say(line)
         with suppress(CurateError):  # what cannot be logged is on the screen

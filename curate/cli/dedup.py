@@ -74,7 +74,8 @@ def dedup(
     protect: Annotated[
         list[str] | None,
         typer.Option(
-            help="Always keep this folder or file of the source; the option may be repeated."
+            help="Always keep this folder or file of the source, by its path in there, its path "
+            "from here, or its whole path; the option may be repeated."
         ),
     ] = None,
     against: Annotated[

@@ -1,12 +1,11 @@
 """How commands behave for a while: where what they tell goes, and what a pipeline wants of them."""
 
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from curate.files import disk_errors
+from curate.cli.log_file import add_line, open_log
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,8 +27,7 @@ class Output:
             CurateError: It cannot be written.
         """
         if self.log is not None:
-            with disk_errors(self.log), self.log.open("a", encoding="utf-8") as file:
-                file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n")
+            add_line(self.log, line)
 
 
 class Session:
@@ -80,10 +78,9 @@ def use_output(wanted: Output) -> None:
     """Have what is told go there from now on.
 
     Raises:
-        CurateError: The log cannot be written.
+        CurateError: The log cannot be written, or is no file that lines may be added to.
     """
-    _OUTPUT.set(wanted)
+    _OUTPUT.set(replace(wanted, log=None))  # an error of the log is not added to it
     if wanted.log is not None:
-        with disk_errors(wanted.log):
-            wanted.log.parent.mkdir(parents=True, exist_ok=True)
-            wanted.log.open("a").close()
+        open_log(wanted.log)
+        _OUTPUT.set(wanted)

@@ -25,7 +25,8 @@ class DedupConfig:
             least alike to the ones that stay.
         keep: Which image of a group stays; ``central`` and ``outlying`` need the level
             ``semantic``.
-        protect: Paths that are never dropped: each names a file or a folder of the source.
+        protect: Files and folders of the source that are never dropped; paths may begin at the
+            source or in the working directory, or be whole.
         semantic_similarity: Least cosine of two images that are alike in content, in (0, 1].
         max_removed: Largest share of the images that the semantic rung may drop, in [0, 1]; the
             most alike go first.

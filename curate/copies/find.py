@@ -12,11 +12,12 @@ from curate.choices import Level
 from curate.copies.cache.version import open_cache
 from curate.copies.config import DedupConfig
 from curate.copies.judged import REVIEWED, Judged, obey
-from curate.copies.keep_policy import explain_drops, find_protected
+from curate.copies.keep_policy import explain_drops
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.placement import pair_whole_images
+from curate.copies.protected import find_protected
 from curate.copies.records import Copies, Images, Pairs, PixelReader, Vectors
-from curate.copies.rungs.base import Grouping, Known, Rung
+from curate.copies.rungs.base import Grouping, Known, Rung, link_equal
 from curate.copies.rungs.near import NearCopies
 from curate.copies.rungs.same_bytes import SameBytes
 from curate.copies.rungs.same_pixels import SamePixels
@@ -82,6 +83,8 @@ def find_copies(  # noqa: PLR0913 - the images, what is known of them, and what 
         )
         for rung in list_rungs(config.level):
             known = known.add(rung.group(known))
+        if not known.groupings:  # other names of a file were set aside before: `Inputs.links`
+            known = known.add(link_equal(known, known.heads, Level.FILE))
         if judged:
             known = known.add(_obey(known, judged))
         return _choose_what_stays(known)
@@ -109,7 +112,7 @@ def _obey(known: Known, judged: Judged) -> Grouping:
 
 
 def list_rungs(level: Level) -> list[Rung]:
-    """Return the rungs down to a level, strongest first."""
+    """Return the rungs down to a level, strongest first; none of these is above ``bytes``."""
     return [rung for rung in LADDER if rung.level.rank <= level.rank]
 
 

@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.choices import Status
 from curate.copies.records import UNKNOWN_TIME, Images
+from curate.copies.shared_files import IDENTITY, find_shared
 from curate.errors import InputError
 from curate.images.decode import Pixels, Unreadable, decode, digest_picture, hash_frames
 from curate.manifest.manifest import Manifest
@@ -29,8 +31,8 @@ from curate.workspace.workspace import Workspace
 
 _HINT = "scan again: `curate dedup IMAGES`"
 _PLACE = PLACE_SCHEMA.names
-_OF_FILE = ["source", "phash", "mtime_ns", "frames", "taken_at", "camera", *_PLACE]
-_FACTS = ["path", "hash", "link_of", *_OF_FILE]
+_OF_FILE = ["source", *IDENTITY, "phash", "mtime_ns", "frames", "taken_at", "camera", *_PLACE]
+_FACTS = ["path", "hash", "status", "link_of", *_OF_FILE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ class Inputs:
         reader: Where their pixels come from.
         places: Where the file of each lies: ``source``, ``path``, ``hash`` and the columns of
             `curate.sources.PLACE_SCHEMA`.
-        links: Paths of the first manifest that are other names of one of its files, and that
-            file's path; they are not compared.
+        links: Paths of the first manifest that are other names of a file of one of the two, and
+            that file's path, whole in the second; they are not compared.
     """
 
     images: Images
@@ -220,13 +222,38 @@ def read_inputs(
     links = dict(zip(own["path"].to_pylist(), own["link_of"].to_pylist(), strict=True))
     is_file = table["link_of"].is_null()
     table, is_other = table.filter(is_file), is_other[is_file.to_numpy()]
-    sources, places = OpenSources(), table.select(["source", "path", "hash", *_PLACE])
+    sources = OpenSources()
+    if other is not None:
+        table, is_other, names = _leave_out_shared(table, is_other, sources)
+        links |= names
+    places = table.select(["source", "path", "hash", *_PLACE])
     reader = ImageReader(
         open_pixels(workspace, progress),
         lambda row: read_place(sources, places.slice(row, 1).to_pylist()[0]),
         lambda row: progress.note(describe_lost(places["path"][row].as_py())),
     )
     return Inputs(make_images(table, is_other), sources, table["source"], reader, places, links)
+
+
+def _leave_out_shared(
+    table: pa.Table, is_other: NDArray[np.bool_], sources: OpenSources
+) -> tuple[pa.Table, NDArray[np.bool_], dict[str, str]]:
+    """Return images and whose they are, without those that both have, and our names of others.
+
+    What both list by one name is an image of the first manifest only: it is no copy of itself.
+    """
+    own, other = table.filter(pa.array(~is_other)), table.filter(pa.array(is_other))
+    shared = find_shared(own, other, sources)
+    stays = np.ones(len(table), np.bool_)
+    stays[shared.itself] = False
+    stays[len(other) + np.array(list(shared.names), np.int64)] = False
+    names = {
+        own["path"][row].as_py(): _show(
+            sources.find(other["source"][there].as_py()), other["path"][there].as_py()
+        )
+        for row, there in shared.names.items()
+    }
+    return table.filter(pa.array(stays)), is_other[stays], names
 
 
 def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> pa.Table:
@@ -263,7 +290,10 @@ def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> 
 
 
 def _read_facts(usable: pa.Table, workspace: Workspace, source: str) -> pa.Table | None:
-    """Return the catalogue's rows for those of a manifest, or None if it does not know them all."""
+    """Return the catalogue's rows for those of a manifest, or None if it does not know them all.
+
+    An image that was over ``--max-pixels`` when it was scanned last is not known.
+    """
     catalogue = Catalogue(workspace)
     if not catalogue.is_there():
         return None
@@ -272,7 +302,8 @@ def _read_facts(usable: pa.Table, workspace: Workspace, source: str) -> pa.Table
     if rows.null_count:
         return None
     facts = known.take(rows)
-    return facts if facts["hash"].equals(usable["hash"]) else None
+    is_ok = pc.all(pc.equal(facts["status"], Status.OK.value)).as_py()
+    return facts if is_ok and facts["hash"].equals(usable["hash"]) else None
 
 
 def _list_links(facts: pa.Table) -> pa.Array:

@@ -1,6 +1,5 @@
 """The policy of what stays: which image of a duplicate group, and why the others are dropped."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -308,18 +307,3 @@ def _require_centrality(qualities: Qualities) -> NDArray[np.float32]:
     if qualities.centrality is None:
         raise ValueError("this policy needs the centrality of the images")
     return qualities.centrality
-
-
-def find_protected(paths: Sequence[str], prefixes: Sequence[str]) -> NDArray[np.bool_]:
-    """Return which paths are, or lie below, one of the prefixes, (N,) bool.
-
-    Args:
-        paths: N paths.
-        prefixes: Paths of files and folders.
-    """
-    trimmed = tuple(prefix.rstrip("/") for prefix in prefixes)
-    texts = TextColumn.of(paths).array
-    found = pc.is_in(texts, value_set=pa.array(trimmed, pa.large_string()))
-    for prefix in trimmed:
-        found = pc.or_(found, pc.starts_with(texts, prefix + "/"))
-    return np.asarray(found.to_numpy(zero_copy_only=False), np.bool_)

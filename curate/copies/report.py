@@ -20,6 +20,7 @@ from curate.manifest.columns import DEDUP_COLUMNS
 
 GROUPS_A_SHEET = 36
 _TILES_A_GROUP = 16
+OTHER_HASH = "duplicate_of_hash"
 _LINK_REASON = "another name of the same file"
 _PAIRS_KEY = b"curate.pairs"
 
@@ -103,8 +104,22 @@ def make_columns(
         table = _fill_links(table, paths, compared.links)
     if first:
         hashes = images.content_hash.array.take(kept).take(rows).cast(pa.string())
-        table = table.append_column("duplicate_of_hash", hashes)
+        table = table.append_column(OTHER_HASH, hashes)
     return table
+
+
+def tell_link_hashes(columns: pa.Table, rows: pa.Table) -> pa.Table:
+    """Return duplicate columns that tell the content of files elsewhere of which ours are names.
+
+    Args:
+        columns: From `make_columns`, `OTHER_HASH` among them.
+        rows: ``path`` and ``hash`` of the manifest.
+    """
+    is_name = pc.fill_null(pc.equal(columns["match"], Level.FILE.value), fill_value=False)
+    is_here = pc.is_in(columns["duplicate_of"], value_set=rows["path"].combine_chunks())
+    is_elsewhere = pc.and_(is_name, pc.invert(is_here))
+    told = pc.if_else(is_elsewhere, rows["hash"], columns[OTHER_HASH])
+    return columns.set_column(columns.schema.get_field_index(OTHER_HASH), OTHER_HASH, told)
 
 
 def _fill_links(table: pa.Table, paths: pa.ChunkedArray, links: Mapping[str, str]) -> pa.Table:

@@ -1,6 +1,6 @@
 """The search for copies among the images of one or two manifests, with what a workspace knows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -10,16 +10,35 @@ from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
 from curate.copies.inputs import Inputs, read_inputs
 from curate.copies.judged import Judged
+from curate.copies.protected import resolve_protected
 from curate.copies.records import Copies, Vectors
 from curate.copies.sharded.helpers import Helpers
 from curate.engine.shards import Engine
 from curate.manifest.manifest import Manifest
+from curate.manifest.text_column import TextColumn
 from curate.progress import Progress
 from curate.workspace.embedding import embed_missing
 from curate.workspace.models import find_model, prototypes_of
 from curate.workspace.refusals import ImagesRefused, leave_out_refused, without_refused
 from curate.workspace.shared_pixels import share_pixels
 from curate.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundInManifest:
+    """What a search for copies found.
+
+    Attributes:
+        manifest: The images; those that no worker survives are unreadable in it.
+        inputs: The images that were compared.
+        config: What was looked for, with what is protected as the manifest names it.
+        copies: Among the images that were compared.
+    """
+
+    manifest: Manifest
+    inputs: Inputs
+    config: DedupConfig
+    copies: Copies
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,19 +63,17 @@ class ManifestSearch:
     engine: Engine | None
     progress: Progress
 
-    def run(self) -> tuple[Manifest, Inputs, Copies]:
-        """Return the manifest, the images that were compared, and the copies among them.
-
-        In the manifest the images that no worker survives are unreadable: the search has begun
-        again without them.
+    def run(self) -> FoundInManifest:
+        """Return what is found; where no worker survives an image, it begins again without it.
 
         Raises:
             InputError: A manifest has no readable image, or is older than its images.
+            UsageError: What is to be protected names no image.
             ResourceError: The disk is full, or the engine cannot go on.
         """
         return without_refused(self.workspace, self.progress, self._search)
 
-    def _search(self, refusals: pa.Table) -> tuple[Manifest, Inputs, Copies]:
+    def _search(self, refusals: pa.Table) -> FoundInManifest:
         """Return what is found without the refused images.
 
         Raises:
@@ -65,17 +82,31 @@ class ManifestSearch:
         manifest = leave_out_refused(self.manifest, refusals)
         other = leave_out_refused(self.other, refusals) if self.other is not None else None
         inputs = read_inputs(manifest, other, self.workspace, self.progress)
+        config = self._resolve_protected(manifest, inputs)
         copies = find_copies(
             inputs.images,
             inputs.reader,
-            self.config,
+            config,
             vectors=self._load_vectors(inputs),
             judged=self.judged,
             cache=self.workspace.root / "copies",
             on_progress=self.progress,
             helpers=self._make_helpers(inputs),
         )
-        return manifest, inputs, copies
+        return FoundInManifest(manifest=manifest, inputs=inputs, config=config, copies=copies)
+
+    def _resolve_protected(self, manifest: Manifest, inputs: Inputs) -> DedupConfig:
+        """Return the config with what is protected as the manifest names it.
+
+        Raises:
+            UsageError: What is to be protected names no image.
+        """
+        named = self.config.protect
+        if not named:
+            return self.config
+        source = inputs.sources.find(manifest.source)
+        paths = TextColumn(manifest.rows.read(["path"])["path"])
+        return replace(self.config, protect=resolve_protected(named, source, paths, inputs.links))
 
     def _make_helpers(self, inputs: Inputs) -> Helpers | None:
         """Return the engine as a helper, with the pixels where its workers see them."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from curate.argument_types import check_arguments
 from curate.errors import InputError, ResourceError, UsageError
 from curate.files import check_output
 from curate.manifest.conformed_rows import ConformedRows
@@ -145,6 +146,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     write_parquet(manifest.rows, path, {**foreign, FOOTER_KEY: ours})
 
 
+@check_arguments
 def read_manifest(path: Path | str) -> Manifest:
     """Open a manifest; of a Parquet file only the footer is read.
 

@@ -16,6 +16,11 @@ from curate.pipeline.stage_files import StageFiles, find_stage_files
 SHARED = {"images": "source of the images", "workspace": "workspace", "seed": "seed"}
 """Keys above the first section, for all stages that have such an option."""
 
+_SHARED_KINDS = {
+    "images": (Kind.TEXT, True),
+    "workspace": (Kind.TEXT, False),
+    "seed": (Kind.INTEGER, False),
+}
 _NOT_IN_A_FILE = ("json", "quiet", "help")
 _FIRST_MANIFEST = "manifest.parquet"  # what `dedup` writes when it is given a folder
 
@@ -75,10 +80,10 @@ def read_pipeline(path: Path, changes: Sequence[str], commands: Commands) -> Pip
     """
     if not path.is_file():
         raise InputError(f"no pipeline at {path}", hint="write one with `curate run --init`")
-    text = path.read_text()
     try:
+        text = path.read_bytes().decode()
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{path} is no TOML: {first_line(error)}", hint="mend that line; `curate run --init`"
         ) from None
@@ -103,6 +108,10 @@ def _apply(changes: Sequence[str], content: dict[str, Any]) -> None:
             value = text
         place = content.setdefault(section, {}) if section else content
         for one in place if isinstance(place, list) else [place]:
+            if not isinstance(one, dict):
+                raise UsageError(
+                    f"{change!r}: {section} is no section", hint="write --set dedup.precision=0.95"
+                )
             one[key] = value
 
 
@@ -119,11 +128,12 @@ class _Reader:
         self._manifest: str | None = None
 
     def read(self) -> Pipeline:
+        self._check_shared()
         sections = []
         for key, value in self._content.items():
             if isinstance(value, dict):
                 sections.append((key, 1, value))
-            elif isinstance(value, list) and value and isinstance(value[0], dict):
+            elif _is_table_list(value):
                 sections += [(key, number, one) for number, one in enumerate(value, start=1)]
             elif key not in SHARED:
                 place = self._place("", key)
@@ -144,6 +154,25 @@ class _Reader:
             images=list(map(str, images)) if isinstance(images, list) else _text(images),
             workspace=_text(workspace),
         )
+
+    def _check_shared(self) -> None:
+        """Check the keys above the sections that hold for all stages.
+
+        Raises:
+            UsageError: A value is of another kind.
+        """
+        for key, (kind, is_repeated) in _SHARED_KINDS.items():
+            value = self._content.get(key)
+            values = value if is_repeated and isinstance(value, list) and value else [value]
+            option = Option(name=key, kind=kind, help="")
+            is_text = kind is not Kind.TEXT or all(isinstance(one, str) for one in values)
+            if value is not None and not (is_text and all(_fits(one, option) for one in values)):
+                several = ", or a list of them" if is_repeated else ""
+                raise UsageError(
+                    f"{self._place('', key)}: {key} must be {_describe(option)}{several}, "
+                    f"got {value!r}",
+                    hint="see an example: `curate run --init`",
+                )
 
     def _stages(self) -> list[str]:
         names = self._commands.names()
@@ -258,11 +287,17 @@ class _Reader:
         return f"{self._path} with --set"
 
 
+def _is_table_list(value: Any) -> bool:  # noqa: ANN401 - what TOML holds
+    """Return whether a value is that of the sections of one stage."""
+    is_list = isinstance(value, list) and len(value) > 0
+    return is_list and all(isinstance(one, dict) for one in value)
+
+
 def _fits(value: Any, option: Option) -> bool:  # noqa: ANN401 - what TOML holds
     """Return whether a value can be that of an option."""
     if isinstance(value, list):
         is_plain = option.kind is Kind.TEXT and not option.choices
-        return is_plain and all(isinstance(one, str | int | float) for one in value)
+        return is_plain and all(isinstance(one, str | int | float) and one != "" for one in value)
     if isinstance(value, dict):
         return option.kind is Kind.TEXT and not option.choices
     match option.kind:
@@ -274,7 +309,7 @@ def _fits(value: Any, option: Option) -> bool:  # noqa: ANN401 - what TOML holds
             return isinstance(value, int | float) and not isinstance(value, bool)
         case Kind.TEXT:
             is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
-            return is_text and (not option.choices or value in option.choices)
+            return is_text and value != "" and (not option.choices or value in option.choices)
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401 - what TOML holds
@@ -288,7 +323,7 @@ def _describe(option: Option) -> str:
         Kind.FLAG: "true or false",
         Kind.INTEGER: "a whole number",
         Kind.NUMBER: "a number",
-        Kind.TEXT: "a text",
+        Kind.TEXT: "a text that is not empty",
     }
     return names[option.kind]
 

@@ -1,5 +1,7 @@
 """Catalogue images: those of a workspace that are searched, every content once."""
 
+import os
+import posixpath
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,17 +59,27 @@ def find_known_contents(
 
     Args:
         space: The workspace.
-        paths: As a manifest has them, or whole, with the source before them.
+        paths: As a manifest has them, or of files from here or whole, with the source before them.
         source: The one that counts where several have a path; the others by age, newest first.
     """
     if not paths:
         return []
     age = {name: number for number, name in enumerate(space.facts()["sources"])}
-    known = {(one, path.removeprefix(f"{one}/")) for path in paths for one in age}
+    meant = {path: _list_meant(path) for path in paths}
+    every = {name for names in meant.values() for name in names}
+    known = {(one, name.removeprefix(f"{one}/")) for name in every for one in age}
     wanted = pa.array(sorted({path for _, path in known}), pa.string())
     table = Catalogue(space).read_readable(["source", "path", "hash"])
     rows = table.filter(pc.is_in(table["path"], value_set=wanted)).to_pylist()
     rows.sort(key=lambda row: (row["source"] == source, age.get(row["source"], -1)))
     content_of = {f"{row['source']}/{row['path']}": row["hash"] for row in rows}
     content_of |= {row["path"]: row["hash"] for row in rows}
-    return [content_of.get(path) for path in paths]
+    return [
+        next((content_of[name] for name in meant[path] if name in content_of), None)
+        for path in paths
+    ]
+
+
+def _list_meant(path: str) -> list[str]:
+    """Return what a path may be: one of a manifest, or one from here, the likeliest first."""
+    return list(dict.fromkeys([path, posixpath.normpath(path), os.path.abspath(path)]))  # noqa: PTH100 - as text

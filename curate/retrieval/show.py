@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from curate.argument_types import check_arguments
 from curate.pages.notebook import ShownImages
 from curate.pages.pictures import Pictures
 from curate.progress import Silent
@@ -13,6 +14,7 @@ from curate.workspace.workspace import find_workspace
 _SIDE = 128  # px
 
 
+@check_arguments
 def show(
     paths: Sequence[str] | str,
     *,
@@ -33,7 +35,7 @@ def show(
     paths = [paths] if isinstance(paths, str) else [str(path) for path in paths]
     if lines is not None and len(lines) != len(paths):
         raise ValueError(f"need a line for each of {len(paths)} paths, got {len(lines)}")
-    space = find_workspace(Path(workspace) if workspace is not None else None)
+    space = find_workspace(workspace)
     pictures = Pictures(open_pixels(space, Silent()))
     sources = pictures.pack(find_contents(space, paths), side=_SIDE)
     return ShownImages(sources=sources, lines=list(lines if lines is not None else paths))

@@ -23,6 +23,7 @@ from curate.sources.file_list import (
 )
 from curate.sources.files import NOT_FILES_HINT
 from curate.sources.folder import describe_passed_over
+from curate.sources.named_paths import find_below, list_names
 from curate.sources.opening import Address, OpenSources, add_fps, is_source, is_url, open_source
 
 __all__ = [
@@ -46,8 +47,10 @@ __all__ = [
     "add_fps",
     "describe_passed_over",
     "file_table",
+    "find_below",
     "is_source",
     "is_url",
+    "list_names",
     "make_file",
     "make_place",
     "open_source",

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from curate.sources.named_paths import Roots
+
 DEFAULT_EXCLUDES = (
     "@eaDir", "#recycle", "@Recycle", "@tmp", ".thumbnails", ".Trash*", "$RECYCLE.BIN",
     "System Volume Information", "__MACOSX", "lost+found", "Thumbs.db",
@@ -155,6 +157,10 @@ class Source(Protocol):
     @property
     def root(self) -> Path | None:
         """The folder in which each image is a file of its own, or None."""
+
+    @property
+    def roots(self) -> Roots:
+        """Below which folders or URL its images lie, as far as one can tell."""
 
     @property
     def folders(self) -> Sequence[Path]:

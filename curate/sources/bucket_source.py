@@ -19,6 +19,7 @@ from curate.sources.entry_names import (
 from curate.sources.file_list import FileList, FileListBuilder
 from curate.sources.files import NOT_FILES_HINT
 from curate.sources.fsspec_store import FsspecStore
+from curate.sources.named_paths import Roots
 from curate.sources.remote import N_PARALLEL, CutOffError
 
 
@@ -34,6 +35,7 @@ class BucketSource:
         """
         self.address = without_secrets(url)
         self.root: Path | None = None
+        self.roots: Roots = {"": self.address}
         self.folders: Sequence[Path] = ()
         self.is_private = True
         self.n_parallel = N_PARALLEL

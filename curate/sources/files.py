@@ -18,6 +18,7 @@ from curate.sources.base import (
 from curate.sources.containers import ContainerReader, make_container
 from curate.sources.entry_names import is_container, is_excluded, is_image_name, is_video
 from curate.sources.frame_rate import FrameRate
+from curate.sources.named_paths import Roots
 from curate.sources.store import Store
 
 NOT_FILES_HINT = "use a form that takes the bytes along, such as --as copy, tar or parquet"
@@ -47,6 +48,8 @@ class FilesSource:
         self.address = address
         self.root: Path | None = None
         self.folders: Sequence[Path] = ()
+        here = store.disk_path("")
+        self.roots: Roots = {"": here} if here is not None else {}
         self.is_private = False
         self.n_parallel = n_parallel
         self._store, self._names, self._fps = store, names, fps

@@ -21,6 +21,7 @@ from curate.sources.containers import ContainerReader, make_container
 from curate.sources.entry_names import IMAGE_ENDINGS, is_container, is_video
 from curate.sources.file_list import FileList, file_table
 from curate.sources.frame_rate import FrameRate, format_frame_rate
+from curate.sources.named_paths import Roots
 from curate.sources.names import escape, unescape
 from curate.sources.store import DiskStore
 
@@ -53,6 +54,11 @@ class FolderSource:
     def root(self) -> Path:
         """The folder; of one of archives too, whose images are no files there."""
         return self._folder
+
+    @property
+    def roots(self) -> Roots:
+        """The folder."""
+        return {"": self._folder}
 
     @property
     def folders(self) -> list[Path]:

@@ -33,7 +33,7 @@ class FsspecStore(RemoteStore):
             ) from None
         try:
             self._files, root = url_to_fs(url)
-        except (ValueError, ImportError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - each library has its own
             raise InputError(
                 f"the address cannot be used: {clean_text(first_line(error))}",
                 hint="name a folder, a file, a bucket such as s3://name, or a URL",
@@ -95,11 +95,11 @@ def _calling(name: str) -> Iterator[None]:
         raise OSError(errno.ENOENT, f"404: there is no {name}") from None
     except PermissionError:
         raise OSError(errno.EACCES, f"403: access to {name} is denied") from None
-    except OSError as error:
-        raise CutOffError(f"the server cannot be reached: {type(error).__name__}") from None
     except (ValueError, RuntimeError, LookupError, TypeError) as error:
         said = clean_text(first_line(error))
         raise OSError(errno.EIO, f"{type(error).__name__}: {said}") from None
+    except Exception as error:  # noqa: BLE001 - each library has its own, httpx's are no OSError
+        raise CutOffError(f"the server cannot be reached: {type(error).__name__}") from None
 
 
 def _make_facts(facts: Any) -> FileFacts:  # noqa: ANN401 - what a file system of fsspec says

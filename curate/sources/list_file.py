@@ -20,6 +20,7 @@ from curate.sources.entry_names import is_container, is_excluded, is_image_name
 from curate.sources.file_list import FileList, FileListBuilder
 from curate.sources.files import NOT_FILES_HINT
 from curate.sources.list_entries import escape_entries, read_entries
+from curate.sources.named_paths import Roots
 from curate.sources.names import escape, unescape
 from curate.sources.store import DiskStore
 from curate.sources.url_container import UrlContainer, UrlReader
@@ -58,6 +59,7 @@ class ListSource:
         self._local, self._below = _below_common_folder(
             entries.filter(pc.invert(is_url)), self._list.parent
         )
+        self.roots: Roots = {"": self._below}
         self._store = DiskStore(self._below)
         self._containers = ContainerReader(self._store)
         self._url_reader = UrlReader()

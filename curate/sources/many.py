@@ -20,6 +20,7 @@ from curate.sources.base import (
     Unchanged,
 )
 from curate.sources.file_list import FileList, FileListBuilder
+from curate.sources.named_paths import Roots
 from curate.sources.names import escape
 
 
@@ -30,6 +31,11 @@ class ManySources:
         """Take the sources, two or more."""
         self._parts = dict(zip(_name_parts(sources), sources, strict=True))
         self.root: Path | None = None
+        self.roots: Roots = {
+            f"{name}/{prefix}": root
+            for name, part in self._parts.items()
+            for prefix, root in part.roots.items()
+        }
         self.folders = [folder for source in sources for folder in source.folders]
 
     @property

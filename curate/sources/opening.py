@@ -54,7 +54,7 @@ def open_source(address: Address) -> Source:
     Raises:
         InputError: It is none of these.
         ResourceError: A package that it needs is not installed.
-        UsageError: A pattern stands for too many names.
+        UsageError: It is empty, or a pattern stands for too many names.
     """
     several = _split(address)
     if len(several) > 1:
@@ -108,7 +108,10 @@ def _open_one(address: str) -> Source:
 
     Raises:
         InputError: It is none, or takes no frames.
+        UsageError: It is empty, or a pattern that stands for too many names.
     """
+    if not address:
+        raise UsageError("a source is empty", hint="name a folder; '.' is the one you are in")
     address, fps = _split_fps(address)
     if is_url(address):
         return _open_url(address, fps)

@@ -19,6 +19,7 @@ from curate.algorithms.prototype_clusters import (
 )
 from curate.annotations.add_labels import add_labels
 from curate.annotations.open_labels import check_labels, open_labels
+from curate.argument_types import check_arguments
 from curate.choices import Assign, Labels, check_device
 from curate.engine.opening import EngineConfig, open_engine
 from curate.errors import UsageError
@@ -133,6 +134,7 @@ class ClusterResult(ShownInNotebooks):
     labels: LabelAgreement | None
 
 
+@check_arguments
 def cluster(  # noqa: PLR0913 - one question, several places for the answer
     images: Address | None = None,
     config: ClusterConfig | None = None,
@@ -140,7 +142,7 @@ def cluster(  # noqa: PLR0913 - one question, several places for the answer
     out: Path | str = "manifest.parquet",
     scan_config: ScanConfig | None = None,
     engine: EngineConfig | None = None,
-    workspace: Path | None = None,
+    workspace: Path | str | None = None,
     progress: Progress | None = None,
 ) -> ClusterResult:
     """Scan and embed what is missing, assign images to clusters, write the manifest.

@@ -4,13 +4,14 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.argument_types import check_arguments
 from curate.choices import OVERLAPS, PART_OF, Level
 from curate.copies.compare import Comparison, compare_pictures
 from curate.copies.config import DedupConfig
 from curate.copies.inputs import decode_exact, digest_file, list_frame_hashes
 from curate.copies.records import QueryImage
-from curate.errors import InputError
-from curate.images.contact_sheet import write_sheet
+from curate.errors import InputError, UsageError
+from curate.images.contact_sheet import check_sheet, write_sheet
 from curate.images.decode import Unreadable, decode
 from curate.images.perceptual_hash import perceptual_hash
 from curate.workspace.pixel_cache import pack, unpack
@@ -51,6 +52,7 @@ class CompareResult:
     out: str | None
 
 
+@check_arguments
 def compare(
     first: Path | str,
     second: Path | str,
@@ -67,13 +69,29 @@ def compare(
         out: Where to draw both, and the one laid on the other; a ``.jpg`` or ``.png`` file.
 
     Raises:
-        InputError: A file cannot be read.
-        UsageError: ``out`` has another ending.
+        InputError: A file cannot be read, or ``out`` is a file that is no sheet of curate's.
+        UsageError: ``out`` has another ending, or is one of the two.
+        ResourceError: ``out`` cannot be written.
     """
+    if out is not None:
+        _check_out(Path(out), Path(first), Path(second))
     found = compare_pictures(_read(Path(first)), _read(Path(second)), config or DedupConfig())
     if out is not None:
         write_sheet(Path(out), found.picture)
     return _describe(str(first), str(second), found, out=str(out) if out is not None else None)
+
+
+def _check_out(out: Path, *pictures: Path) -> None:
+    """Check that the drawing may be written, before the work.
+
+    Raises:
+        InputError: It would replace what is no sheet of curate's.
+        UsageError: It has another ending, or would replace what is compared.
+        ResourceError: It cannot be written.
+    """
+    check_sheet(out)
+    if out.resolve() in [picture.resolve() for picture in pictures]:
+        raise UsageError(f"{out} is one of the two pictures", hint="name another file with --out")
 
 
 def _describe(first: str, second: str, found: Comparison, *, out: str | None) -> CompareResult:

@@ -10,19 +10,22 @@ from numpy.typing import NDArray
 
 from curate.annotations.add_labels import add_labels
 from curate.annotations.open_labels import open_labels
+from curate.argument_types import check_arguments
 from curate.copies.config import DedupConfig
 from curate.copies.inputs import Inputs
-from curate.copies.keep_policy import find_protected
 from curate.copies.label_conflicts import find_label_conflicts, resolve_label_conflicts
 from curate.copies.lost_boxes import LostBoxes, find_lost_boxes
-from curate.copies.records import Copies
+from curate.copies.protected import find_protected, keep_protected
+from curate.copies.records import Copies, Images
 from curate.copies.report import (
+    OTHER_HASH,
     RungCount,
     count_rungs,
     is_pair_table,
     make_columns,
     make_miss_table,
     make_pair_table,
+    tell_link_hashes,
     write_pair_table,
     write_sheets,
 )
@@ -41,6 +44,7 @@ from curate.manifest.manifest import (
 )
 from curate.manifest.rows import HeldRows, Rows
 from curate.manifest.selection import count_reasons
+from curate.manifest.text_column import TextColumn
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.retrieval.pair_table import PairTable
@@ -183,6 +187,7 @@ class DedupResult(ShownInNotebooks):
         return "".join(rows)
 
 
+@check_arguments
 def dedup(  # noqa: PLR0913 - one question, several places for the answer
     target: Address | None = None,
     config: DedupConfig | None = None,
@@ -194,7 +199,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     most_groups: int = 240,
     scan_config: ScanConfig | None = None,
     engine: EngineConfig | None = None,
-    workspace: Path | None = None,
+    workspace: Path | str | None = None,
     progress: Progress | None = None,
 ) -> DedupResult:
     """Find copies and fill the duplicate columns of a manifest.
@@ -217,7 +222,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
 
     Raises:
         InputError: The folder, the manifest, the workspace or an output cannot be used.
-        UsageError: Two outputs have one name.
+        UsageError: Two outputs have one name, or what is to be protected names no image.
         ResourceError: The lock is held or the disk is full.
     """
     config, progress = config or DedupConfig(), progress or Silent()
@@ -230,7 +235,11 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         manifest, found = _read_or_scan(
             named, out, space, config.labels, progress, scan_config, shards
         )
-        other = _read_other(against, space, progress, shards) if against is not None else None
+        other = (
+            _read_other(against, space, progress, scan_config, shards)
+            if against is not None
+            else None
+        )
         judged = None if config.ignore_reviews else read_judged(space.root)
         search = ManifestSearch(
             manifest=manifest,
@@ -241,17 +250,16 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
             engine=shards,
             progress=progress,
         )
-        manifest, inputs, copies = search.run()
+        found_copies = search.run()
+        manifest, inputs = found_copies.manifest, found_copies.inputs
+        config, copies = found_copies.config, found_copies.copies
         copies, is_conflict = _resolve_conflicts(manifest, inputs, copies, config)
-        is_other = inputs.images.is_other
-        is_counted = ~is_other
-        if other is not None:
-            is_counted &= (copies.duplicate_of >= 0) & is_other[copies.duplicate_of]
+        is_counted = _are_counted(inputs.images, copies, is_against=other is not None)
         lost = _find_lost_boxes(manifest, inputs, copies)
-        columns = _make_columns(manifest, inputs, copies, is_counted, is_conflict)
+        columns = _make_columns(manifest, inputs, copies, config, is_counted, is_conflict)
         write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
         is_dropped = is_counted & ~copies.keep
-        n_links = len(inputs.links) if other is None else 0
+        n_links = len(inputs.links)
         evidence = make_pair_table(inputs, copies.pairs)
         if pairs is not None:
             write_pair_table(Path(pairs), evidence)
@@ -264,7 +272,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         manifest=str(out),
         source=manifest.source,
         against=other.source if other is not None else None,
-        n_images=int((~is_other).sum()) + len(inputs.links),
+        n_images=int((~inputs.images.is_other).sum()) + len(inputs.links),
         n_unreadable=manifest.n_unreadable,
         unreadable=count_reasons(manifest.rows),
         passed_over=dict(found.passed_over) if found is not None else {},
@@ -285,6 +293,14 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         n_boxes_lost=lost.n_alike + lost.n_moved,
         n_boxes_moved=lost.n_moved,
     )
+
+
+def _are_counted(images: Images, copies: Copies, *, is_against: bool) -> NDArray[np.bool_]:
+    """Return which images count, (N,): all, or those that are copies of the other source's."""
+    is_other = images.is_other
+    if not is_against:
+        return ~is_other
+    return ~is_other & (copies.duplicate_of >= 0) & is_other[copies.duplicate_of]
 
 
 def _keep_evidence(space: Workspace, out: Path, evidence: pa.Table, misses: pa.Table) -> None:
@@ -347,14 +363,19 @@ def _read_or_scan(  # noqa: PLR0913 - what `dedup` was asked
 
 
 def _read_other(
-    other: Path | str, space: Workspace, progress: Progress, engine: Engine | None
+    other: Path | str,
+    space: Workspace,
+    progress: Progress,
+    config: ScanConfig | None,
+    engine: Engine | None,
 ) -> Manifest:
-    """Return the manifest of what the images are compared with."""
+    """Return the manifest of what the images are compared with; the limit of pixels holds there."""
+    limit = ScanConfig(max_pixels=config.max_pixels) if config is not None else None
     if Workspace(Path(other)).is_there():
         other = Workspace(Path(other)).newest_source()
     if not is_source(other):
         return read_manifest(Path(other))
-    found = scan(other, space, progress, engine=engine)
+    found = scan(other, space, progress, config=limit, engine=engine)
     found.readable()
     return found.manifest()
 
@@ -405,11 +426,15 @@ def _make_columns(
     manifest: Manifest,
     inputs: Inputs,
     copies: Copies,
+    config: DedupConfig,
     is_counted: NDArray[np.bool_],
     is_conflict: NDArray[np.bool_] | None,
 ) -> Rows:
     paths = manifest.rows.read(["path"])["path"]
     columns = make_columns(inputs, copies, paths, is_counted=is_counted)
+    columns = keep_protected(columns, find_protected(TextColumn(paths), config.protect))
+    if OTHER_HASH in columns.schema.names:
+        columns = tell_link_hashes(columns, manifest.rows.read(["path", "hash"]))
     if is_conflict is not None:
         here = np.flatnonzero(~inputs.images.is_other)
         known = inputs.images.path.take(here).array

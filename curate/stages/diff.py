@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.argument_types import check_arguments
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.manifest import read_manifest
 from curate.manifest.rows import Rows, TakenRows
@@ -46,6 +47,7 @@ class DiffResult(ShownInNotebooks):
     columns: dict[str, int]
 
 
+@check_arguments
 def diff(before: Path | str, after: Path | str) -> DiffResult:
     """Compare two manifests, row by row, by path and content.
 

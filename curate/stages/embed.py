@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.argument_types import check_arguments
 from curate.choices import check_device
 from curate.engine.opening import EngineConfig, open_engine
 from curate.field_types import take_types
@@ -62,13 +63,14 @@ class EmbedResult(ShownInNotebooks):
     problems: list[str]
 
 
+@check_arguments
 def embed(
     images: Address | None = None,
     config: EmbedConfig | None = None,
     *,
     scan_config: ScanConfig | None = None,
     engine: EngineConfig | None = None,
-    workspace: Path | None = None,
+    workspace: Path | str | None = None,
     progress: Progress | None = None,
 ) -> EmbedResult:
     """Embed the images that have no vector yet.

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.argument_types import check_arguments
 from curate.choices import Changed, ExportAs, Layout
 from curate.errors import InputError, UsageError
 from curate.exporters.base import Exporter, Item, find_exporter
@@ -92,12 +93,13 @@ class ExportResult(ShownInNotebooks):
     n_changed: int
 
 
+@check_arguments
 def export(
     manifest: Path | str,
     to: Path | str,
     config: ExportConfig | None = None,
     *,
-    workspace: Path | None = None,
+    workspace: Path | str | None = None,
     progress: Progress | None = None,
 ) -> ExportResult:
     """Export the selected images of a manifest; if none were selected, the images that are kept.

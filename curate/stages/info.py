@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.algorithms.label_agreement import LabelAgreement
+from curate.argument_types import check_arguments
 from curate.choices import Status
 from curate.errors import InputError
 from curate.manifest.label_agreement import read_agreement
@@ -100,11 +101,12 @@ class InfoResult(ShownInNotebooks):
     labels: LabelAgreement | None
 
 
+@check_arguments
 def info(
     manifest: Path | str | None = None,
     *,
     clusters: bool = False,
-    workspace: Path | None = None,
+    workspace: Path | str | None = None,
 ) -> InfoResult:
     """Tell what a workspace holds, and what the clusters of a manifest are.
 

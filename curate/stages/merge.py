@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.argument_types import check_arguments
 from curate.errors import InputError, UsageError
 from curate.manifest.csv import is_csv, read_csv
 from curate.manifest.joins import find_partners, find_possible_twins
@@ -38,6 +39,7 @@ class MergeResult(ShownInNotebooks):
     n_unused: int
 
 
+@check_arguments
 def merge(
     manifest: Path | str,
     other: Path | str,

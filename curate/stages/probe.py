@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from curate.algorithms.classifiers import stratified_split
 from curate.algorithms.probe_accuracy import evaluate_classifiers
+from curate.argument_types import check_arguments
 from curate.choices import check_device
 from curate.errors import InputError, UsageError
 from curate.field_types import take_types
@@ -108,12 +109,13 @@ class ProbeResult(ShownInNotebooks):
     classes: list[ClassScore]
 
 
+@check_arguments
 def probe(
     manifest: Path | str,
     config: ProbeConfig | None = None,
     *,
     test: Path | str | None = None,
-    workspace: Path | None = None,
+    workspace: Path | str | None = None,
     progress: Progress | None = None,
 ) -> ProbeResult:
     """Measure a model's features by a weighted k-NN and a linear classifier.

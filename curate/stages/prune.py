@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from curate.argument_types import check_arguments
 from curate.choices import Removal
 from curate.errors import InputError, UsageError
 from curate.field_types import take_types
@@ -104,6 +105,7 @@ class PruneResult:
     journal: str | None = None
 
 
+@check_arguments
 def prune(
     manifest: Path | str,
     config: PruneConfig | None = None,

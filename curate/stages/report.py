@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.argument_types import check_arguments
 from curate.choices import MapBy
 from curate.errors import UsageError
 from curate.field_types import take_types
@@ -66,12 +67,13 @@ class ReportResult(ShownInNotebooks):
     n_on_map: int
 
 
+@check_arguments
 def report(
     manifest: Path | str,
     config: ReportConfig | None = None,
     *,
     out: Path | str = "report.html",
-    workspace: Path | None = None,
+    workspace: Path | str | None = None,
     progress: Progress | None = None,
 ) -> ReportResult:
     """Write a page on a manifest that needs no other file and no network.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.argument_types import check_arguments
 from curate.files import disk_errors
 from curate.progress import Progress, Silent, task
 from curate.removal.actions.base import Outcome
@@ -33,6 +34,7 @@ class RestoreResult:
     examples: list[str]
 
 
+@check_arguments
 def restore(
     journal: Path | str, *, progress: Progress | None = None, disk: Disk | None = None
 ) -> RestoreResult:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from curate.argument_types import check_arguments
 from curate.errors import ResourceError, UsageError
 from curate.field_types import take_types
 from curate.manifest.manifest import check_overwritable, read_manifest, write_manifest
@@ -69,11 +70,12 @@ class ReviewResult(ShownInNotebooks):
     columns: list[str]
 
 
+@check_arguments
 def review(
     manifest: Path | str,
     config: ReviewConfig | None = None,
     *,
-    workspace: Path | None = None,
+    workspace: Path | str | None = None,
     on_ready: Callable[[str], None] = lambda address: None,
     progress: Progress | None = None,
 ) -> ReviewResult:

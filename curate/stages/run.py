@@ -1,11 +1,13 @@
 """Run: a pipeline of stages, each only when something changed."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from curate.argument_types import check_arguments
 from curate.choices import closest
 from curate.errors import UsageError
 from curate.field_types import take_types
@@ -78,11 +80,12 @@ class RunResult:
     steps: list[StepResult]
 
 
+@check_arguments
 def run(
     pipeline: Path | str,
     config: RunConfig | None = None,
     *,
-    workspace: Path | None = None,
+    workspace: Path | str | None = None,
     commands: Commands | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
@@ -104,8 +107,7 @@ def run(
     """
     config, progress = config or RunConfig(), progress or Silent()
     commands = commands or import_module(_COMMANDS).ProgramCommands()
-    changes = config.changes if workspace is None else (*config.changes, f"workspace={workspace}")
-    read = read_pipeline(Path(pipeline), changes, commands)
+    read = read_pipeline(Path(pipeline), _list_changes(config, workspace), commands)
     start = _find_start(read, config.start)
     space = find_workspace(Path(read.workspace) if read.workspace is not None else None)
     record = Record(space.root / "pipelines" / f"{read.path.stem}.json")
@@ -136,6 +138,14 @@ def run(
     return RunResult(
         pipeline=str(pipeline), is_plan=config.is_plan, exit_code=exit_code, steps=ended
     )
+
+
+def _list_changes(config: RunConfig, workspace: Path | str | None) -> tuple[str, ...]:
+    """Return the settings that count instead of those of the file."""
+    if workspace is None:
+        return config.changes
+    text = json.dumps(str(workspace), ensure_ascii=False)
+    return (*config.changes, f"workspace={text}")
 
 
 def _start_from(

@@ -17,6 +17,7 @@ from curate.algorithms.quotas import (
     nested_quotas,
     round_quotas,
 )
+from curate.argument_types import check_arguments
 from curate.choices import Quota, Within
 from curate.errors import UsageError
 from curate.field_types import take_types
@@ -121,12 +122,13 @@ class SampleResult(ShownInNotebooks):
     largest: int
 
 
+@check_arguments
 def sample(
     manifest: Path | str,
     config: SampleConfig,
     *,
     out: Path | str,
-    workspace: Path | None = None,
+    workspace: Path | str | None = None,
     progress: Progress | None = None,
 ) -> SampleResult:
     """Draw a balanced subset; write a manifest with ``selected`` and ``weight`` filled.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from curate.argument_types import check_arguments
 from curate.choices import SearchBy, check_device, find_choice
 from curate.copies.config import DedupConfig
 from curate.errors import InputError, UsageError
@@ -97,14 +98,15 @@ class SearchResult(ShownInNotebooks):
     sheet: str | None
 
 
+@check_arguments
 def search(  # noqa: PLR0913 - one question, several places for the answer
-    queries: Sequence[Path | str] = (),
+    queries: Path | str | Sequence[Path | str] = (),
     config: SearchConfig | None = None,
     *,
     by: SearchBy | Literal["features", "copies"] = SearchBy.FEATURES,
-    like: Sequence[str] = (),
+    like: str | Sequence[str] = (),
     sheet: Path | str | None = None,
-    workspace: Path | None = None,
+    workspace: Path | str | None = None,
     progress: Progress | None = None,
 ) -> SearchResult:
     """Find the images of the workspace that are like some pictures, or copies of them.
@@ -112,14 +114,16 @@ def search(  # noqa: PLR0913 - one question, several places for the answer
     >>> curate.search(["holiday.jpg"], by="copies").answers[0].found  # doctest: +SKIP
 
     Args:
-        queries: Image files, which need not be of the workspace, or folders of them.
+        queries: Image files, which need not be of the workspace, or folders of them; one alone may
+            be given as it is.
         config: The stage's settings.
         by: ``features``: nearest first by what the model sees, which always finds something.
             ``copies``: only images of equal bytes, equal pixels, or on which the picture can be
             laid, also mirrored, cropped or encoded again, with the probability and how it lies on
             them. No model is needed. What `curate.dedup` found out about the images is used; if
             it has not looked at them all, this is done first.
-        like: Images of the workspace, by their paths in the manifest; others are found.
+        like: Images of the workspace, by their paths in the manifest, or one of them; others are
+            found.
         sheet: A contact sheet to write: each picture, then what was found.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Hears how it gets on.
@@ -134,6 +138,8 @@ def search(  # noqa: PLR0913 - one question, several places for the answer
     config = config or SearchConfig()
     progress = progress or Silent()
     method = find_choice(by, SearchBy, name="by")
+    queries = [queries] if isinstance(queries, Path | str) else queries
+    like = [like] if isinstance(like, str) else like
     if not queries and not like:
         raise UsageError(
             "no picture is named", hint="name image files or a folder, or a path with --like"

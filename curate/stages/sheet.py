@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.argument_types import check_arguments
 from curate.errors import InputError, UsageError
 from curate.field_types import take_types
 from curate.images.contact_sheet import Tile, check_sheet, draw_sheet, write_sheet
@@ -63,12 +64,13 @@ class SheetResult(ShownInNotebooks):
     n_chosen: int
 
 
+@check_arguments
 def sheet(
     manifest: Path | str,
     config: SheetConfig | None = None,
     *,
     out: Path | str = "sheet.jpg",
-    workspace: Path | None = None,
+    workspace: Path | str | None = None,
     progress: Progress | None = None,
 ) -> SheetResult:
     """Draw small images of a manifest with their paths below.

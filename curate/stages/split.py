@@ -16,6 +16,7 @@ from curate.algorithms.group_split import (
     split_by_position,
     split_evenly,
 )
+from curate.argument_types import check_arguments
 from curate.errors import UsageError
 from curate.field_types import take_types
 from curate.manifest.columns import SPLIT_COLUMNS
@@ -101,6 +102,7 @@ class SplitResult(ShownInNotebooks):
     n_straddling: int
 
 
+@check_arguments
 def split(
     manifest: Path | str,
     config: SplitConfig | None = None,

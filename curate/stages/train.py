@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.argument_types import check_arguments
 from curate.choices import Precision, Recipe, Start, check_device
 from curate.engine.opening import EngineConfig, open_engine
 from curate.errors import InputError, UsageError
@@ -200,13 +201,14 @@ class TrainResult(ShownInNotebooks):
     usage_entropies: list[float] | None
 
 
+@check_arguments
 def train(
     images: Address,
     config: TrainConfig | None = None,
     *,
     scan_config: ScanConfig | None = None,
     engine: EngineConfig | None = None,
-    workspace: Path | None = None,
+    workspace: Path | str | None = None,
     progress: Progress | None = None,
 ) -> TrainResult:
     """Scan a folder and learn features and prototypes from it.

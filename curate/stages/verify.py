@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.argument_types import check_arguments
 from curate.copies.cache.damage import drop_cache_damage, find_cache_damage
 from curate.errors import InputError
 from curate.progress import Progress, Silent
@@ -46,8 +47,9 @@ class VerifyResult:
     left: list[Damage]
 
 
+@check_arguments
 def verify(
-    *, repairs: bool = False, workspace: Path | None = None, progress: Progress | None = None
+    *, repairs: bool = False, workspace: Path | str | None = None, progress: Progress | None = None
 ) -> VerifyResult:
     """Read every byte of a workspace and tell what is damaged.
 

@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 
 from curate.choices import Status
 from curate.images.contact_sheet import MARK_WITHIN, OWN_MARK
-from curate.images.decode import Decoded, Unreadable, max_bytes
+from curate.images.decode import Decoded, Unreadable
 from curate.images.perceptual_hash import perceptual_hash
 from curate.images.quality import measure
 from curate.parallel import fetch_ahead, ordered_map
 from curate.sources import Lost, Source, SourceFile, Unchanged
 from curate.workspace.pixel_cache import NOTHING, Packed, pack
+from curate.workspace.pixel_limit import explain_large_file
 
 Decoder = Callable[..., Decoded | Unreadable]
 Content = bytes | Lost | Unchanged
@@ -80,12 +81,9 @@ class Examiner:
 
     def fetch(self, file: SourceFile) -> Item:
         """Return a file with its bytes, or why it has none."""
-        limit = max_bytes(self._max_pixels)
-        if file.bytes > limit:
-            return file, Lost(
-                f"{file.bytes:,} bytes are more than a picture of --max-pixels "
-                f"{self._max_pixels:,} takes"
-            )
+        reason = explain_large_file(file.bytes, max_pixels=self._max_pixels)
+        if reason is not None:
+            return file, Lost(reason)
         try:
             return file, self._source.read(file.path, file.place)
         except OSError as error:

@@ -5,6 +5,7 @@ whose bytes are known already, such as one that was renamed, is hashed but not d
 scan loses at most one unfinished shard. What is lost or damaged in the workspace is made again.
 """
 
+import posixpath
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ from curate.sources import (
     Address,
     Source,
     describe_passed_over,
+    find_below,
     is_url,
     open_source,
 )
@@ -40,6 +42,7 @@ from curate.workspace.catalogue import Catalogue, Journal
 from curate.workspace.examination import Decoder
 from curate.workspace.file_reader import FileReader
 from curate.workspace.pixel_cache import FACTS, SHARD_IMAGES, ShardWriter, read_facts
+from curate.workspace.pixel_limit import apply_limit, explain_large_file, hide_large_files
 from curate.workspace.pixel_mending import drop_lost_pixels
 from curate.workspace.refusals import read_refusals
 from curate.workspace.refused_rows import mark_refused
@@ -276,7 +279,8 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
     Raises:
         InputError: The source is missing or has no image files.
     """
-    exclude = workspace.excludes_of(source.address, config.exclude)
+    given = _place_patterns(config.exclude, source) if config.exclude is not None else None
+    exclude = workspace.excludes_of(source.address, given)
     catalogue = Catalogue(workspace)
     usable = _usable_hashes(read_facts(workspace.pixels), config)
     start = time.perf_counter()
@@ -292,10 +296,11 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
     patterns = (*DEFAULT_EXCLUDES, *exclude)
     found = read_source(source, workspace, reader, usable, exclude=patterns, progress=progress)
     seconds = time.perf_counter() - start
+    limit = config.max_pixels
     hashes = catalogue.recall_hashes(source.address, found.files)
-    facts = read_facts(workspace.pixels)
-    paths = found.files["path"].to_pylist() if reader.errors else [""] * len(found.files)
-    errors = pa.array([reader.errors.get(path) for path in paths], pa.string())
+    hashes = hide_large_files(hashes, found.files["bytes"], max_pixels=limit)
+    facts = apply_limit(read_facts(workspace.pixels), max_pixels=limit)
+    errors = _explain_errors(found.files, hashes, reader.errors, limit)
     rows = _catalogue_rows(source.address, found.files, hashes, errors, facts)
     rows = mark_refused(rows, read_refusals(workspace, progress))
     catalogue.replace_source(source.address, rows)
@@ -312,6 +317,26 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
         passed_over=passed_over,
         problems=tuple(found.problems),
     )
+
+
+def _place_patterns(patterns: Sequence[str], source: Source) -> tuple[str, ...]:
+    """Return patterns as they are of the paths of a source; some may have been typed from here."""
+    placed = []
+    for pattern in patterns:
+        below = [rest for _, rest in find_below(pattern, source.roots) if rest]
+        placed += [posixpath.normpath(pattern), *(below if "/" in pattern else [])]
+    return tuple(dict.fromkeys(placed))
+
+
+def _explain_errors(
+    files: pa.Table, hashes: pa.Array, errors: Mapping[str, str], max_pixels: int
+) -> pa.Array:
+    """Return why each file was not read, null where it was."""
+    reasons: list[str | None] = [None] * len(files)
+    for row in np.flatnonzero(hashes.is_null().to_numpy(zero_copy_only=False)).tolist():
+        large = explain_large_file(files["bytes"][row].as_py(), max_pixels=max_pixels)
+        reasons[row] = errors.get(files["path"][row].as_py(), large)
+    return pa.array(reasons, pa.string())
 
 
 def _usable_hashes(facts: pa.Table, config: ScanConfig) -> pa.Array:

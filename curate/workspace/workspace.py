@@ -332,8 +332,8 @@ def _read_format(path: Path) -> int | None:
     return None
 
 
-def find_workspace(named: Path | None) -> Workspace:
+def find_workspace(named: Path | str | None) -> Workspace:
     """Return the workspace named, else the one of ``CURATE_WORKSPACE``, else ``./.curate``."""
     if named is not None:
-        return Workspace(named.absolute())
+        return Workspace(Path(named).absolute())
     return Workspace(Path(os.environ.get("CURATE_WORKSPACE") or FOLDER).absolute())

@@ -243,3 +243,30 @@ def test_a_pipeline_keeps_its_stages_to_one_object_and_one_log(run, images, tmp_
     assert [step["name"] for step in steps] == ["dedup", "split"]
     assert steps[0]["result"]["n_duplicates"] == 1
     assert "split runs" in (tmp_path / "night.log").read_text()
+
+
+def test_the_error_of_a_file_that_is_no_log_is_not_added_to_it(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("my notes\n")
+    code, _, err = run("info", "--log", "notes.txt")
+    assert (code, "not a log that curate wrote" in err) == (3, True)
+    assert (tmp_path / "notes.txt").read_text() == "my notes\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["dedup|", "train|", "dedup|images|--out|", "dedup|images|--out=", "search||--by|copies"],
+)
+def test_an_empty_argument_is_not_the_folder_that_one_is_in(run, images, line):
+    code, _, err = run(*line.split("|"))
+    assert (code, "is empty" in err) == (2, True)
+    assert [text.partition(":")[0] for text in err.splitlines()] == ["error", "hint"]
+
+
+@pytest.mark.parametrize(("code", "line"), [(3, "dedup nowhere"), (2, "dedup --no-such-option")])
+def test_tracebacks_that_are_asked_for_change_nothing_else(run, monkeypatch, code, line):
+    plain = run(*line.split())
+    monkeypatch.setenv("CURATE_DEBUG", "1")
+    found, out, err = run(*line.split())
+    assert (found, out) == (code, plain[1])
+    assert "Traceback" in err
+    assert err.endswith(plain[2])

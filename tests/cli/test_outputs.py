@@ -21,13 +21,19 @@ FILES = {
     "merge": "merge m.parquet m.parquet --out {}",
     "sheet": "sheet m.parquet --out {}",
     "search's sheet": "search images/red/000.png --by copies --sheet {}",
+    "compare's drawing": "compare images/red/000.png images/red/again.bmp --out {}",
 }
 FOLDERS = {
     "export": "export m.parquet --to {}",
     "export of copies": "export m.parquet --to {} --as copy",
     "dedup's sheets": "dedup images --out new.parquet --sheet {}",
 }
-ENDINGS = {"cluster as csv": ".csv", "sheet": ".png", "search's sheet": ".png"}
+ENDINGS = {
+    "cluster as csv": ".csv",
+    "sheet": ".png",
+    "search's sheet": ".png",
+    "compare's drawing": ".png",
+}
 """Of the outputs that are no Parquet files; a sheet has that of the source's images."""
 
 

@@ -8,7 +8,6 @@ from curate.copies.keep_policy import (
     Looks,
     Qualities,
     explain_drops,
-    find_protected,
     order_by_preference,
 )
 from curate.copies.records import UNKNOWN_TIME
@@ -142,11 +141,6 @@ def test_the_middle_must_be_known_to_prefer_what_is_near_it():
     known = replace(qualities(), centrality=None)
     with pytest.raises(ValueError, match="centrality"):
         order_by_preference(known, KeepPolicy.CENTRAL)
-
-
-def test_a_folder_protects_what_lies_below_it_and_not_its_namesakes():
-    paths = ["keep", "keep/a", "keeper/a", "b/keep/a", "one.jpg"]
-    assert find_protected(paths, ("keep/", "one.jpg")).tolist() == [True, True, False, False, True]
 
 
 def test_of_two_that_tie_the_one_of_the_other_source_counts_as_earlier():

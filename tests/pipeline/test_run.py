@@ -210,3 +210,37 @@ def test_the_schema_takes_the_example_and_refuses_what_is_wrong():
     wrong = json.loads(json.dumps(tomllib.loads(EXAMPLE)).replace("precision", "precison"))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(wrong, schema)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "images = 3", "images = [1]", 'images = ""', "images = []", "workspace = 3", 'seed = "x"',
+    ],
+)  # fmt: skip
+def test_values_of_another_kind_above_the_sections_are_mistakes(chain, line):
+    chain.write_text(f"{line}\n{CHAIN.partition('images = ')[2].partition(chr(10))[2]}")
+    with pytest.raises(UsageError, match=r"line 1: .* must be"):
+        run(chain)
+
+
+def test_an_option_that_is_empty_is_a_mistake(chain):
+    chain.write_text('images = "images"\n[dedup]\nout = ""\n')
+    with pytest.raises(UsageError, match="line 3: out must be a text that is not empty"):
+        run(chain)
+
+
+def test_what_is_no_text_is_no_pipeline(chain):
+    chain.write_bytes(b"\x93\xff\x00")
+    with pytest.raises(UsageError, match="is no TOML"):
+        run(chain)
+
+
+def test_a_setting_of_what_is_no_section_is_a_mistake(chain):
+    with pytest.raises(UsageError, match="images is no section"):
+        run(chain, RunConfig(changes=("images.level=1",)))
+
+
+def test_a_workspace_may_have_any_name(chain, tmp_path):
+    run(chain, RunConfig(is_plan=True), workspace="3")
+    run(chain, RunConfig(is_plan=True), workspace=tmp_path / 'a "b"')

@@ -325,3 +325,20 @@ def test_what_only_fsspec_knows_is_a_source(pictures, workspace):
     assert sorted(reread(found)) == sorted(map(sha, pictures.values()))
     with pytest.raises(InputError, match="cannot be used: Protocol not known"):
         open_source("nosuch://x")
+
+
+def test_an_error_of_a_library_that_only_it_knows_is_told(workspace, monkeypatch):
+    fsspec = pytest.importorskip("fsspec", reason="other addresses need the extra cloud")
+
+    class ConnectError(Exception):
+        """As of httpx, which is no OSError."""
+
+    def fail(*_args, **_options):
+        raise ConnectError("[Errno -3] name resolution")
+
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "find", fail)
+    with pytest.raises(InputError, match="cannot be listed: the server cannot be reached"):
+        scanned("memory://somewhere", workspace)
+    monkeypatch.setattr("fsspec.core.url_to_fs", fail)
+    with pytest.raises(InputError, match="the address cannot be used"):
+        scanned("memory://somewhere", workspace)

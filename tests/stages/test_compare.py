@@ -5,7 +5,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from curate.cli.app import app, main
-from curate.errors import InputError
+from curate.errors import InputError, UsageError
 from curate.stages.compare import compare
 
 
@@ -72,3 +72,20 @@ def test_scripts_are_told_by_the_exit_code(pictures):
     with pytest.raises(SystemExit) as left:
         main(["compare", names[0], names[2], "--quiet"])
     assert left.value.code == 10
+
+
+@pytest.mark.parametrize("name", ["other.png", "a.bmp", "both.gif", "both.txt", "link.png"])
+def test_a_drawing_replaces_no_picture_and_has_the_ending_of_one(pictures, name):
+    (pictures / "link.png").symlink_to("other.png")
+    before = {path: path.read_bytes() for path in pictures.iterdir()}
+    with pytest.raises((InputError, UsageError)):
+        compare(pictures / "piece.jpg", pictures / "a.png", out=pictures / name)
+    assert {path: path.read_bytes() for path in pictures.iterdir()} == before
+
+
+def test_a_drawing_replaces_none_of_the_two_even_if_that_is_a_drawing_itself(pictures):
+    sheet = pictures / "both.png"
+    compare(pictures / "piece.jpg", pictures / "a.png", out=sheet)
+    compare(pictures / "piece.jpg", pictures / "a.png", out=sheet)
+    with pytest.raises(UsageError, match="one of the two"):
+        compare(sheet, pictures / "a.png", out=sheet)

@@ -1,4 +1,6 @@
 import json
+import shutil
+import tarfile
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -7,8 +9,9 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from curate import DedupConfig, cluster, dedup
 from curate.choices import KeepPolicy, Level
-from curate.errors import InputError
+from curate.errors import InputError, UsageError
 from curate.manifest.columns import DEDUP_COLUMNS
+from curate.workspace.scan import ScanConfig
 from tests.conftest import picture, save
 
 MIRRORED = {"jpeg.jpg", "mirror.jpg"}
@@ -68,7 +71,9 @@ def test_columns_have_the_promised_types_and_unreadable_files_are_not_judged(cop
     assert (result.n_images, result.n_unreadable) == (15, 1)
 
 
-@pytest.mark.parametrize(("level", "n_copies"), [("bytes", 1), ("pixels", 2), ("near", 5)])
+@pytest.mark.parametrize(
+    ("level", "n_copies"), [("file", 0), ("bytes", 1), ("pixels", 2), ("near", 5)]
+)
 def test_each_rung_includes_those_above_it(copies, tmp_path, level, n_copies):
     result, _ = found_in(copies, tmp_path / "m.parquet", level=Level(level))
     assert result.n_duplicates == n_copies
@@ -80,6 +85,10 @@ def test_what_stays_can_be_chosen_and_protected(copies, tmp_path):
     _, rows = found_in(copies, tmp_path / "m.parquet", protect=("crop.jpg",))
     assert rows["crop.jpg"]["keep"]
     assert rows["0.png"]["duplicate_of"] == "crop.jpg"
+    result, rows = found_in(copies, tmp_path / "m.parquet", protect=(str(copies / "crop.jpg"),))
+    assert (rows["0.png"]["duplicate_of"], result.config.protect) == ("crop.jpg", ("crop.jpg",))
+    with pytest.raises(UsageError, match="nothing to protect"):
+        found_in(copies, tmp_path / "m.parquet", protect=("corp.jpg",))
 
 
 def test_the_file_of_the_camera_stays_before_its_copy_without_camera_data(tmp_path):
@@ -281,8 +290,6 @@ def test_a_manifest_whose_images_changed_is_refused(copies, tmp_path):
     found_in(copies, tmp_path / "m.parquet")
     save(copies / "5.png", picture(5))
     (copies / "6.png").unlink()
-    import shutil
-
     shutil.rmtree(tmp_path / ".curate")
     with pytest.raises(InputError, match="have changed or gone"):
         dedup(tmp_path / "m.parquet", workspace=tmp_path / ".curate")
@@ -318,3 +325,95 @@ def test_a_link_whose_file_lies_elsewhere_is_judged_like_a_file(copies, tmp_path
     (copies / "link.png").symlink_to(tmp_path / "else" / "x.png")
     _, rows = found_in(copies, tmp_path / "m.parquet")
     assert (rows["link.png"]["match"], rows["link.png"]["keep"]) == (None, True)
+
+
+def test_a_manifest_of_larger_pictures_than_the_last_scan_read_is_usable(copies, tmp_path):
+    found_in(copies, tmp_path / "m.parquet")
+    first = (tmp_path / "m.parquet").read_bytes()
+    workspace, small = tmp_path / ".curate", ScanConfig(max_pixels=70_000)
+    result = dedup(copies, out=tmp_path / "n.parquet", scan_config=small, workspace=workspace)
+    assert result.n_unreadable == 14
+    dedup(tmp_path / "m.parquet", workspace=workspace)
+    assert (tmp_path / "m.parquet").read_bytes() == first
+
+
+def test_a_limit_of_pixels_holds_for_what_is_compared_against_too(copies, tmp_path):
+    save(tmp_path / "other" / "0.png", detailed(0))
+    save(tmp_path / "other" / "small.png", picture(1))
+    result = dedup(
+        copies,
+        out=tmp_path / "m.parquet",
+        against=tmp_path / "other",
+        scan_config=ScanConfig(max_pixels=70_000),
+        workspace=tmp_path / ".curate",
+    )
+    assert (result.n_unreadable, result.n_duplicates) == (14, 0)
+
+
+def test_links_are_names_of_files_at_the_level_file(copies, tmp_path):
+    (copies / "link.png").symlink_to("3.png")
+    result, rows = found_in(copies, tmp_path / "m.parquet", level=Level.FILE)
+    assert (result.n_duplicates, result.n_links) == (0, 1)
+    assert (rows["link.png"]["match"], rows["link.png"]["keep"]) == ("file", False)
+    assert all(row["match"] is None for path, row in rows.items() if path != "link.png")
+
+
+def against(folder, other, out):
+    result = dedup(folder, out=out, against=other, workspace=out.parent / ".curate")
+    return result, {row["path"]: row for row in pq.read_table(out).to_pylist()}
+
+
+def test_no_image_is_a_copy_of_itself(copies, tmp_path):
+    (tmp_path / "linked").symlink_to(copies)
+    for other in (copies, tmp_path / "linked"):
+        result, rows = against(copies, other, tmp_path / "m.parquet")
+        assert (result.n_duplicates, result.n_links, result.n_images) == (0, 0, 15)
+        assert all(row["keep"] and row["match"] is None for row in rows.values())
+
+
+def test_what_is_new_is_compared_with_all_else_of_the_folder_that_it_lies_in(copies, tmp_path):
+    save(copies / "new" / "a.jpg", detailed(3), quality=80)
+    save(copies / "new" / "b.png", detailed(70))
+    result, rows = against(copies / "new", copies, tmp_path / "m.parquet")
+    assert (result.n_duplicates, rows["b.png"]["keep"]) == (1, True)
+    assert rows["a.jpg"]["duplicate_of"] == str(copies / "3.png")
+
+
+def test_a_link_to_an_image_of_the_other_source_is_another_name_of_it(copies, tmp_path):
+    mine = tmp_path / "mine"
+    save(mine / "new.png", detailed(70))
+    (mine / "link.png").symlink_to(copies / "3.png")
+    (mine / "hard.png").hardlink_to(copies / "4.png")
+    (copies / "of mine.png").symlink_to(mine / "new.png")
+    result, rows = against(mine, copies, tmp_path / "m.parquet")
+    assert (result.n_duplicates, result.n_links, result.n_images) == (0, 2, 3)
+    assert (rows["new.png"]["match"], rows["new.png"]["keep"]) == (None, True)
+    for name, file in (("link.png", "3.png"), ("hard.png", "4.png")):
+        row = rows[name]
+        told = (row["match"], row["duplicate_of"], row["keep"], row["duplicate_of_hash"])
+        assert told == ("file", str(copies / file), False, row["hash"])
+
+
+def test_a_member_of_an_archive_that_both_sources_have_is_no_copy_of_itself(copies, tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(copies / "0.png", "0.png")
+        archive.add(copies / "bytes.png", "bytes.png")
+    shutil.copy(tmp_path / "a.tar", tmp_path / "b.tar")
+    both = str(tmp_path / "{a,b}.tar")
+    result, _ = against(tmp_path / "a.tar", tmp_path / "a.tar", tmp_path / "m.parquet")
+    assert result.n_duplicates == 0
+    result, rows = against(tmp_path / "a.tar", both, tmp_path / "m.parquet")
+    assert result.n_duplicates == 2
+    assert all("b.tar" in row["duplicate_of"] for row in rows.values())
+
+
+def test_a_protected_link_stays_and_so_does_its_file(copies, tmp_path):
+    (copies / "gold").mkdir()
+    (copies / "gold" / "link.jpg").symlink_to("../jpeg.jpg")
+    (copies / "link.jpg").symlink_to("jpeg.jpg")
+    _, rows = found_in(copies, tmp_path / "m.parquet", protect=("gold",))
+    assert [rows[path]["keep"] for path in ("gold/link.jpg", "jpeg.jpg", "link.jpg")] == [
+        True, True, False,
+    ]  # fmt: skip
+    assert rows["gold/link.jpg"]["duplicate_of"] is None
+    assert rows["0.png"]["duplicate_of"] == "jpeg.jpg"

@@ -61,9 +61,13 @@ def test_what_is_no_picture_is_told(trained, tmp_path):
             search([tmp_path / name], workspace=trained / ".curate")
 
 
-def test_an_image_of_the_manifest_finds_the_others_like_it(trained):
+def test_an_image_of_the_manifest_finds_the_others_like_it(trained, monkeypatch):
     space = trained / ".curate"
     (answer,) = search(like=["red/006.png"], config=SearchConfig(k=3), workspace=space).answers
+    monkeypatch.chdir(trained)
+    for name in ("./red/006.png", "images/red/006.png", str(trained / "images/red/006.png")):
+        (other,) = search(like=[name], config=SearchConfig(k=3), workspace=space).answers
+        assert other.found == answer.found
     named = search([trained / "images/red/006.png"], SearchConfig(k=4), workspace=space)
     assert answer.query == "red/006.png"
     assert [one.path for one in answer.found] == [one.path for one in named.answers[0].found[1:]]

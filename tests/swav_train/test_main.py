@@ -50,15 +50,59 @@ def test_aspects_are_those_of_the_files(folder):
     assert np.allclose(aspects, 40 / 30)
 
 
-@pytest.mark.parametrize("setting", ["epochs", "speed=3", "epochs=0", "backbone=resnet81"])
-def test_a_wrong_setting_is_one_line_and_exit_code_3(folder, capsys, setting):
-    assert call(folder, "--device", "cpu", "--set", setting) == 3
-    assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
+def said(capsys):
+    """Return the error that was told, which has a hint below it."""
+    error, hint = capsys.readouterr().err.splitlines()
+    assert (error[:7], hint[:6]) == ("error: ", "hint: ")
+    return error
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "epochs", "speed=3", "epochs=0", "epochs=x", "epochs=2.5", "epochs=true", "crops=3",
+        "crops=x", "flip=3", "stem=x", "stem=3", "device=3", "backbone=resnet81", "backbone=3",
+        "learning_rate=x", "pretrained=1",
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_an_error_with_a_hint_and_exit_code_2(folder, tmp_path, capsys, setting):
+    out = tmp_path / "model"
+    assert call(folder, "--device", "cpu", "--out", out, "--set", setting) == 2
+    assert setting.partition("=")[0] in said(capsys)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("words", [["--device", "tpu"], ["--budget", "-1"]])
+def test_a_wrong_option_is_exit_code_2(folder, capsys, words):
+    assert call(folder, *words) == 2
+    assert words[0].strip("-") in said(capsys)
+
+
+@pytest.mark.parametrize("words", [[], ["a", "b"], ["a", "--budget", "soon"]])
+def test_words_that_are_not_understood_are_exit_code_2(capsys, words):
+    with pytest.raises(SystemExit) as left:
+        call(*words)
+    assert left.value.code == 2
+    assert said(capsys)
 
 
 def test_a_folder_without_images_is_exit_code_3(tmp_path, capsys):
     assert call(tmp_path) == 3
-    assert "no readable images" in capsys.readouterr().err
+    assert "no readable images" in said(capsys)
+
+
+def test_a_place_that_cannot_be_written_is_exit_code_3(folder, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for place in ("/proc/x", tmp_path / "file", tmp_path / "file" / "x"):
+        assert call(folder, "--device", "cpu", "--out", place) == 3
+        assert str(place) in said(capsys)
+
+
+def test_weights_that_are_not_there_are_exit_code_3(folder, tmp_path, capsys):
+    (folder / "broken.jpg").unlink()
+    options = ["--device", "cpu", "--out", tmp_path / "model", "--set", "backbone=test_resnet"]
+    assert call(folder, *options, "--init", tmp_path / "gone.safetensors") == 3
+    assert "gone.safetensors" in said(capsys)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from curate.workspace.catalogue import Catalogue
 from curate.workspace.integrity import read_table, write_table
 from curate.workspace.pixel_cache import CAPTURE_FACTS, PixelCache
 from curate.workspace.scan import ScanConfig, scan
+from curate.workspace.workspace import Workspace
 from tests.conftest import picture, save
 
 
@@ -238,6 +239,19 @@ def test_patterns_of_what_is_passed_over_hold_for_later_scans(images, workspace)
     assert "red/000.png" in rows_of(scanned(images, workspace, config=everything))
 
 
+@pytest.mark.parametrize("pattern", ["red/", "./red", "images/red", "{here}/images/red"])
+def test_a_pattern_may_be_a_path_from_here_or_whole(
+    images, workspace, tmp_path, monkeypatch, pattern
+):
+    monkeypatch.chdir(tmp_path)
+    patterns = ScanConfig(exclude=(pattern.format(here=tmp_path),))
+    rows = rows_of(scanned(images, workspace, config=patterns))
+    assert "green/001.png" in rows
+    assert not any(path.startswith("red/") for path in rows)
+    monkeypatch.chdir("/")
+    assert rows_of(scanned(images, workspace)) == rows
+
+
 def test_a_picture_that_was_too_large_is_read_when_more_pixels_are_allowed(images, workspace):
     save(images / "large.png", picture(70, width=300, height=200))
     row = rows_of(scanned(images, workspace, config=ScanConfig(max_pixels=50_000)))["large.png"]
@@ -248,6 +262,35 @@ def test_a_picture_that_was_too_large_is_read_when_more_pixels_are_allowed(image
     assert found.n_decoded == 1
     assert rows_of(found)["large.png"]["status"] == "ok"
     assert PixelCache(workspace.pixels).read([rows_of(found)["large.png"]["hash"]])
+
+
+@pytest.mark.parametrize("first", [None, 10_000, 50_000])
+def test_a_limit_of_pixels_holds_for_pictures_that_were_read_under_another(
+    images, workspace, tmp_path, first
+):
+    save(images / "large.png", picture(70, width=300, height=200))
+    limit = ScanConfig(max_pixels=20_000)
+    new = scanned(images, Workspace(tmp_path / "new"), config=limit)
+    scanned(images, workspace, config=ScanConfig(max_pixels=first) if first else None)
+    used = scanned(images, workspace, config=limit)
+    assert rows_of(used)["large.png"]["status"] == "unreadable"
+    assert rows_of(used) == rows_of(new)
+    again = scanned(images, workspace)
+    assert rows_of(again)["large.png"]["status"] == "ok"
+    assert again.n_decoded == (0 if first is None else 1)
+
+
+def test_a_file_that_is_too_large_for_a_limit_is_not_used_though_it_was_read(
+    images, workspace, tmp_path, monkeypatch
+):
+    scanned(images, workspace)
+    for module in ("pixel_limit", "file_reader"):
+        monkeypatch.setattr(f"curate.workspace.{module}.max_bytes", lambda _: 10_000)
+    used = scanned(images, workspace)
+    assert rows_of(used) == rows_of(scanned(images, Workspace(tmp_path / "new")))
+    assert used.n_unreadable > 2
+    monkeypatch.undo()
+    assert scanned(images, workspace).n_unreadable == 2
 
 
 @pytest.mark.parametrize("name", ["sheet.jpg", "sheet.png"])

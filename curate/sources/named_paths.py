@@ -1,0 +1,45 @@
+"""Paths of a source as people type them: relative to it or to the working directory, or whole."""
+
+import os
+import posixpath
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from curate.sources.names import escape
+
+Roots = Mapping[str, Path | str]
+"""The folders and URLs below which the images of a source lie, by how its paths begin there."""
+
+
+def list_names(named: str, roots: Roots) -> list[str]:
+    """Return the paths of a source that a person may mean, escaped; "" is the whole source.
+
+    Args:
+        named: A file or folder, as it was typed.
+        roots: Of the source.
+    """
+    inside = posixpath.normpath(named)
+    names = [named.rstrip("/"), "" if inside == "." else escape(os.fsencode(inside))]
+    for prefix, below in find_below(named, roots):
+        names.append(f"{prefix}{escape(os.fsencode(below))}".rstrip("/"))
+    return list(dict.fromkeys(names))
+
+
+def find_below(named: str, roots: Roots) -> Iterator[tuple[str, str]]:
+    """Yield how the paths of a root begin and the rest, for each root that a path leads into.
+
+    Args:
+        named: A file, folder or URL; of one that holds a whole root the rest is empty.
+        roots: Of a source.
+    """
+    for prefix, root in roots.items():
+        if isinstance(root, str):
+            if f"{named}/".startswith(f"{root.rstrip('/')}/"):
+                yield prefix, named[len(root.rstrip("/")) + 1 :]
+            continue
+        for whole in (os.path.abspath, os.path.realpath):
+            path, folder = Path(whole(named)), Path(whole(root))
+            if path.is_relative_to(folder):
+                yield prefix, "" if path == folder else str(path.relative_to(folder))
+            elif folder.is_relative_to(path):
+                yield prefix, ""

@@ -1,0 +1,67 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+import curate
+from curate.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: curate.train(3), "images must be a path or several paths, got 3"),
+        (lambda: curate.train(["a", 3]), r"images must be a path or several paths, got \['a'"),
+        (lambda: curate.split(None), "manifest must be a path, got None"),
+        (lambda: curate.dedup("images", {"level": "near"}), "config must be a DedupConfig or None"),
+        (lambda: curate.dedup("images", curate.SplitConfig()), "config must be a DedupConfig"),
+        (lambda: curate.dedup("images", most_groups="3"), "most_groups must be a whole number"),
+        (lambda: curate.dedup("images", workspace=3), "workspace must be a path or None, got 3"),
+        (lambda: curate.info(clusters="yes"), "clusters must be True or False"),
+        (
+            lambda: curate.merge("a", "b", out="c", columns="ab"),
+            "columns must be several",
+        ),
+        (lambda: curate.read_manifest(None), "path must be a path"),
+        (lambda: curate.search(3), "queries must be a path or several"),
+    ],
+)
+def test_an_argument_of_another_type_is_named(call, said):
+    with pytest.raises(UsageError, match=said) as caught:
+        call()
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: curate.train(""),
+        lambda: curate.dedup(["images", ""]),
+        lambda: curate.dedup("images", against=""),
+        lambda: curate.dedup("images", out=""),
+        lambda: curate.dedup("images", workspace=""),
+        lambda: curate.search([""], by="copies"),
+        lambda: curate.compare("a.png", ""),
+        lambda: curate.export("m.parquet", ""),
+    ],
+)
+def test_an_empty_path_is_not_the_folder_that_one_is_in(call):
+    with pytest.raises(UsageError, match="empty"):
+        call()
+    with pytest.raises(UsageError, match="to must be a path"):
+        curate.PruneConfig(action="move", to="")
+
+
+def test_paths_may_be_text_and_one_picture_is_one(trained, monkeypatch, tmp_path):
+    shutil.copytree(trained, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    config = curate.SearchConfig(k=3)
+    for picture in ("images/red/006.png", Path("images/red/006.png"), ["images/red/006.png"]):
+        (answer,) = curate.search(picture, config, workspace=".curate").answers
+        assert answer.query == "images/red/006.png"
+    (answer,) = curate.search(like="red/006.png", config=config, workspace=".curate").answers
+    assert answer.query == "red/006.png"
+    result = curate.dedup("images", out="m.parquet", workspace="w2")
+    assert Path(result.workspace) == tmp_path / "here" / "w2"
+    assert curate.info(workspace="w2").workspace == result.workspace
+    assert curate.verify(workspace="w2").n_files
