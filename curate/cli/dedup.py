@@ -1,5 +1,6 @@
 """The command ``curate dedup``: find copies."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ from curate.amounts import format_bytes
 from curate.choices import KeepPolicy, Labels, Level, OnConflict, YesNo
 from curate.cli import options
 from curate.cli.drawing import draw_bar, draw_table
+from curate.cli.next_step import suggest_next
 from curate.cli.screen import Drawing, run_stage
 
 if TYPE_CHECKING:
@@ -170,7 +172,7 @@ def dedup(
             workspace=workspace,
             progress=progress,
         ),
-        _describe,
+        partial(_describe, workspace=workspace),
         as_json=as_json,
         is_quiet=quiet,
     )
@@ -202,7 +204,7 @@ def _list_rungs(result: "DedupResult") -> list[str]:
     ]
 
 
-def _describe(result: "DedupResult") -> "Iterator[str | Drawing]":
+def _describe(result: "DedupResult", workspace: Path | None) -> "Iterator[str | Drawing]":
     copies = f"{result.n_duplicates:,} images ({format_bytes(result.duplicate_bytes)})"
     if result.against is None:
         yield f"{result.n_images:,} images: {result.n_groups:,} groups, {copies} need not be kept"
@@ -222,4 +224,4 @@ def _describe(result: "DedupResult") -> "Iterator[str | Drawing]":
         yield f"evidence: {result.evidence}"
     if result.sheets:
         yield f"sheets: {result.sheets}, {result.n_drawn:,} of {result.n_groups:,} groups"
-    yield f"next: curate sample {result.manifest} --size 500"
+    yield f"next: {suggest_next(result.manifest, workspace)}"

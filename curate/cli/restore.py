@@ -7,6 +7,7 @@ import typer
 
 from curate.cli import options
 from curate.cli.screen import run_stage
+from curate.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,18 +27,21 @@ def restore(
     """Bring back what a prune moved, put into the trash or linked.
 
     It may be stopped at any moment and run again. No file is put in the place of another one, and
-    deleted files do not come back. Nothing in this command is random.
+    deleted files do not come back; where some are left, the exit code is 3. Nothing in this command
+    is random.
 
     Example: curate restore manifest.prune-1.jsonl
     """
     from curate.stages.restore import restore as run
 
-    run_stage(
+    result = run_stage(
         lambda progress: run(journal, progress=progress),
         _describe,
         as_json=as_json,
         is_quiet=quiet,
     )
+    if result.missing:
+        raise typer.Exit(InputError.exit_code)
 
 
 def _describe(result: "RestoreResult") -> "Iterator[str]":

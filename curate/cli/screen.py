@@ -125,7 +125,7 @@ def wrap_line(line: str, width: int | None) -> list[str]:
         line: Such as ``  advice   few images``.
         width: Columns, or None to leave the line as it is.
     """
-    if width is None or len(line) <= width or line.startswith("next: "):
+    if width is None or len(line) <= width or line.startswith(("next: ", "undo: ")):
         return [line]
     lead = re.match(r" *(?:\S+(?: \S+)* {2,})?", line)
     hang = lead.end() if lead is not None else 0

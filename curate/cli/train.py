@@ -1,5 +1,6 @@
 """The command ``curate train``: learn features and prototypes."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 from curate.amounts import format_duration
 from curate.cli import options
 from curate.cli.drawing import draw_curve
+from curate.cli.next_step import suggest_clusters
 from curate.cli.screen import Drawing, run_stage
 
 if TYPE_CHECKING:
@@ -139,13 +141,13 @@ def train(
             workspace=workspace,
             progress=progress,
         ),
-        _describe,
+        partial(_describe, workspace=workspace),
         as_json=as_json,
         is_quiet=quiet,
     )
 
 
-def _describe(result: "TrainResult") -> "Iterator[str | Drawing]":
+def _describe(result: "TrainResult", workspace: Path | None) -> "Iterator[str | Drawing]":
     settings = result.settings
     verb = "trained" if result.was_trained else "was trained already:"
     yield (
@@ -182,4 +184,4 @@ def _describe(result: "TrainResult") -> "Iterator[str | Drawing]":
         yield f"  warning          {result.warning}"
     if result.advice:
         yield f"  advice           {result.advice}"
-    yield "next: curate cluster --out manifest.parquet"
+    yield f"next: {suggest_clusters(result.name, workspace)}"

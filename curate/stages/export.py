@@ -325,7 +325,12 @@ def _items(
     """
     names = _columns_to_read(rows, exporter_class)
     needs_unique_stems = exporter_class.needs_unique_stems
-    places = assign_places(rows, layout, needs_unique_stems=needs_unique_stems)
+    places = assign_places(
+        rows,
+        layout,
+        needs_unique_stems=needs_unique_stems,
+        left_out=exporter_class.left_out_folder,
+    )
     times_left = iter(times.tolist() if times is not None else repeat(_UNKNOWN))
     read = partial(_read, origin, writes_content=exporter_class.writes_content)
     for batch in rows.batches(names):

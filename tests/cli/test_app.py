@@ -167,7 +167,7 @@ def test_quiet_says_nothing_and_plain_output_ends_with_the_next_step(run, images
     assert run("train", images, *SMALL, "-q") == (0, "", "")
     code, out, err = run("cluster")
     assert (code, out) == (0, "")
-    assert err.splitlines()[-1] == "next: curate dedup"
+    assert err.splitlines()[-1] == "next: curate dedup manifest.parquet"
 
 
 def test_check_exits_with_ten_where_copies_are_found(run, images, tmp_path):
