@@ -128,7 +128,7 @@ def _act_on_labels(summary: Summary, m: str) -> list[Action]:
                     else "."
                 ),
                 command=f"curate sheet {m} --where 'label_suspect > {SUSPECT_FROM:g}' "
-                "--by label_suspect --out suspects.jpg",
+                "--by label_suspect --descending --out suspects.jpg",
                 section="suspects",
             )
         )

@@ -12,6 +12,7 @@ from curate.algorithms.neighbors import nearest_prototype
 from curate.annotations.add_labels import add_labels
 from curate.annotations.open_labels import open_labels
 from curate.choices import Level
+from curate.copies.cache.damage import drop_cache_damage
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
 from curate.copies.inputs import Inputs, read_inputs
@@ -239,6 +240,8 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         other = _read_other(against, space, progress, shards) if against is not None else None
         inputs = read_inputs(manifest, other, space, progress)
         judged = None if config.ignore_reviews else read_judged(space.root)
+        for damage in drop_cache_damage(space.root / "copies"):
+            progress.note(f"{damage}; it is found out again")
         copies = find_copies(
             inputs.images,
             inputs.reader,

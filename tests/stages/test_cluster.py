@@ -111,7 +111,7 @@ def test_labels_come_from_folders(place):
     assert result.labels.chance < 1
     doubt = table["label_suspect"]
     assert doubt.null_count == 2
-    assert all(0 <= value <= 1.001 for value in doubt.drop_null().to_pylist())
+    assert all(0 <= value <= 1 for value in doubt.drop_null().to_pylist())
 
 
 def test_balanced_clusters_have_levels_too_but_no_finer_ones(place):
