@@ -80,7 +80,7 @@ OVERLAPS = "overlaps"
 
 
 IN_DOUBT = "in_doubt"
-"""What two pictures are to each other if they are likelier copies than not, but not surely enough."""
+"""What two pictures are that are likelier copies than not, but not surely enough."""
 
 
 class YesNo(StrEnum):

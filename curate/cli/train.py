@@ -81,12 +81,13 @@ def train(
         typer.Option(help="Start from the weights in this .safetensors file.", show_default=False),
     ] = None,
     start: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Start from scratch, pretrained (published weights of the backbone), or auto: "
-            "pretrained where such weights are installed and know these images."
+            "pretrained where such weights are installed and know these images.",
+            show_default="scratch",
         ),
-    ] = "scratch",
+    ] = None,
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="The same as --start pretrained.")
     ] = False,

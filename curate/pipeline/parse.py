@@ -16,6 +16,7 @@ from curate.pipeline.stage_files import StageFiles, find_stage_files
 SHARED = {"images": "source of the images", "workspace": "workspace", "seed": "seed"}
 """Keys above the first section, for all stages that have such an option."""
 
+_EXAMPLE_HINT = "`curate run --init example.toml` writes an example"
 _NOT_IN_A_FILE = ("json", "quiet", "help")
 _FIRST_MANIFEST = "manifest.parquet"  # what `dedup` writes when it is given a folder
 
@@ -80,18 +81,19 @@ def read_pipeline(path: Path, changes: Sequence[str], commands: Commands) -> Pip
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
-            f"{path} is no TOML: {first_line(error)}", hint="mend that line; `curate run --init`"
+            f"{path} is no TOML: {first_line(error)}", hint=f"mend that line; {_EXAMPLE_HINT}"
         ) from None
-    _apply(changes, content)
-    return _Reader(path, text, content, commands).read()
+    changed = _apply(changes, content)
+    return _Reader(path, text, content, commands, changed=changed).read()
 
 
-def _apply(changes: Sequence[str], content: dict[str, Any]) -> None:
-    """Put settings in the place of those of the file.
+def _apply(changes: Sequence[str], content: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """Put settings in the place of those of the file; return them by section and key.
 
     Raises:
         UsageError: One is no ``stage.option=value``.
     """
+    changed = {}
     for change in changes:
         name, is_there, text = change.partition("=")
         section, _, key = name.strip().rpartition(".")
@@ -104,18 +106,27 @@ def _apply(changes: Sequence[str], content: dict[str, Any]) -> None:
         place = content.setdefault(section, {}) if section else content
         for one in place if isinstance(place, list) else [place]:
             one[key] = value
+        changed[section, key] = change
+    return changed
 
 
 class _Reader:
     """Reads one file."""
 
     def __init__(
-        self, path: Path, text: str, content: Mapping[str, Any], commands: Commands
+        self,
+        path: Path,
+        text: str,
+        content: Mapping[str, Any],
+        commands: Commands,
+        *,
+        changed: Mapping[tuple[str, str], str],
     ) -> None:
         self._path = path
         self._lines = text.splitlines()
         self._content = content
         self._commands = commands
+        self._changed = changed
         self._manifest: str | None = None
 
     def read(self) -> Pipeline:
@@ -133,9 +144,7 @@ class _Reader:
                     hint=f"it may be {', '.join(SHARED)}; the options of a stage go below [stage]",
                 )
         if not sections:
-            raise UsageError(
-                f"{self._path} has no stage", hint="see an example: `curate run --init`"
-            )
+            raise UsageError(f"{self._path} has no stage", hint=f"add one; {_EXAMPLE_HINT}")
         steps = tuple(self._read_step(stage, number, one) for stage, number, one in sections)
         images, workspace = (self._content.get(key) for key in ("images", "workspace"))
         return Pipeline(
@@ -173,9 +182,9 @@ class _Reader:
         try:
             self._commands.check(stage, words)
         except CurateError as error:
-            raise UsageError(
-                f"{self._place(stage, None, number)}: {error}", hint=error.hint
-            ) from None
+            place, changes = self._place(stage, None, number), self._name_changes(stage)
+            places = dict.fromkeys(filter(None, (place, changes)))
+            raise UsageError(f"{', '.join(places)}: {error}", hint=error.hint) from None
         return Step(
             name=stage if number == 1 else f"{stage}-{number}",
             stage=stage,
@@ -243,7 +252,9 @@ class _Reader:
         return (str(out if out is not None else self._manifest),)
 
     def _place(self, stage: str, key: str | None, number: int = 1) -> str:
-        """Return ``FILE, line N`` of a section or a key."""
+        """Return ``FILE, line N`` of a section or a key, or the ``--set`` that it comes from."""
+        if key is not None and (stage, key) in self._changed:
+            return f"--set {self._changed[stage, key]}"
         here, count = "", 0
         header = re.compile(r"\s*\[\[?\s*\"?([\w-]+)\"?\s*\]\]?")
         for line_number, line in enumerate(self._lines, start=1):
@@ -255,7 +266,12 @@ class _Reader:
             is_key = key is not None and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line)
             if here == stage and count in (0, number) and (is_section or is_key):
                 return f"{self._path}, line {line_number}"
-        return f"{self._path} with --set"
+        return self._name_changes(stage) or str(self._path)
+
+    def _name_changes(self, stage: str) -> str:
+        """Return the ``--set`` that a section has settings from."""
+        changes = [text for (section, _), text in self._changed.items() if section == stage]
+        return ", ".join(f"--set {text}" for text in changes)
 
 
 def _fits(value: Any, option: Option) -> bool:  # noqa: ANN401 - what TOML holds

@@ -240,15 +240,13 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         other = _read_other(against, space, progress, shards) if against is not None else None
         inputs = read_inputs(manifest, other, space, progress)
         judged = None if config.ignore_reviews else read_judged(space.root)
-        for damage in drop_cache_damage(space.root / "copies"):
-            progress.note(f"{damage}; it is found out again")
         copies = find_copies(
             inputs.images,
             inputs.reader,
             config,
             vectors=_load_vectors(space, inputs, config, progress, shards),
             judged=judged,
-            cache=space.root / "copies",
+            cache=_mend_cache(space, progress),
             on_progress=progress,
             helpers=_make_helpers(shards, space, inputs),
         )
@@ -295,6 +293,14 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         n_boxes_lost=lost.n_alike + lost.n_moved,
         n_boxes_moved=lost.n_moved,
     )
+
+
+def _mend_cache(space: Workspace, progress: Progress) -> Path:
+    """Return the folder of what earlier runs found out; what is damaged in it goes and is told."""
+    folder = space.root / "copies"
+    for damage in drop_cache_damage(folder):
+        progress.note(f"{damage}; it is found out again")
+    return folder
 
 
 def _keep_evidence(space: Workspace, out: Path, evidence: pa.Table, misses: pa.Table) -> None:

@@ -15,6 +15,7 @@ from curate.choices import check_device
 from curate.errors import InputError, UsageError
 from curate.field_types import take_types
 from curate.manifest.column_text import as_text
+from curate.manifest.contract import hint_at_filler
 from curate.manifest.known_copies import add_known_copies
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.selection import is_kept, is_readable, read_hashes
@@ -214,7 +215,7 @@ def _load_labelled(
     space: Workspace, manifest: Manifest, config: ProbeConfig, progress: Progress
 ) -> _Labelled:
     """Return labels and embeddings of the images that are kept and have a label."""
-    hint = "choose a column of the manifest with --by"
+    hint = hint_at_filler(config.by, otherwise="choose another column with --by")
     values = manifest.column(config.by, hint=hint)
     has_label = values.is_valid().to_numpy()
     known = np.flatnonzero(is_kept(manifest.rows) & has_label)

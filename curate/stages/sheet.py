@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from curate.errors import InputError, UsageError
 from curate.field_types import take_types
 from curate.images.contact_sheet import Tile, check_sheet, draw_sheet, write_sheet
+from curate.manifest.contract import hint_at_filler
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
 from curate.manifest.selection import is_readable, read_hashes
@@ -123,7 +124,8 @@ def _chosen_rows(manifest: Manifest, config: SheetConfig) -> NDArray[np.int64]:
     rows = np.flatnonzero(is_chosen)
     if config.by is None or len(rows) == 0:
         return rows
-    values = manifest.column(config.by, hint="choose a column of the manifest with --by")
+    hint = hint_at_filler(config.by, otherwise="choose another column with --by")
+    values = manifest.column(config.by, hint=hint)
     indices = pc.array_sort_indices(
         values.take(pa.array(rows)).combine_chunks(),
         order="descending" if config.descending else "ascending",

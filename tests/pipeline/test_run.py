@@ -171,6 +171,19 @@ def test_a_mistake_is_told_with_its_line_before_anything_runs(
     assert caught.value.hint
 
 
+def test_a_mistake_in_a_setting_is_told_with_that_setting(tmp_path):
+    path = tmp_path / "p.toml"
+    path.write_text("[dedup]\ntarget = 'i'\nprecision = 0.9\n")
+    for change, said in (
+        ("dedup.precision=abc", "^--set dedup.precision=abc: precision must be a number"),
+        ("dedup.precison=1", "^--set dedup.precison=1: dedup has no option"),
+        ("dedup.precision=7", "p.toml, line 1, --set dedup.precision=7: "),
+        ("dedupe.precision=1", "^--set dedupe.precision=1: there is no stage"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            run(path, RunConfig(changes=(change,)))
+
+
 def test_the_second_section_of_a_stage_is_told_by_its_own_line(tmp_path):
     path = tmp_path / "p.toml"
     path.write_text("[[sheet]]\nmanifest = 'm'\n\n[[sheet]]\nmanifest = 'm'\nwher = 'keep'\n")

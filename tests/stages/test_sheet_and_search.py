@@ -36,7 +36,7 @@ def test_a_sheet_by_a_column_draws_the_first_in_its_order(
     drawn = []
     monkeypatch.setattr(
         "curate.stages.sheet.draw_sheet",
-        lambda rows, columns: drawn.extend(sum(rows, [])) or np.zeros((8, 8, 3), np.uint8),
+        lambda rows, columns: drawn.extend(rows[0]) or np.zeros((8, 8, 3), np.uint8),
     )
     config = SheetConfig(by="outlier", descending=is_descending, limit=5)
     sheet(manifest, config, out=tmp_path / "s.png", workspace=trained / ".curate")
