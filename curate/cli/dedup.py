@@ -12,6 +12,7 @@ from curate.cli import options
 from curate.cli.drawing import draw_bar, draw_table
 from curate.cli.next_step import suggest_next
 from curate.cli.screen import Drawing, run_stage
+from curate.cli.shown_paths import show_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,7 +210,8 @@ def _describe(result: "DedupResult", workspace: Path | None) -> "Iterator[str | 
     if result.against is None:
         yield f"{result.n_images:,} images: {result.n_groups:,} groups, {copies} need not be kept"
     else:
-        yield f"{result.n_images:,} images: {copies} are copies of images in {result.against}"
+        other = show_source(result.against)
+        yield f"{result.n_images:,} images: {copies} are copies of images in {other}"
     if result.n_duplicates:
         yield Drawing(draw=lambda: _draw(result), plain=_list_rungs(result))
     if result.n_conflicts:

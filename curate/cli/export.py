@@ -23,7 +23,8 @@ def export(
         typer.Option(
             "--as",
             help="Write this format: links, copies, WebDataset tars, Parquet with the bytes of the "
-            "images, a list of paths, or links with labels in the JSON of COCO or FiftyOne.",
+            "images, a dataset of Hugging Face (hf), a list of paths, or links with labels and "
+            "boxes as COCO, YOLO, VOC or FiftyOne have them.",
         ),
     ] = ExportAs.SYMLINK,
     layout: Annotated[

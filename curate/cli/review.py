@@ -9,6 +9,7 @@ import typer
 from curate.cli import options
 from curate.cli.next_step import format_command, name_file
 from curate.cli.screen import run_stage, say
+from curate.cli.shown_paths import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ def review(
 
 def _describe(result: "ReviewResult", workspace: Path | None) -> "Iterator[str]":
     yield f"{result.n_decided:,} of {result.n_groups:,} groups are decided"
-    yield f"decisions: {result.log}, {result.n_decisions:,} in all"
+    yield f"decisions: {show_path(result.log)}, {result.n_decisions:,} in all"
     if result.columns:
         yield f"manifest: {result.manifest}, with {', '.join(result.columns)}"
     dedup = format_command("dedup", name_file(result.manifest), workspace=workspace)

@@ -11,6 +11,7 @@ from curate.cli import options
 from curate.cli.drawing import draw_curve
 from curate.cli.next_step import suggest_clusters
 from curate.cli.screen import Drawing, run_stage
+from curate.cli.shown_paths import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,7 +178,7 @@ def _describe(result: "TrainResult", workspace: Path | None) -> "Iterator[str | 
         yield f"  chosen           {result.start_reason}"
     if result.kept:
         yield f"  features         {result.kept}"
-    yield f"  model            {result.model}"
+    yield f"  model            {show_path(result.model)}"
     yield from options.describe_unreadable(result.unreadable)
     if result.mended:
         yield f"  mended           {result.mended}"

@@ -23,7 +23,15 @@ from curate.sources.file_list import (
 )
 from curate.sources.files import NOT_FILES_HINT
 from curate.sources.folder import describe_passed_over
-from curate.sources.opening import Address, OpenSources, add_fps, is_source, is_url, open_source
+from curate.sources.opening import (
+    Address,
+    OpenSources,
+    add_fps,
+    is_source,
+    is_url,
+    open_source,
+    split_address,
+)
 
 __all__ = [
     "DEFAULT_EXCLUDES",
@@ -51,4 +59,5 @@ __all__ = [
     "make_file",
     "make_place",
     "open_source",
+    "split_address",
 ]
