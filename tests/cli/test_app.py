@@ -79,6 +79,25 @@ def test_a_mistake_is_one_error_and_one_hint(run, mistakes, images, code, line):
     assert not left or (mistakes / ".curate/workspace.json").is_file()
 
 
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("train images --backbone no_such_net", "name a network of timm"),
+        ("dedup bad --out x.parquet", "can be reached and are whole"),
+        ("train images --start scratch --pretrained", "give one of them"),
+    ],
+)
+def test_a_hint_is_about_the_mistake(run, mistakes, images, line, hint):
+    _, _, err = run(*line.split())
+    assert hint in err.splitlines()[-1]
+
+
+def test_several_sources_are_told_one_after_the_other_from_here(run, images, tmp_path):
+    assert run("dedup", images / "red", images / "blue", "-q")[0] == 0
+    _, _, err = run("info")
+    assert "source     images/red, images/blue" in err.splitlines()
+
+
 @pytest.mark.parametrize("line", ["train nowhere --json", "nonsense --json", "info --json"])
 def test_with_json_a_mistake_is_an_object_too(run, line):
     code, out, _ = run(*line.split())
