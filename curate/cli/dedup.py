@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.amounts import format_bytes
+from curate.amounts import count_of, format_bytes
 from curate.choices import KeepPolicy, Labels, Level, OnConflict, YesNo
 from curate.cli import options
 from curate.cli.drawing import draw_bar, draw_table
@@ -206,12 +206,13 @@ def _list_rungs(result: "DedupResult") -> list[str]:
 
 
 def _describe(result: "DedupResult", workspace: Path | None) -> "Iterator[str | Drawing]":
-    copies = f"{result.n_duplicates:,} images ({format_bytes(result.duplicate_bytes)})"
+    copies = f"{count_of(result.n_duplicates, 'image')} ({format_bytes(result.duplicate_bytes)})"
+    images, groups = count_of(result.n_images, "image"), count_of(result.n_groups, "group")
     if result.against is None:
-        yield f"{result.n_images:,} images: {result.n_groups:,} groups, {copies} need not be kept"
+        yield f"{images}: {groups}, {copies} need not be kept"
     else:
         other = show_source(result.against)
-        yield f"{result.n_images:,} images: {copies} are copies of images in {other}"
+        yield f"{images}: {copies} are copies of images in {other}"
     if result.n_duplicates:
         yield Drawing(draw=lambda: _draw(result), plain=_list_rungs(result))
     if result.n_conflicts:

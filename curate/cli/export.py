@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.choices import Changed, ExportAs, Layout
 from curate.cli import options
 from curate.cli.screen import run_stage
@@ -80,7 +81,7 @@ def export(
 
 
 def _describe(result: "ExportResult") -> "Iterator[str]":
-    yield f"{result.n_images:,} images as {result.form} in {result.folder}"
+    yield f"{count_of(result.n_images, 'image')} as {result.form} in {result.folder}"
     if result.n_changed:
         files = "1 file has" if result.n_changed == 1 else f"{result.n_changed:,} files have"
         yield f"{files} changed since the manifest was written"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.amounts import format_bytes
+from curate.amounts import count_of, format_bytes
 from curate.choices import Removal
 from curate.cli import options
 from curate.cli.next_step import format_command, name_file
@@ -154,12 +154,14 @@ def _choose_action(named: list[Removal]) -> Removal | None:
 
 def _describe(result: "PruneResult") -> "Iterator[str]":
     size = format_bytes(result.bytes)
+    copies = count_of(result.n_images, "copy", "copies")
+    unreadable = count_of(result.n_unreadable, "unreadable file")
     if result.is_plan:
-        yield f"plan: {result.n_images:,} copies, {result.n_unreadable:,} unreadable files, {size}"
+        yield f"plan: {copies}, {unreadable}, {size}"
     else:
         yield (
-            f"{result.n_images:,} copies {_VERBS[result.action]}, {result.n_unreadable:,} "
-            f"unreadable files moved, {result.n_sidecars:,} sidecars, {size}"
+            f"{copies} {_VERBS[result.action]}, {unreadable} moved, "
+            f"{count_of(result.n_sidecars, 'sidecar')}, {size}"
         )
     for match, n_images in result.by_match.items():
         yield f"  {match:10} {n_images:8,} chosen"

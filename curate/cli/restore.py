@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.cli import options
 from curate.cli.screen import run_stage
 from curate.errors import InputError
@@ -45,7 +46,7 @@ def restore(
 
 
 def _describe(result: "RestoreResult") -> "Iterator[str]":
-    yield f"{result.n_back:,} files brought back, {result.n_there:,} were there already"
+    yield f"{count_of(result.n_back, 'file')} brought back, {result.n_there:,} were there already"
     for reason, n_files in result.missing.items():
         yield f"  {n_files:,} not: {reason}"
     for example in result.examples:

@@ -249,7 +249,7 @@ def test_the_log_has_what_was_told_though_nothing_was_shown(run, images, tmp_pat
     assert run("info", "-w", "nowhere", "--log", "logs/night.log")[0] == 3
     lines = (tmp_path / "logs" / "night.log").read_text().splitlines()
     assert any("scan: 28/28" in line for line in lines)
-    assert any("groups, 1 images" in line for line in lines)
+    assert any("1 group, 1 image (" in line for line in lines)
     assert any("error: " in line for line in lines)
     assert all(line[:2] == "20" and "+00:00 " in line for line in lines)
 

@@ -102,7 +102,7 @@ def test_what_can_be_undone_is(go_on, few):
     go_on("dedup", few, "--out", "m n.parquet")
     command, told = go_on("prune", "m n.parquet", "--move", "gone", "--yes")
     assert command == "curate restore 'm n.prune-1.jsonl'"
-    assert told[-1].startswith("1 files brought back")
+    assert told[-1].startswith("1 file brought back")
 
 
 def test_nothing_is_told_to_undo_where_that_cannot_be(run, few):
