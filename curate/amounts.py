@@ -19,3 +19,17 @@ def format_bytes(n_bytes: float) -> str:
             return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
         n_bytes /= 1000
     return f"{n_bytes:.1f} TB"
+
+
+def count_of(n: int, one: str, many: str | None = None) -> str:
+    """Return a number of things in words that fit it.
+
+    >>> count_of(1, "file"), count_of(1200, "copy", "copies")
+    ('1 file', '1,200 copies')
+
+    Args:
+        n: How many.
+        one: What one of them is called.
+        many: What several are called; None adds an s.
+    """
+    return f"{n:,} {one if n == 1 else many or one + 's'}"

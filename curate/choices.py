@@ -79,6 +79,10 @@ OVERLAPS = "overlaps"
 """What ties two views that share less than a copy must: told, and no reason to drop either."""
 
 
+IN_DOUBT = "in_doubt"
+"""What two pictures are that are likelier copies than not, but not surely enough."""
+
+
 class YesNo(StrEnum):
     """An answer."""
 

@@ -1,7 +1,8 @@
 """What a user can cause and mend: a message, the way out, and an exit code.
 
 Exit codes: 0 done; 1 a bug; 2 wrong usage; 3 the input cannot be used; 4 a resource is missing or
-spent; 5 training diverged or collapsed; 10 ``--check`` found something; 130 interrupted.
+spent; 5 training diverged or collapsed; 10 ``dedup --check`` found copies, or ``compare`` none; 130
+interrupted.
 """
 
 

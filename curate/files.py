@@ -347,8 +347,8 @@ def disk_error(error: OSError, path: Path | str) -> CurateError | None:
     if is_disk_full(error):
         return ResourceError(
             f"no space left on the disk of {path}",
-            hint="free some space, or put the workspace elsewhere with --workspace DIR; "
-            "the same command goes on where it stopped",
+            hint="free some space, or name another disk with --out, --to or --workspace, whichever "
+            "lies there; the same command goes on where it stopped",
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ResourceError(

@@ -41,6 +41,13 @@ def test_what_the_disk_says_becomes_an_error_with_a_hint(tmp_path, number, kind,
     assert caught.value.exit_code in (3, 4)
 
 
+def test_on_a_full_disk_every_output_may_go_elsewhere(tmp_path):
+    with pytest.raises(ResourceError) as caught, replacing(tmp_path / "report.html"):
+        raise OSError(errno.ENOSPC, "as the system has it")
+    for option in ("--out", "--to", "--workspace"):
+        assert option in caught.value.hint
+
+
 def test_arrows_full_disk_is_known_by_its_text(tmp_path):
     with pytest.raises(ResourceError, match="no space left"), replacing(tmp_path / "a"):
         raise OSError("Error writing bytes to file. Detail: [errno 28] No space left on device")

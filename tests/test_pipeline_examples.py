@@ -61,7 +61,7 @@ def test_the_night_moves_copies_and_can_be_run_again(folder):
         assert done.returncode == 0, done.stderr
     assert len(list((folder / "copies" / "a").iterdir())) == 1
     assert len(list((folder / "images" / "a").iterdir())) == 6
-    assert "copies moved" in (folder / "night.log").read_text()
+    assert "1 copy moved" in (folder / "night.log").read_text()
 
 
 @pytest.mark.slow

@@ -99,7 +99,8 @@ def label_suspicion(similarity: Vectors, neighbor_classes: Classes, classes: Cla
         (N,) float32 in [0, 1]; 1 where no neighbour has the image's class.
     """
     is_other = neighbor_classes != classes[:, None]
-    return np.asarray((_vote_weights(similarity) * is_other).sum(axis=1), np.float32)
+    against = (_vote_weights(similarity) * is_other).sum(axis=1)
+    return np.asarray(np.minimum(against, 1), np.float32)  # weights sum to 1 but for rounding
 
 
 def classes_of_neighbors(

@@ -1,5 +1,7 @@
 """Which image a name in somebody's table means: tables name images in many ways."""
 
+import posixpath
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,9 +20,9 @@ _SHOWN = 3
 def match_names(names: pa.Array, images: AskedImages, *, source: str) -> Ints:
     """Return the image that each name means, (M,) int64, -1 for none.
 
-    A name is looked for as a path from the source, then as the end of such a path (``a/b.jpg`` is
-    ``train/a/b.jpg``), then without its first folders, then without its ending. A name that could
-    mean several images means none.
+    A name is looked for as a path from the source, then from the folder that all images lie in,
+    then as the end of such a path (``a/b.jpg`` is ``train/a/b.jpg``), then without its first
+    folders, then without its ending. A name that could mean several images means none.
 
     Args:
         names: M different names.
@@ -32,6 +34,7 @@ def match_names(names: pa.Array, images: AskedImages, *, source: str) -> Ints:
     """
     wanted = _normalize(names, images.root)
     rows = _look_up(wanted, images.path)
+    rows = _fill_in(rows, wanted, _strip_shared_folder(images.path))
     for depth in range(1 + _most_slashes(wanted)):
         rows = _fill_in(rows, _tail(wanted, depth), _tail(images.path, depth))
     for depth in range(_most_slashes(images.path), -1, -1):
@@ -63,6 +66,14 @@ def _normalize(names: pa.Array, root: str) -> pa.Array:
 
 def _most_slashes(paths: pa.Array) -> int:
     return int(pc.max(pc.count_substring(paths, "/")).as_py() or 0)
+
+
+def _strip_shared_folder(paths: pa.Array) -> pa.Array:
+    """Return paths from the innermost folder that they all lie in."""
+    ends = pc.min_max(paths)
+    first, last = (f"{ends[end].as_py() or ''}" for end in ("min", "max"))
+    shared = posixpath.commonpath([posixpath.dirname(first), posixpath.dirname(last)])
+    return pc.utf8_slice_codeunits(paths, len(shared) + 1) if shared else paths
 
 
 def _tail(paths: pa.Array, depth: int) -> pa.Array:

@@ -1,5 +1,6 @@
 """The command ``curate cluster``: group images by the prototypes of a model."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 from curate.choices import Assign, Labels
 from curate.cli import options
 from curate.cli.drawing import draw_histogram
+from curate.cli.next_step import format_command, name_file
 from curate.cli.screen import Drawing, run_stage
 
 if TYPE_CHECKING:
@@ -95,13 +97,13 @@ def cluster(
             workspace=workspace,
             progress=progress,
         ),
-        _describe,
+        partial(_describe, workspace=workspace),
         as_json=as_json,
         is_quiet=quiet,
     )
 
 
-def _describe(result: "ClusterResult") -> "Iterator[str | Drawing]":
+def _describe(result: "ClusterResult", workspace: Path | None) -> "Iterator[str | Drawing]":
     yield Drawing(draw=lambda: draw_histogram(result.sizes))
     unreadable = f", {result.n_unreadable:,} of them unreadable" if result.n_unreadable else ""
     yield (
@@ -112,4 +114,5 @@ def _describe(result: "ClusterResult") -> "Iterator[str | Drawing]":
     if result.labels is not None and not result.labels.are_told:
         yield f"labels: {result.labels.describe()}"
     yield f"manifest: {result.manifest}"
-    yield "next: curate dedup"
+    dedup = format_command("dedup", name_file(result.manifest), workspace=workspace)
+    yield f"next: {dedup}"

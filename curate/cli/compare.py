@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from curate.stages.compare import CompareResult
 
 EXIT_NO_COPIES = 10
-_AS_LIKELY_AS_NOT = 0.5
 _SHOWN = 5
 
 
@@ -56,17 +55,14 @@ def compare(
 
 
 def _name_relation(result: "CompareResult") -> str:
-    if result.relation in (None, "scene") and result.probability >= _AS_LIKELY_AS_NOT:
-        return (
-            f"in doubt: copies with a probability of {result.probability:.4f}, "
-            "which is less than --precision"
-        )
     return {
         "bytes": "copies: the files are equal",
         "pixels": "copies: every pixel is equal",
         "near": f"copies, with a probability of {result.probability:.4f}",
         "part_of": "no copies: one is a part of the other, a collage",
         "overlaps": "no copies: two views of one picture that share too little",
+        "in_doubt": f"in doubt: copies with a probability of {result.probability:.4f}, "
+        "which is less than --precision",
         "scene": "no copies, with a probability of "
         f"{1 - result.probability:.4f}: the same scene or template, other content",
     }.get(result.relation or "", "no copies: they have nothing in common")
@@ -78,7 +74,7 @@ def _describe(result: "CompareResult") -> "Iterator[str]":
         left, top, right, bottom = result.box
         yield (
             f"A lies in B from {left:.0%}, {top:.0%} to {right:.0%}, {bottom:.0%}, at "
-            f"{result.scale:.3g} times its size, turned by {result.rotation:.0f} degrees"
+            f"{result.scale:.3g} times its size, turned by {round(result.rotation or 0)} degrees"
             f"{', mirrored' if result.mirrored else ''}; they share {result.overlap:.0%}"
         )
     for number, (left, top, right, bottom) in enumerate(result.conflicts[:_SHOWN], 1):

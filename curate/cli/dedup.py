@@ -1,15 +1,18 @@
 """The command ``curate dedup``: find copies."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.amounts import format_bytes
+from curate.amounts import count_of, format_bytes
 from curate.choices import KeepPolicy, Labels, Level, OnConflict, YesNo
 from curate.cli import options
 from curate.cli.drawing import draw_bar, draw_table
+from curate.cli.next_step import suggest_next
 from curate.cli.screen import Drawing, run_stage
+from curate.cli.shown_paths import show_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,7 +174,7 @@ def dedup(
             workspace=workspace,
             progress=progress,
         ),
-        _describe,
+        partial(_describe, workspace=workspace),
         as_json=as_json,
         is_quiet=quiet,
     )
@@ -203,12 +206,14 @@ def _list_rungs(result: "DedupResult") -> list[str]:
     ]
 
 
-def _describe(result: "DedupResult") -> "Iterator[str | Drawing]":
-    copies = f"{result.n_duplicates:,} images ({format_bytes(result.duplicate_bytes)})"
+def _describe(result: "DedupResult", workspace: Path | None) -> "Iterator[str | Drawing]":
+    copies = f"{count_of(result.n_duplicates, 'image')} ({format_bytes(result.duplicate_bytes)})"
+    images, groups = count_of(result.n_images, "image"), count_of(result.n_groups, "group")
     if result.against is None:
-        yield f"{result.n_images:,} images: {result.n_groups:,} groups, {copies} need not be kept"
+        yield f"{images}: {groups}, {copies} need not be kept"
     else:
-        yield f"{result.n_images:,} images: {copies} are copies of images in {result.against}"
+        other = show_source(result.against)
+        yield f"{images}: {copies} are copies of images in {other}"
     if result.n_duplicates:
         yield Drawing(draw=lambda: _draw(result), plain=_list_rungs(result))
     if result.n_conflicts:
@@ -223,4 +228,4 @@ def _describe(result: "DedupResult") -> "Iterator[str | Drawing]":
         yield f"evidence: {result.evidence}"
     if result.sheets:
         yield f"sheets: {result.sheets}, {result.n_drawn:,} of {result.n_groups:,} groups"
-    yield f"next: curate sample {result.manifest} --size 500"
+    yield f"next: {suggest_next(result.manifest, workspace)}"

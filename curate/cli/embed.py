@@ -1,8 +1,11 @@
 """The command ``curate embed``: compute feature vectors."""
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curate.cli import options
+from curate.cli.next_step import suggest_clusters
 from curate.cli.screen import run_stage
 
 if TYPE_CHECKING:
@@ -46,13 +49,13 @@ def embed(
             workspace=workspace,
             progress=progress,
         ),
-        _describe,
+        partial(_describe, workspace=workspace),
         as_json=as_json,
         is_quiet=quiet,
     )
 
 
-def _describe(result: "EmbedResult") -> "Iterator[str]":
+def _describe(result: "EmbedResult", workspace: Path | None) -> "Iterator[str]":
     rate = f", {result.images_per_second:,.0f} images/s" if result.n_embedded else ""
     yield (
         f"embedded {result.n_embedded:,} of {result.n_images:,} images{rate}; "
@@ -61,4 +64,4 @@ def _describe(result: "EmbedResult") -> "Iterator[str]":
         else f"embedded {result.n_embedded:,} images{rate}"
     )
     yield from options.describe_unreadable(result.unreadable)
-    yield "next: curate cluster --out manifest.parquet"
+    yield f"next: {suggest_clusters(result.model, workspace)}"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.choices import Changed, ExportAs, Layout
 from curate.cli import options
 from curate.cli.screen import run_stage
@@ -23,7 +24,8 @@ def export(
         typer.Option(
             "--as",
             help="Write this format: links, copies, WebDataset tars, Parquet with the bytes of the "
-            "images, a list of paths, or links with labels in the JSON of COCO or FiftyOne.",
+            "images, a dataset of Hugging Face (hf), a list of paths, or links with labels and "
+            "boxes as COCO, YOLO, VOC or FiftyOne have them.",
         ),
     ] = ExportAs.SYMLINK,
     layout: Annotated[
@@ -79,7 +81,7 @@ def export(
 
 
 def _describe(result: "ExportResult") -> "Iterator[str]":
-    yield f"{result.n_images:,} images as {result.form} in {result.folder}"
+    yield f"{count_of(result.n_images, 'image')} as {result.form} in {result.folder}"
     if result.n_changed:
         files = "1 file has" if result.n_changed == 1 else f"{result.n_changed:,} files have"
         yield f"{files} changed since the manifest was written"

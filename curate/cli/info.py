@@ -9,6 +9,7 @@ from curate.amounts import format_bytes
 from curate.cli import options
 from curate.cli.drawing import draw_curve
 from curate.cli.screen import run_stage
+from curate.cli.shown_paths import show_path, show_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ def _describe_damage(result: "VerifyResult") -> "Iterator[str]":
         yield f"hint: {hint}"
     size = f"{result.n_files:,} files, {format_bytes(result.bytes)}"
     state = f"{len(result.left):,} damaged" if result.left else "all as it was written"
-    yield f"workspace  {result.workspace}: {size}, {state}"
+    yield f"workspace  {show_path(result.workspace)}: {size}, {state}"
 
 
 def _describe_clusters(result: "InfoResult") -> "Iterator[str]":
@@ -103,9 +104,9 @@ def _describe_clusters(result: "InfoResult") -> "Iterator[str]":
 
 
 def _describe(result: "InfoResult") -> "Iterator[str]":
-    yield f"workspace  {result.workspace}  ({format_bytes(result.workspace_bytes)})"
+    yield f"workspace  {show_path(result.workspace)}  ({format_bytes(result.workspace_bytes)})"
     for source in result.sources:
-        yield f"source     {source}"
+        yield f"source     {show_source(source)}"
     unreadable = f", {result.n_unreadable:,} unreadable" if result.n_unreadable else ""
     yield f"images     {result.n_files:,}{unreadable}, {format_bytes(result.source_bytes)}"
     for model in result.models:
@@ -118,4 +119,4 @@ def _describe(result: "InfoResult") -> "Iterator[str]":
     for damage in result.damage:
         yield f"damaged    {damage}"
     for manifest in result.manifests:
-        yield f"manifest   {manifest}"
+        yield f"manifest   {show_path(manifest)}"

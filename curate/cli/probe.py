@@ -43,7 +43,8 @@ def probe(
 
     Training never saw the labels. They come from `curate cluster --labels folder`, or from a column
     of your own. Images that `curate dedup` drops as copies are left out; run it first. Copies that
-    are kept lie on one side of the split.
+    are kept lie on one side of the split; with --test, images that are learned from, and known
+    copies of them, are not tested.
 
     Example: curate probe manifest.parquet
     """
@@ -70,6 +71,8 @@ def _describe(result: "ProbeResult") -> "Iterator[str]":
     yield f"{result.n_train:,} images learned from, {result.n_test:,} tested, {result.model}"
     if result.n_duplicates:
         yield f"  {result.n_duplicates:,} copies left out"
+    if result.n_shared:
+        yield f"  {result.n_shared:,} not tested: they, or copies of them, are learned from"
     yield f"  split by {result.n_units:,} images or groups that stay together"
     yield f"  {'label':24} {'learned':>8} {'tested':>8} {'k-NN':>7} {'linear':>7}"
     for row in result.classes:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.amounts import format_bytes
+from curate.amounts import count_of, format_bytes
 from curate.choices import Removal
 from curate.cli import options
+from curate.cli.next_step import format_command, name_file
 from curate.cli.screen import run_stage
 from curate.errors import UsageError
 
@@ -153,12 +154,14 @@ def _choose_action(named: list[Removal]) -> Removal | None:
 
 def _describe(result: "PruneResult") -> "Iterator[str]":
     size = format_bytes(result.bytes)
+    copies = count_of(result.n_images, "copy", "copies")
+    unreadable = count_of(result.n_unreadable, "unreadable file")
     if result.is_plan:
-        yield f"plan: {result.n_images:,} copies, {result.n_unreadable:,} unreadable files, {size}"
+        yield f"plan: {copies}, {unreadable}, {size}"
     else:
         yield (
-            f"{result.n_images:,} copies {_VERBS[result.action]}, {result.n_unreadable:,} "
-            f"unreadable files moved, {result.n_sidecars:,} sidecars, {size}"
+            f"{copies} {_VERBS[result.action]}, {unreadable} moved, "
+            f"{count_of(result.n_sidecars, 'sidecar')}, {size}"
         )
     for match, n_images in result.by_match.items():
         yield f"  {match:10} {n_images:8,} chosen"
@@ -166,10 +169,19 @@ def _describe(result: "PruneResult") -> "Iterator[str]":
         yield f"  {path}  stays as {kept}"
     for reason, n_files in result.left.items():
         yield f"  left {n_files:,}: {reason}"
-    yield _next_step(result)
+    yield from _describe_end(result)
 
 
-def _next_step(result: "PruneResult") -> str:
-    if result.journal is not None:
-        return f"undo: curate restore {result.journal}"
-    return "nothing was done; act with --yes and --move DIR, --trash, --hardlink or --delete"
+def _describe_end(result: "PruneResult") -> "Iterator[str]":
+    """Yield how to go on: what brings back what can come back."""
+    if result.journal is None:
+        yield "nothing was done; act with --yes and --move DIR, --trash, --hardlink or --delete"
+        return
+    n_deleted = result.n_images if result.action == Removal.DELETE else 0
+    n_to_undo = result.n_images - n_deleted + result.n_unreadable
+    if n_deleted:
+        yield "what is deleted does not come back"
+    if n_to_undo:
+        yield f"undo: {format_command('restore', name_file(result.journal))}"
+    if not n_deleted and not n_to_undo:
+        yield "no file was touched"

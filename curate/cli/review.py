@@ -1,11 +1,15 @@
 """The command ``curate review``: confirm or overrule on a page."""
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curate.cli import options
+from curate.cli.next_step import format_command, name_file
 from curate.cli.screen import run_stage, say
+from curate.cli.shown_paths import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,15 +56,16 @@ def review(
             on_ready=tell,
             progress=progress,
         ),
-        _describe,
+        partial(_describe, workspace=workspace),
         as_json=as_json,
         is_quiet=quiet,
     )
 
 
-def _describe(result: "ReviewResult") -> "Iterator[str]":
+def _describe(result: "ReviewResult", workspace: Path | None) -> "Iterator[str]":
     yield f"{result.n_decided:,} of {result.n_groups:,} groups are decided"
-    yield f"decisions: {result.log}, {result.n_decisions:,} in all"
+    yield f"decisions: {show_path(result.log)}, {result.n_decisions:,} in all"
     if result.columns:
         yield f"manifest: {result.manifest}, with {', '.join(result.columns)}"
-    yield f"next: curate dedup {result.manifest}"
+    dedup = format_command("dedup", name_file(result.manifest), workspace=workspace)
+    yield f"next: {dedup}"

@@ -1,11 +1,14 @@
 """The command ``curate run``: a pipeline of stages."""
 
+import tomllib
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curate.cli import options
+from curate.cli.next_step import format_command, name_file
 from curate.cli.screen import print_json, run_stage, say
 from curate.errors import InputError
 
@@ -89,13 +92,19 @@ def _write_example(path: Path) -> None:
     from curate.pipeline.example import EXAMPLE
 
     if path.exists():
-        raise InputError(
-            f"{path} is there already",
-            hint=f"name another file: curate run --init {path.stem}2.toml",
+        free = next(
+            other
+            for other in (path.with_stem(f"{path.stem}{n}") for n in count(2))
+            if not other.exists()
         )
+        other = format_command("run", name_file(free), "--init")
+        raise InputError(f"{path} is there already", hint=f"name another file: `{other}`")
     with replacing(path) as scratch:
         scratch.write_text(EXAMPLE)
-    say(f"wrote {path}; next: curate run {path} --dry-run")
+    say(f"wrote {path}")
+    is_ready = Path(tomllib.loads(EXAMPLE)["images"]).is_dir()
+    first = "" if is_ready else f"name your folder of images in {path}, then "
+    say(f"next: {first}{format_command('run', name_file(path), '--dry-run')}")
 
 
 def _describe(result: "RunResult") -> "Iterator[str]":

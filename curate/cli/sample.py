@@ -1,5 +1,6 @@
 """The command ``curate sample``: draw a balanced subset."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from curate.choices import Quota, Within
 from curate.cli import options
+from curate.cli.next_step import suggest_export
 from curate.cli.screen import run_stage
 
 if TYPE_CHECKING:
@@ -94,16 +96,16 @@ def sample(
     )
     run_stage(
         lambda progress: run(manifest, config, out=out, workspace=workspace, progress=progress),
-        _describe,
+        partial(_describe, workspace=workspace),
         as_json=as_json,
         is_quiet=quiet,
     )
 
 
-def _describe(result: "SampleResult") -> "Iterator[str]":
+def _describe(result: "SampleResult", workspace: Path | None) -> "Iterator[str]":
     yield (
         f"drew {result.n_selected:,} of {result.n_available:,} images, "
         f"{result.smallest:,} to {result.largest:,} from each of {result.n_groups:,} groups"
     )
     yield f"manifest: {result.manifest}"
-    yield f"next: curate export {result.manifest} --to subset"
+    yield f"next: {suggest_export(result.manifest, workspace)}"

@@ -125,7 +125,7 @@ def wrap_line(line: str, width: int | None) -> list[str]:
         line: Such as ``  advice   few images``.
         width: Columns, or None to leave the line as it is.
     """
-    if width is None or len(line) <= width or line.startswith("next: "):
+    if width is None or len(line) <= width or line.startswith(("next: ", "undo: ")):
         return [line]
     lead = re.match(r" *(?:\S+(?: \S+)* {2,})?", line)
     hang = lead.end() if lead is not None else 0
@@ -216,12 +216,14 @@ class LineProgress:
         self._title = ""
         self._total: int | None = None
         self._n_done = 0
+        self._told = (0, "")  # steps and status of the last line
         self._start_time = self._line_time = 0.0
         self._status = ""
 
     def begin(self, title: str, total: int | None) -> None:
         """Start a task."""
         self._title, self._total, self._n_done, self._status = title, total, 0, ""
+        self._told = (0, "")
         self._start_time = self._line_time = time.monotonic()
 
     def advance(self, steps: int = 1) -> None:
@@ -239,12 +241,13 @@ class LineProgress:
         self._status = text
 
     def end(self) -> None:
-        """Write the last line, unless nothing was done."""
-        if self._n_done:
+        """Write the last line, unless nothing was done or it stands there already."""
+        if self._n_done and self._told != (self._n_done, self._status):
             self._write_line()
 
     def _write_line(self) -> None:
         self._line_time = time.monotonic()
+        self._told = (self._n_done, self._status)
         of_total = f"/{self._total:,}" if self._total is not None else ""
         told = self._status or format_rate(self._n_done, self._line_time - self._start_time)
         self._write(", ".join(filter(None, [f"{self._title}: {self._n_done:,}{of_total}", told])))

@@ -24,9 +24,21 @@ def sheet(
         ),
     ] = None,
     by: Annotated[
-        str | None, typer.Option(help="Order the images by this column.", show_default="path")
+        str | None,
+        typer.Option(
+            help="Order the images by this column, the smallest value first.", show_default="path"
+        ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Draw at most this many images.")] = 120,
+    descending: Annotated[
+        bool, typer.Option("--descending", help="With --by, put the largest value first.")
+    ] = False,
+    limit: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Draw at most this many images: the first by --by, else some at even steps.",
+        ),
+    ] = 120,
     columns: Annotated[int, typer.Option(min=1, help="Draw this many images in a row.")] = 10,
     out: Annotated[Path, typer.Option(help="Write the picture to this .jpg or .png file.")] = Path(
         "sheet.jpg"
@@ -40,12 +52,12 @@ def sheet(
 
     Nothing in this command is random.
 
-    Example: curate sheet manifest.parquet --where "keep = false" --out copies.jpg
+    Example: curate sheet manifest.parquet --by outlier --descending --out outliers.jpg
     """
     from curate.stages.sheet import SheetConfig
     from curate.stages.sheet import sheet as run
 
-    config = SheetConfig(where=where, by=by, limit=limit, columns=columns)
+    config = SheetConfig(where=where, by=by, descending=descending, limit=limit, columns=columns)
     run_stage(
         lambda progress: run(manifest, config, out=out, workspace=workspace, progress=progress),
         _describe,

@@ -1,5 +1,6 @@
 """The command ``curate train``: learn features and prototypes."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,9 @@ import typer
 from curate.amounts import format_duration
 from curate.cli import options
 from curate.cli.drawing import draw_curve
+from curate.cli.next_step import suggest_clusters
 from curate.cli.screen import Drawing, run_stage
+from curate.cli.shown_paths import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,12 +82,13 @@ def train(
         typer.Option(help="Start from the weights in this .safetensors file.", show_default=False),
     ] = None,
     start: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Start from scratch, pretrained (published weights of the backbone), or auto: "
-            "pretrained where such weights are installed and know these images."
+            "pretrained where such weights are installed and know these images.",
+            show_default="scratch",
         ),
-    ] = "scratch",
+    ] = None,
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="The same as --start pretrained.")
     ] = False,
@@ -139,13 +143,13 @@ def train(
             workspace=workspace,
             progress=progress,
         ),
-        _describe,
+        partial(_describe, workspace=workspace),
         as_json=as_json,
         is_quiet=quiet,
     )
 
 
-def _describe(result: "TrainResult") -> "Iterator[str | Drawing]":
+def _describe(result: "TrainResult", workspace: Path | None) -> "Iterator[str | Drawing]":
     settings = result.settings
     verb = "trained" if result.was_trained else "was trained already:"
     yield (
@@ -174,7 +178,7 @@ def _describe(result: "TrainResult") -> "Iterator[str | Drawing]":
         yield f"  chosen           {result.start_reason}"
     if result.kept:
         yield f"  features         {result.kept}"
-    yield f"  model            {result.model}"
+    yield f"  model            {show_path(result.model)}"
     yield from options.describe_unreadable(result.unreadable)
     if result.mended:
         yield f"  mended           {result.mended}"
@@ -182,4 +186,4 @@ def _describe(result: "TrainResult") -> "Iterator[str | Drawing]":
         yield f"  warning          {result.warning}"
     if result.advice:
         yield f"  advice           {result.advice}"
-    yield "next: curate cluster --out manifest.parquet"
+    yield f"next: {suggest_clusters(result.name, workspace)}"

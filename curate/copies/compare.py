@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.choices import OVERLAPS, PART_OF, Level
+from curate.choices import IN_DOUBT, OVERLAPS, PART_OF, Level
 from curate.copies.config import DedupConfig
 from curate.copies.placement import place_pairs
 from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK
@@ -32,6 +32,7 @@ from curate.parallel import one_thread_each
 
 Pixels = NDArray[np.uint8]
 
+_AS_LIKELY_AS_NOT = 0.5
 _CONFLICT = (214, 69, 40)  # the colour that outlines what conflicts
 
 
@@ -41,8 +42,9 @@ class Comparison:
 
     Attributes:
         relation: ``bytes``, ``pixels`` or ``near`` for copies, ``part_of`` for a picture and a
-            collage, ``overlaps`` for views that share little, ``scene``; None if they have nothing
-            to do with each other.
+            collage, ``overlaps`` for views that share little, ``in_doubt`` where they are likelier
+            copies than not, but less than is asked for, ``scene``; None if they have nothing to do
+            with each other.
         probability: Of being copies, in [0, 1], at even odds.
         placement: How the first lies in the second, one row; none if they cannot be aligned.
         conflicts: Places in which they conflict, in the second: left, top, right, bottom, as shares
@@ -123,6 +125,9 @@ def _describe(
         (Level.SCENE, relations.scenes),
     )
     relation = next((str(name) for name, some in named if len(some)), None)
+    probability = float(links.probability[0])
+    if relation in (None, Level.SCENE) and probability >= _AS_LIKELY_AS_NOT:
+        relation = IN_DOUBT
     greys = [shrink_for_close_look(one.pixels) for one in (first, second)]
     shapes = [tuple(shape) for shape in keypoints.shapes.tolist()]
     a_to_b = scale_map(
@@ -132,7 +137,7 @@ def _describe(
     places = find_conflict_places(laid.below, laid.above, laid.valid) if laid else None
     return Comparison(
         relation=relation,
-        probability=float(links.probability[0]),
+        probability=probability,
         placement=place_pairs(links, keypoints.shapes, sizes, np.arange(2)),
         conflicts=_list_conflicts(laid, places, greys[1].shape) if laid and places else [],
         picture=_draw(first.pixels, second.pixels, laid, places),

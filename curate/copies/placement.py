@@ -55,6 +55,11 @@ def find_placement(
     )
 
 
+def round_degrees(angle: float) -> float:
+    """Return an angle with one decimal, never -0.0."""
+    return round(float(angle), 1) + 0.0
+
+
 def place_pairs(
     links: Links,
     shapes: NDArray[np.int32],

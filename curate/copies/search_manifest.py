@@ -1,11 +1,13 @@
 """The search for copies among the images of one or two manifests, with what a workspace knows."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pyarrow as pa
 
 from curate.algorithms.neighbors import nearest_prototype
 from curate.choices import Level
+from curate.copies.cache.damage import drop_cache_damage
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
 from curate.copies.inputs import Inputs, read_inputs
@@ -89,11 +91,18 @@ class ManifestSearch:
             config,
             vectors=self._load_vectors(inputs),
             judged=self.judged,
-            cache=self.workspace.root / "copies",
+            cache=self._mend_cache(),
             on_progress=self.progress,
             helpers=self._make_helpers(inputs),
         )
         return FoundInManifest(manifest=manifest, inputs=inputs, config=config, copies=copies)
+
+    def _mend_cache(self) -> Path:
+        """Return the folder of what earlier runs found out, less what is damaged in it."""
+        folder = self.workspace.root / "copies"
+        for damage in drop_cache_damage(folder):
+            self.progress.note(f"{damage}; it is found out again")
+        return folder
 
     def _resolve_protected(self, manifest: Manifest, inputs: Inputs) -> DedupConfig:
         """Return the config with what is protected as the manifest names it.

@@ -147,6 +147,8 @@ class Exporter(ABC):
         optional_columns: Columns that it reads where the manifest has them.
         takes_labels: Whether it is given all labels, sorted, as ``labels``.
         needs_unique_stems: Whether two images may not differ in the ending of their place only.
+        left_out_folder: Name of a folder that no place may have in it, as tools find annotations by
+            it; None for none.
         takes_classes: Whether it is given the numbers that classes had where they came from.
         takes_class_facts: Whether it is given what else was said of classes there.
         needs_objects: Whether an image of whose objects nothing is known cannot be written.
@@ -158,6 +160,7 @@ class Exporter(ABC):
     writes_content: ClassVar[bool] = False
     takes_labels: ClassVar[bool] = False
     needs_unique_stems: ClassVar[bool] = False
+    left_out_folder: ClassVar[str | None] = None
     takes_classes: ClassVar[bool] = False
     takes_class_facts: ClassVar[bool] = False
     needs_objects: ClassVar[bool] = False

@@ -45,13 +45,16 @@ def check_layout(rows: Rows, layout: Layout) -> None:
             check_names(rows, name)
 
 
-def assign_places(rows: Rows, layout: Layout, *, needs_unique_stems: bool) -> Iterator[Path]:
+def assign_places(
+    rows: Rows, layout: Layout, *, needs_unique_stems: bool, left_out: str | None = None
+) -> Iterator[Path]:
     """Yield where each image goes, relative to the folder.
 
     Args:
         rows: The images.
         layout: What their places are made of.
         needs_unique_stems: Whether places that differ in their endings only count as one.
+        left_out: Name of a folder that no place may have in it, and loses; then stems are unique.
 
     Raises:
         InputError: A path would leave the folder.
@@ -69,7 +72,15 @@ def assign_places(rows: Rows, layout: Layout, *, needs_unique_stems: bool) -> It
                 Path(*(_path_inside(str(folder or "none")) for folder in parents), path.name)
                 for parents, path in zip(folders, paths, strict=True)
             )
-    return _number_repeats(places, is_ending_ignored=True) if needs_unique_stems else places
+    if left_out is not None:
+        places = (_leave_out(place, left_out) for place in places)
+    is_unique = needs_unique_stems or left_out is not None
+    return _number_repeats(places, is_ending_ignored=True) if is_unique else places
+
+
+def _leave_out(path: Path, folder: str) -> Path:
+    """Return the path of a file without the folders that have a name."""
+    return Path(*(part for part in path.parts[:-1] if part != folder), path.name)
 
 
 def _names(rows: Rows) -> Iterator[str]:

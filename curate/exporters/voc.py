@@ -19,6 +19,7 @@ class VocExporter(Exporter, form=ExportAs.VOC):
     columns = ("objects", "boxes", "width", "height")
     optional_columns = ("split",)
     needs_unique_stems = True
+    left_out_folder = IMAGES
     needs_objects = True
 
     def __init__(self, folder: Path, resources: ExitStack) -> None:

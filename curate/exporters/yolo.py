@@ -25,6 +25,7 @@ class YoloExporter(Exporter, form=ExportAs.YOLO):
     columns = ("objects", "boxes", "width", "height")
     optional_columns = ("split", "details")
     needs_unique_stems = True
+    left_out_folder = IMAGES
     takes_classes = True
     needs_objects = True
 

@@ -5,6 +5,7 @@ command's help say what is written here, and nothing else. This module imports n
 help texts can be shown at once.
 """
 
+import re
 from dataclasses import dataclass
 
 
@@ -386,6 +387,24 @@ COLUMNS = (
 def filled_by(stage: str) -> tuple[Column, ...]:
     """Return the columns that a stage fills."""
     return tuple(column for column in COLUMNS if column.filled_by == stage)
+
+
+_FILLERS = {"scan": "`curate dedup IMAGES`, with --labels for labels and boxes,"}
+
+
+def hint_at_filler(name: str, *, otherwise: str) -> str:
+    """Return what to do where a column is missing: which command fills it, or something else.
+
+    Args:
+        name: Of the column.
+        otherwise: The other way out, such as "choose a column with --by".
+    """
+    wanted = re.sub(r"^cluster_\d+$", "cluster_N", name)
+    stage = next((column.filled_by for column in COLUMNS if column.name == wanted), None)
+    if stage is None:
+        return otherwise
+    command = _FILLERS.get(stage, f"`curate {stage}`")
+    return f"{command} fills it; or {otherwise}"
 
 
 def fills_line(stage: str) -> str | None:

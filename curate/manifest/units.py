@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from curate.algorithms.group_split import Units, chain_equal_values, join_units
 from curate.manifest.column_text import as_text
+from curate.manifest.contract import hint_at_filler
 from curate.manifest.joins import find_possible_twins
 from curate.manifest.manifest import Manifest
 from curate.manifest.rows import Rows, TakenRows
@@ -48,7 +49,9 @@ class ChosenImages:
         Raises:
             UsageError: There is no such column.
         """
-        values = self.manifest.column(name, hint="choose a column of the manifest")
+        values = self.manifest.column(
+            name, hint=hint_at_filler(name, otherwise="choose another column")
+        )
         return values if len(self.rows) == len(values) else values.take(pa.array(self.rows))
 
     def read_codes(self, name: str) -> Codes:

@@ -19,7 +19,7 @@ labels = "folder"           # or "none", "regex:PATTERN", a table, COCO, YOLO, V
 # clusters = 100
 
 [dedup]
-level = "near"              # bytes, pixels, near, semantic
+level = "near"              # file, bytes, pixels, near, scene, semantic
 precision = 0.99
 keep = "best"
 # protect = ["test", "gold/"]
@@ -30,11 +30,12 @@ ratios = { train = 0.8, val = 0.1, test = 0.1 }
 # by = "label"
 # stratify = "cluster"
 
-[sample]
-size = 1000
-out = "subset.parquet"
+# [sample]                  # draw a balanced part; without this section all that is kept goes on
+# size = 500                # there must be as many images that are no copies
+# out = "subset.parquet"
 
 [export]                    # for several exports write [[export]] sections
 to = "subset"
-as = "symlink"              # symlink, hardlink, copy, tar, parquet, list, coco, fiftyone
+as = "symlink"              # symlink, hardlink, copy, tar, parquet, list, coco, fiftyone, hf,
+                            # yolo, voc
 """

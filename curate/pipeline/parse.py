@@ -21,6 +21,7 @@ _SHARED_KINDS = {
     "workspace": (Kind.TEXT, False),
     "seed": (Kind.INTEGER, False),
 }
+_EXAMPLE_HINT = "`curate run --init example.toml` writes an example"
 _NOT_IN_A_FILE = ("json", "quiet", "help")
 _FIRST_MANIFEST = "manifest.parquet"  # what `dedup` writes when it is given a folder
 
@@ -85,18 +86,19 @@ def read_pipeline(path: Path, changes: Sequence[str], commands: Commands) -> Pip
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"{path} is no TOML: {first_line(error)}", hint="mend that line; `curate run --init`"
+            f"{path} is no TOML: {first_line(error)}", hint=f"mend that line; {_EXAMPLE_HINT}"
         ) from None
-    _apply(changes, content)
-    return _Reader(path, text, content, commands).read()
+    changed = _apply(changes, content)
+    return _Reader(path, text, content, commands, changed=changed).read()
 
 
-def _apply(changes: Sequence[str], content: dict[str, Any]) -> None:
-    """Put settings in the place of those of the file.
+def _apply(changes: Sequence[str], content: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """Put settings in the place of those of the file; return them by section and key.
 
     Raises:
         UsageError: One is no ``stage.option=value``.
     """
+    changed = {}
     for change in changes:
         name, is_there, text = change.partition("=")
         section, _, key = name.strip().rpartition(".")
@@ -113,18 +115,27 @@ def _apply(changes: Sequence[str], content: dict[str, Any]) -> None:
                     f"{change!r}: {section} is no section", hint="write --set dedup.precision=0.95"
                 )
             one[key] = value
+        changed[section, key] = change
+    return changed
 
 
 class _Reader:
     """Reads one file."""
 
     def __init__(
-        self, path: Path, text: str, content: Mapping[str, Any], commands: Commands
+        self,
+        path: Path,
+        text: str,
+        content: Mapping[str, Any],
+        commands: Commands,
+        *,
+        changed: Mapping[tuple[str, str], str],
     ) -> None:
         self._path = path
         self._lines = text.splitlines()
         self._content = content
         self._commands = commands
+        self._changed = changed
         self._manifest: str | None = None
 
     def read(self) -> Pipeline:
@@ -143,9 +154,7 @@ class _Reader:
                     hint=f"it may be {', '.join(SHARED)}; the options of a stage go below [stage]",
                 )
         if not sections:
-            raise UsageError(
-                f"{self._path} has no stage", hint="see an example: `curate run --init`"
-            )
+            raise UsageError(f"{self._path} has no stage", hint=f"add one; {_EXAMPLE_HINT}")
         steps = tuple(self._read_step(stage, number, one) for stage, number, one in sections)
         images, workspace = (self._content.get(key) for key in ("images", "workspace"))
         return Pipeline(
@@ -202,9 +211,9 @@ class _Reader:
         try:
             self._commands.check(stage, words)
         except CurateError as error:
-            raise UsageError(
-                f"{self._place(stage, None, number)}: {error}", hint=error.hint
-            ) from None
+            place, changes = self._place(stage, None, number), self._name_changes(stage)
+            places = dict.fromkeys(filter(None, (place, changes)))
+            raise UsageError(f"{', '.join(places)}: {error}", hint=error.hint) from None
         return Step(
             name=stage if number == 1 else f"{stage}-{number}",
             stage=stage,
@@ -272,7 +281,9 @@ class _Reader:
         return (str(out if out is not None else self._manifest),)
 
     def _place(self, stage: str, key: str | None, number: int = 1) -> str:
-        """Return ``FILE, line N`` of a section or a key."""
+        """Return ``FILE, line N`` of a section or a key, or the ``--set`` that it comes from."""
+        if key is not None and (stage, key) in self._changed:
+            return f"--set {self._changed[stage, key]}"
         here, count = "", 0
         header = re.compile(r"\s*\[\[?\s*\"?([\w-]+)\"?\s*\]\]?")
         for line_number, line in enumerate(self._lines, start=1):
@@ -284,7 +295,12 @@ class _Reader:
             is_key = key is not None and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line)
             if here == stage and count in (0, number) and (is_section or is_key):
                 return f"{self._path}, line {line_number}"
-        return f"{self._path} with --set"
+        return self._name_changes(stage) or str(self._path)
+
+    def _name_changes(self, stage: str) -> str:
+        """Return the ``--set`` that a section has settings from."""
+        changes = [text for (section, _), text in self._changed.items() if section == stage]
+        return ", ".join(f"--set {text}" for text in changes)
 
 
 def _is_table_list(value: Any) -> bool:  # noqa: ANN401 - what TOML holds

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 
 from curate.algorithms.classifiers import SUSPECT_FROM
-from curate.amounts import format_bytes
+from curate.amounts import count_of, format_bytes
 from curate.pages.templates import format_count, format_few
 from curate.report_page.summary import Summary
 
@@ -48,7 +48,7 @@ def list_actions(summary: Summary, manifest: str, source: str) -> list[Action]:
         n = summary.n_unreadable
         actions.append(
             Action(
-                title=f"Look at {_plural(n, 'file')} that cannot be read",
+                title=f"Look at {count_of(n, 'file')} that cannot be read",
                 reason=f"The most frequent reason: {summary.unreadable[0][0]}.",
                 command="",
                 section="unreadable",
@@ -74,7 +74,7 @@ def _act_on_copies(summary: Summary, m: str) -> list[Action]:
     if summary.leaks:
         actions.append(
             Action(
-                title=f"Close {_plural(len(summary.leaks), 'leak')} between splits",
+                title=f"Close {count_of(len(summary.leaks), 'leak')} between splits",
                 reason="Copies of one image lie in several splits, so a test would measure memory.",
                 command=f"curate split {m}",
                 section="leaks",
@@ -85,9 +85,9 @@ def _act_on_copies(summary: Summary, m: str) -> list[Action]:
         actions.append(
             Action(
                 title=f"Confirm or overrule the doubtful ones of "
-                f"{_plural(summary.n_groups, 'duplicate group')}",
+                f"{count_of(summary.n_groups, 'duplicate group')}",
                 reason=f"By the stated probabilities {format_few(summary.expected_wrong)} of "
-                f"{_plural(summary.n_copies, 'copy', 'copies')} are expected to be wrong. What "
+                f"{count_of(summary.n_copies, 'copy', 'copies')} are expected to be wrong. What "
                 "you decide holds for every later run.",
                 command=f"curate review {m}",
                 section="copies",
@@ -96,7 +96,7 @@ def _act_on_copies(summary: Summary, m: str) -> list[Action]:
     if summary.n_copies:
         actions.append(
             Action(
-                title=f"Leave out {_plural(summary.n_copies, 'copy', 'copies')} "
+                title=f"Leave out {count_of(summary.n_copies, 'copy', 'copies')} "
                 f"({format_bytes(summary.copy_bytes)})",
                 reason="Export the images that stay. Nothing in your folder is changed.",
                 command=f"curate export {m} --to kept --where keep",
@@ -111,7 +111,7 @@ def _act_on_labels(summary: Summary, m: str) -> list[Action]:
     if summary.conflicts:
         actions.append(
             Action(
-                title=f"Settle {_plural(len(summary.conflicts), 'label conflict')}",
+                title=f"Settle {count_of(len(summary.conflicts), 'label conflict')}",
                 reason="Copies of one image have different labels; at most one can be right.",
                 command="",
                 section="conflicts",
@@ -120,7 +120,7 @@ def _act_on_labels(summary: Summary, m: str) -> list[Action]:
     if summary.n_suspects:
         actions.append(
             Action(
-                title=f"Check {_plural(summary.n_suspects, 'suspicious label')}",
+                title=f"Check {count_of(summary.n_suspects, 'suspicious label')}",
                 reason="Most of the nearest images have another label"
                 + (
                     f"; they predict {100 * summary.labels.agreement:.0f} % of all labels."
@@ -128,7 +128,7 @@ def _act_on_labels(summary: Summary, m: str) -> list[Action]:
                     else "."
                 ),
                 command=f"curate sheet {m} --where 'label_suspect > {SUSPECT_FROM:g}' "
-                "--by label_suspect --out suspects.jpg",
+                "--by label_suspect --descending --out suspects.jpg",
                 section="suspects",
             )
         )
@@ -163,7 +163,3 @@ def _act_on_balance(summary: Summary, m: str, source: str) -> list[Action]:
             section="balance",
         )
     ]
-
-
-def _plural(n: int, one: str, many: str | None = None) -> str:
-    return f"{format_count(n)} {one if n == 1 else many or one + 's'}"

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
 from curate.copies.inputs import ImageReader, describe_lost, make_images, read_place
+from curate.copies.placement import round_degrees
 from curate.copies.query import load_query
 from curate.copies.records import Images, Pairs, QueryImage
 from curate.progress import Progress
@@ -135,7 +136,7 @@ class ByCopies:
             match=pairs.match[row],
             placement=Placement(
                 mirrored=bool(pairs.mirrored[row]),
-                rotation=round(float(pairs.rotation[row]), 1),
+                rotation=round_degrees(pairs.rotation[row]),
                 scale=round(float(pairs.scale[row]), 4),
                 box=(left, top, right, bottom),
                 inliers=int(pairs.inliers[row]),

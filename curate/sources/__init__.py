@@ -24,7 +24,15 @@ from curate.sources.file_list import (
 from curate.sources.files import NOT_FILES_HINT
 from curate.sources.folder import describe_passed_over
 from curate.sources.named_paths import find_below, list_names
-from curate.sources.opening import Address, OpenSources, add_fps, is_source, is_url, open_source
+from curate.sources.opening import (
+    Address,
+    OpenSources,
+    add_fps,
+    is_source,
+    is_url,
+    open_source,
+    split_address,
+)
 
 __all__ = [
     "DEFAULT_EXCLUDES",
@@ -54,4 +62,5 @@ __all__ = [
     "make_file",
     "make_place",
     "open_source",
+    "split_address",
 ]

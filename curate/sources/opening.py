@@ -56,7 +56,7 @@ def open_source(address: Address) -> Source:
         ResourceError: A package that it needs is not installed.
         UsageError: It is empty, or a pattern stands for too many names.
     """
-    several = _split(address)
+    several = split_address(address)
     if len(several) > 1:
         return ManySources([_open_one(str(one)) for one in several])
     return _open_one(str(several[0]))
@@ -75,7 +75,7 @@ def is_source(target: Address) -> bool:
     Args:
         target: What a person named.
     """
-    several = _split(target)
+    several = split_address(target)
     if len(several) != 1 or is_url(str(several[0])):
         return True
     path = Path(several[0])
@@ -93,7 +93,7 @@ def is_source(target: Address) -> bool:
     return not ("path" in columns and ("hash" in columns or "status" in columns))
 
 
-def _split(address: Address) -> Sequence[Path | str]:
+def split_address(address: Address) -> Sequence[Path | str]:
     """Return the addresses, one or more."""
     if isinstance(address, str) and address.startswith('["') and not Path(address).exists():
         try:
@@ -142,7 +142,7 @@ def add_fps(address: Address | None, fps: FrameRate | str | None) -> Address | N
     if address is None:
         raise UsageError("--fps is of a source that is named", hint="name the source of clips")
     rate = parse_frame_rate(str(fps))
-    return [_with_fps(str(one), rate) for one in _split(address)]
+    return [_with_fps(str(one), rate) for one in split_address(address)]
 
 
 def _split_fps(address: str) -> tuple[str, FrameRate | None]:

@@ -86,10 +86,10 @@ class ClusterConfig:
                     hint="use --clusters 10, or --levels 1000,100,10",
                 )
         finer = [level for level in self.levels if level > (self.clusters or level)]
-        if self.assign is Assign.BALANCED and finer:
+        if finer:
             raise UsageError(
-                f"balanced clusters cannot have finer levels, got {self.clusters} and {finer[0]}",
-                hint="leave --clusters out, or use --assign nearest",
+                f"levels are coarser than the clusters, got {finer[0]} above {self.clusters}",
+                hint=f"use --clusters {max(finer)}, with a level of {self.clusters}",
             )
         if self.neighbors < 1:
             raise UsageError(

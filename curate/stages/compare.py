@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate.argument_types import check_arguments
-from curate.choices import OVERLAPS, PART_OF, Level
+from curate.choices import Level
 from curate.copies.compare import Comparison, compare_pictures
 from curate.copies.config import DedupConfig
 from curate.copies.inputs import decode_exact, digest_file, list_frame_hashes
+from curate.copies.placement import round_degrees
 from curate.copies.records import QueryImage
 from curate.errors import InputError, UsageError
 from curate.images.contact_sheet import check_sheet, write_sheet
@@ -25,8 +26,8 @@ class CompareResult:
         first: The one picture.
         second: The other.
         are_copies: Whether they are copies.
-        relation: ``bytes``, ``pixels``, ``near``, ``part_of``, ``overlaps``, ``scene``, or
-            None for nothing.
+        relation: ``bytes``, ``pixels``, ``near``, ``part_of``, ``overlaps``, ``in_doubt`` or
+            ``scene``; None for nothing.
         probability: Of being copies, in [0, 1], where that is as likely as not beforehand.
         mirrored: Whether the second shows the first mirrored; None if they cannot be aligned, as
             the next four.
@@ -100,11 +101,11 @@ def _describe(first: str, second: str, found: Comparison, *, out: str | None) ->
     return CompareResult(
         first=first,
         second=second,
-        are_copies=found.relation not in (None, PART_OF, OVERLAPS, Level.SCENE.value),
+        are_copies=found.relation in (Level.BYTES, Level.PIXELS, Level.NEAR),
         relation=found.relation,
         probability=found.probability,
         mirrored=bool(placement.mirrored[0]) if is_placed else None,
-        rotation=round(float(placement.rotation[0]), 1) if is_placed else None,
+        rotation=round_degrees(placement.rotation[0]) if is_placed else None,
         scale=round(float(placement.scale[0]), 4) if is_placed else None,
         overlap=round(float(placement.overlap[0]), 4) if is_placed else None,
         box=[round(float(side), 4) for side in placement.box[0]] if is_placed else None,

@@ -20,6 +20,7 @@ from curate.exporters.base import Exporter, Item, find_exporter
 from curate.exporters.paths import assign_places, check_layout, check_names
 from curate.field_types import take_types
 from curate.files import check_apart, replacing_folder
+from curate.manifest.contract import hint_at_filler
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
@@ -37,10 +38,6 @@ _UNKNOWN = np.iinfo(np.int64).min  # a time that the catalogue does not know
 _NEVER = _UNKNOWN + 1  # one that no file has: the catalogue knows other bytes, so the file is read
 _FACTS = ("path", "bytes", "hash", *PLACE_SCHEMA.names)  # by which a file is found and compared
 _TOLD = 5
-_HINTS = dict.fromkeys(
-    ("objects", "boxes"),
-    "read them: `curate dedup IMAGES --labels COCO.json`, data.yaml or VOC's folder",
-)
 _HINT = "write the manifest again with `curate cluster` or `curate dedup`"
 
 
@@ -116,7 +113,8 @@ def export(
         progress: Shows how far the stage is.
 
     Raises:
-        InputError: The manifest or a source file cannot be used, or a path leads out of the folder.
+        InputError: The manifest or a source file cannot be used, no image is chosen, or a path
+            leads out of the folder.
         UsageError: The folder is not empty, or lies in the source or around it; or the manifest
             lacks a column.
         ResourceError: The disk is full.
@@ -128,10 +126,10 @@ def export(
     _check_folder(folder, source)
     exporter_class = find_exporter(config.form)
     for name in exporter_class.columns or ():
-        opened.check(
-            name, hint=_HINTS.get(name, f"--as {config.form} needs it; `curate cluster` writes it")
-        )
+        opened.check(name, hint=hint_at_filler(name, otherwise="choose another format with --as"))
     rows = _chosen_rows(opened, config.where)
+    if len(rows) == 0:
+        raise InputError("no readable image is chosen", hint="choose others with --where")
     if exporter_class.needs_objects:
         rows = _leave_out_unknown(rows, progress)
     check_layout(rows, config.layout)
@@ -327,7 +325,12 @@ def _items(
     """
     names = _columns_to_read(rows, exporter_class)
     needs_unique_stems = exporter_class.needs_unique_stems
-    places = assign_places(rows, layout, needs_unique_stems=needs_unique_stems)
+    places = assign_places(
+        rows,
+        layout,
+        needs_unique_stems=needs_unique_stems,
+        left_out=exporter_class.left_out_folder,
+    )
     times_left = iter(times.tolist() if times is not None else repeat(_UNKNOWN))
     read = partial(_read, origin, writes_content=exporter_class.writes_content)
     for batch in rows.batches(names):
@@ -359,7 +362,10 @@ def _read(
     """
     path, place = facts["path"], make_place(facts)
     if place.container is not None and not writes_content:
-        raise UsageError(f"{path} of {origin.address} lies in an archive", hint=NOT_FILES_HINT)
+        raise UsageError(
+            f"{path} of {origin.address} is no file of its own: it lies in {place.container}",
+            hint=NOT_FILES_HINT,
+        )
     is_file = origin.root is not None and place.container is None
     file = origin.local_file(path) if is_file or not writes_content else None
     if file is not None and not file.is_file():

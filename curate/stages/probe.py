@@ -1,10 +1,12 @@
 """Probe: how well the features tell labels apart that training never saw."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.algorithms.classifiers import stratified_split
@@ -14,6 +16,8 @@ from curate.choices import check_device
 from curate.errors import InputError, UsageError
 from curate.field_types import take_types
 from curate.manifest.column_text import as_text
+from curate.manifest.contract import hint_at_filler
+from curate.manifest.known_copies import add_known_copies
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.selection import is_kept, is_readable, read_hashes
 from curate.manifest.units import ChosenImages
@@ -91,6 +95,8 @@ class ProbeResult(ShownInNotebooks):
         n_train: Images learned from.
         n_test: Images tested.
         n_duplicates: Labelled images that were left out as copies of others.
+        n_shared: Images of the test manifest that were left out: they, or copies of them, are
+            learned from.
         n_units: Sets of images, single ones included, that were learned from or tested as a whole.
         majority: Accuracy of always naming the largest class.
         knn: Accuracy of the weighted k-NN classifier.
@@ -102,6 +108,7 @@ class ProbeResult(ShownInNotebooks):
     n_train: int
     n_test: int
     n_duplicates: int
+    n_shared: int
     n_units: int
     majority: float
     knn: float
@@ -121,7 +128,8 @@ def probe(
     """Measure a model's features by a weighted k-NN and a linear classifier.
 
     Images that `curate.dedup` drops as copies are left out. Copies of one image, as far as several
-    are kept, are learned from or tested together.
+    are kept, are learned from or tested together; of a test manifest, images are left out that the
+    first manifest has too, or that either manifest knows as copies of such.
 
     Args:
         manifest: Manifest with labels, written by `curate cluster`.
@@ -154,7 +162,10 @@ def probe(
         )
     else:
         other = replace(read_manifest(Path(test)), model=learned.model)
-        train_images, test_images = labelled, _load_labelled(space, other, config, progress)
+        train_images = labelled
+        test_images = _leave_out_learned(
+            _load_labelled(space, other, config, progress), labelled, (learned, other)
+        )
     return _evaluate(train_images, test_images, config, model.identity)
 
 
@@ -166,13 +177,17 @@ class _Labelled:
         labels: (N,) str.
         vectors: (N, D) float32, unit rows.
         unit_of: (N,) int64, set of images that is not divided.
+        hashes: (N,) content hashes.
         n_duplicates: Labelled images that were left out as copies.
+        n_shared: Images that were left out since they are learned from.
     """
 
     labels: NDArray[np.str_]
     vectors: NDArray[np.float32]
     unit_of: NDArray[np.int64]
+    hashes: pa.Array
     n_duplicates: int
+    n_shared: int = 0
 
     def take(self, is_taken: NDArray[np.bool_]) -> "_Labelled":
         """Return some of the images."""
@@ -181,6 +196,7 @@ class _Labelled:
             labels=self.labels[is_taken],
             vectors=self.vectors[is_taken],
             unit_of=self.unit_of[is_taken],
+            hashes=self.hashes.filter(pa.array(is_taken)),
         )
 
 
@@ -201,7 +217,7 @@ def _load_labelled(
     space: Workspace, manifest: Manifest, config: ProbeConfig, progress: Progress
 ) -> _Labelled:
     """Return labels and embeddings of the images that are kept and have a label."""
-    hint = "choose a column of the manifest with --by"
+    hint = hint_at_filler(config.by, otherwise="choose another column with --by")
     values = manifest.column(config.by, hint=hint)
     has_label = values.is_valid().to_numpy()
     known = np.flatnonzero(is_kept(manifest.rows) & has_label)
@@ -217,8 +233,29 @@ def _load_labelled(
         labels=np.array(texts.to_pylist(), dtype=np.str_),
         vectors=embedded.store.load(hashes).embeddings,
         unit_of=images.find_units(together).unit_of,
+        hashes=pa.array(hashes, pa.string()),
         n_duplicates=int((is_readable(manifest.rows) & has_label).sum()) - len(known),
     )
+
+
+def _leave_out_learned(
+    tested: _Labelled, learned: _Labelled, manifests: Sequence[Manifest]
+) -> _Labelled:
+    """Return the images to test on without those that are learned from, and their known copies.
+
+    Raises:
+        InputError: None is left.
+    """
+    known = learned.hashes
+    for manifest in manifests:
+        known = add_known_copies(known, manifest.rows)
+    is_new = ~np.asarray(pc.is_in(tested.hashes, value_set=known), np.bool_)
+    if len(is_new) and not is_new.any():
+        raise InputError(
+            "every image to test on is learned from, or a copy of one that is",
+            hint="name a manifest of other images with --test, or leave --test out",
+        )
+    return replace(tested.take(is_new), n_shared=int((~is_new).sum()))
 
 
 def _evaluate(train: _Labelled, test: _Labelled, config: ProbeConfig, model: str) -> ProbeResult:
@@ -244,6 +281,7 @@ def _evaluate(train: _Labelled, test: _Labelled, config: ProbeConfig, model: str
         n_train=len(train.labels),
         n_test=len(test.labels),
         n_duplicates=train.n_duplicates + test.n_duplicates,
+        n_shared=test.n_shared,
         n_units=len(np.unique(train.unit_of)) + len(np.unique(test.unit_of)),
         majority=float(is_right.majority.mean()),
         knn=float(is_right.knn.mean()),

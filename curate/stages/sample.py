@@ -19,10 +19,11 @@ from curate.algorithms.quotas import (
 )
 from curate.argument_types import check_arguments
 from curate.choices import Quota, Within
-from curate.errors import UsageError
+from curate.errors import InputError, UsageError
 from curate.field_types import take_types
 from curate.manifest.column_text import as_text, find_rarest
 from curate.manifest.columns import SAMPLE_COLUMNS
+from curate.manifest.contract import hint_at_filler
 from curate.manifest.joins import find_partners
 from curate.manifest.manifest import (
     Manifest,
@@ -148,11 +149,7 @@ def sample(
     out = Path(out)
     check_overwritable(out)
     available = np.flatnonzero(_is_available(source, config))
-    if config.size > len(available):
-        raise UsageError(
-            f"{config.size} images asked for, {len(available)} can be drawn",
-            hint=f"use --size {len(available)} or less; duplicates and unreadable images are out",
-        )
+    _check_size(config.size, len(available))
     root = find_workspace(workspace).root
     is_drawn = _find_drawn(source, available, config)
     if config.is_weighted:
@@ -181,6 +178,25 @@ def sample(
     )
 
 
+def _check_size(size: int, n_available: int) -> None:
+    """Check that so many images can be drawn.
+
+    Raises:
+        InputError: There is none.
+        UsageError: There are too few.
+    """
+    if n_available == 0:
+        raise InputError(
+            "no image can be drawn: duplicates and unreadable images are out",
+            hint="name another manifest, or other rows with --include or --exclude",
+        )
+    if size > n_available:
+        raise UsageError(
+            f"{size} images asked for, {n_available} can be drawn",
+            hint=f"use --size {n_available} or less; duplicates and unreadable images are out",
+        )
+
+
 def _describe_config(config: SampleConfig) -> dict[str, Any]:
     """Return the settings as JSON values."""
     return {n: str(v) if isinstance(v, Path) else v for n, v in asdict(config).items()}
@@ -200,7 +216,7 @@ def _read_groups(
     manifest: Manifest, column: str, rows: NDArray[np.int64], *, option: str
 ) -> tuple[NDArray[np.int64], list[str | None]]:
     """Return the values of a column at some rows as numbers, and what each number stands for."""
-    hint = f"cluster first: `curate cluster --out M.parquet`, or choose a column with {option}"
+    hint = hint_at_filler(column, otherwise=f"choose another column with {option}")
     values = manifest.column(column, hint=hint).take(pa.array(rows))
     if column == OBJECTS:
         values = pa.chunked_array([find_rarest(values)])
@@ -263,9 +279,10 @@ def _weigh_out(
     weights = _weigh_groups(manifest, rows, group, values, config, workspace)
     most = int(np.where(weights > 0, available, taken).sum())
     if most < config.size:
+        fewer = f"use --size {most} or less, or " if most else ""
         raise UsageError(
             f"{config.size} images asked for, the groups with a share have {most}",
-            hint=f"use --size {most} or less, or give more groups a share",
+            hint=f"{fewer}give more groups a share",
         )
     expected = expected_quotas(weights, available, config.size, taken)
     quotas = round_quotas(expected, config.seed)

@@ -12,6 +12,7 @@ from curate.argument_types import check_arguments
 from curate.errors import InputError, UsageError
 from curate.field_types import take_types
 from curate.images.contact_sheet import Tile, check_sheet, draw_sheet, write_sheet
+from curate.manifest.contract import hint_at_filler
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
 from curate.manifest.selection import is_readable, read_hashes
@@ -29,12 +30,15 @@ class SheetConfig:
     Attributes:
         where: Rows to draw, an expression of DuckDB; None draws all.
         by: Column to order by, smallest first; None keeps the order of the manifest.
-        limit: Images drawn at most, >= 1; of more, images at even steps are drawn.
+        descending: Whether the largest value of ``by`` comes first.
+        limit: Images drawn at most, >= 1; of more, the first in the order of ``by`` are drawn, or,
+            without it, images at even steps.
         columns: Images in a row, >= 1.
     """
 
     where: str | None = None
     by: str | None = None
+    descending: bool = False
     limit: int = 120
     columns: int = 10
 
@@ -42,9 +46,11 @@ class SheetConfig:
         """Check the ranges.
 
         Raises:
-            UsageError: One is out of range.
+            UsageError: One is out of range, or there is no column to order by.
         """
         take_types(self)
+        if self.descending and self.by is None:
+            raise UsageError("--descending needs a column", hint="such as --by outlier")
         if self.limit < 1 or self.columns < 1:
             raise UsageError("limit and columns must be 1 or more", hint="use --limit 120")
 
@@ -94,13 +100,18 @@ def sheet(
     if len(rows) == 0:
         raise InputError("no readable image is chosen", hint="choose others with --where")
     n_drawn = min(config.limit, len(rows))
-    drawn = rows[np.linspace(0, len(rows) - 1, n_drawn).round().astype(np.int64)]
+    drawn = rows[:n_drawn] if config.by is not None else _take_even_steps(rows, n_drawn)
     tiles = _make_tiles(
         opened, drawn, config.by, open_pixels(find_workspace(workspace), progress or Silent())
     )
     rows_of_tiles = [tiles[i : i + config.columns] for i in range(0, n_drawn, config.columns)]
     write_sheet(Path(out), draw_sheet(rows_of_tiles, columns=config.columns))
     return SheetResult(sheet=str(out), n_drawn=n_drawn, n_chosen=len(rows))
+
+
+def _take_even_steps(rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return n of some rows, the first and the last among them."""
+    return rows[np.linspace(0, len(rows) - 1, n).round().astype(np.int64)]
 
 
 def _chosen_rows(manifest: Manifest, config: SheetConfig) -> NDArray[np.int64]:
@@ -115,8 +126,12 @@ def _chosen_rows(manifest: Manifest, config: SheetConfig) -> NDArray[np.int64]:
     rows = np.flatnonzero(is_chosen)
     if config.by is None or len(rows) == 0:
         return rows
-    values = manifest.column(config.by, hint="choose a column of the manifest with --by")
-    indices = pc.array_sort_indices(values.take(pa.array(rows)).combine_chunks())
+    hint = hint_at_filler(config.by, otherwise="choose another column with --by")
+    values = manifest.column(config.by, hint=hint)
+    indices = pc.array_sort_indices(
+        values.take(pa.array(rows)).combine_chunks(),
+        order="descending" if config.descending else "ascending",
+    )
     order: NDArray[np.uint64] = np.asarray(indices)
     return rows[order]
 

@@ -67,7 +67,7 @@ class SplitConfig:
         """Check the ratios.
 
         Raises:
-            UsageError: They are no shares, or name a split twice.
+            UsageError: They are no shares, or name a split twice or by no plain name.
         """
         take_types(self)
         shares = [share for _, share in self.ratios]
@@ -78,6 +78,12 @@ class SplitConfig:
                 "ratios must be positive, name each split once and add up to 1",
                 hint="such as --ratios train=0.8,val=0.1,test=0.1",
             )
+        for name in sorted(names):
+            if name in (".", "..") or not name.isprintable() or set(name) & set("/\\"):
+                raise UsageError(
+                    f"{name!r} cannot name a split: it names a folder of an export, too",
+                    hint="use a name without slashes, such as --ratios train=0.8,test=0.2",
+                )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -61,7 +61,8 @@ class TrainConfig:
         start: From random weights (``scratch``), from published ones of the backbone
             (``pretrained``; without a backbone named, ``efficientnet_lite0``, whose weights the
             extra ``pretrained`` brings along), or from published ones where they are installed and
-            tell these images apart better than an untrained network does (``auto``).
+            tell these images apart better than an untrained network does (``auto``). None is
+            ``scratch``.
         pretrained: The same as ``start="pretrained"``.
         name: Name of the model in the workspace.
         resume: Go on where an interrupted training of the same settings stopped.
@@ -80,7 +81,7 @@ class TrainConfig:
     precision: Precision | str = Precision.AUTO
     device: str = "auto"
     init: Path | None = None
-    start: Start | str = Start.SCRATCH
+    start: Start | str | None = None
     pretrained: bool = False
     name: str = "default"
     resume: bool = True
@@ -94,12 +95,13 @@ class TrainConfig:
         """
         take_types(self)
         check_device(self.device)
-        if self.pretrained and self.start == Start.AUTO:
+        if self.pretrained and self.start not in (None, Start.PRETRAINED):
             raise UsageError(
-                "--pretrained is --start pretrained, not auto", hint="give one of them"
+                f"--pretrained is --start pretrained, not {self.start}", hint="give one of them"
             )
-        if self.pretrained:
-            object.__setattr__(self, "start", Start.PRETRAINED)
+        if self.start is None:
+            start = Start.PRETRAINED if self.pretrained else Start.SCRATCH
+            object.__setattr__(self, "start", start)
         if self.init is not None and self.start != Start.SCRATCH:
             given = "--pretrained" if self.pretrained else f"--start {self.start}"
             raise UsageError(f"--init and {given} exclude each other", hint="give one of them")
@@ -316,7 +318,10 @@ def _check_early(config: TrainConfig) -> None:
         from swav_train.networks.backbone import find_timm_spec
 
         backbone = config.backbone
-        _as_usage(lambda: find_timm_spec(backbone))
+        _as_usage(
+            lambda: find_timm_spec(backbone),
+            hint="name a network of timm, such as resnet18, or leave --backbone out",
+        )
     _derive(config, n_images=1000, side_px=256)
 
 
@@ -367,8 +372,14 @@ def _measure_speed(config: TrainConfig) -> float | None:
     return _as_usage(lambda: measure_images_per_second(config.device))
 
 
-def _as_usage(call: Callable[[], Result]) -> Result:
+def _as_usage(
+    call: Callable[[], Result], *, hint: str = "see `curate train --help` for the ranges"
+) -> Result:
     """Return what ``call()`` returns; a ValueError of swav_train is the user's mistake.
+
+    Args:
+        call: Asks swav_train.
+        hint: The way out.
 
     Raises:
         UsageError: ``call`` raised one.
@@ -376,7 +387,7 @@ def _as_usage(call: Callable[[], Result]) -> Result:
     try:
         return call()
     except ValueError as error:
-        raise UsageError(str(error), hint="see `curate train --help` for the ranges") from None
+        raise UsageError(str(error), hint=hint) from None
 
 
 def _distinct(table: pa.Table) -> pa.Table:

@@ -107,7 +107,7 @@ class Scan:
             raise InputError(
                 f"none of the {len(self.table)} image files in {self.source} can be read; "
                 f"{self.table['path'][0].as_py()}: {reason}",
-                hint="check that the folder holds whole image files",
+                hint="check that these files can be reached and are whole images",
             )
         return self.table.filter(pc.equal(self.table["status"], Status.OK.value))
 

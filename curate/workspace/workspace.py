@@ -230,6 +230,7 @@ class Workspace:
         self.facts()
         with disk_errors(self.root):
             self._check_place()
+            is_new = not self.root.exists()
             self.root.mkdir(parents=True, exist_ok=True)
             holder = self.root / "lock.json"
             lock = FileLock(self.root / "lock")
@@ -251,7 +252,14 @@ class Workspace:
             remove(holder)
             with suppress(InputError):
                 restrict_below(self.root, self.facts().get("readers", ALL))
+            if is_new:
+                self._remove_if_unused()
             lock.release()
+
+    def _remove_if_unused(self) -> None:
+        """Remove a folder that was made for nothing: it holds the lock and no more."""
+        if [path.name for path in self.root.iterdir()] == ["lock"]:
+            remove(self.root)
 
     @property
     def is_held(self) -> bool:

@@ -45,6 +45,13 @@ def test_suspicion_is_the_share_of_votes_for_other_classes():
     np.testing.assert_allclose(suspicion, [0.25, 1, 1], atol=1e-3)
 
 
+def test_suspicion_is_never_more_than_one():
+    rng = np.random.default_rng(0)
+    similarity = rng.uniform(-1, 1, (5000, 10)).astype(np.float32)
+    suspicion = label_suspicion(similarity, np.ones((5000, 10), int), np.zeros(5000, int))
+    assert suspicion.max() == 1
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("penalty", [0.01, 0.3])
 def test_the_linear_classifier_minimises_mean_loss_plus_penalty_times_squares(n_classes, penalty):

@@ -76,7 +76,26 @@ def test_a_mistake_is_one_error_and_one_hint(run, mistakes, images, code, line):
     assert [text.partition(":")[0] for text in lines[-2:]] == ["error", "hint"], err
     assert "Traceback" not in err
     left = {path.name for path in mistakes.iterdir()} - set(before)
-    assert left <= {".curate"}
+    assert not left or (mistakes / ".curate/workspace.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("train images --backbone no_such_net", "name a network of timm"),
+        ("dedup bad --out x.parquet", "can be reached and are whole"),
+        ("train images --start scratch --pretrained", "give one of them"),
+    ],
+)
+def test_a_hint_is_about_the_mistake(run, mistakes, images, line, hint):
+    _, _, err = run(*line.split())
+    assert hint in err.splitlines()[-1]
+
+
+def test_several_sources_are_told_one_after_the_other_from_here(run, images, tmp_path):
+    assert run("dedup", images / "red", images / "blue", "-q")[0] == 0
+    _, _, err = run("info")
+    assert "source     images/red, images/blue" in err.splitlines()
 
 
 @pytest.mark.parametrize("line", ["train nowhere --json", "nonsense --json", "info --json"])
@@ -167,7 +186,7 @@ def test_quiet_says_nothing_and_plain_output_ends_with_the_next_step(run, images
     assert run("train", images, *SMALL, "-q") == (0, "", "")
     code, out, err = run("cluster")
     assert (code, out) == (0, "")
-    assert err.splitlines()[-1] == "next: curate dedup"
+    assert err.splitlines()[-1] == "next: curate dedup manifest.parquet"
 
 
 def test_check_exits_with_ten_where_copies_are_found(run, images, tmp_path):
@@ -230,7 +249,7 @@ def test_the_log_has_what_was_told_though_nothing_was_shown(run, images, tmp_pat
     assert run("info", "-w", "nowhere", "--log", "logs/night.log")[0] == 3
     lines = (tmp_path / "logs" / "night.log").read_text().splitlines()
     assert any("scan: 28/28" in line for line in lines)
-    assert any("groups, 1 images" in line for line in lines)
+    assert any("1 group, 1 image (" in line for line in lines)
     assert any("error: " in line for line in lines)
     assert all(line[:2] == "20" and "+00:00 " in line for line in lines)
 

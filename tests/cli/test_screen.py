@@ -37,7 +37,7 @@ def test_plain_progress_of_a_long_task_has_lines_between(capsys):
         progress.note("one is broken")
         progress.advance()
     lines = [line.partition(",")[0] for line in capsys.readouterr().err.splitlines()]
-    assert lines == ["scan: 1", "one is broken", "scan: 2", "scan: 2"]
+    assert lines == ["scan: 1", "one is broken", "scan: 2"]
 
 
 def test_a_task_without_a_step_leaves_no_line(capsys):

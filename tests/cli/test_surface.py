@@ -31,7 +31,7 @@ PROMISED = {
     "restore": "",
     "diff": "",
     "merge": "--out --on --columns",
-    "sheet": "--where --by --limit --out",
+    "sheet": "--where --by --descending --limit --out",
     "search": "--by -k --like --sheet",
     "probe": "--test --by --together --neighbors --held-out",
     "report": "--out --map",

@@ -112,6 +112,56 @@ def test_yolo_comes_back_from_its_export_split_by_split(manifest, tmp_path):
     assert facts["val"] == "images/val"
 
 
+LAYOUTS = {
+    "of YOLO": ["images/train/x.png", "images/val/x.png", "images/train/deep/y.png"],
+    "of VOC": ["JPEGImages/x.png", "x.png", "JPEGImages/a/x.png"],
+    "with such names everywhere": [
+        "images/x.png",
+        "x.png",
+        "a/images/x.png",
+        "images/images/x.png",
+    ],
+}
+READ_BACK = [
+    (ExportAs.YOLO, "", "data.yaml"),
+    (ExportAs.YOLO, "images", "data.yaml"),
+    (ExportAs.VOC, "", ""),
+    (ExportAs.VOC, "JPEGImages", ""),
+    (ExportAs.COCO, "", "labels.json"),
+    (ExportAs.COCO, "data", "labels.json"),
+]
+
+
+@pytest.mark.parametrize(("form", "below", "labels"), READ_BACK)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_export_is_read_back_with_its_boxes(tmp_path, layout, form, below, labels):
+    widths = {}
+    for number, name in enumerate(LAYOUTS[layout], start=1):
+        save(tmp_path / "source" / name, picture(number))
+        widths[name] = float(number)
+    content = {
+        "images": [{"id": n, "file_name": n, "width": 96, "height": 72} for n in widths],
+        "annotations": [
+            {"id": name, "image_id": name, "category_id": 1, "bbox": [8, 8, width, 8]}
+            for name, width in widths.items()
+        ],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    config = DedupConfig(level=Level.BYTES, labels=str(tmp_path / "coco.json"))
+    out, space = tmp_path / "m.parquet", tmp_path / ".curate"
+    dedup(tmp_path / "source", config, out=out, workspace=space)
+    export(out, tmp_path / "e", ExportConfig(form=form), workspace=space)
+    config = DedupConfig(level=Level.BYTES, labels=str(tmp_path / "e" / labels))
+    dedup(tmp_path / "e" / below, config, out=tmp_path / "back.parquet", workspace=space)
+    first, back = (
+        {row["hash"]: row["boxes"] for row in pq.read_table(file).to_pylist()}
+        for file in (out, tmp_path / "back.parquet")
+    )
+    assert back == {hash_: pytest.approx(box, abs=0.01) for hash_, box in first.items()}
+    assert sorted(box[2] for box in first.values()) == list(widths.values())
+
+
 def test_voc_has_xml_and_lists(manifest):
     folder, _ = exported(manifest, ExportAs.VOC)
     objects, size = read_objects(folder / "Annotations/a.xml")

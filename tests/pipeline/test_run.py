@@ -1,12 +1,14 @@
 """Pipelines: what is checked, what runs, and why."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from curate import RunConfig, run
+from curate.choices import ExportAs, Level
 from curate.cli.stage_commands import ProgramCommands
 from curate.errors import InputError, UsageError
 from curate.pipeline.example import EXAMPLE
@@ -169,6 +171,19 @@ def test_a_mistake_is_told_with_its_line_before_anything_runs(
     assert caught.value.hint
 
 
+def test_a_mistake_in_a_setting_is_told_with_that_setting(tmp_path):
+    path = tmp_path / "p.toml"
+    path.write_text("[dedup]\ntarget = 'i'\nprecision = 0.9\n")
+    for change, said in (
+        ("dedup.precision=abc", "^--set dedup.precision=abc: precision must be a number"),
+        ("dedup.precison=1", "^--set dedup.precison=1: dedup has no option"),
+        ("dedup.precision=7", "p.toml, line 1, --set dedup.precision=7: "),
+        ("dedupe.precision=1", "^--set dedupe.precision=1: there is no stage"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            run(path, RunConfig(changes=(change,)))
+
+
 def test_the_second_section_of_a_stage_is_told_by_its_own_line(tmp_path):
     path = tmp_path / "p.toml"
     path.write_text("[[sheet]]\nmanifest = 'm'\n\n[[sheet]]\nmanifest = 'm'\nwher = 'keep'\n")
@@ -191,7 +206,9 @@ def test_the_example_names_every_key_as_it_is(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "p.toml"
     uncommented = [
-        line.replace("# ", "", 1) if " = " in line and line.startswith("# ") else line
+        line.replace("# ", "", 1)
+        if line.startswith("# ") and ("[" in line or " = " in line)
+        else line
         for line in EXAMPLE.splitlines()
     ]
     path.write_text("\n".join(uncommented))
@@ -200,6 +217,23 @@ def test_the_example_names_every_key_as_it_is(tmp_path, monkeypatch):
         "train", "cluster", "dedup", "split", "sample", "export",
     ]  # fmt: skip
     assert steps[-1].reads == ("subset.parquet",)
+
+
+def test_the_example_names_every_choice():
+    for choices in (Level, ExportAs):
+        for choice in choices:
+            assert re.search(rf'[" ]{choice}\b', EXAMPLE), choice
+
+
+@pytest.mark.slow
+def test_the_example_runs_on_a_folder_of_few_images(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for seed in range(8):
+        save(tmp_path / "images" / f"{seed}.png", picture(seed))
+    (tmp_path / "p.toml").write_text(EXAMPLE)
+    quick = RunConfig(changes=("train.budget='5s'", "train.device='cpu'"))
+    assert run("p.toml", quick).exit_code == 0
+    assert len(list((tmp_path / "subset").iterdir())) == 8
 
 
 def test_the_schema_takes_the_example_and_refuses_what_is_wrong():

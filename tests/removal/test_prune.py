@@ -116,8 +116,8 @@ def test_deleted_files_are_gone_and_restore_says_so(manifest, source):
     result = prune(manifest, act(Removal.DELETE))
     assert "deep/b.jpg" not in snapshot(source)
     said = restore(result.journal)
-    assert said.missing == {"gone": 1}
-    assert said.examples == [f"{source / 'deep/b.jpg'}: gone"]
+    assert said.missing == {"deleted, which nothing undoes": 1}
+    assert said.examples == [f"{source / 'deep/b.jpg'}: deleted, which nothing undoes"]
 
 
 def test_the_trash_of_the_desktop_gives_files_back(manifest, source, tmp_path):

@@ -5,6 +5,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from curate.cli.app import app, main
+from curate.copies.config import DedupConfig
+from curate.copies.placement import round_degrees
 from curate.errors import InputError, UsageError
 from curate.stages.compare import compare
 
@@ -49,6 +51,23 @@ def test_equal_pixels_and_equal_files_need_no_probability(pictures):
 def test_two_pictures_that_have_nothing_in_common_are_no_copies(pictures):
     result = compare(pictures / "a.png", pictures / "other.png")
     assert (result.are_copies, result.relation) == (False, None)
+
+
+def test_in_doubt_is_one_word_for_machines_and_people(pictures, capsys):
+    names = [str(pictures / name) for name in ("piece.jpg", "a.png")]
+    certain = compare(*names)
+    config = DedupConfig(threshold=min(1, certain.probability + 1e-9))
+    result = compare(*names, config)
+    assert (result.are_copies, result.relation) == (False, "in_doubt")
+    with pytest.raises(SystemExit):
+        main(["compare", *names, "--precision", "1"])
+    told = capsys.readouterr().err
+    assert told.startswith("in doubt: copies with a probability")
+    assert " turned by 0 degrees" in told
+
+
+def test_an_angle_has_no_minus_zero():
+    assert f"{round_degrees(-0.04)}" == "0.0"
 
 
 def test_a_picture_shows_what_was_compared(pictures):

@@ -11,6 +11,7 @@ from curate import DedupConfig, cluster, dedup
 from curate.choices import KeepPolicy, Level
 from curate.errors import InputError, UsageError
 from curate.manifest.columns import DEDUP_COLUMNS
+from curate.progress import Silent
 from curate.workspace.scan import ScanConfig
 from tests.conftest import picture, save
 
@@ -269,6 +270,21 @@ def test_the_cache_may_be_lost(copies, tmp_path):
         path.write_bytes(b"damaged")
     found_in(copies, tmp_path / "m.parquet")
     assert (tmp_path / "m.parquet").read_bytes() == first
+
+
+def test_damage_in_the_cache_is_told(copies, tmp_path):
+    class Heard(Silent):
+        def note(self, text):
+            notes.append(text)
+
+    notes = []
+    found_in(copies, tmp_path / "m.parquet")
+    damaged = tmp_path / ".curate" / "copies" / "evidence-000001.npz"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    dedup(copies, out=tmp_path / "m.parquet", workspace=tmp_path / ".curate", progress=Heard())
+    assert [note for note in notes if "evidence-000001" in note] == [
+        f"{damaged} is damaged: its checksum does not fit; it is found out again"
+    ]
 
 
 def test_semantic_copies_need_a_model(copies, tmp_path):

@@ -94,10 +94,11 @@ def test_every_format_holds_every_image_once_and_leaves_nothing_else(place, labe
 
 
 @pytest.mark.parametrize("form", ExportAs)
-def test_no_images_at_all_are_an_empty_export(place, labelled, form):
+def test_nothing_to_export_is_a_mistake_and_makes_no_folder(place, labelled, form):
     config = ExportConfig(form=form, where="false")
-    assert export(labelled, place / "out", config).n_images == 0
-    assert (place / "out").is_dir()
+    with pytest.raises(InputError, match="no readable image is chosen"):
+        export(labelled, place / "out", config)
+    assert not (place / "out").exists()
 
 
 def test_every_column_of_the_manifest_goes_into_parquet(place, labelled):

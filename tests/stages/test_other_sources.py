@@ -62,7 +62,9 @@ def test_what_needs_files_of_its_own_is_refused_with_a_way_out(pictures, tmp_pat
     make_manifest(write_tars(tmp_path / "tars", pictures), tmp_path)
     manifest = tmp_path / "m.parquet"
     for form in (ExportAs.SYMLINK, ExportAs.HARDLINK, ExportAs.LIST, ExportAs.COCO):
-        with pytest.raises(UsageError, match="lies in an archive") as caught:
+        with pytest.raises(
+            UsageError, match=r"is no file of its own: it lies in .*\.tar"
+        ) as caught:
             export(manifest, tmp_path / "out", ExportConfig(form=form))
         assert "--as copy, tar or parquet" in caught.value.hint
     with pytest.raises(UsageError, match="its images lie in archives"):

@@ -40,9 +40,26 @@ def test_features_are_measured_on_labels_that_were_held_out(colours, trained):
     assert result.knn == pytest.approx(sum(row.knn for row in result.classes) / 3)
 
 
-def test_another_manifest_can_be_the_test(colours, trained):
-    result = probe(colours, test=colours, workspace=trained / ".curate")
-    assert (result.n_train, result.n_test) == (90, 90)
+def test_another_manifest_can_be_the_test_and_what_is_learned_from_is_left_out(
+    colours, trained, tmp_path
+):
+    learned = tmp_path / "m.parquet"
+    space = trained / ".curate"
+    with pytest.raises(InputError, match="every image to test on is learned from"):
+        probe(learned, test=colours, workspace=space)
+    for name in ("red", "green"):
+        other = tmp_path / "other" / name
+        shutil.copytree(tmp_path / "colours" / name, other)
+        save(other / "known.png", picture(500))  # in a group with an image that is learned from
+        save(other / "new.png", picture(600))
+    config = ClusterConfig(labels=Labels.FOLDER)
+    cluster(tmp_path / "other", config, out=tmp_path / "other.parquet", workspace=space)
+    table = pq.read_table(tmp_path / "other.parquet")
+    is_grouped = [path.endswith(("/known.png", "/0.png")) for path in table["path"].to_pylist()]
+    groups = pa.array([1 if one else None for one in is_grouped], pa.int64())
+    pq.write_table(table.append_column("group", groups), tmp_path / "other.parquet")
+    result = probe(learned, test=tmp_path / "other.parquet", workspace=space)
+    assert (result.n_train, result.n_test, result.n_shared) == (90, 2, 62)
 
 
 def test_labels_that_are_not_there_are_told(colours, trained, tmp_path):

@@ -131,6 +131,24 @@ def test_more_than_there_is_is_a_mistake_with_the_number_in_the_hint(manifest):
     assert not (manifest.parent / "s.parquet").exists()
 
 
+def test_where_nothing_can_be_drawn_no_size_is_asked_for(manifest):
+    with pytest.raises(InputError, match="no image can be drawn") as caught:
+        drawn(manifest, size=3, include="false")
+    assert "--include" in caught.value.hint
+
+
+def test_a_column_that_is_not_there_is_told_with_the_command_that_fills_it(manifest):
+    for name, filler in (
+        ("objects", "--labels"),
+        ("split", "curate split"),
+        ("cluster_7", "cluster"),
+    ):
+        with pytest.raises(UsageError, match="no column") as caught:
+            drawn(manifest, size=3, by=(name,))
+        assert filler in caught.value.hint
+        assert "--by" in caught.value.hint
+
+
 def test_mistakes_are_told(manifest, tmp_path):
     with pytest.raises(UsageError, match="no column 'colour'"):
         drawn(manifest, size=3, by=("colour",))

@@ -1,3 +1,5 @@
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -27,12 +29,30 @@ def test_a_sheet_of_too_many_takes_even_steps(manifest, trained, tmp_path):
     assert (result.n_drawn, result.n_chosen) == (4, 26)
 
 
+@pytest.mark.parametrize("is_descending", [False, True])
+def test_a_sheet_by_a_column_draws_the_first_in_its_order(
+    manifest, trained, tmp_path, monkeypatch, is_descending
+):
+    drawn = []
+    monkeypatch.setattr(
+        "curate.stages.sheet.draw_sheet",
+        lambda rows, columns: drawn.extend(rows[0]) or np.zeros((8, 8, 3), np.uint8),
+    )
+    config = SheetConfig(by="outlier", descending=is_descending, limit=5)
+    sheet(manifest, config, out=tmp_path / "s.png", workspace=trained / ".curate")
+    outlier = pq.read_table(manifest)["outlier"].drop_null().to_pylist()
+    wanted = sorted(outlier, reverse=is_descending)[:5]
+    assert [tile.lines[1] for tile in drawn] == [f"outlier {value:.3g}" for value in wanted]
+
+
 def test_sheets_that_cannot_be_drawn_say_why(manifest, trained, tmp_path):
     space = trained / ".curate"
     with pytest.raises(InputError, match="no readable image"):
         sheet(manifest, SheetConfig(where="false"), out=tmp_path / "s.jpg", workspace=space)
     with pytest.raises(UsageError, match="not the name of a picture"):
         sheet(manifest, out=tmp_path / "s.txt", workspace=space)
+    with pytest.raises(UsageError, match="needs a column"):
+        SheetConfig(descending=True)
     with pytest.raises(UsageError, match="no column"):
         sheet(manifest, SheetConfig(by="colour"), out=tmp_path / "s.jpg", workspace=space)
 

@@ -136,6 +136,12 @@ def test_ratios_that_make_no_sense_are_refused(ratios):
         SplitConfig(ratios=ratios)
 
 
+@pytest.mark.parametrize("name", ["../x", "a/b", "..", "a\\b", "a\nb"])
+def test_a_split_has_a_plain_name(name):
+    with pytest.raises(UsageError, match="cannot name a split"):
+        SplitConfig(ratios=((name, 0.5), ("y", 0.5)))
+
+
 def test_an_unknown_column_is_refused_and_the_manifest_is_left(tmp_path):
     path = written(tmp_path)
     before = path.read_bytes()

@@ -184,6 +184,7 @@ def test_published_weights_have_two_names():
     ("options", "said"),
     [
         ({"pretrained": True, "start": "auto"}, "not auto"),
+        ({"pretrained": True, "start": "scratch"}, "not scratch"),
         ({"init": "w.safetensors", "start": "auto"}, "--init and --start auto exclude"),
         ({"init": "w.safetensors", "pretrained": True}, "--init and --pretrained exclude"),
         ({"start": "imagenet"}, "start cannot be 'imagenet'"),

@@ -36,8 +36,8 @@ def find_cache_damage(folder: Path) -> list[Damaged]:
     return found
 
 
-def drop_cache_damage(folder: Path) -> None:
-    """Remove what is damaged; the caller is the only writer of the cache."""
+def drop_cache_damage(folder: Path) -> list[Damaged]:
+    """Remove what is damaged and return what that was; the caller is the only writer."""
     damage = find_cache_damage(folder)
     if any(one.path.name == "version.json" for one in damage):
         remove(folder)
@@ -48,6 +48,7 @@ def drop_cache_damage(folder: Path) -> None:
             remove(one.path)
     if damage:
         KeypointStore(folder)  # drops what hangs on lost keypoints
+    return damage
 
 
 def _find_list_damage(folder: Path) -> list[Damaged]:

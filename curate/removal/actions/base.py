@@ -20,6 +20,7 @@ class Outcome(StrEnum):
     IN_THE_WAY = "left, since another file has its place"
     CHANGED = "left, since it was changed after it went"
     GONE = "gone"
+    DELETED = "deleted, which nothing undoes"
 
 
 class Action(ABC):

@@ -23,4 +23,5 @@ class Delete(Action):
 
     def put_back(self, entry: Entry) -> Outcome:
         """Bring back what was renamed and not yet deleted."""
-        return self.move_back(entry, entry.target_path)
+        outcome = self.move_back(entry, entry.target_path)
+        return Outcome.DELETED if outcome is Outcome.GONE else outcome

@@ -1,0 +1,112 @@
+"""The command that is told at the end of another one: it works as it stands, where one stands."""
+
+import os
+import shlex
+from collections.abc import Iterator, Sequence
+from itertools import chain, count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from curate.manifest.manifest import Manifest
+
+_MOST_DRAWN = 500
+
+
+def format_command(*words: str | Path, workspace: Path | None = None) -> str:
+    """Return a command of curate as a shell takes it.
+
+    Args:
+        words: What follows ``curate``.
+        workspace: Folder that the workspace was named by; None where none was.
+
+    >>> format_command("dedup", "my images.parquet", workspace=Path("w"))
+    "curate dedup 'my images.parquet' --workspace w"
+    """
+    named = [] if workspace is None or _is_usual(workspace) else ["--workspace", str(workspace)]
+    return shlex.join(["curate", *map(str, words), *named])
+
+
+def name_file(path: Path | str) -> str:
+    """Return a file's name as an argument: one that begins with a dash would be an option.
+
+    >>> name_file("-m.parquet")
+    './-m.parquet'
+    """
+    return f"./{path}" if str(path).startswith("-") else str(path)
+
+
+def suggest_clusters(model: str, workspace: Path | None = None) -> str:
+    """Return the command that groups images by a model.
+
+    Args:
+        model: Its name, with its weights or without.
+        workspace: Folder that the workspace was named by; None where none was.
+
+    >>> suggest_clusters("mine@0f3c")
+    'curate cluster --out manifest.parquet --model mine'
+    """
+    name = model.partition("@")[0]
+    chosen = [] if name == "default" else ["--model", name]
+    return format_command("cluster", "--out", "manifest.parquet", *chosen, workspace=workspace)
+
+
+def suggest_next(manifest: Path | str, workspace: Path | None = None) -> str:
+    """Return the command that follows for a manifest in which copies were looked for.
+
+    A sample is drawn where there are clusters and images to draw from; else a report is written,
+    which asks for neither.
+
+    Args:
+        manifest: What the command before wrote.
+        workspace: Folder that the workspace was named by; None where none was.
+    """
+    from curate.manifest.manifest import read_manifest
+    from curate.manifest.selection import is_kept
+
+    read, file = read_manifest(Path(manifest)), name_file(manifest)
+    n_kept = int(is_kept(read.rows).sum())
+    if "cluster" not in read.rows.schema.names or n_kept == 0:
+        return format_command("report", file, workspace=workspace)
+    size = str(min(n_kept, _MOST_DRAWN))
+    return format_command("sample", file, "--size", size, workspace=workspace)
+
+
+def suggest_export(manifest: Path | str, workspace: Path | None = None) -> str:
+    """Return the command that exports the images of a manifest, to a folder that is free.
+
+    Args:
+        manifest: What the command before wrote.
+        workspace: Folder that the workspace was named by; None where none was.
+    """
+    from curate.manifest.manifest import read_manifest
+    from curate.sources import open_source
+
+    read = read_manifest(Path(manifest))
+    source = open_source(read.source)
+    are_files = source.root is not None and not _lie_in_containers(read)
+    words = [] if are_files else ["--as", "copy"]
+    folder = name_file(next(_list_free_folders(source.folders)))
+    return format_command(
+        "export", name_file(manifest), "--to", folder, *words, workspace=workspace
+    )
+
+
+def _is_usual(workspace: Path) -> bool:
+    """Return whether a workspace is the one that the next command takes if none is named."""
+    return str(workspace) == os.environ.get("CURATE_WORKSPACE")
+
+
+def _lie_in_containers(manifest: "Manifest") -> bool:
+    """Return whether some images lie in archives, tables or clips."""
+    return "container" in manifest.rows.schema.names
+
+
+def _list_free_folders(sources: Sequence[Path]) -> Iterator[Path]:
+    """Yield names of folders that are not there, and lie in none of the folders of the source."""
+    here = Path.cwd()
+    around = [place.resolve() for place in sources if here.is_relative_to(place.resolve())]
+    base = min(around, key=lambda place: len(place.parts)).parent if around else here
+    names = chain(["subset"], (f"subset-{n}" for n in count(2)))
+    places = (base / name for name in names)
+    return (Path(os.path.relpath(place)) for place in places if not os.path.lexists(place))

@@ -1,0 +1,28 @@
+"""Paths as people are told them: from where they stand, where that is shorter."""
+
+from pathlib import Path
+
+
+def show_path(path: str) -> str:
+    """Return a path from the working directory on if it lies below it, else as it is.
+
+    >>> show_path(str(Path.cwd() / "images"))
+    'images'
+    >>> show_path("s3://bucket/images")
+    's3://bucket/images'
+    """
+    here = Path.cwd()
+    if not Path(path).is_relative_to(here) or Path(path) == here:
+        return path
+    return str(Path(path).relative_to(here))
+
+
+def show_source(address: str) -> str:
+    """Return the address of a source, or those of several, as people are told it.
+
+    >>> show_source('["a.tar", "s3://bucket/images"]')
+    'a.tar, s3://bucket/images'
+    """
+    from curate.sources import split_address
+
+    return ", ".join(show_path(str(one)) for one in split_address(address))
