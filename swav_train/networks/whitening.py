@@ -21,13 +21,18 @@ class WhiteningParams:
         shrinkage: Share of the mean variance added to each, > 0: directions that hardly vary are
             noise and are not blown up; chosen.
         fewest_dimensions: Kept however few images there are; chosen.
-        images_of_squared_power: Images that a dimension needs, over the squared power: 8 at power
-            0.5.
+        images_each: Images that a dimension needs at power 0.5.
+        steepness: Exponent by which they fall with the power: weak whitening makes little of
+            noise. At power 0.3, that of published features, each image may have a dimension:
+            k-NN of five folders with whitening fitted to 64, 120 and 240 images, 0.653, 0.683,
+            0.706 with 2.88 images each, 0.687, 0.708, 0.725 with 0.72
+            (``tests/benchmarks/whitening_dimensions.py``).
     """
 
     shrinkage: float = 0.01
     fewest_dimensions: int = 8
-    images_of_squared_power: int = 32
+    images_each: float = 8.0
+    steepness: float = 4.7
 
 
 WHITENING = WhiteningParams()
@@ -56,7 +61,7 @@ def fit_whitening(
     """Return the whitening of some features, by their principal components.
 
     The directions of least variance are noise where images are few, and whitening would make them
-    as loud as the others: kept are N / 8 at full power, more at less.
+    as loud as the others: kept are N / 8 at power 0.5, more at less.
 
     Args:
         parts: (N, F_i) float each, N >= 2: the features by stage. Each part counts as much as any
@@ -102,5 +107,6 @@ def _find_components(centred: Tensor, n_kept: int) -> tuple[Tensor, Tensor]:
 
 def _affordable_dimensions(n_images: int, power: float, params: WhiteningParams) -> int:
     """Return how many directions some images tell apart from noise."""
-    images_each = max(params.images_of_squared_power * power**2, 1)
-    return min(max(params.fewest_dimensions, int(n_images / images_each)), max(2, n_images - 1))
+    images_each = params.images_each * (power / 0.5) ** params.steepness
+    affordable = int(n_images / max(images_each, 1e-3))
+    return min(max(params.fewest_dimensions, affordable), max(2, n_images - 1))
