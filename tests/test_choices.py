@@ -37,7 +37,8 @@ def test_a_choice_takes_its_name_and_a_wrong_one_names_the_nearest(config, field
     assert getattr(kind(**needed, **{field: value}), field) is value
     with pytest.raises(ValueError, match=f"did you mean {name}"):
         kind(**needed, **{field: wrong})
-    for other in (None, 3, object()) if field not in {"recipe", "action"} else (3, object()):
+    others = (3, object()) if field in {"recipe", "action", "start"} else (None, 3, object())
+    for other in others:
         with pytest.raises(curate.UsageError, match=f"{field} cannot be"):
             kind(**needed, **{field: other})
 
