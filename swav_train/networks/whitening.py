@@ -24,8 +24,8 @@ class WhiteningParams:
         images_each: Images that a dimension needs at power 0.5.
         steepness: Exponent by which they fall with the power: weak whitening makes little of
             noise. At power 0.3, that of published features, each image may have a dimension:
-            k-NN of five folders with whitening fitted to 64, 120 and 240 images, 0.653, 0.683,
-            0.706 with 2.88 images each, 0.687, 0.708, 0.725 with 0.72
+            k-NN of five folders with whitening fitted to 64, 120 and 240 images, 0.655, 0.685,
+            0.700 with 2.88 images each, 0.688, 0.702, 0.711 with 0.72
             (``tests/benchmarks/whitening_dimensions.py``).
     """
 
