@@ -52,3 +52,18 @@ def test_what_only_a_plain_frame_ties_has_the_same_hues():
     assert has_no_evidence(inliers=0, chroma_deficit=0.2)
     assert not has_no_evidence(inliers=0)
     assert not has_no_evidence(chroma_deficit=0.2)
+
+
+CAPTURES = {"two_sided_area": 0.06, "two_sided_places": 1.1, "grain_deficit": 0.45, "noise": 1.6}
+
+
+def test_what_compression_left_of_fine_texture_is_nothing_that_either_picture_carries():
+    assert not has_no_evidence(**CAPTURES)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [{"noise": 0.9}, {"middle_conflict": 0.02}, {"coarse_conflict": 0.01}, {"marks_second": 0.02}],
+)
+def test_two_captures_that_each_carry_something_are_no_copies(seen):
+    assert has_no_evidence(**(CAPTURES | seen))
