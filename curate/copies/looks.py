@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.algorithms.graph import connected_components
+from curate.copies.cache.true_details import N_SCALARS
 from curate.copies.encodings import Encodings, compare_encodings, is_bad_jpeg
 from curate.copies.keep_policy import Looks
 from curate.copies.placement import find_placement
@@ -109,7 +110,8 @@ def compare_looks(
     if details is None or len(findings) == 0:
         return looks
     group = connected_components(n, findings.a, findings.b)
-    resolution, blocks, colour, noise, step, purity = _fill_unknown(details[:, :6], group).T
+    scalars, waves = np.split(details, [N_SCALARS], axis=1)
+    resolution, blocks, colour, noise, step, purity = _fill_unknown(scalars, group).T
     n_pixels = np.maximum(sizes[:, 0] * sizes[:, 1].astype(np.float64), 1)
     files = Encodings(
         n_pixels=n_pixels,
@@ -121,7 +123,7 @@ def compare_looks(
         purity=purity,
     )
     scale = find_placement(findings, shapes, sizes).scale.astype(np.float64)
-    scaled = _find_scaled(findings, scale, details[:, 6:])
+    scaled = _find_scaled(findings, scale, waves)
     looks = _compare_detail(looks, links, files, resolution, scaled)
     is_grey = (colour < params.grey) & (_find_largest(colour, group) > params.coloured)
     has_one_scale = np.abs(np.log(scale)) < np.log(params.one_scale)

@@ -16,7 +16,9 @@ Pixels = NDArray[np.uint8]
 
 DETAIL_COLUMNS = tuple(field.name for field in fields(TrueDetail))
 """What is held of an image, in order; the last, the waves of enlarging, takes eight columns."""
-DETAIL_WIDTH = len(DETAIL_COLUMNS) - 1 + 2 * N_PEAKS
+N_SCALARS = len(DETAIL_COLUMNS) - 1
+"""Columns before the waves."""
+DETAIL_WIDTH = N_SCALARS + 2 * N_PEAKS
 """Numbers that are held of an image."""
 _FILE = "true_details.npz"
 _BATCH = 16  # images decoded in full at a time
