@@ -97,7 +97,7 @@ def load_query(
         weights=last_run.weights,
         probability=last_run.probability,
         context=FolderContext(
-            own=_restore_values(last_run.own, order), crowd=_restore_values(last_run.crowd, order)
+            **{name: _restore_values(said, order) for name, said in last_run.context.items()}
         ),
     )
     try:

@@ -6,8 +6,8 @@
 Of each FOLDER, in which next to nothing is a copy, images are taken and altered copies put among
 them, so that these are the share asked for. Told are, for each share: candidates looked at closely,
 pairs accepted at an asked precision of 0.9 and 0.99 and how many of them are right, the expected
-calibration error over pairs told more than 0.02, and the share of planted copies whose pair with
-the original is accepted. FOLDER.csv beside a folder, or in it, with the columns path and group
+calibration error over all of them and over those told more than 0.02, and the share of planted
+copies whose pair with the original is accepted. FOLDER.csv beside a folder, or in it, with the columns path and group
 names copies that were there before.
 """
 
@@ -28,12 +28,11 @@ ENDINGS = {".jpg", ".jpeg", ".png"}
 
 
 def load_kinds(copybench):
-    """Return the ways to alter a picture of copybench's ``make.py``."""
+    """Return by family and name the ways to alter a picture of copybench's ``make.py``."""
     spec = importlib.util.spec_from_file_location("copybench_make", copybench / "make.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    families = {name: kinds for name, kinds in module.KINDS.items() if name != "pixels"}
-    return [make for kinds in families.values() for make in kinds.values()]
+    return {name: kinds for name, kinds in module.KINDS.items() if name != "pixels"}
 
 
 def plant(folder, out, kinds, *, share, n, seed):
@@ -68,9 +67,9 @@ def read_known(folder):
     return {}
 
 
-def measure_error(probability, is_copy):
-    """Return the expected calibration error, in ten bins, over pairs told more than 0.02."""
-    told = probability > 0.02
+def measure_error(probability, is_copy, least):
+    """Return the expected calibration error, in ten bins, over pairs told at least ``least``."""
+    told = probability >= least
     probability, is_copy = probability[told], is_copy[told]
     if len(probability) == 0:
         return 0.0
@@ -87,8 +86,11 @@ def main():
     parser.add_argument("--images", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    kinds = load_kinds(options.copybench)
-    print("folder, share: images, close pairs | at 0.9: right/accepted | at 0.99 | ECE | recall")
+    families = load_kinds(options.copybench)
+    kinds = [make for family in families.values() for make in family.values()]
+    print(
+        "folder, share: images, close pairs | at 0.9: right/accepted | at 0.99 | ECE, of doubtful | recall"
+    )
     for folder in options.folders:
         for share in options.shares:
             with tempfile.TemporaryDirectory() as scratch:
@@ -101,13 +103,15 @@ def main():
             for precision in (0.9, 0.99):
                 accepted = p >= find_threshold(p, precision)
                 counts.append(f"{int(y[accepted].sum()):5}/{int(accepted.sum()):<5}")
+            is_close = np.isfinite(found.evidence).all(axis=1)
+            errors = [measure_error(p[is_close], y[is_close], least) for least in (0, 0.02)]
             is_planted = np.array([name.startswith("c") for name in found.paths])
             direct = y & (is_planted[found.a] != is_planted[found.b]) & accepted
             reached = np.unique(np.concatenate([found.a[direct], found.b[direct]]))
             recall = is_planted[reached].sum() / max(1, is_planted.sum())
             print(
-                f"{folder.name:14}{share:6.3f}: {len(truth):5} {int(np.isfinite(p).sum()):6} | "
-                f"{counts[0]} | {counts[1]} | {measure_error(p, y):.3f} | {recall:.3f}",
+                f"{folder.name:14}{share:6.3f}: {len(truth):5} {int(is_close.sum()):6} | "
+                f"{counts[0]} | {counts[1]} | {errors[0]:.3f} {errors[1]:.3f} | {recall:.3f}",
                 flush=True,
             )
 

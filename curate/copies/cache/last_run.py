@@ -14,7 +14,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _FILE = "last_run.npz"
-_LABEL = "label_"
+_LABEL, _CONTEXT = "label_", "context_"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,8 +27,7 @@ class LastRun:
             that stands for all that the rung says are the same.
         weights: (K + 1,) float64, of the classifier fitted to them.
         probability: (P,) float64, of their likely candidates.
-        own: (C,) float64, share of each that it alone carries.
-        crowd: (C,) int64, contents that look like it.
+        context: What the folder says of each content: several columns, (C,) float64 each.
         seed: Seed of the run.
     """
 
@@ -36,20 +35,18 @@ class LastRun:
     labels: dict[Level, Ints]
     weights: Floats
     probability: Floats
-    own: Floats
-    crowd: Ints
+    context: dict[str, Floats]
     seed: int
 
     @classmethod
-    def summarize(  # noqa: PLR0913 - what a later search needs of it
+    def summarize(
         cls,
         content_hashes: Sequence[str],
         labels: Mapping[Level, Ints],
         *,
         weights: Floats,
         probability: Floats,
-        own: Floats,
-        crowd: Ints,
+        context: Mapping[str, Floats],
         seed: int,
     ) -> "LastRun":
         """Return what is kept of a run.
@@ -59,8 +56,7 @@ class LastRun:
             labels: For each rung: (N,) int64, the one image that stands for all that are the same.
             weights: Of the classifier fitted to them.
             probability: (P,) float64, of their likely candidates.
-            own: (N,) float64, share of each that it alone carries.
-            crowd: (N,) int64, images that look like it.
+            context: What the folder says of each image: several columns, (N,) each.
             seed: Seed of the run.
         """
         all_hashes = pack_hashes(content_hashes)
@@ -73,8 +69,7 @@ class LastRun:
             },
             weights=weights,
             probability=probability,
-            own=own[first],
-            crowd=crowd[first],
+            context={name: column[first] for name, column in context.items()},
             seed=seed,
         )
 
@@ -82,7 +77,7 @@ class LastRun:
     def read(cls, folder: Path) -> "LastRun | None":
         """Return what a cache holds, or None if there is nothing, or it is damaged."""
         arrays = read_arrays(folder / _FILE)
-        if arrays is None or "own" not in arrays:  # an earlier version left no context
+        if arrays is None or not any(name.startswith(_CONTEXT) for name in arrays):
             return None
         return cls(
             hashes=arrays["hashes"].astype("S32"),
@@ -93,8 +88,11 @@ class LastRun:
             },
             weights=arrays["weights"].astype(np.float64),
             probability=arrays["probability"].astype(np.float64),
-            own=arrays["own"].astype(np.float64),
-            crowd=arrays["crowd"].astype(np.int64),
+            context={
+                name.removeprefix(_CONTEXT): column.astype(np.float64)
+                for name, column in arrays.items()
+                if name.startswith(_CONTEXT)
+            },
             seed=int(arrays["seed"]),
         )
 
@@ -109,8 +107,7 @@ class LastRun:
             hashes=self.hashes,
             weights=self.weights,
             probability=self.probability,
-            own=self.own.astype(np.float32),
-            crowd=self.crowd.astype(np.int32),
+            **{_CONTEXT + name: column for name, column in self.context.items()},
             seed=np.array(self.seed),
             **{_LABEL + level: rows.astype(np.int32) for level, rows in self.labels.items()},
         )

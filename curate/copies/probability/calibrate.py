@@ -2,9 +2,10 @@
 
 The built-in classifier says how much likelier a copy is to look like this than another pair: it was
 fitted at even odds. Among the pairs of a folder that are worth a close look copies may be all or
-none. Their share is estimated by expectation-maximisation (Saerens, Latinne and Decaestecker 2002,
-section 2.2), and the odds of every pair follow from it. Copies made of the images themselves say
-how well copies agree here.
+none; where rules refuse many, some of the others are none either. Their share is estimated by
+expectation-maximisation (Saerens, Latinne and Decaestecker 2002, section 2.2), and the odds of
+every pair follow from it. Copies and non-copies made of the images themselves say how well copies
+agree here, and what else does.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from curate.copies.verification.findings import Findings
 
 Evidence = NDArray[np.float32]
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,10 +28,15 @@ class CalibrationParams:
     Precision and copies found are measured by ``tests/benchmarks/base_rates.py``.
 
     Attributes:
-        n_synthetic: Images of which copies are made, those of the lowest content hashes; more cost
+        n_copied: Images of which copies are made, those of the lowest content hashes; more cost
             time and change little.
-        synthetic_weight: How much a made copy counts: made copies are easier than those that
-            people make.
+        n_refused: Refused pairs of which non-copies are made, at most.
+        slipped: Pairs that are no copies and pass the rules, for each that a rule refuses. Of
+            frames of a fixed camera, re-encoded or altered, 0.01 to 0.05; with 1.0 faces lose
+            copies.
+        surely_none: A pair that looks alike and is less probable than this is no copy.
+        made_weight: How much a made pair counts: made copies are easier than those that people
+            make.
         prior_spread: Standard deviation of the prior on each weight: how far it may be moved.
         n_candidates: Candidates that take part at most; bounds the time of the fit.
         n_rounds: Rounds of the estimate of the share; it settles within twenty.
@@ -37,8 +44,11 @@ class CalibrationParams:
             even odds, nearly.
     """
 
-    n_synthetic: int = 96
-    synthetic_weight: float = 0.25
+    n_copied: int = 96
+    n_refused: int = 96
+    slipped: float = 0.1
+    surely_none: float = 0.02
+    made_weight: float = 0.25
     prior_spread: float = 0.2
     n_candidates: int = 4000
     n_rounds: int = 50
@@ -49,40 +59,44 @@ CALIBRATION_PARAMS = CalibrationParams()
 
 
 def calibrate(
-    synthetic: Evidence, candidates: Evidence, judged: tuple[Evidence, Floats] | None = None
+    made: tuple[Evidence, NDArray[np.bool_]],
+    candidates: Evidence,
+    judged: tuple[Evidence, Floats] | None = None,
+    *,
+    share: float,
 ) -> CopyClassifier:
     """Return the built-in classifier fitted to evidence.
 
     Args:
-        synthetic: (M, 60) float32, on made copies.
+        made: (M, 60) float32, on made pairs, and (M,) bool, which are copies.
         candidates: (E, 60) float32, on candidates that were looked at closely.
         judged: (J, 60) float32, on pairs that a person judged, each as weighty as a candidate, and
             (J,) float64, 1 for copies, 0 for others.
+        share: Of copies among pairs that were looked at closely, in (0, 1).
     """
     seen, said = judged or (candidates[:0], np.zeros(0))
     params = CALIBRATION_PARAMS
-    share = estimate_share(CLOSE_LOOK.measure_odds(candidates))
     guess = shift_odds(CLOSE_LOOK.measure_odds(candidates), share)
-    evidence = np.concatenate([synthetic, candidates, seen])
-    target = np.concatenate([np.ones(len(synthetic)), guess, said])
-    weight = np.concatenate(
-        [np.full(len(synthetic), params.synthetic_weight), np.ones(len(candidates) + len(said))]
-    )
+    evidence = np.concatenate([made[0], candidates, seen])
+    target = np.concatenate([made[1], guess, said])
+    weight = np.ones(len(evidence))
+    weight[: len(made[0])] = params.made_weight
     prior = add_bias(CLOSE_LOOK, share)
     return fit_map(prior, evidence, target, weight, prior_spread=params.prior_spread)
 
 
-def estimate_share(log_odds: Floats) -> float:
+def estimate_share(log_odds: Floats, n_none: float = 0) -> float:
     """Return the share of copies among pairs, in (0, 1).
 
     Args:
         log_odds: (E,) float64, of each pair, where copies are half of all.
+        n_none: Pairs that are no copies, with which the estimate begins.
     """
     params = CALIBRATION_PARAMS
     share = 0.5
     for _ in range(params.n_rounds):
         expected = float(shift_odds(log_odds, share).sum())
-        share = (expected + params.pseudo) / (len(log_odds) + 2 * params.pseudo)
+        share = (expected + params.pseudo) / (len(log_odds) + n_none + 2 * params.pseudo)
     return share
 
 
@@ -103,15 +117,56 @@ def select_candidates(
 ) -> Evidence:
     """Return evidence on candidates that were looked at closely, (E, 60).
 
-    Of many, those are taken of the lowest sums of content hashes: a folder that grows a little
-    keeps nearly the same ones.
-
     Args:
         findings: On all candidates, each pair once.
         evidence: (P, 60) float32, on the same.
         fingerprints: (R,) uint64, of the content hash of each image.
     """
-    lot = fingerprints[findings.a] + fingerprints[findings.b]  # wraps around
+    known = np.flatnonzero(np.isfinite(evidence).all(axis=1))
+    return evidence[_draw(known, findings, fingerprints, CALIBRATION_PARAMS.n_candidates)]
+
+
+def measure_share(findings: Findings, evidence: Evidence) -> float:
+    """Return the share of copies among the pairs that were looked at closely, in (0, 1).
+
+    Args:
+        findings: On all candidates, each pair once.
+        evidence: (P, 60) float32, on the same.
+    """
     is_known = np.isfinite(evidence).all(axis=1)
-    drawn = np.argsort(lot[is_known], kind="stable")[: CALIBRATION_PARAMS.n_candidates]
-    return evidence[is_known][np.sort(drawn)]
+    n_looked_at = int(np.isfinite(findings.close).all(axis=1).sum())
+    log_odds = CLOSE_LOOK.measure_odds(evidence[is_known])
+    n_refused = n_looked_at - int(is_known.sum())
+    return estimate_share(log_odds, CALIBRATION_PARAMS.slipped * n_refused)
+
+
+def select_refused(
+    findings: Findings, evidence: Evidence, fingerprints: NDArray[np.uint64], *, share: float
+) -> Ints:
+    """Return pairs that were looked at closely, for they look alike, and are no copies.
+
+    Args:
+        findings: On all candidates, each pair once.
+        evidence: (P, 60) float32, on the same.
+        fingerprints: (R,) uint64, of the content hash of each image.
+        share: Of copies among pairs that were looked at closely, in (0, 1).
+
+    Returns:
+        (M,) int64, rows.
+    """
+    params = CALIBRATION_PARAMS
+    is_known = np.isfinite(evidence).all(axis=1)
+    guess = np.zeros(len(findings))
+    guess[is_known] = shift_odds(CLOSE_LOOK.measure_odds(evidence[is_known]), share)
+    is_looked_at = np.isfinite(findings.close).all(axis=1)
+    refused = np.flatnonzero(is_looked_at & (guess < params.surely_none))
+    return _draw(refused, findings, fingerprints, params.n_refused)
+
+
+def _draw(rows: Ints, findings: Findings, fingerprints: NDArray[np.uint64], most: int) -> Ints:
+    """Return some of the rows, in order: those of the lowest sums of content hashes.
+
+    A folder that grows a little keeps nearly the same ones.
+    """
+    lot = fingerprints[findings.a[rows]] + fingerprints[findings.b[rows]]  # wraps around
+    return np.sort(rows[np.argsort(lot, kind="stable")[:most]])

@@ -6,7 +6,7 @@ what it differs from b and from c by, less what these differ by from each other.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,12 +93,29 @@ class FolderContext:
 
     Attributes:
         own: (n,) float64, share of the image that it alone carries; 0 where unknown.
-        crowd: (n,) int64, images that look like it at the first look: what looks like many says
-            little of each.
+        marked: (n,) float64, usual share of the image that something lies over, as its pairs show.
+        crowd: (n,) float64, number of images that look like it at the first look: what looks like
+            many says little of each.
     """
 
     own: Floats
-    crowd: NDArray[np.int64]
+    marked: Floats
+    crowd: Floats
+
+    @classmethod
+    def none(cls, n: int) -> "FolderContext":
+        """Return what is said of n images where nothing is known."""
+        return cls(own=np.zeros(n), marked=np.zeros(n), crowd=np.zeros(n))
+
+    @property
+    def columns(self) -> dict[str, Floats]:
+        """Return each column by its name, (n,) each."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def put(self, rows: Ints | slice, other: "FolderContext") -> None:
+        """Write what another context says of its images in place of what is said of some here."""
+        for name, column in self.columns.items():
+            column[rows] = other.columns[name]
 
 
 def measure_context(findings: Findings, likely: Floats, n: int) -> FolderContext:
@@ -125,9 +142,32 @@ def measure_context(findings: Findings, likely: Floats, n: int) -> FolderContext
         ]
         if len(estimates) >= params.n_triangles:
             own[image] = max(0.0, float(np.median(estimates)))
+    marks = [findings.measure_close(f"marks_{side}")[known] for side in ("first", "second")]
+    marked = _find_medians(
+        np.concatenate([findings.a[known], findings.b[known]]), np.concatenate(marks), n
+    )
     is_alike = likely >= params.alike
     ends = np.concatenate([findings.a[is_alike], findings.b[is_alike]])
-    return FolderContext(own=own, crowd=np.bincount(ends, minlength=n))
+    return FolderContext(
+        own=own, marked=marked, crowd=np.bincount(ends, minlength=n).astype(np.float64)
+    )
+
+
+def _find_medians(images: Ints, values: NDArray[np.float32], n: int) -> Floats:
+    """Return the lower median of what is said of each of n images, (n,) float64; 0 of no value.
+
+    Args:
+        images: (V,) int64, of which each value is.
+        values: (V,) float32.
+        n: Number of images.
+    """
+    order = np.lexsort((values, images))
+    n_values = np.bincount(images, minlength=n)
+    middle = np.cumsum(n_values) - n_values + np.maximum(n_values - 1, 0) // 2
+    medians = np.zeros(n)
+    has_any = n_values > 0
+    medians[has_any] = values[order][middle[has_any]]
+    return medians
 
 
 def _list_neighbors(ends: Ints, likely: Floats, n: int) -> Iterator[tuple[int, list[int]]]:
@@ -238,13 +278,17 @@ def _do_both_carry(
     """Return in which pairs each image carries something of its own, (P,) bool.
 
     Two copies of one frame of a camera carry the same thing: they do not differ. A picture among
-    many captioned copies seems to carry something, but it is the captions that are marks.
+    many captioned copies seems to carry something, but it is the captions that are marks: beside
+    none of them does anything lie over it.
     """
     params = CONTEXT_PARAMS
     area = findings.measure_close("conflict_area").astype(np.float64) ** 2
     carried = np.minimum(np.minimum(context.own[findings.a], context.own[findings.b]), area)
     is_marked_once = (once > params.marked) & (twice < params.marked_twice * once)
     is_marked_once &= findings.measure_close("grain_deficit") <= params.other_grain
+    is_first = findings.measure_close("marks_first") > findings.measure_close("marks_second")
+    bare = np.where(is_first, findings.b, findings.a)
+    is_marked_once &= context.marked[bare] <= params.little
     is_carried = (carried > params.little) & ~are_crushed(findings)
     return np.asarray(is_carried & ~is_marked_once, np.bool_)
 

@@ -1,7 +1,13 @@
-"""Synthetic pairs: copies made of the user's own images, and how their evidence looks."""
+"""Synthetic pairs: copies and non-copies made of the user's own images, and how they look.
+
+A made copy is an image beside an altered one of itself. A made non-copy is two images that look
+alike and were refused, both altered: each in its own way, or both in one way. What tells them apart
+among pristine images may be lost where all are re-encoded, cropped or toned; these pairs tell what
+agreement is then worth.
+"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -11,12 +17,12 @@ from numpy.typing import NDArray
 from curate.copies.cache.arrays import read_arrays, write_arrays
 from curate.copies.pair_tables import take_pairs
 from curate.copies.probability.augment import make_copy
-from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK
-from curate.copies.probability.context import judge_in_context
+from curate.copies.probability.classifier import FIRST_LOOK
 from curate.copies.verification.close_look import CLOSE_LOOK_PARAMS, CloseLook
 from curate.copies.verification.findings import (
     BY_KEYPOINTS,
     BY_MIRRORED_KEYPOINTS,
+    Findings,
     drop_unaligned,
     select_best,
 )
@@ -25,69 +31,116 @@ from curate.copies.verification.verifier import Verifier
 from curate.parallel import ordered_map
 
 Pixels = NDArray[np.uint8]
+Ints = NDArray[np.int64]
 Numbers = NDArray[np.uint64]
+Read = Callable[[Sequence[int]], list[Pixels]]
 
-_FILE = "synthetic_pairs.npz"
+_FILE = "made_pairs.npz"
+_KEPT = ("method", "maps", "inliers", "evidence", "close")
 _CACHED_SIDE = 256  # px, short side of cached images: made copies get no better
 
 
-def load_synthetic_evidence(
-    folder: Path,
-    fingerprints: Numbers,
-    read: Callable[[Sequence[int]], list[Pixels]],
-    *,
-    seed: int,
-) -> NDArray[np.float32]:
-    """Return the evidence on one made copy of each image, (n, 59); what was made before is known.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sources:
+    """The images that n pairs are made of, by row.
 
-    Copies that the first look would refuse are left out.
+    Attributes:
+        first: (n,) int64, of which the first image of each pair is made.
+        second: (n,) int64, of which the second is made; the same for a copy.
+        other: (n,) int64, of which the alterations may borrow a piece.
+    """
+
+    first: Ints
+    second: Ints
+    other: Ints
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @property
+    def is_copy(self) -> NDArray[np.bool_]:
+        """Return which pairs are copies, (n,) bool."""
+        return np.asarray(self.first == self.second)
+
+    @classmethod
+    def of(cls, copied: Ints, a: Ints, b: Ints) -> "Sources":
+        """Return the sources of copies of some images and of non-copies of some pairs.
+
+        Args:
+            copied: (m,) int64, images to copy; copies borrow from the next one, non-copies
+                from the first one.
+            a: (p,) int64, first images of pairs that are no copies.
+            b: (p,) int64, second images.
+        """
+        return cls(
+            first=np.concatenate([copied, a]),
+            second=np.concatenate([copied, b]),
+            other=np.concatenate([np.roll(copied, -1), np.repeat(copied[:1], len(a))]),
+        )
+
+
+def load_made_findings(
+    folder: Path, sources: Sources, fingerprints: Numbers, read: Read, *, seed: int
+) -> Findings:
+    """Return the findings on made pairs; what was made before is known.
+
+    Pairs that the first look would refuse are left out. ``a`` and ``b`` are the rows of which the
+    two images were made.
 
     Args:
         folder: Of the cache; the caller is its only writer.
-        fingerprints: (n,) uint64, of the content hashes; a copy may borrow from the next image.
-        read: Gives the cached pixels of some of the n images.
-        seed: Seed of the augmentations.
+        sources: Of which the pairs are made.
+        fingerprints: (R,) uint64, of the content hash of each image.
+        read: Gives the cached pixels of some of the R images.
+        seed: Seed of the alterations.
     """
     path = folder / _FILE
-    n = len(fingerprints)
-    pairs = np.stack([fingerprints, np.roll(fingerprints, -1), np.full(n, seed, np.uint64)], axis=1)
-    evidence = np.full((n, len(CLOSE_LOOK.centre)), np.nan, np.float32)
-    is_known = np.zeros(n, np.bool_)
-    arrays = read_arrays(path)
-    if arrays is not None:
-        known = {tuple(pair): row for row, pair in enumerate(arrays["pairs"].tolist())}
-        places = np.array([known.get(tuple(pair), -1) for pair in pairs.tolist()])
-        is_known = places >= 0
-        evidence[is_known] = arrays["evidence"][places[is_known]]
-    if not is_known.all():
-        missing = np.nonzero(~is_known)[0]
-        others = read(((missing + 1) % n).tolist())
-        seeds = pairs[missing][:, [2, 0]]
-        evidence[missing] = measure_made_copies(read(missing.tolist()), others, seeds=seeds)
-        write_arrays(path, pairs=pairs, evidence=evidence)
-    return evidence[np.isfinite(evidence).all(axis=1)]
+    rows = np.stack([sources.first, sources.second, sources.other], axis=1)
+    keys = np.concatenate([fingerprints[rows], np.full((len(rows), 1), seed, np.uint64)], axis=1)
+    arrays = read_arrays(path) or {"keys": keys[:0]}
+    places = {tuple(key): place for place, key in enumerate(arrays["keys"].tolist())}
+    known = np.array([places.get(tuple(key), -1) for key in keys.tolist()], np.int64)
+    missing = np.flatnonzero(known < 0)
+    made = make_findings(take_pairs(sources, missing), keys[missing][:, [3, 0, 1]], read)
+    columns = {}
+    for name in _KEPT:
+        new = getattr(made, name)
+        columns[name] = np.empty((len(keys), *new.shape[1:]), new.dtype)
+        columns[name][missing] = new
+        if name in arrays:
+            columns[name][known >= 0] = arrays[name][known[known >= 0]]
+    if len(missing):
+        write_arrays(path, keys=keys, **columns)
+    return drop_unaligned(Findings(a=sources.first, b=sources.second, **columns))
 
 
-def measure_made_copies(
-    originals: Sequence[Pixels], others: Sequence[Pixels], *, seeds: Numbers
-) -> NDArray[np.float32]:
-    """Return the evidence on one made copy of each image beside its original.
+def make_findings(sources: Sources, seeds: Numbers, read: Read) -> Findings:
+    """Return the findings on pairs made of n sources, in order.
+
+    The evidence is NaN where the first look would refuse the pair.
 
     Args:
-        originals: n images (h, w, 3) uint8, from the cache.
-        others: n images that the copies may borrow from.
-        seeds: (n, k) uint64, seeds of the augmentations.
-
-    Returns:
-        (n, 59) float32, NaN where the first look would refuse the pair.
+        sources: Of which the pairs are made.
+        seeds: (n, 3) uint64, of the alterations: one for all, one for each first and each second
+            image.
+        read: Gives the cached pixels of images.
     """
-    n = len(originals)
+    n = len(sources)
+    if n == 0:
+        return Findings.unaligned(0)
+    ends = (sources.first, sources.second, sources.other)
+    firsts, seconds, others = (read(rows.tolist()) for rows in ends)
 
-    def make(number: int) -> Pixels:
-        rng = np.random.default_rng(seeds[number].tolist())
-        return _shrink_as_cached(make_copy(originals[number], others[number], rng))
+    def alter(number: int) -> tuple[Pixels, Pixels]:
+        first, second, other = firsts[number], seconds[number], others[number]
+        seed, one, two = seeds[number].tolist()
+        if sources.is_copy[number]:
+            return first, _alter(first, other, [seed, one])
+        is_same_way = (one ^ two) & 1
+        second_way = [seed, one, two] if is_same_way else [seed, two, one]
+        return _alter(first, other, [seed, one, two]), _alter(second, other, second_way)
 
-    images = [*originals, *ordered_map(make, range(n))]
+    images = [image for ends in zip(*ordered_map(alter, range(n)), strict=True) for image in ends]
     keypoints = Keypoints.of(list(ordered_map(make_working_copy, images)))
     verifier = Verifier(keypoints, lambda rows: [images[row] for row in rows], FIRST_LOOK)
     a = np.tile(np.arange(n, dtype=np.int64), 2)
@@ -97,14 +150,22 @@ def measure_made_copies(
     likely = take_pairs(best.findings, best.probability >= CLOSE_LOOK_PARAMS.least)
     close_look = CloseLook(keypoints.shapes, lambda rows: [images[row] for row in rows])
     likely = replace(likely, close=close_look.look(likely))
-    evidence = np.full((n, len(CLOSE_LOOK.centre)), np.nan, np.float32)
-    evidence[likely.a] = judge_in_context(likely, None)
-    return evidence
+    return _spread(likely, n)
 
 
-def _shrink_as_cached(pixels: Pixels) -> Pixels:
-    factor = _CACHED_SIDE / min(pixels.shape[:2])
+def _spread(findings: Findings, n: int) -> Findings:
+    """Return the findings on pair ``a`` in row ``a`` of n, NaN in the others."""
+    spread = Findings.unaligned(n)
+    for name in _KEPT:
+        getattr(spread, name)[findings.a] = getattr(findings, name)
+    return spread
+
+
+def _alter(pixels: Pixels, other: Pixels, seed: Sequence[int]) -> Pixels:
+    """Return an image altered, as it would be cached."""
+    altered = make_copy(pixels, other, np.random.default_rng(seed))
+    factor = _CACHED_SIDE / min(altered.shape[:2])
     if factor >= 1:
-        return pixels
-    size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return altered
+    size = tuple(max(1, round(side * factor)) for side in altered.shape[1::-1])
+    return np.asarray(cv2.resize(altered, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -59,9 +59,9 @@ class NearCopies:
         search = NearSearch(known, heads)
         verified = search.verify_candidates(_pair_heads(known.vectors, known.heads, order))
         if known.vectors is None:
-            own, crowd = np.zeros(len(known.images)), np.zeros(len(known.images), np.int64)
-            own[heads], crowd[heads] = verified.context.own, verified.context.crowd
-            _write_last_run(known, verified, FolderContext(own=own, crowd=crowd))
+            context = FolderContext.none(len(known.images))
+            context.put(heads, verified.context)
+            _write_last_run(known, verified, context)
         sizes = np.stack([known.images.height[heads], known.images.width[heads]], axis=1)
         relations = sort_relations(
             verified.links, search.shapes, known.config, threshold=verified.threshold
@@ -165,7 +165,6 @@ def _write_last_run(known: Known, verified: Verified, context: FolderContext) ->
         {Level(grouping.level): grouping.label for grouping in known.groupings},
         weights=verified.classifier.weights,
         probability=probability[probability >= THRESHOLD_PARAMS.least],
-        own=context.own,
-        crowd=context.crowd,
+        context=context.columns,
         seed=known.config.seed,
     ).write(known.cache)

@@ -178,8 +178,7 @@ class NearQuery:
         every = concat_pairs([found, looks.look(Candidates.by_either_keypoints(a, b))])
         context = measure_context(every.findings, every.probability, len(names))
         # of the images searched the whole folder says more than the queries do
-        context.own[n_queries:] = self._context.own[rows]
-        context.crowd[n_queries:] = self._context.crowd[rows]
+        context.put(slice(n_queries, None), take_pairs(self._context, rows))
         return found.findings, context, both.shapes, rows
 
 

@@ -14,7 +14,13 @@ from curate.copies.candidates.clumps import CLUMP_PARAMS, Clumps
 from curate.copies.candidates.incremental import CandidateSearch
 from curate.copies.candidates.pairs import Candidates, order_pairs
 from curate.copies.pair_tables import concat_pairs, take_pairs
-from curate.copies.probability.calibrate import CALIBRATION_PARAMS, calibrate, select_candidates
+from curate.copies.probability.calibrate import (
+    CALIBRATION_PARAMS,
+    calibrate,
+    measure_share,
+    select_candidates,
+    select_refused,
+)
 from curate.copies.probability.classifier import (
     CLOSE_LOOK,
     FIRST_LOOK,
@@ -28,7 +34,7 @@ from curate.copies.probability.context import (
     judge_in_context,
     measure_context,
 )
-from curate.copies.probability.synthetic_pairs import load_synthetic_evidence
+from curate.copies.probability.synthetic_pairs import Sources, load_made_findings
 from curate.copies.records import Pixels
 from curate.copies.rungs.base import Known
 from curate.copies.rungs.missing_keypoints import MissingKeypoints
@@ -207,15 +213,23 @@ class NearSearch:
 
     def _calibrate(self, findings: Findings, evidence: NDArray[np.float32]) -> CopyClassifier:
         """Return the classifier fitted to these images."""
-        with task(self._progress, "calibrating on made copies", None):
-            synthetic = load_synthetic_evidence(
-                self._cache,
-                self._fingerprints[: CALIBRATION_PARAMS.n_synthetic],
-                self._read,
-                seed=self._config.seed,
+        share = measure_share(findings, evidence)
+        rows = select_refused(findings, evidence, self._fingerprints, share=share)
+        refused = take_pairs(findings, rows)
+        copied = np.arange(min(len(self._hashes), CALIBRATION_PARAMS.n_copied))
+        sources = Sources.of(copied, refused.a, refused.b)
+        with task(self._progress, "calibrating on made pairs", None):
+            made = load_made_findings(
+                self._cache, sources, self._fingerprints, self._read, seed=self._config.seed
             )
-        candidates = select_candidates(findings, evidence, self._fingerprints)
-        return calibrate(synthetic, candidates, self._find_judged(findings, evidence))
+        seen = judge_in_context(made, self._context)
+        is_known = np.isfinite(seen).all(axis=1)
+        return calibrate(
+            (seen[is_known], (made.a == made.b)[is_known]),
+            select_candidates(findings, evidence, self._fingerprints),
+            self._find_judged(findings, evidence),
+            share=share,
+        )
 
     def _find_judged(
         self, findings: Findings, evidence: NDArray[np.float32]

@@ -55,14 +55,19 @@ class Findings:
     @classmethod
     def none(cls) -> "Findings":
         """Return the findings on no pair."""
+        return cls.unaligned(0)
+
+    @classmethod
+    def unaligned(cls, n: int) -> "Findings":
+        """Return findings on n pairs, each of an image and itself, that could not be aligned."""
         return cls(
-            a=np.zeros(0, np.int64),
-            b=np.zeros(0, np.int64),
-            method=np.zeros(0, np.int64),
-            maps=np.zeros((0, 2, 3), np.float32),
-            inliers=np.zeros(0, np.int32),
-            evidence=np.zeros((0, len(NAMES)), np.float32),
-            close=np.zeros((0, len(CLOSE_NAMES)), np.float32),
+            a=np.arange(n, dtype=np.int64),
+            b=np.arange(n, dtype=np.int64),
+            method=np.zeros(n, np.int64),
+            maps=np.zeros((n, 2, 3), np.float32),
+            inliers=np.zeros(n, np.int32),
+            evidence=np.full((n, len(NAMES)), np.nan, np.float32),
+            close=np.full((n, len(CLOSE_NAMES)), np.nan, np.float32),
         )
 
     @classmethod

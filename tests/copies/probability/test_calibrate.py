@@ -1,8 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from curate.copies.probability.calibrate import calibrate, estimate_share, shift_odds
+from curate.copies.probability.calibrate import (
+    calibrate,
+    estimate_share,
+    select_refused,
+    shift_odds,
+)
 from curate.copies.probability.classifier import CLOSE_LOOK
+from curate.copies.verification.detail import CLOSE_NAMES
+from curate.copies.verification.findings import Findings
 
 
 def pairs(share, n=20_000, seed=0):
@@ -44,18 +53,50 @@ def find_doubtful(n):
     return evidence[(probability > 0.3) & (probability < 0.7)][:n]
 
 
+def fit(made, candidates, judged=None):
+    return calibrate(made, candidates, judged, share=0.5)
+
+
+def no_pairs(evidence):
+    return evidence[:0], np.zeros(0, np.bool_)
+
+
 def test_what_a_person_said_moves_the_probability_of_pairs_like_it():
     doubtful = find_doubtful(40)
     judged, others = doubtful[:20], doubtful[20:]
     said = {
-        word: calibrate(judged[:0], others, (judged, np.full(20, word))).predict(judged).mean()
+        word: fit(no_pairs(judged), others, (judged, np.full(20, word))).predict(judged).mean()
         for word in (0.0, 1.0)
     }
-    assert said[0.0] < calibrate(judged[:0], others).predict(judged).mean() < said[1.0]
+    assert said[0.0] < fit(no_pairs(judged), others).predict(judged).mean() < said[1.0]
+
+
+def test_made_pairs_move_the_probability_of_pairs_like_them():
+    doubtful = find_doubtful(40)
+    made, others = doubtful[:20], doubtful[20:]
+    told = {
+        kind: fit((made, np.full(20, kind)), others).predict(made).mean() for kind in (False, True)
+    }
+    assert told[False] < fit(no_pairs(made), others).predict(made).mean() < told[True]
 
 
 def test_without_decisions_the_fit_is_as_before():
     doubtful = find_doubtful(40)
+    made = (doubtful[:10], np.ones(10, np.bool_))
+    before = fit(made, doubtful[10:])
     nobody = (doubtful[:0], np.zeros(0))
-    before = calibrate(doubtful[:10], doubtful[10:])
-    assert np.array_equal(before.weights, calibrate(doubtful[:10], doubtful[10:], nobody).weights)
+    assert np.array_equal(before.weights, fit(made, doubtful[10:], nobody).weights)
+
+
+def test_where_rules_refuse_many_pairs_copies_among_the_others_are_fewer():
+    log_odds, _ = pairs(0.5, n=20)
+    assert estimate_share(log_odds, 20) < 0.7 * estimate_share(log_odds)
+
+
+def test_of_refused_pairs_some_are_drawn_and_no_copies():
+    evidence = np.concatenate([find_doubtful(3), np.full((2, CLOSE_LOOK.centre.size), np.nan)])
+    findings = replace(Findings.unaligned(5), close=np.zeros((5, len(CLOSE_NAMES)), np.float32))
+    findings.close[4] = np.nan  # never looked at
+    fingerprints = np.arange(5, dtype=np.uint64)
+    rows = select_refused(findings, evidence.astype(np.float32), fingerprints, share=0.5)
+    assert rows.tolist() == [3]

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from curate.copies.probability.context import judge_in_context
+from curate.copies.pair_tables import concat_pairs
+from curate.copies.probability.context import FolderContext, judge_in_context, measure_context
 from curate.copies.verification.detail import CLOSE_NAMES
 from curate.copies.verification.evidence import NAMES
 from curate.copies.verification.findings import Findings
@@ -67,3 +70,33 @@ def test_what_compression_left_of_fine_texture_is_nothing_that_either_picture_ca
 )
 def test_two_captures_that_each_carry_something_are_no_copies(seen):
     assert has_no_evidence(**(CAPTURES | seen))
+
+
+def carrying(*marked):
+    """Return the context of two images that each carry something, with their usual marks."""
+    return FolderContext(own=np.full(2, 0.02), marked=np.array(marked), crowd=np.zeros(2))
+
+
+MARKED_ONCE = {"conflict_area": 0.2, "marks_first": 0.04}
+
+
+def test_an_original_is_one_that_nothing_lies_over_beside_any_of_its_copies():
+    captioned = judge_in_context(pair(**MARKED_ONCE), carrying(0.04, 0.0))
+    assert np.isfinite(captioned).all()
+
+
+def test_two_frames_whose_objects_lie_in_one_place_are_no_original_and_copy():
+    frames = judge_in_context(pair(**MARKED_ONCE), carrying(0.04, 0.03))
+    assert np.isnan(frames).any()
+
+
+def test_the_usual_marks_of_an_image_are_the_median_over_its_pairs():
+    marks = {(0, 1): (0.5, 0.0), (0, 2): (0.1, 0.0), (0, 3): (0.2, 0.3)}
+    findings = concat_pairs(
+        [
+            replace(pair(marks_first=one, marks_second=other), a=np.array([a]), b=np.array([b]))
+            for (a, b), (one, other) in marks.items()
+        ]
+    )
+    context = measure_context(findings, np.ones(3), 5)
+    assert context.marked.tolist() == pytest.approx([0.2, 0.0, 0.0, 0.3, 0.0])

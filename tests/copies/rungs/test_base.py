@@ -79,7 +79,7 @@ def test_a_query_finds_the_images_of_its_key(folder, scene, tmp_path):
         labels={},
         weights=np.zeros(21),
         probability=np.zeros(0),
-        context=FolderContext(own=np.zeros(3), crowd=np.zeros(3, np.int64)),
+        context=FolderContext.none(3),
     )
     queries = [
         QueryImage(
