@@ -7,8 +7,8 @@ Of each FOLDER, in which next to nothing is a copy, images are taken and altered
 them, so that these are the share asked for. Told are, for each share: candidates looked at closely,
 pairs accepted at an asked precision of 0.9 and 0.99 and how many of them are right, the expected
 calibration error over all of them and over those told more than 0.02, and the share of planted
-copies whose pair with the original is accepted. FOLDER.csv beside a folder, or in it, with the columns path and group
-names copies that were there before.
+copies whose pair with the original is accepted. FOLDER.csv beside a folder, or in it, with the
+columns path and group names copies that were there before.
 """
 
 import argparse
@@ -89,7 +89,8 @@ def main():
     families = load_kinds(options.copybench)
     kinds = [make for family in families.values() for make in family.values()]
     print(
-        "folder, share: images, close pairs | at 0.9: right/accepted | at 0.99 | ECE, of doubtful | recall"
+        "folder, share: images, close pairs | at 0.9: right/accepted | at 0.99 | "
+        "ECE of all, of doubtful | recall"
     )
     for folder in options.folders:
         for share in options.shares:
