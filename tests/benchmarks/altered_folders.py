@@ -6,7 +6,7 @@
 Of each FOLDER, in which next to nothing is a copy, images are altered once: each in a way of its
 own, or all in one way (one of each family that takes detail away or lays something over). What
 tells two frames of a camera or two receipts apart may be lost so; what is told of them must not
-become surer. Told are images, images dropped and pairs called copies. Frames that were made of one
+become surer. Told are images, and how many of them are dropped. Frames that were made of one
 photo and cropped to what they have in common are copies, and are counted too.
 """
 
@@ -57,9 +57,7 @@ def main():
                 workspace = Path(scratch) / "workspace"
                 table = Path(scratch) / "manifest.parquet"
                 result = dedup(out, DedupConfig(), out=table, workspace=workspace)
-                kept = result.table["keep"].to_pylist()
-            n_dropped = sum(not one for one in kept)
-            print(f"{folder.name:14}{name:14} {len(kept):5} {n_dropped:4}", flush=True)
+            print(f"{folder.name:14}{name:14} {len(files):5} {result.n_duplicates:4}", flush=True)
 
 
 if __name__ == "__main__":
