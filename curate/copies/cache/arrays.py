@@ -6,6 +6,7 @@ and of all before.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from zlib import crc32
 
@@ -19,6 +20,7 @@ from curate.workspace.integrity import Damaged, reading
 
 _CHUNK = 1 << 22
 _CHECKSUM_BYTES = 4
+_N_SUMS = 4096  # parts of files whose sums are held
 
 
 def write_arrays(path: Path, **arrays: NDArray[np.generic]) -> None:
@@ -59,7 +61,7 @@ def check_arrays(path: Path) -> None:
 
 
 def sum_file(path: Path, *, start: int = 0, begin: int = 0, end: int | None = None) -> int:
-    """Return the CRC-32 of a part of a file.
+    """Return the CRC-32 of a part of a file; one that has not changed is read once a run.
 
     Args:
         path: The file.
@@ -67,8 +69,15 @@ def sum_file(path: Path, *, start: int = 0, begin: int = 0, end: int | None = No
         begin: First byte.
         end: Byte after the last one; None for the end of the file.
     """
-    left = (path.stat().st_size if end is None else end) - begin
-    total = start
+    known = path.stat()
+    version = (known.st_dev, known.st_ino, known.st_size, known.st_mtime_ns)
+    return _sum_part(path, version, start, begin, known.st_size if end is None else end)
+
+
+@lru_cache(maxsize=_N_SUMS)
+def _sum_part(path: Path, version: tuple[int, ...], start: int, begin: int, end: int) -> int:
+    """Return the CRC-32 of a part of one version of a file."""
+    left, total = end - begin, start
     with path.open("rb") as file:
         file.seek(begin)
         while left > 0 and (chunk := file.read(min(left, _CHUNK))):
