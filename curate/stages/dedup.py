@@ -13,19 +13,20 @@ from curate.annotations.open_labels import open_labels
 from curate.argument_types import check_arguments
 from curate.copies.config import DedupConfig
 from curate.copies.inputs import Inputs
-from curate.copies.label_conflicts import find_label_conflicts, resolve_label_conflicts
-from curate.copies.lost_boxes import LostBoxes, find_lost_boxes
-from curate.copies.protected import find_protected, keep_protected
-from curate.copies.records import Copies, Images
+from curate.copies.manifest_columns import (
+    are_counted,
+    count_conflicts,
+    find_manifest_boxes,
+    make_manifest_columns,
+    resolve_conflicts,
+)
+from curate.copies.records import Copies
 from curate.copies.report import (
-    OTHER_HASH,
     RungCount,
     count_rungs,
     is_pair_table,
-    make_columns,
     make_miss_table,
     make_pair_table,
-    tell_link_hashes,
     write_pair_table,
     write_sheets,
 )
@@ -42,9 +43,7 @@ from curate.manifest.manifest import (
     read_manifest,
     write_manifest,
 )
-from curate.manifest.rows import HeldRows, Rows
 from curate.manifest.selection import count_reasons
-from curate.manifest.text_column import TextColumn
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.retrieval.pair_table import PairTable
@@ -253,10 +252,10 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         found_copies = search.run()
         manifest, inputs = found_copies.manifest, found_copies.inputs
         config, copies = found_copies.config, found_copies.copies
-        copies, is_conflict = _resolve_conflicts(manifest, inputs, copies, config)
-        is_counted = _are_counted(inputs.images, copies, is_against=other is not None)
-        lost = _find_lost_boxes(manifest, inputs, copies)
-        columns = _make_columns(manifest, inputs, copies, config, is_counted, is_conflict)
+        copies, is_conflict = resolve_conflicts(manifest, inputs, copies, config)
+        is_counted = are_counted(inputs.images, copies, is_against=other is not None)
+        lost = find_manifest_boxes(manifest, inputs, copies)
+        columns = make_manifest_columns(manifest, inputs, copies, config, is_counted, is_conflict)
         write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
         is_dropped = is_counted & ~copies.keep
         n_links = len(inputs.links)
@@ -289,18 +288,10 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         config=config,
         sheets=str(sheets) if sheets is not None else None,
         n_drawn=n_drawn,
-        n_conflicts=_count_groups(copies, is_conflict, is_counted),
+        n_conflicts=count_conflicts(copies, is_conflict, is_counted),
         n_boxes_lost=lost.n_alike + lost.n_moved,
         n_boxes_moved=lost.n_moved,
     )
-
-
-def _are_counted(images: Images, copies: Copies, *, is_against: bool) -> NDArray[np.bool_]:
-    """Return which images count, (N,): all, or those that are copies of the other source's."""
-    is_other = images.is_other
-    if not is_against:
-        return ~is_other
-    return ~is_other & (copies.duplicate_of >= 0) & is_other[copies.duplicate_of]
 
 
 def _keep_evidence(space: Workspace, out: Path, evidence: pa.Table, misses: pa.Table) -> None:
@@ -378,67 +369,3 @@ def _read_other(
     found = scan(other, space, progress, config=limit, engine=engine)
     found.readable()
     return found.manifest()
-
-
-def _find_lost_boxes(manifest: Manifest, inputs: Inputs, copies: Copies) -> LostBoxes:
-    """Return how many boxes of the manifest go with dropped images."""
-    if "objects" not in manifest.rows.schema.names:
-        return LostBoxes(n_alike=0, n_moved=0)
-    table = manifest.rows.read(["path", "objects"])
-    known = table["path"].filter(table["objects"].is_valid())
-    has_boxes = pc.is_in(inputs.images.path.array, value_set=known.cast(pa.large_string()))
-    is_own = ~inputs.images.is_other
-    return find_lost_boxes(inputs.images, copies, has_boxes.to_numpy(zero_copy_only=False) & is_own)
-
-
-def _resolve_conflicts(
-    manifest: Manifest, inputs: Inputs, copies: Copies, config: DedupConfig
-) -> tuple[Copies, NDArray[np.bool_] | None]:
-    """Return copies as the policy for labels wants them, and which images have copies with others.
-
-    That is None where no image has a label.
-    """
-    if "label" not in manifest.rows.schema.names:
-        return copies, None
-    table = manifest.rows.read(["path", "label"])
-    labels = pc.cast(table["label"], pa.string())
-    if labels.null_count == len(labels):
-        return copies, None
-    images = inputs.images
-    known = table["path"].cast(pa.large_string())
-    rows = pc.index_in(images.path.array, value_set=known)
-    rows = pc.if_else(pa.array(images.is_other), None, rows)
-    is_conflict = find_label_conflicts(copies.group, labels.take(rows).to_pylist())
-    is_protected = find_protected(images.path, config.protect) | images.is_other
-    return (
-        resolve_label_conflicts(copies, is_conflict, config.on_conflict, is_protected),
-        is_conflict,
-    )
-
-
-def _count_groups(
-    copies: Copies, is_conflict: NDArray[np.bool_] | None, is_counted: NDArray[np.bool_]
-) -> int:
-    return 0 if is_conflict is None else len(np.unique(copies.group[is_conflict & is_counted]))
-
-
-def _make_columns(
-    manifest: Manifest,
-    inputs: Inputs,
-    copies: Copies,
-    config: DedupConfig,
-    is_counted: NDArray[np.bool_],
-    is_conflict: NDArray[np.bool_] | None,
-) -> Rows:
-    paths = manifest.rows.read(["path"])["path"]
-    columns = make_columns(inputs, copies, paths, is_counted=is_counted)
-    columns = keep_protected(columns, find_protected(TextColumn(paths), config.protect))
-    if OTHER_HASH in columns.schema.names:
-        columns = tell_link_hashes(columns, manifest.rows.read(["path", "hash"]))
-    if is_conflict is not None:
-        here = np.flatnonzero(~inputs.images.is_other)
-        known = inputs.images.path.take(here).array
-        flags = pa.array(is_conflict[here] & is_counted[here])
-        column = flags.take(pc.index_in(paths.cast(pa.large_string()), value_set=known))
-        columns = columns.append_column("label_conflict", column)
-    return HeldRows(columns)
