@@ -7,7 +7,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from curate.progress import Silent
 from curate.workspace.workspace import Workspace
+
+
+class Notes(Silent):
+    """Progress that holds what it was told."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def about(self, word):
+        """Return the notes with a word in them."""
+        return [note for note in self.notes if word in note]
 
 
 def picture(seed, *, width=96, height=72):

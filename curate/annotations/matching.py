@@ -1,6 +1,6 @@
 """Which image a name in somebody's table means: tables name images in many ways."""
 
-import posixpath
+from itertools import takewhile
 
 import numpy as np
 import pyarrow as pa
@@ -71,8 +71,10 @@ def _most_slashes(paths: pa.Array) -> int:
 def _strip_shared_folder(paths: pa.Array) -> pa.Array:
     """Return paths from the innermost folder that they all lie in."""
     ends = pc.min_max(paths)
-    first, last = (f"{ends[end].as_py() or ''}" for end in ("min", "max"))
-    shared = posixpath.commonpath([posixpath.dirname(first), posixpath.dirname(last)])
+    first, last = ((ends[end].as_py() or "").split("/")[:-1] for end in ("min", "max"))
+    # the folders that the first and the last in order begin with, all begin with
+    both = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    shared = "/".join(folder for folder, _ in both)
     return pc.utf8_slice_codeunits(paths, len(shared) + 1) if shared else paths
 
 

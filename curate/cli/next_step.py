@@ -3,9 +3,12 @@
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from curate.errors import CurateError
 
 if TYPE_CHECKING:
     from curate.manifest.manifest import Manifest
@@ -83,10 +86,14 @@ def suggest_export(manifest: Path | str, workspace: Path | None = None) -> str:
     from curate.sources import open_source
 
     read = read_manifest(Path(manifest))
-    source = open_source(read.source)
-    are_files = source.root is not None and not _lie_in_containers(read)
+    folders: Sequence[Path] = ()
+    are_files = False
+    with suppress(CurateError):  # its images may be out of reach now
+        source = open_source(read.source)
+        folders = source.folders
+        are_files = source.root is not None and not _lie_in_containers(read)
     words = [] if are_files else ["--as", "copy"]
-    folder = name_file(next(_list_free_folders(source.folders)))
+    folder = name_file(next(_list_free_folders(folders)))
     return format_command(
         "export", name_file(manifest), "--to", folder, *words, workspace=workspace
     )

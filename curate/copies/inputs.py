@@ -219,13 +219,16 @@ def read_inputs(
     is_other = np.arange(len(table)) < len(table) - len(parts[-1])
     own = table.filter(pa.array(~is_other)).select(["path", "link_of"])
     own = own.filter(own["link_of"].is_valid())
-    links = dict(zip(own["path"].to_pylist(), own["link_of"].to_pylist(), strict=True))
+    links: dict[str, str] = dict(
+        zip(own["path"].to_pylist(), own["link_of"].to_pylist(), strict=True)
+    )
     is_file = table["link_of"].is_null()
     table, is_other = table.filter(is_file), is_other[is_file.to_numpy()]
     sources = OpenSources()
     if other is not None:
         table, is_other, names = _leave_out_shared(table, is_other, sources)
-        links |= names
+        # a name of our file that is itself a name of theirs
+        links = {path: names.get(file, file) for path, file in links.items()} | names
     places = table.select(["source", "path", "hash", *_PLACE])
     reader = ImageReader(
         open_pixels(workspace, progress),

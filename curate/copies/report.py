@@ -116,8 +116,9 @@ def tell_link_hashes(columns: pa.Table, rows: pa.Table) -> pa.Table:
         rows: ``path`` and ``hash`` of the manifest.
     """
     is_name = pc.fill_null(pc.equal(columns["match"], Level.FILE.value), fill_value=False)
-    is_here = pc.is_in(columns["duplicate_of"], value_set=rows["path"].combine_chunks())
-    is_elsewhere = pc.and_(is_name, pc.invert(is_here))
+    file = columns["duplicate_of"]
+    is_here = pc.is_in(file, value_set=rows["path"].combine_chunks())
+    is_elsewhere = pc.and_(pc.and_(is_name, file.is_valid()), pc.invert(is_here))
     told = pc.if_else(is_elsewhere, rows["hash"], columns[OTHER_HASH])
     return columns.set_column(columns.schema.get_field_index(OTHER_HASH), OTHER_HASH, told)
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 from curate.algorithms.neighbors import nearest_prototype
 from curate.choices import Level
 from curate.copies.cache.damage import drop_cache_damage
+from curate.copies.cache.version import is_current
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
 from curate.copies.inputs import Inputs, read_inputs
@@ -100,6 +101,12 @@ class ManifestSearch:
     def _mend_cache(self) -> Path:
         """Return the folder of what earlier runs found out, less what is damaged in it."""
         folder = self.workspace.root / "copies"
+        if not is_current(folder):
+            if folder.is_dir():
+                self.progress.note(
+                    "what earlier runs found is of another version; it is found again"
+                )
+            return folder
         for damage in drop_cache_damage(folder):
             self.progress.note(f"{damage}; it is found out again")
         return folder

@@ -12,7 +12,7 @@ from curate.sources.base import (
     SourceFile,
     Unchanged,
 )
-from curate.sources.entry_names import VIDEO_ENDINGS
+from curate.sources.entry_names import FROM_ROOT, VIDEO_ENDINGS
 from curate.sources.file_list import (
     FILE_SCHEMA,
     PLACE_SCHEMA,
@@ -37,6 +37,7 @@ from curate.sources.opening import (
 __all__ = [
     "DEFAULT_EXCLUDES",
     "FILE_SCHEMA",
+    "FROM_ROOT",
     "NOT_FILES_HINT",
     "NO_PLACE",
     "PLACE_SCHEMA",

@@ -14,6 +14,8 @@ VIDEO_ENDINGS = (
     ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".3gp",
     ".mts", ".m2ts",
 )  # fmt: skip
+FROM_ROOT = "./"
+"""How a pattern begins that is of one path and not of a name at any depth."""
 CONTAINER_ENDINGS = TAR_ENDINGS + TABLE_ENDINGS
 
 
@@ -48,11 +50,19 @@ def is_hidden(name: str) -> bool:
 def is_excluded(name: str, patterns: Sequence[str]) -> bool:
     """Return whether a name, or a folder above it, is of a pattern of what is passed over."""
     parts = name.split("/")
-    for number in range(1, len(parts) + 1):
-        path, last = "/".join(parts[:number]), parts[number - 1]
-        if any(fnmatchcase(path if "/" in one else last, one) for one in patterns):
-            return True
-    return False
+    paths = ["/".join(parts[:number]) for number in range(1, len(parts) + 1)]
+    return any(is_of_pattern(path, one) for path in paths for one in patterns)
+
+
+def is_of_pattern(path: str, pattern: str) -> bool:
+    """Return whether a path is of a pattern.
+
+    A pattern without a slash is of the last part of a path, wherever it lies; one with a slash, or
+    that begins with ``./``, of the whole path.
+    """
+    if "/" not in pattern:
+        return fnmatchcase(path.rpartition("/")[2], pattern)
+    return fnmatchcase(path, pattern.removeprefix(FROM_ROOT))
 
 
 def tidy(name: str) -> str:

@@ -4,7 +4,6 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from curate.errors import InputError
@@ -18,7 +17,12 @@ from curate.sources.base import (
     SourceFile,
 )
 from curate.sources.containers import ContainerReader, make_container
-from curate.sources.entry_names import IMAGE_ENDINGS, is_container, is_video
+from curate.sources.entry_names import (
+    IMAGE_ENDINGS,
+    is_container,
+    is_of_pattern,
+    is_video,
+)
 from curate.sources.file_list import FileList, file_table
 from curate.sources.frame_rate import FrameRate, format_frame_rate
 from curate.sources.named_paths import Roots
@@ -261,9 +265,7 @@ class _Walk:
         return was_linked
 
     def _is_excluded(self, path: bytes) -> bool:
-        text = os.fsdecode(path)
-        name = text.rpartition("/")[2]
-        return any(fnmatchcase(text if "/" in one else name, one) for one in self._exclude)
+        return any(is_of_pattern(os.fsdecode(path), one) for one in self._exclude)
 
 
 def _shortened(path: bytes) -> str:

@@ -19,6 +19,7 @@ from curate.sources.base import (
     SourceFile,
     Unchanged,
 )
+from curate.sources.entry_names import FROM_ROOT
 from curate.sources.file_list import FileList, FileListBuilder
 from curate.sources.named_paths import Roots
 from curate.sources.names import escape
@@ -63,7 +64,7 @@ class ManySources:
         problems: list[str] = []
         containers: list[Container] = []
         for name, part in self._parts.items():
-            listing = part.list_files(exclude)
+            listing = part.list_files(_patterns_of(name, exclude))
             for file in listing.files:
                 builder.add(_below(name, file))
             passed_over.update(listing.passed_over)
@@ -134,7 +135,7 @@ class _Below:
     ) -> Iterator[tuple[SourceFile, bytes | Lost | Unchanged]]:
         inside = _RecallBelow(self._part, recall)
         for file, content in self._container.read_through(
-            exclude=exclude, max_bytes=max_bytes, recall=inside
+            exclude=_patterns_of(self._part, exclude), max_bytes=max_bytes, recall=inside
         ):
             yield _below(self._part, file), content
 
@@ -154,6 +155,14 @@ class _RecallBelow:
 
     def find(self, paths: Sequence[str]) -> Sequence[SourceFile | None]:
         return self._recall.find([f"{self._part}/{path}" for path in paths])
+
+
+def _patterns_of(part: str, patterns: Sequence[str]) -> list[str]:
+    """Return the patterns for one of the sources: names at any depth, and paths there."""
+    whole = [one for one in patterns if not one.startswith(FROM_ROOT)]
+    paths = [one.removeprefix(FROM_ROOT) for one in patterns]
+    below = [one.removeprefix(f"{part}/") for one in paths if one.startswith(f"{part}/")]
+    return whole + [FROM_ROOT + one for one in below]
 
 
 def _below(part: str, file: SourceFile) -> SourceFile:

@@ -128,10 +128,11 @@ def export(
     for name in exporter_class.columns or ():
         opened.check(name, hint=hint_at_filler(name, otherwise="choose another format with --as"))
     rows = _chosen_rows(opened, config.where)
-    if len(rows) == 0:
-        raise InputError("no readable image is chosen", hint="choose others with --where")
-    if exporter_class.needs_objects:
+    if exporter_class.needs_objects and len(rows):
         rows = _leave_out_unknown(rows, progress)
+    if len(rows) == 0:
+        what = " with boxes" if exporter_class.needs_objects else ""
+        raise InputError(f"no readable image{what} is chosen", hint="choose others with --where")
     check_layout(rows, config.layout)
     if "split" in exporter_class.optional_columns and "split" in rows.schema.names:
         check_names(rows, "split")

@@ -29,6 +29,7 @@ from curate.progress import Progress
 from curate.secrets import without_secrets
 from curate.sources import (
     DEFAULT_EXCLUDES,
+    FROM_ROOT,
     PLACE_SCHEMA,
     VIDEO_ENDINGS,
     Address,
@@ -320,11 +321,20 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
 
 
 def _place_patterns(patterns: Sequence[str], source: Source) -> tuple[str, ...]:
-    """Return patterns as they are of the paths of a source; some may have been typed from here."""
+    """Return patterns as they are of the paths of a source.
+
+    One with a slash is of one path: from here, if it leads into the source, or else in there.
+    """
     placed = []
     for pattern in patterns:
-        below = [rest for _, rest in find_below(pattern, source.roots) if rest]
-        placed += [posixpath.normpath(pattern), *(below if "/" in pattern else [])]
+        inside = posixpath.normpath(pattern)
+        if "/" not in pattern.rstrip("/"):
+            placed.append(inside)
+            continue
+        found = [
+            f"{FROM_ROOT}{start}{rest}" for start, rest in find_below(pattern, source.roots) if rest
+        ]
+        placed += found or [f"{FROM_ROOT}{start}{inside}" for start in ("", *source.roots)]
     return tuple(dict.fromkeys(placed))
 
 

@@ -250,15 +250,17 @@ class Workspace:
         finally:
             del _at_release[self.root]
             remove(holder)
-            with suppress(InputError):
-                restrict_below(self.root, self.facts().get("readers", ALL))
-            if is_new:
-                self._remove_if_unused()
-            lock.release()
+            try:
+                with suppress(InputError):
+                    restrict_below(self.root, self.facts().get("readers", ALL))
+                if is_new:
+                    self._remove_if_unused()
+            finally:
+                lock.release()
 
     def _remove_if_unused(self) -> None:
         """Remove a folder that was made for nothing: it holds the lock and no more."""
-        if [path.name for path in self.root.iterdir()] == ["lock"]:
+        if self.root.is_dir() and [path.name for path in self.root.iterdir()] == ["lock"]:
             remove(self.root)
 
     @property

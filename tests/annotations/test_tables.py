@@ -37,6 +37,13 @@ def test_a_name_means_one_image_or_none(asked, name, row):
     assert match_names(names, asked(*paths), source="x.csv").tolist() == [row, 0]
 
 
+@pytest.mark.parametrize("start", ["x/a/", "https://h/a/", "/x/a/"])
+def test_a_name_may_leave_out_the_folder_that_all_lie_in(asked, start):
+    paths = [f"{start}{name}" for name in ("1.png", "b/1.png", "b/2.png")]
+    names = pa.array(["1.png", "b/1.png"], pa.string())
+    assert match_names(names, asked(*paths), source="x.csv").tolist() == [0, 1]
+
+
 def test_an_absolute_path_below_the_source_is_found(asked, tmp_path):
     assert match(asked, str(tmp_path / "images/val/a.jpg")) == [2]
 

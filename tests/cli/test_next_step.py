@@ -81,6 +81,16 @@ def test_of_archives_an_export_follows_that_takes_the_bytes_along(go_on, few, tm
     assert len(list((tmp_path / "subset/a.tar/images").iterdir())) == 2
 
 
+def test_a_sample_of_images_that_are_out_of_reach_is_drawn_all_the_same(run, few, tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(few, "images")
+    assert run("dedup", "a.tar")[0] == 0
+    (tmp_path / "a.tar").unlink()
+    code, lines = run("sample", "manifest.parquet", "--size", "2", "--by", "format")
+    assert code == 0
+    assert lines[-1] == "next: curate export sample.parquet --to subset --as copy"
+
+
 def test_an_export_from_within_the_images_goes_out_of_them(go_on, few, tmp_path, monkeypatch):
     monkeypatch.chdir(few)
     go_on("dedup", ".", "--workspace", "../w", "--out", "../m.parquet")

@@ -9,21 +9,12 @@ import curate
 from curate.copies.sharded import keypoints
 from curate.engine.opening import EngineConfig
 from curate.images import isolation
-from curate.progress import Silent
-from tests.conftest import picture, save
+from tests.conftest import Notes, picture, save
 from tests.engine.poison import DECODER, FILES, FIRST_LOOK, KEYPOINTS, Poison
 
 pytestmark = pytest.mark.slow  # each worker that dies is followed by another
 
 PROCESSES = EngineConfig(address="processes:2")
-
-
-class Notes(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def note(self, text):
-        self.lines.append(text)
 
 
 def page(text):
@@ -108,7 +99,7 @@ def test_a_pair_that_no_worker_survives_is_no_copy(dedup):
     rows = dedup.run(PROCESSES)
     assert {row["status"] for row in rows.values()} == {"ok"}
     assert (rows["1.jpg"]["duplicate_of"], rows["0.jpg"]["duplicate_of"]) == (None, "0.png")
-    told = [one for one in dedup.notes.lines if one.startswith("no worker survives a look at ")]
+    told = [one for one in dedup.notes.notes if one.startswith("no worker survives a look at ")]
     assert [" pairs: no copies; " in one for one in told] == [True]
     n_deaths = poison.n_deaths
     assert n_deaths > 4
@@ -122,7 +113,7 @@ def test_a_pair_whose_files_no_worker_survives_is_compared_as_cached(dedup):
     assert {row["status"] for row in rows.values()} == {"ok"}
     assert rows["0.jpg"]["duplicate_of"] == "0.png"
     told = "no worker survives the files of 1 pair: compared as cached; page."
-    assert any(one.startswith(told) for one in dedup.notes.lines)
+    assert any(one.startswith(told) for one in dedup.notes.notes)
     n_deaths = poison.n_deaths
     assert n_deaths > 4
     assert dedup.run(PROCESSES) == dedup.run() == rows

@@ -11,16 +11,9 @@ from curate.engine.shards import Engine
 from curate.engine.store import open_store
 from curate.errors import ResourceError
 from curate.progress import Silent
+from tests.conftest import Notes
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'curate-images[ray]'")
-
-
-class Notes(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def note(self, text):
-        self.lines.append(text)
 
 
 @pytest.fixture(scope="module")

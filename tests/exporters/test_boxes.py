@@ -19,22 +19,13 @@ from curate import (
 )
 from curate.annotations.voc import read_objects
 from curate.choices import ExportAs, Level
-from curate.errors import UsageError
+from curate.errors import InputError, UsageError
 from curate.exporters.base import _read_details
 from curate.manifest.manifest import read_manifest
-from curate.progress import Silent
-from tests.conftest import picture, save
+from tests.conftest import Notes, picture, save
 
 BOXES = {"a.png": [("car", (10, 20, 30, 40))], "b.png": [], "c.png": [("dog", (0, 0, 96, 72))] * 2}
 CLASSES = {"dog": 18, "car": 3}
-
-
-class Heard(Silent):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 @pytest.fixture
@@ -59,7 +50,7 @@ def manifest(tmp_path):
 
 
 def exported(manifest, form):
-    heard = Heard()
+    heard = Notes()
     root = manifest.parent
     config = ExportConfig(form=form)
     export(manifest, root / "out", config, workspace=root / ".curate", progress=heard)
@@ -89,6 +80,13 @@ def test_yolo_has_a_file_for_each_known_image_and_numbers_classes_without_gaps(m
     assert facts == {
         "path": ".", "train": "images", "val": "images", "names": {0: "car", 1: "dog"},
     }  # fmt: skip
+
+
+def test_images_without_known_boxes_make_no_dataset_of_boxes(manifest):
+    config = ExportConfig(form=ExportAs.YOLO, where="path = 'unknown.png'")
+    with pytest.raises(InputError, match="no readable image with boxes is chosen"):
+        export(manifest, manifest.parent / "none", config, workspace=manifest.parent / ".curate")
+    assert not (manifest.parent / "none").exists()
 
 
 def test_yolo_comes_back_from_its_export_split_by_split(manifest, tmp_path):

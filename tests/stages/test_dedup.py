@@ -11,9 +11,8 @@ from curate import DedupConfig, cluster, dedup
 from curate.choices import KeepPolicy, Level
 from curate.errors import InputError, UsageError
 from curate.manifest.columns import DEDUP_COLUMNS
-from curate.progress import Silent
 from curate.workspace.scan import ScanConfig
-from tests.conftest import picture, save
+from tests.conftest import Notes, picture, save
 
 MIRRORED = {"jpeg.jpg", "mirror.jpg"}
 
@@ -273,16 +272,12 @@ def test_the_cache_may_be_lost(copies, tmp_path):
 
 
 def test_damage_in_the_cache_is_told(copies, tmp_path):
-    class Heard(Silent):
-        def note(self, text):
-            notes.append(text)
-
-    notes = []
+    heard = Notes()
     found_in(copies, tmp_path / "m.parquet")
     damaged = tmp_path / ".curate" / "copies" / "evidence-000001.npz"
     damaged.write_bytes(damaged.read_bytes()[:-100])
-    dedup(copies, out=tmp_path / "m.parquet", workspace=tmp_path / ".curate", progress=Heard())
-    assert [note for note in notes if "evidence-000001" in note] == [
+    dedup(copies, out=tmp_path / "m.parquet", workspace=tmp_path / ".curate", progress=heard)
+    assert [note for note in heard.notes if "evidence-000001" in note] == [
         f"{damaged} is damaged: its checksum does not fit; it is found out again"
     ]
 
@@ -408,6 +403,39 @@ def test_a_link_to_an_image_of_the_other_source_is_another_name_of_it(copies, tm
         row = rows[name]
         told = (row["match"], row["duplicate_of"], row["keep"], row["duplicate_of_hash"])
         assert told == ("file", str(copies / file), False, row["hash"])
+
+
+def test_a_link_to_a_file_that_is_a_name_of_theirs_is_one_too(copies, tmp_path):
+    mine = tmp_path / "mine"
+    save(mine / "new.png", detailed(70))
+    (mine / "hard.png").hardlink_to(copies / "4.png")
+    (mine / "soft.png").symlink_to("hard.png")
+    _, rows = against(mine, copies, tmp_path / "m.parquet")
+    for name in ("hard.png", "soft.png"):
+        row = rows[name]
+        told = (row["duplicate_of"], row["keep"], row["duplicate_of_hash"])
+        assert told == (str(copies / "4.png"), False, row["hash"])
+
+
+def test_a_protected_link_has_no_hash_of_another_file(copies, tmp_path):
+    mine = tmp_path / "mine"
+    save(mine / "new.png", detailed(70))
+    (mine / "gold").mkdir()
+    (mine / "gold" / "l.png").symlink_to("../new.png")
+    out = tmp_path / "m.parquet"
+    config = DedupConfig(protect=("gold",))
+    dedup(mine, config, out=out, against=copies, workspace=tmp_path / ".curate")
+    (row,) = (row for row in pq.read_table(out).to_pylist() if row["path"] == "gold/l.png")
+    assert (row["keep"], row["duplicate_of"], row["duplicate_of_hash"]) == (True, None, None)
+
+
+def test_a_cache_of_another_version_is_no_damage(copies, tmp_path):
+    heard = Notes()
+    dedup(copies, out=tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+    (tmp_path / ".curate/copies/version.json").write_text('{"version": 0}')
+    dedup(copies, out=tmp_path / "m.parquet", workspace=tmp_path / ".curate", progress=heard)
+    assert any("of another version" in note for note in heard.notes)
+    assert not any("damaged" in note for note in heard.notes)
 
 
 def test_a_member_of_an_archive_that_both_sources_have_is_no_copy_of_itself(copies, tmp_path):

@@ -12,7 +12,7 @@ from curate.manifest.columns import SCAN_COLUMNS
 from curate.manifest.manifest import Manifest, write_manifest
 from curate.manifest.rows import HeldRows
 from curate.progress import Silent
-from tests.conftest import picture, save
+from tests.conftest import Notes, picture, save
 
 PATHS = ["a.png", "c.png", "deep/er/b.png"]
 
@@ -96,7 +96,7 @@ def test_every_format_holds_every_image_once_and_leaves_nothing_else(place, labe
 @pytest.mark.parametrize("form", ExportAs)
 def test_nothing_to_export_is_a_mistake_and_makes_no_folder(place, labelled, form):
     config = ExportConfig(form=form, where="false")
-    with pytest.raises(InputError, match="no readable image is chosen"):
+    with pytest.raises(InputError, match="no readable image.* is chosen"):
         export(labelled, place / "out", config)
     assert not (place / "out").exists()
 
@@ -201,14 +201,6 @@ def test_labels_of_fiftyone_belong_to_one_image_each(place):
     assert labels == {"a": None, "a-2": None, "deep/er/b": None}
 
 
-class Notes(Silent):
-    def __init__(self):
-        self.texts = []
-
-    def note(self, text):
-        self.texts.append(text)
-
-
 @pytest.fixture
 def dated(place):
     """A manifest with sizes and hashes of three images, and a workspace that knows their times."""
@@ -240,7 +232,7 @@ def test_a_file_that_has_changed_is_told_and_left_out(place, dated, form, keeps_
     config, notes = ExportConfig(form=form), Notes()
     result = export(dated, place / "out", config, workspace=place / ".curate", progress=notes)
     assert (result.n_images, result.n_changed) == (2, 1)
-    (note,) = notes.texts
+    (note,) = notes.notes
     assert "c.png has changed" in note
 
 

@@ -8,7 +8,7 @@ from curate.errors import UsageError
 from curate.manifest.columns import SCAN_COLUMNS
 from curate.manifest.manifest import Manifest, write_manifest
 from curate.manifest.rows import HeldRows
-from curate.progress import Silent
+from tests.conftest import Notes
 from tests.stages.made_manifest import write_made_manifest
 
 
@@ -169,14 +169,10 @@ def test_a_new_copy_joins_its_image_in_a_split_that_the_ratios_do_not_name(tmp_p
 
 
 def test_an_empty_split_is_told(tmp_path):
-    class Notes(Silent):
-        def note(self, text):
-            told.append(text)
-
-    told = []
-    result = split(made(tmp_path, 10, group=[0] * 10), progress=Notes())
+    told = Notes()
+    result = split(made(tmp_path, 10, group=[0] * 10), progress=told)
     assert result.empty == ["val", "test"]
-    assert [text.partition(":")[0] for text in told] == [
+    assert [text.partition(":")[0] for text in told.notes] == [
         "the split val is empty",
         "the split test is empty",
     ]

@@ -11,22 +11,11 @@ from safetensors.numpy import load_file
 import curate
 from curate.choices import SearchBy
 from curate.errors import InputError
-from curate.progress import Silent
 from curate.workspace.workspace import Workspace
 from tests.benchmarks.damage import COMMANDS, KINDS, REPAIR, Place, try_damage
+from tests.conftest import Notes
 
 SMALL = {"epochs": 2, "image_size": 32, "batch_size": 8, "prototypes": 6, "device": "cpu"}
-
-
-class Heard(Silent):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def about(self, word):
-        return [note for note in self.notes if word in note]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +62,7 @@ def test_damage_of_what_was_interrupted_is_told_and_it_ends_as_if_nothing_had_be
 
 def test_images_of_a_lost_shard_are_read_again_with_one_line(place):
     (place.workspace / "pixels" / "000001.bin").unlink()
-    heard = Heard()
+    heard = Notes()
     found = curate.dedup(
         place.images, out=place.root / "x.parquet", workspace=place.workspace, progress=heard
     )
@@ -86,7 +75,7 @@ def test_a_damaged_image_is_made_again_by_readers_from_memory_and_by_writers_for
     shard = place.workspace / "pixels" / "000001.bin"
     shard.write_bytes(bytes(shard.stat().st_size))
     before = sorted(path.name for path in place.workspace.glob("pixels/*"))
-    heard = Heard()
+    heard = Notes()
     curate.sheet(
         place.manifest, out=place.root / "x.png", workspace=place.workspace, progress=heard
     )
@@ -130,7 +119,7 @@ def test_a_source_that_is_gone_is_forgotten_when_the_catalogue_is_made_again(pla
     curate.embed(tmp_path / "second", workspace=place.workspace)
     shutil.rmtree(tmp_path / "second")
     (place.workspace / "catalogue.parquet").unlink()
-    heard = Heard()
+    heard = Notes()
     curate.embed(place.images, workspace=place.workspace, progress=heard)
     assert heard.about("no longer knows")
     assert curate.info(workspace=place.workspace).sources == [str(place.images)]
@@ -143,7 +132,7 @@ def test_damaged_weights_are_told_as_such_and_trained_again(place):
     for command in (curate.cluster, curate.embed):
         with pytest.raises(InputError, match="weights of model 'default' are not those written"):
             command(workspace=place.workspace)
-    heard = Heard()
+    heard = Notes()
     config = curate.TrainConfig(**SMALL)
     done = curate.train(place.images, config, workspace=place.workspace, progress=heard)
     assert done.was_trained
@@ -166,7 +155,7 @@ def test_vectors_of_another_model_in_the_place_of_its_own_are_noticed(place):
     curate.embed(config=curate.EmbedConfig(model="b"), workspace=place.workspace)
     (own,), (other,) = (place.workspace.glob(f"embeddings/{name}/0*") for name in ("default", "b"))
     shutil.copyfile(other, own)
-    heard = Heard()
+    heard = Notes()
     done = curate.embed(
         config=curate.EmbedConfig(model="default"), workspace=place.workspace, progress=heard
     )

@@ -5,15 +5,7 @@ from curate.workspace.catalogue import Catalogue
 from curate.workspace.damage import find_damage
 from curate.workspace.refusals import refuse_images
 from curate.workspace.scan import scan
-from tests.conftest import picture, save
-
-
-class Notes(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def note(self, text):
-        self.lines.append(text)
+from tests.conftest import Notes, picture, save
 
 
 @pytest.fixture
@@ -66,5 +58,5 @@ def test_where_the_refusals_are_damaged_their_images_are_tried_again(folders, wo
     assert [one.path for one in find_damage(workspace)] == [workspace.refusals]
     notes = Notes()
     assert read(folders[0], workspace, notes) == {"0.png": None, "1.png": None}
-    assert [line for line in notes.lines if line.endswith("; its images are tried again")]
+    assert [line for line in notes.notes if line.endswith("; its images are tried again")]
     assert not workspace.refusals.exists()

@@ -19,7 +19,7 @@ from curate.workspace.integrity import read_table, write_table
 from curate.workspace.pixel_cache import CAPTURE_FACTS, PixelCache
 from curate.workspace.scan import ScanConfig, scan
 from curate.workspace.workspace import Workspace
-from tests.conftest import picture, save
+from tests.conftest import Notes, picture, save
 
 
 def scanned(folder, workspace, **options):
@@ -209,14 +209,6 @@ def test_labels_are_folder_names_where_asked_for(images, workspace):
     assert found.manifest().rows.read()["label"].null_count == 28
 
 
-class Notes(Silent):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
-
-
 def test_what_is_not_looked_at_is_told_and_counted(images, workspace):
     for name in ("a.txt", "b.txt", "c.mp4"):
         (images / name).write_text("no image")
@@ -244,12 +236,24 @@ def test_a_pattern_may_be_a_path_from_here_or_whole(
     images, workspace, tmp_path, monkeypatch, pattern
 ):
     monkeypatch.chdir(tmp_path)
+    save(images / "green/red/x.png", picture(71))
     patterns = ScanConfig(exclude=(pattern.format(here=tmp_path),))
     rows = rows_of(scanned(images, workspace, config=patterns))
     assert "green/001.png" in rows
     assert not any(path.startswith("red/") for path in rows)
+    is_path = "/" in pattern.rstrip("/")
+    assert ("green/red/x.png" in rows) == is_path
     monkeypatch.chdir("/")
     assert rows_of(scanned(images, workspace)) == rows
+
+
+def test_a_path_of_one_source_passes_over_nothing_of_another(tmp_path, workspace, monkeypatch):
+    for name in ("one/red/a.png", "one/b.png", "other/red/c.png"):
+        save(tmp_path / name, picture(len(name)))
+    monkeypatch.chdir(tmp_path)
+    patterns = ScanConfig(exclude=("one/red",))
+    rows = rows_of(scanned(["one", "other"], workspace, config=patterns))
+    assert sorted(rows) == ["one/b.png", "other/red/c.png"]
 
 
 def test_a_picture_that_was_too_large_is_read_when_more_pixels_are_allowed(images, workspace):

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -93,3 +94,12 @@ def test_models_that_are_not_finished_are_not_listed(workspace):
     (workspace.model(".default.training") / "model.json").write_text("{}")
     assert workspace.models() == ["default"]
     assert Workspace(workspace.root / "none").models() == []
+
+
+def test_the_lock_is_let_go_and_the_error_is_told_where_the_folder_has_gone(tmp_path):
+    space = Workspace(tmp_path / "space")
+    with pytest.raises(KeyError), space.writing():
+        shutil.rmtree(space.root)
+        raise KeyError
+    with Workspace(tmp_path / "space").writing():
+        pass
