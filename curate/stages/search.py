@@ -138,8 +138,8 @@ def search(  # noqa: PLR0913 - one question, several places for the answer
     config = config or SearchConfig()
     progress = progress or Silent()
     method = find_choice(by, SearchBy, name="by")
-    queries = [queries] if isinstance(queries, Path | str) else queries
-    like = [like] if isinstance(like, str) else like
+    queries = [queries] if isinstance(queries, Path | str) else list(queries)
+    like = [like] if isinstance(like, str) else list(like)
     if not queries and not like:
         raise UsageError(
             "no picture is named", hint="name image files or a folder, or a path with --like"
