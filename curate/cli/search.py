@@ -31,7 +31,8 @@ def search(
     like: Annotated[
         list[str] | None,
         typer.Option(
-            help="Look for the image of this path in the manifest; the option may be repeated.",
+            help="Look for the image of this path in the manifest, from here, or whole; the option "
+            "may be repeated.",
             show_default=False,
         ),
     ] = None,

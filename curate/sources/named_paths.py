@@ -5,7 +5,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from curate.sources.names import escape
+from curate.sources.names import escape, is_text
 
 Roots = Mapping[str, Path | str]
 """The folders and URLs below which the images of a source lie, by how its paths begin there."""
@@ -28,8 +28,9 @@ def list_names(named: str, roots: Roots) -> list[str]:
     if from_here and os.path.lexists(named):
         return list(dict.fromkeys(from_here))
     inside = posixpath.normpath(named)
-    names = [named.rstrip("/"), "" if inside == "." else escape(os.fsencode(inside))]
-    return list(dict.fromkeys([*names, *from_here]))
+    as_manifests_have_it = [named.rstrip("/")] if is_text(named) else []
+    escaped = "" if inside == "." else escape(os.fsencode(inside))
+    return list(dict.fromkeys([*as_manifests_have_it, escaped, *from_here]))
 
 
 def find_below(named: str, roots: Roots) -> Iterator[tuple[str, str]]:

@@ -122,8 +122,8 @@ def search(  # noqa: PLR0913 - one question, several places for the answer
             laid, also mirrored, cropped or encoded again, with the probability and how it lies on
             them. No model is needed. What `curate.dedup` found out about the images is used; if
             it has not looked at them all, this is done first.
-        like: Images of the workspace, by their paths in the manifest, or one of them; others are
-            found.
+        like: Images of the workspace, by their paths in the manifest, from here or whole, or one
+            of them; others are found.
         sheet: A contact sheet to write: each picture, then what was found.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Hears how it gets on.
