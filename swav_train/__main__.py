@@ -210,12 +210,13 @@ def make_config(options: argparse.Namespace, *, n_images: int, side_px: int) -> 
     Raises:
         TrainingError: One does not fit.
     """
+    device = resolve_device("auto").type if options.device == "auto" else options.device
     advice = "write --set epochs=20; the settings and their ranges are in swav_train/config.py"
     with _advising(advice, exit_code=EXIT_USAGE):
         config = derive_config(
             n_images=max(2, n_images),
             side_px=side_px,
-            device=resolve_device(options.device).type,
+            device=device,
             n_cores=count_cores(),
             budget_seconds=options.budget,
             overrides=dict(parse_setting(text) for text in options.set),

@@ -105,6 +105,12 @@ def test_a_wrong_option_is_exit_code_2_and_its_own_hint_before_any_image_is_read
     assert not (tmp_path / "model").exists()
 
 
+def test_the_second_gpu_is_not_taken_for_the_first(monkeypatch):
+    monkeypatch.setattr(command, "resolve_device", torch.device)
+    options = command.build_parser().parse_args(["images", "--device", "cuda:1"])
+    assert command.make_config(options, n_images=100, side_px=32).device == "cuda:1"
+
+
 @pytest.mark.parametrize("words", [[], ["a", "b"], ["a", "--budget", "soon"]])
 def test_words_that_are_not_understood_are_exit_code_2(capsys, words):
     with pytest.raises(SystemExit) as left:
