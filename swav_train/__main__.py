@@ -312,7 +312,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     if result.warning:
         print(result.warning, file=sys.stderr)
-    print(f"{result.epochs} epochs in {result.seconds:.0f} s; the model is in {result.folder}")
+    epochs = "1 epoch" if result.epochs == 1 else f"{result.epochs} epochs"
+    print(f"{epochs} in {result.seconds:.0f} s; the model is in {result.folder}")
     return 0
 
 
