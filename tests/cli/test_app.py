@@ -76,6 +76,7 @@ def test_a_mistake_is_one_error_and_one_hint(run, mistakes, images, code, line):
     assert [text.partition(":")[0] for text in lines[-2:]] == ["error", "hint"], err
     assert "Traceback" not in err
     left = {path.name for path in mistakes.iterdir()} - set(before)
+    assert left <= {".curate"}
     assert not left or (mistakes / ".curate/workspace.json").is_file()
 
 
