@@ -282,6 +282,31 @@ def test_an_empty_argument_is_not_the_folder_that_one_is_in(run, images, line):
     assert [text.partition(":")[0] for text in err.splitlines()] == ["error", "hint"]
 
 
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("dedup|", "an argument"),
+        ("dedup|--quiet|", "an argument"),
+        ("dedup|-q|", "an argument"),
+        ("dedup|--|", "an argument"),
+        ("dedup|--target|", "an argument"),
+        ("nonsense|--out|", "an argument"),
+        ("dedup|--out|", "the value of --out"),
+        ("dedup|--out=", "the value of --out"),
+        ("info|-w|", "the value of -w"),
+        ("info|--log|", "the value of --log"),
+    ],
+)
+def test_what_is_empty_is_the_value_of_an_option_only_after_one_that_takes_a_value(run, line, what):
+    _, _, err = run(*line.split("|"))
+    assert err.splitlines()[0] == f"error: {what} is empty"
+
+
+def test_a_flag_with_an_equals_sign_is_told_as_such(run):
+    _, _, err = run("dedup", "--quiet=")
+    assert "'--quiet' does not take a value" in err
+
+
 @pytest.mark.parametrize(("code", "line"), [(3, "dedup nowhere"), (2, "dedup --no-such-option")])
 def test_tracebacks_that_are_asked_for_change_nothing_else(run, monkeypatch, code, line):
     plain = run(*line.split())
