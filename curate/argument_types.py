@@ -2,13 +2,13 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import is_dataclass
 from numbers import Integral
 from os import PathLike, fspath
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import Any, ParamSpec, TypeGuard, TypeVar, Union, get_args, get_origin
 
 from curate.errors import UsageError
 
@@ -27,12 +27,25 @@ def check_arguments(verb: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(verb)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        given = inspect.signature(verb).bind(*args, **kwargs).arguments
-        for name, value in given.items():
+        for name, value in _bind(verb, args, kwargs).items():
             _check(name, value, parameters[name].annotation)
         return verb(*args, **kwargs)
 
     return checked
+
+
+def _bind(
+    verb: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
+) -> Mapping[str, object]:
+    """Return what a verb is called with, by the names of its parameters.
+
+    Raises:
+        TypeError: It has other parameters.
+    """
+    try:
+        return inspect.signature(verb).bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise TypeError(f"{verb.__name__}() {error}") from None
 
 
 def _check(name: str, value: object, kind: Any) -> None:  # noqa: ANN401 - any type
@@ -47,7 +60,7 @@ def _check(name: str, value: object, kind: Any) -> None:  # noqa: ANN401 - any t
         text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
         raise UsageError(
             f"{name} must be {' or '.join(_name_kinds(kinds))}, got {text}",
-            hint=_advise(name, kinds),
+            hint=_advise(name, kinds, value),
         )
     if Path in kinds and any(_is_empty(one) for one in _listed(value)):
         raise UsageError(f"{name} is an empty path", hint="name a file or folder, '.' for this one")
@@ -65,13 +78,8 @@ def _list_kinds(kind: Any) -> Iterator[Any]:  # noqa: ANN401 - any type
 def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401 - any type
     """Return whether a value is of a type."""
     if get_origin(kind) in (tuple, Sequence):
-        is_one = isinstance(value, str | bytes | PathLike | Mapping)
         kinds = list(_list_kinds(get_args(kind)[0]))
-        return (
-            not is_one
-            and isinstance(value, Collection)
-            and all(any(_fits(item, one) for one in kinds) for item in value)
-        )
+        return _is_list(value) and all(any(_fits(item, one) for one in kinds) for item in value)
     if kind is Path:
         return isinstance(value, str | PathLike)
     if kind is int:
@@ -81,10 +89,15 @@ def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401 - any type
     return True
 
 
+def _is_list(value: object) -> TypeGuard[Collection[object]]:
+    """Return whether a value is several in an order: a list, an array, a column, but no set."""
+    if isinstance(value, str | bytes | PathLike | Mapping | Set):
+        return False
+    return isinstance(value, Collection) and getattr(value, "ndim", 1) == 1
+
+
 def _listed(value: object) -> list[object]:
-    if isinstance(value, Collection) and not isinstance(value, str):
-        return [*value]
-    return [value]
+    return [*value] if _is_list(value) else [value]
 
 
 def _is_empty(value: object) -> bool:
@@ -107,7 +120,9 @@ def _class_name(kind: Any) -> str:  # noqa: ANN401 - any type
     return str(getattr(kind, "__name__", kind))
 
 
-def _advise(name: str, kinds: Sequence[Any]) -> str:
+def _advise(name: str, kinds: Sequence[Any], value: object) -> str:
+    if isinstance(value, Set) and any(get_origin(kind) in (tuple, Sequence) for kind in kinds):
+        return f"write {name}=sorted(...): a set has no order"
     configs = [_class_name(kind) for kind in kinds if is_dataclass(kind)]
     if configs:
         return f"write {name}={configs[0]}(...) with the settings in the brackets"

@@ -13,12 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from swav_train.config import TrainConfig
+from swav_train.config import TrainConfig, check_budget
 from swav_train.cores import count_cores
 from swav_train.defaults import derive_config
 from swav_train.device import resolve_device
-from swav_train.errors import DamagedFile, TrainingDiverged, TrainingError, WrongUse
+from swav_train.errors import (
+    DamagedFile,
+    TrainingDiverged,
+    TrainingError,
+    WeightsUnusable,
+    WrongUse,
+)
 from swav_train.networks.backbone import find_timm_spec
+from swav_train.networks.pretrained import read_backbone_weights
 from swav_train.run.metrics import EpochMetrics
 from swav_train.run.result import TrainResult, TrainStart
 from swav_train.run.train import check_place, train
@@ -140,24 +147,19 @@ def run(options: argparse.Namespace) -> TrainResult:
 
     Raises:
         WrongUse: The folder holds fewer than two readable images, that of the model holds
-            something else or cannot be made, or a setting does not fit.
+            something else or cannot be made, or an option or a setting does not fit.
         TrainingError: The training failed.
     """
-    with _advising("name a new folder with --out"):
-        check_place(options.out)
+    check_options(options)
     paths = list_images(options.folder)
     side = median_side(paths)
-    if side == 0:
-        raise WrongUse(
-            f"no readable images in {options.folder}",
-            advice="name a folder with at least two images",
-            exit_code=EXIT_UNUSABLE,
-        )
+    _refuse_few(len(paths) if side else 0, options.folder)
     config = make_config(options, n_images=len(paths), side_px=side)
     with _advising("name a new folder with --out"):
         options.out.mkdir(parents=True, exist_ok=True)
     pixels, aspects = read_squares(paths, config.cache_size)
-    with _advising("check --init and --out: see `python -m swav_train --help`"):
+    _refuse_few(len(pixels), options.folder)
+    with _explaining(options.out):
         return train(
             pixels,
             config,
@@ -171,22 +173,55 @@ def run(options: argparse.Namespace) -> TrainResult:
         )
 
 
+def check_options(options: argparse.Namespace) -> None:
+    """Check what can be checked before any image is read.
+
+    Raises:
+        WrongUse: An option does not fit.
+    """
+    with _advising("write --device auto, cpu, cuda or cuda:N", exit_code=EXIT_USAGE):
+        resolve_device(options.device)
+    with _advising("write --budget 600 for ten minutes, or leave it out", exit_code=EXIT_USAGE):
+        check_budget(options.budget)
+    with _advising("name a new folder with --out"):
+        check_place(options.out)
+    if options.init is not None:
+        with _advising("name a .safetensors file of weights with --init, or leave it out"):
+            read_backbone_weights(options.init)
+
+
+def _refuse_few(n_readable: int, folder: Path) -> None:
+    """Check that there are images enough to learn from.
+
+    Raises:
+        WrongUse: There are none, or one.
+    """
+    if n_readable < 2:
+        raise WrongUse(
+            f"{'only one readable image' if n_readable else 'no readable images'} in {folder}",
+            advice="name a folder with at least two images",
+            exit_code=EXIT_UNUSABLE,
+        )
+
+
 def make_config(options: argparse.Namespace, *, n_images: int, side_px: int) -> TrainConfig:
     """Return the settings that suit the images and the machine, and are as they were given.
 
     Raises:
         TrainingError: One does not fit.
     """
+    device = resolve_device("auto").type if options.device == "auto" else options.device
     advice = "write --set epochs=20; the settings and their ranges are in swav_train/config.py"
     with _advising(advice, exit_code=EXIT_USAGE):
         config = derive_config(
             n_images=max(2, n_images),
             side_px=side_px,
-            device=resolve_device(options.device).type,
+            device=device,
             n_cores=count_cores(),
             budget_seconds=options.budget,
             overrides=dict(parse_setting(text) for text in options.set),
         )
+        resolve_device(config.device)
         find_timm_spec(config.backbone)
     return config
 
@@ -205,6 +240,25 @@ def _advising(advice: str, *, exit_code: int = EXIT_UNUSABLE) -> Iterator[None]:
         raise
     except (ValueError, OSError) as error:
         raise WrongUse(str(error), advice=advice, exit_code=exit_code) from None
+
+
+@contextmanager
+def _explaining(out: Path) -> Iterator[None]:
+    """Say what a training lacks; what else it raises is its own fault, and comes through.
+
+    Raises:
+        WrongUse: The weights are not of this backbone.
+        TrainingError: The operating system refused something.
+    """
+    try:
+        yield
+    except WeightsUnusable as error:
+        advice = "name weights of this backbone with --init, or another one with --set backbone=…"
+        raise WrongUse(str(error), advice=advice, exit_code=EXIT_UNUSABLE) from None
+    except OSError as error:
+        raise TrainingError(
+            str(error), advice=f"see that {out} can be written and its disk has room, then go on"
+        ) from None
 
 
 def _complain(reason: str, advice: str) -> None:
@@ -258,7 +312,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     if result.warning:
         print(result.warning, file=sys.stderr)
-    print(f"{result.epochs} epochs in {result.seconds:.0f} s; the model is in {result.folder}")
+    epochs = "1 epoch" if result.epochs == 1 else f"{result.epochs} epochs"
+    print(f"{epochs} in {result.seconds:.0f} s; the model is in {result.folder}")
     return 0
 
 

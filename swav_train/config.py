@@ -75,6 +75,16 @@ def check_device(name: str) -> None:
         raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {name!r}")
 
 
+def check_budget(seconds: float | None) -> None:
+    """Check that a training may take so long; None is no budget.
+
+    Raises:
+        ValueError: It is not above 0, or no finite number.
+    """
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise ValueError(f"budget_seconds must be above 0 and finite, got {seconds}")
+
+
 _CROP = re.compile(r"(\d+)x(\d+)(?:@(\d*\.?\d+)-(\d*\.?\d+))?")
 
 

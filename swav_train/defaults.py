@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from swav_train.config import FULL_AREA, CropSpec, Stem, TrainConfig, convert_settings
+from swav_train.config import FULL_AREA, CropSpec, Stem, TrainConfig, check_budget, convert_settings
 from swav_train.default_params import (
     BATCH,
     BUDGET,
@@ -72,8 +72,7 @@ def derive_config(  # noqa: PLR0913 - all that settings follow from
         raise ValueError(
             f"need n_images >= 2, side_px >= 1, n_cores >= 1, got {n_images}, {side_px}, {n_cores}"
         )
-    if budget_seconds is not None and budget_seconds <= 0:
-        raise ValueError(f"budget_seconds must be positive, got {budget_seconds}")
+    check_budget(budget_seconds)
     given = convert_settings(overrides)
     is_gpu = device.startswith("cuda")
     is_pretrained = bool(given.get("pretrained"))

@@ -43,6 +43,10 @@ class DamagedFile(TrainingError, ValueError):
         self.path = path
 
 
+class FolderInUse(TrainingError, ValueError):
+    """Another process writes the folder of the model."""
+
+
 class WrongUse(TrainingError):
     """What the command line was told cannot be done.
 

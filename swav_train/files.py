@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from swav_train.errors import DamagedFile
+from swav_train.errors import DamagedFile, FolderInUse
 
 _CHECKSUM = "checksum"
 
@@ -67,7 +67,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
     """Hold a folder, which is made if it is absent: no two processes write one model.
 
     Raises:
-        ValueError: Another process holds it.
+        FolderInUse: Another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
@@ -75,7 +75,10 @@ def lock_folder(folder: Path) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise ValueError(f"{folder} is being written by another training; name a new one") from None
+        raise FolderInUse(
+            f"{folder} is being written by another training",
+            advice="wait until it ends, or name a new folder",
+        ) from None
     finally:
         os.close(handle)
 

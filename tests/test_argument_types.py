@@ -1,6 +1,8 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import curate
@@ -50,6 +52,40 @@ def test_an_empty_path_is_not_the_folder_that_one_is_in(call):
         call()
     with pytest.raises(UsageError, match="to must be a path"):
         curate.PruneConfig(action="move", to="")
+
+
+@pytest.mark.parametrize("empty", [[], (), np.array([], str)])
+@pytest.mark.parametrize("verb", [curate.dedup, curate.train])
+def test_an_empty_list_of_sources_names_none(verb, empty, tmp_path):
+    with pytest.raises(UsageError, match="no source is named") as caught:
+        verb(empty, workspace=tmp_path / "w")
+    assert "name a folder" in caught.value.hint
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("images", [{"a", "b"}, frozenset("ab"), {"a": 1}.keys()])
+def test_what_has_no_order_is_no_list_of_sources(images):
+    with pytest.raises(UsageError, match="target must be a path or several") as caught:
+        curate.dedup(images)
+    assert caught.value.hint == "write target=sorted(...): a set has no order"
+
+
+def test_an_array_or_a_column_is_a_list(images, tmp_path):
+    table = pd.DataFrame({"source": [str(images / "red"), str(images / "blue")]}, index=[4, 2])
+    out = {"out": tmp_path / "m.parquet", "workspace": tmp_path / "w"}
+    rows = curate.dedup(table["source"].to_numpy(), **out).n_images
+    assert curate.dedup(table["source"], **out).n_images == rows == 18
+    found = curate.search(
+        np.array([images / "red/006.png"] * 2), by="copies", workspace=tmp_path / "w"
+    )
+    assert len(found.answers) == 2
+    with pytest.raises(UsageError, match="queries must be"):
+        curate.search(np.array("a.png"))
+
+
+def test_a_wrong_parameter_is_told_with_the_verb():
+    with pytest.raises(TypeError, match=r"^dedup\(\) got an unexpected keyword argument 'images'"):
+        curate.dedup(images="images")
 
 
 def test_paths_may_be_text_and_one_picture_is_one(trained, monkeypatch, tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.amounts import count_of
 from curate.annotations.base import AskedImages, FoundObjects, Labelled, gather_labels
 from curate.annotations.matching import describe_unmatched, match_names
 from curate.errors import InputError, first_line
@@ -173,4 +174,6 @@ def describe_other_sizes(n_images: int) -> list[str]:
     """
     if n_images == 0:
         return []
-    return [f"{n_images:,} images are of another size, upright, than their boxes were drawn on"]
+    one = "image is of another size, upright, than its boxes were drawn on"
+    many = "images are of another size, upright, than their boxes were drawn on"
+    return [count_of(n_images, one, many)]

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.amounts import count_of
 from curate.annotations.base import AskedImages
 from curate.errors import InputError
 from curate.sources.names import escape
@@ -109,4 +110,6 @@ def describe_unmatched(rows: Ints, *, source: str) -> list[str]:
         source: Where the names stand.
     """
     n_lost = int((rows < 0).sum())
-    return [f"{n_lost:,} of the {len(rows):,} images in {source} are not here"] if n_lost else []
+    are = "is" if n_lost == 1 else "are"
+    all_named = count_of(len(rows), "image")
+    return [f"{n_lost:,} of the {all_named} in {source} {are} not here"] if n_lost else []

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from curate.amounts import count_of
 from curate.annotations.base import AskedImages, Labelled
 from curate.annotations.coco import to_details
 from curate.annotations.object_files import ObjectCollector, ReadObject, list_images
@@ -67,9 +68,11 @@ class YoloLabels:
                 f"{yolo_places(images.locate(images.path[0].as_py()))[0]}",
                 hint=f"they lie in a folder labels beside that of the images of {self._file}",
             )
-        notes = [f"{n_damaged:,} lines of boxes cannot be used"] if n_damaged else []
+        unusable = count_of(n_damaged, "line of boxes", "lines of boxes")
+        notes = [f"{unusable} cannot be used"] if n_damaged else []
         if n_sizeless:
-            notes.append(f"{n_sizeless:,} images with boxes cannot be read")
+            pictures = count_of(n_sizeless, "image with boxes", "images with boxes")
+            notes.append(f"{pictures} cannot be read")
         return found.gather(
             classes={name: number for number, name in self._names.items()}, notes=notes
         )

@@ -121,7 +121,7 @@ def _run(words: Sequence[str], program: typer.Typer) -> int:
     """Run the program; return its exit code."""
     as_json = "--json" in words or os.environ.get("CURATE_JSON", "") in _TRUE
     try:
-        _refuse_no_names(words)
+        _refuse_no_names(words, program)
         code = program(words, standalone_mode=False)
     except CurateError as error:
         code = _print_error(str(error), error.hint, error.exit_code, as_json=as_json)
@@ -143,23 +143,31 @@ def _run(words: Sequence[str], program: typer.Typer) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _refuse_no_names(words: Sequence[str]) -> None:
+def _refuse_no_names(words: Sequence[str], program: typer.Typer) -> None:
     """Check that no argument is empty or has a zero byte in it, which no name of a file can have.
 
     Raises:
         UsageError: One is or has.
     """
     for before, word in zip(["", *words], words, strict=False):
-        option = _EMPTY_OPTION.fullmatch(word)
-        if not word or option:
-            name = option[1] if option else before
-            what = f"the value of {name}" if name.startswith("-") else "an argument"
+        empty = _EMPTY_OPTION.fullmatch(word)
+        option = empty[1] if empty else before
+        is_value = (not word or empty) and option in _list_valued_options(words[0], program)
+        if not word or is_value:
             raise UsageError(
-                f"{what} is empty",
+                f"{f'the value of {option}' if is_value else 'an argument'} is empty",
                 hint="leave it out, or check the shell variable that it comes from",
             )
         if "\0" in word:
             raise UsageError(f"{word!r} has a zero byte in it", hint="leave the zero byte out")
+
+
+def _list_valued_options(command: str, program: typer.Typer) -> list[str]:
+    """Return the names of the options of a command that take a value; of no command, none."""
+    known = getattr(typer.main.get_command(program), "commands", {}).get(command)
+    parameters = known.params if known is not None else []
+    takers = [one for one in parameters if not getattr(one, "is_flag", True)]
+    return [name for one in takers for name in one.opts]
 
 
 def _explain(error: OSError) -> CurateError | None:

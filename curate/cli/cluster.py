@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.choices import Assign, Labels
 from curate.cli import options
 from curate.cli.drawing import draw_histogram
@@ -107,7 +108,8 @@ def _describe(result: "ClusterResult", workspace: Path | None) -> "Iterator[str 
     yield Drawing(draw=lambda: draw_histogram(result.sizes))
     unreadable = f", {result.n_unreadable:,} of them unreadable" if result.n_unreadable else ""
     yield (
-        f"{result.n_images:,} images{unreadable}, in {result.n_clusters:,} clusters "
+        f"{count_of(result.n_images, 'image')}{unreadable}, "
+        f"in {count_of(result.n_clusters, 'cluster')} "
         f"of {result.smallest:,} to {result.largest:,}"
     )
     yield from options.describe_unreadable(result.unreadable)

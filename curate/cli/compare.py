@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.cli import options
 from curate.cli.screen import run_stage
 
@@ -74,7 +75,8 @@ def _describe(result: "CompareResult") -> "Iterator[str]":
         left, top, right, bottom = result.box
         yield (
             f"A lies in B from {left:.0%}, {top:.0%} to {right:.0%}, {bottom:.0%}, at "
-            f"{result.scale:.3g} times its size, turned by {round(result.rotation or 0)} degrees"
+            f"{result.scale:.3g} times its size, turned by "
+            f"{count_of(round(result.rotation or 0), 'degree')}"
             f"{', mirrored' if result.mirrored else ''}; they share {result.overlap:.0%}"
         )
     for number, (left, top, right, bottom) in enumerate(result.conflicts[:_SHOWN], 1):

@@ -213,19 +213,24 @@ def _describe(result: "DedupResult", workspace: Path | None) -> "Iterator[str | 
         yield f"{images}: {groups}, {copies} need not be kept"
     else:
         other = show_source(result.against)
-        yield f"{images}: {copies} are copies of images in {other}"
+        are_copies = "is a copy of an image" if result.n_duplicates == 1 else "are copies of images"
+        yield f"{images}: {copies} {are_copies} in {other}"
     if result.n_duplicates:
         yield Drawing(draw=lambda: _draw(result), plain=_list_rungs(result))
     if result.n_conflicts:
-        yield f"  labels differ in {result.n_conflicts:,} groups: see label_conflict"
+        yield f"  labels differ in {count_of(result.n_conflicts, 'group')}: see label_conflict"
     if result.n_links:
-        yield f"{result.n_links:,} links are other names of files that are here, no copies"
+        one = "link is another name of a file, no copy"
+        many = "links are other names of files, no copies"
+        yield count_of(result.n_links, one, many)
     yield from options.describe_unreadable(result.unreadable)
     if result.n_reviews:
-        yield f"{result.n_reviews:,} decisions of curate review are obeyed"
+        one = "decision of curate review is obeyed"
+        many = "decisions of curate review are obeyed"
+        yield count_of(result.n_reviews, one, many)
     yield f"manifest: {result.manifest}"
     if result.evidence:
         yield f"evidence: {result.evidence}"
     if result.sheets:
-        yield f"sheets: {result.sheets}, {result.n_drawn:,} of {result.n_groups:,} groups"
+        yield f"sheets: {result.sheets}, {result.n_drawn:,} of {groups}"
     yield f"next: {suggest_next(result.manifest, workspace)}"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.cli import options
 from curate.cli.screen import run_stage
 
@@ -36,7 +37,7 @@ def diff(
 
 
 def _describe(result: "DiffResult") -> "Iterator[str]":
-    yield f"{result.n_same:,} images are the same"
+    yield count_of(result.n_same, "image is the same", "images are the same")
     moves = [f"{origin} -> {path}" for origin, path in result.moved]
     for title, paths in (
         ("came", result.came),
@@ -51,4 +52,4 @@ def _describe(result: "DiffResult") -> "Iterator[str]":
             yield f"  and {len(paths) - _SHOWN:,} more (all with --json)"
     for column, count in result.columns.items():
         if count:
-            yield f"{count:,} have another {column}"
+            yield count_of(count, f"image has another {column}", f"images have another {column}")

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from curate.amounts import count_of
 from curate.cli import options
 from curate.cli.next_step import suggest_clusters
 from curate.cli.screen import run_stage
@@ -58,10 +59,10 @@ def embed(
 def _describe(result: "EmbedResult", workspace: Path | None) -> "Iterator[str]":
     rate = f", {result.images_per_second:,.0f} images/s" if result.n_embedded else ""
     yield (
-        f"embedded {result.n_embedded:,} of {result.n_images:,} images{rate}; "
+        f"embedded {result.n_embedded:,} of {count_of(result.n_images, 'image')}{rate}; "
         "the others had vectors already"
         if result.n_embedded < result.n_images
-        else f"embedded {result.n_embedded:,} images{rate}"
+        else f"embedded {count_of(result.n_embedded, 'image')}{rate}"
     )
     yield from options.describe_unreadable(result.unreadable)
     yield f"next: {suggest_clusters(result.model, workspace)}"

@@ -83,5 +83,5 @@ def export(
 def _describe(result: "ExportResult") -> "Iterator[str]":
     yield f"{count_of(result.n_images, 'image')} as {result.form} in {result.folder}"
     if result.n_changed:
-        files = "1 file has" if result.n_changed == 1 else f"{result.n_changed:,} files have"
+        files = count_of(result.n_changed, "file has", "files have")
         yield f"{files} changed since the manifest was written"

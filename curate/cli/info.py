@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.amounts import format_bytes
+from curate.amounts import count_of, format_bytes
 from curate.cli import options
 from curate.cli.drawing import draw_curve
 from curate.cli.screen import run_stage
@@ -90,7 +90,7 @@ def _describe_damage(result: "VerifyResult") -> "Iterator[str]":
         yield f"damaged    {damage.path}: {damage.reason}{mended}"
     for hint in sorted({damage.hint for damage in result.left}):
         yield f"hint: {hint}"
-    size = f"{result.n_files:,} files, {format_bytes(result.bytes)}"
+    size = f"{count_of(result.n_files, 'file')}, {format_bytes(result.bytes)}"
     state = f"{len(result.left):,} damaged" if result.left else "all as it was written"
     yield f"workspace  {show_path(result.workspace)}: {size}, {state}"
 
@@ -112,8 +112,8 @@ def _describe(result: "InfoResult") -> "Iterator[str]":
     for model in result.models:
         yield (
             f"model      {model.name}: {model.backbone}, {model.n_prototypes:,} prototypes, "
-            f"from {model.started_from}, {model.epochs} epochs, "
-            f"{model.n_embedded:,} images embedded"
+            f"from {model.started_from}, {count_of(model.epochs, 'epoch')}, "
+            f"{count_of(model.n_embedded, 'image')} embedded"
         )
         yield f"           loss / log K {draw_curve(model.loss_ratio)} {model.loss_ratio[-1]:.3f}"
     for damage in result.damage:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.cli import options
 from curate.cli.screen import run_stage
 
@@ -54,9 +55,9 @@ def merge(
 
 
 def _describe(result: "MergeResult") -> "Iterator[str]":
-    unused = f"; {result.n_unused:,} rows were not used" if result.n_unused else ""
+    unused = count_of(result.n_unused, "row was not used", "rows were not used")
     yield (
-        f"filled {', '.join(result.columns)} for {result.n_matched:,} of {result.n_rows:,} "
-        f"images{unused}"
+        f"filled {', '.join(result.columns)} for {result.n_matched:,} of "
+        f"{count_of(result.n_rows, 'image')}{f'; {unused}' if result.n_unused else ''}"
     )
     yield f"manifest: {result.manifest}"

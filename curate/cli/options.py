@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -188,8 +189,9 @@ def describe_unreadable(reasons: Mapping[str, int]) -> Iterator[str]:
     if not reasons:
         return
     n_files = sum(reasons.values())
-    yield f"{n_files:,} {'file' if n_files == 1 else 'files'} cannot be read:"
+    yield f"{count_of(n_files, 'file')} cannot be read:"
     for reason, count in list(reasons.items())[:REASONS_SHOWN]:
         yield f"  {count:6,}  {reason}"
     if len(reasons) > REASONS_SHOWN:
-        yield f"  and {len(reasons) - REASONS_SHOWN:,} more reasons (all in the manifest)"
+        more = count_of(len(reasons) - REASONS_SHOWN, "more reason")
+        yield f"  and {more} (all in the manifest)"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.cli import options
 from curate.cli.screen import make_visible, run_stage
 
@@ -68,9 +69,10 @@ def probe(
 
 
 def _describe(result: "ProbeResult") -> "Iterator[str]":
-    yield f"{result.n_train:,} images learned from, {result.n_test:,} tested, {result.model}"
+    learned = f"{count_of(result.n_train, 'image')} learned from"
+    yield f"{learned}, {result.n_test:,} tested, {result.model}"
     if result.n_duplicates:
-        yield f"  {result.n_duplicates:,} copies left out"
+        yield f"  {count_of(result.n_duplicates, 'copy', 'copies')} left out"
     if result.n_shared:
         yield f"  {result.n_shared:,} not tested: they, or copies of them, are learned from"
     yield f"  split by {result.n_units:,} images or groups that stay together"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.amounts import format_bytes
+from curate.amounts import count_of, format_bytes
 from curate.choices import MapBy
 from curate.cli import options
 from curate.cli.screen import run_stage
@@ -53,8 +53,9 @@ def report(
 
 def _describe(result: "ReportResult") -> "Iterator[str]":
     yield (
-        f"{result.n_images:,} images, {result.n_unreadable:,} unreadable, {result.n_copies:,} "
-        f"copies in {result.n_groups:,} groups, {result.n_leaks:,} leaks between splits, "
-        f"{result.n_conflicts:,} label conflicts"
+        f"{count_of(result.n_images, 'image')}, {result.n_unreadable:,} unreadable, "
+        f"{count_of(result.n_copies, 'copy', 'copies')} in {count_of(result.n_groups, 'group')}, "
+        f"{count_of(result.n_leaks, 'leak')} between splits, "
+        f"{count_of(result.n_conflicts, 'label conflict')}"
     )
     yield f"report: {result.report} ({format_bytes(result.bytes)})"

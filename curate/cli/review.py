@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.cli import options
 from curate.cli.next_step import format_command, name_file
 from curate.cli.screen import run_stage, say
@@ -63,7 +64,8 @@ def review(
 
 
 def _describe(result: "ReviewResult", workspace: Path | None) -> "Iterator[str]":
-    yield f"{result.n_decided:,} of {result.n_groups:,} groups are decided"
+    are_decided = "is decided" if result.n_decided == 1 else "are decided"
+    yield f"{result.n_decided:,} of {count_of(result.n_groups, 'group')} {are_decided}"
     yield f"decisions: {show_path(result.log)}, {result.n_decisions:,} in all"
     if result.columns:
         yield f"manifest: {result.manifest}, with {', '.join(result.columns)}"

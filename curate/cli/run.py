@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.cli import options
 from curate.cli.next_step import format_command, name_file
 from curate.cli.screen import print_json, run_stage, say
@@ -113,4 +114,4 @@ def _describe(result: "RunResult") -> "Iterator[str]":
             yield f"  {step.name:12} {'runs' if step.is_run else 'skipped':8} {step.reason}"
     n_run = sum(step.is_run for step in result.steps)
     said = "would run" if result.is_plan else "ran"
-    yield f"{n_run} of {len(result.steps)} stages {said}"
+    yield f"{n_run} of {count_of(len(result.steps), 'stage')} {said}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.choices import Quota, Within
 from curate.cli import options
 from curate.cli.next_step import suggest_export
@@ -103,9 +104,10 @@ def sample(
 
 
 def _describe(result: "SampleResult", workspace: Path | None) -> "Iterator[str]":
+    of_each = f"{result.smallest:,} to {result.largest:,} from each of {result.n_groups:,} groups"
     yield (
-        f"drew {result.n_selected:,} of {result.n_available:,} images, "
-        f"{result.smallest:,} to {result.largest:,} from each of {result.n_groups:,} groups"
+        f"drew {result.n_selected:,} of {count_of(result.n_available, 'image')}, "
+        f"{'from one group' if result.n_groups == 1 else of_each}"
     )
     yield f"manifest: {result.manifest}"
     yield f"next: {suggest_export(result.manifest, workspace)}"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.choices import SearchBy
 from curate.cli import options
 from curate.cli.screen import run_stage
@@ -31,7 +32,8 @@ def search(
     like: Annotated[
         list[str] | None,
         typer.Option(
-            help="Look for the image of this path in the manifest; the option may be repeated.",
+            help="Look for the image of this path in the manifest, from here, or whole; the option "
+            "may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -92,14 +94,14 @@ def _describe(result: "SearchResult") -> "Iterator[str]":
 
 
 def _heading(answer: "Answer", result: "SearchResult") -> str:
-    among = f"{result.n_searched:,} images"
+    among = count_of(result.n_searched, "image")
     if result.by != SearchBy.COPIES:
         return f"of {among}"
     n_copies = len(answer.found) + answer.n_more
     if n_copies == 0:
         return f"no copy among {among}"
     shown = f", the best {len(answer.found):,}" if answer.n_more else ""
-    return f"{n_copies:,} {'copy' if n_copies == 1 else 'copies'} among {among}{shown}"
+    return f"{count_of(n_copies, 'copy', 'copies')} among {among}{shown}"
 
 
 def _shorten(path: str) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.cli import options
 from curate.cli.screen import run_stage
 
@@ -67,4 +68,4 @@ def sheet(
 
 
 def _describe(result: "SheetResult") -> "Iterator[str]":
-    yield f"drew {result.n_drawn:,} of {result.n_chosen:,} images: {result.sheet}"
+    yield f"drew {result.n_drawn:,} of {count_of(result.n_chosen, 'image')}: {result.sheet}"

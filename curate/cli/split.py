@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from curate.amounts import count_of
 from curate.cli import options
 from curate.cli.drawing import draw_bar, draw_table
 from curate.cli.screen import Drawing, run_stage
@@ -124,5 +125,6 @@ def _describe(result: "SplitResult") -> "Iterator[str | Drawing]":
         ],
     )
     if result.n_straddling:
-        yield f"  {result.n_straddling:,} groups straddle: their images had splits already"
+        told = count_of(result.n_straddling, "group straddles: its", "groups straddle: their")
+        yield f"  {told} images had splits already"
     yield f"manifest: {result.manifest}"

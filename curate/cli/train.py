@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.amounts import format_duration
+from curate.amounts import count_of, format_duration
 from curate.cli import options
 from curate.cli.drawing import draw_curve
 from curate.cli.next_step import suggest_clusters
@@ -154,7 +154,7 @@ def _describe(result: "TrainResult", workspace: Path | None) -> "Iterator[str | 
     verb = "trained" if result.was_trained else "was trained already:"
     yield (
         f"{verb} model '{result.name}' on {result.n_images:,} different images in "
-        f"{format_duration(result.seconds)}, {result.epochs} epochs"
+        f"{format_duration(result.seconds)}, {count_of(result.epochs, 'epoch')}"
     )
     loss, usage = f"{result.loss_ratio:.3f}", f"{result.usage_entropy:.3f}"
     alike = f"(1: all {settings['n_prototypes']} used alike)"
@@ -168,7 +168,8 @@ def _describe(result: "TrainResult", workspace: Path | None) -> "Iterator[str | 
             f"  prototype usage  {usage}  {alike}",
         ],
     )
-    of_what = f"{result.n_held_out:,} images held out" if result.n_held_out else "training images"
+    held_out = f"{count_of(result.n_held_out, 'image')} held out"
+    of_what = held_out if result.n_held_out else "training images"
     yield (
         f"  view agreement   {result.view_agreement:.3f}  (of {of_what}: how often the "
         "nearest view is of the same image)"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.amounts import count_of
 from curate.choices import Level
 from curate.copies.records import Copies, Images, Pairs
 
@@ -34,10 +35,11 @@ class LostBoxes:
         n_images = self.n_alike + self.n_moved
         if n_images == 0:
             return None
+        one, many = "image with boxes is dropped for one", "images with boxes are dropped for ones"
         return (
-            f"{n_images:,} images with boxes are dropped for images without: the boxes of "
-            f"{self.n_alike:,} fit the kept image, {self.n_moved:,} are mirrored, turned or "
-            "cropped beside it; none are taken over"
+            f"{count_of(n_images, one, many)} without: the boxes of {self.n_alike:,} fit the kept "
+            f"image, {count_of(self.n_moved, 'is', 'are')} mirrored, turned or cropped beside it; "
+            "none are taken over"
         )
 
 

@@ -18,6 +18,7 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import IO, Any
 
+from curate.amounts import count_of
 from curate.engine.base import Failure, FailureKind, Job, Outcome
 from curate.errors import ResourceError
 from curate.progress import Progress
@@ -165,9 +166,9 @@ class RayCluster:
             if time.monotonic() - self._gone_since > self._patience_seconds:
                 raise
             return
-        self._progress.note(
-            f"the Ray cluster is back; {len(self._jobs)} shards that were under way begin again"
-        )
+        begin = "shard that was under way begins", "shards that were under way begin"
+        shards = count_of(len(self._jobs), *begin)
+        self._progress.note(f"the Ray cluster is back; {shards} again")
 
 
 def _find_closed_door(address: str) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from curate.amounts import count_of
 from curate.engine.base import BackEnd, Failure, FailureKind, Job, Outcome, ShardResult, Task
 from curate.engine.lease import Lease
 from curate.engine.sharing import PASSING
@@ -167,7 +168,7 @@ class Engine:
             self._told = now
         elif now - self._told > _SILENT_SECONDS:
             self._told = now
-            self._progress.note(f"{told}, {self.n_workers} workers")
+            self._progress.note(f"{told}, {count_of(self.n_workers, 'worker')}")
         return outcomes
 
     def restart(self, n_shards: int) -> None:
@@ -179,7 +180,8 @@ class Engine:
         Raises:
             CurateError: The back end is gone.
         """
-        self.tell(f"nobody has worked on {n_shards} shards for long; they begin again")
+        shards = count_of(n_shards, "shard for long; it begins", "shards for long; they begin")
+        self.tell(f"nobody has worked on {shards} again")
         self.n_again += n_shards
         self._back_end.restart()
 
@@ -244,7 +246,7 @@ class _Run:
         self._engine.submit(job)
 
     def _hear(self) -> None:
-        told = f"{self._n_taken} shards done, {len(self._running)} under way"
+        told = f"{count_of(self._n_taken, 'shard')} done, {len(self._running)} under way"
         outcomes = self._engine.poll(told)
         self._watch(has_moved=bool(outcomes))
         for outcome in outcomes:
@@ -302,7 +304,7 @@ class _Run:
         if kind is FailureKind.CANNOT_START or piece.n_failures < n_tries:
             self._submit(piece)
         elif len(piece.items) == 1:
-            piece.failure = Failure(kind, f"{reason} ({piece.n_failures} times)")
+            piece.failure = Failure(kind, f"{reason} ({count_of(piece.n_failures, 'time')})")
             self._n_given_up += 1
             if self._n_given_up <= _GIVEN_UP_TOLD:
                 self._engine.tell(f"one item is given up: {piece.failure.reason}")

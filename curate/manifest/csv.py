@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from curate.amounts import count_of
 from curate.errors import InputError, UsageError, first_line
 from curate.files import Utf8Name, replacing_together
 from curate.manifest.column_text import SEPARATOR
@@ -193,7 +194,9 @@ def _restore_fields(table: pa.Table, fields: Mapping[str, pa.Field]) -> pa.Table
             lists = [_split_list(text) for text in texts.dictionary.to_pylist()]
             column = pc.cast(pa.array(lists, STRING_LIST), field.type).take(texts.indices)
         if not field.nullable and column.null_count:
-            raise ValueError(f"the column {name!r} has no value in {column.null_count} rows")
+            raise ValueError(
+                f"the column {name!r} has no value in {count_of(column.null_count, 'row')}"
+            )
         table = table.set_column(index, field, column)
     return table
 

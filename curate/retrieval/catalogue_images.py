@@ -1,14 +1,14 @@
 """Catalogue images: those of a workspace that are searched, every content once."""
 
-import os
-import posixpath
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.errors import InputError, UsageError
+from curate.errors import InputError, ResourceError, UsageError
+from curate.sources import Roots, is_text, list_names, open_source
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.workspace import Workspace
 
@@ -37,12 +37,14 @@ def find_contents(space: Workspace, paths: Sequence[str]) -> list[str]:
 
     Args:
         space: The workspace.
-        paths: As the manifest has them.
+        paths: As the manifest has them, or else as people type them: from here or whole.
 
     Raises:
         UsageError: One is not there, or could not be read.
     """
-    contents = find_known_contents(space, paths)
+    known = dict(zip(paths, find_known_contents(space, paths), strict=True))
+    typed = _find_typed(space, [path for path, content in known.items() if content is None])
+    contents = [known[path] or typed.get(path) for path in paths]
     for path, content in zip(paths, contents, strict=True):
         if content is None:
             raise UsageError(
@@ -59,27 +61,51 @@ def find_known_contents(
 
     Args:
         space: The workspace.
-        paths: As a manifest has them, or of files from here or whole, with the source before them.
+        paths: As a manifest has them, alone or behind the source and a slash.
         source: The one that counts where several have a path; the others by age, newest first.
     """
     if not paths:
         return []
     age = {name: number for number, name in enumerate(space.facts()["sources"])}
-    meant = {path: _list_meant(path) for path in paths}
-    every = {name for names in meant.values() for name in names}
-    known = {(one, name.removeprefix(f"{one}/")) for name in every for one in age}
-    wanted = pa.array(sorted({path for _, path in known}), pa.string())
-    table = Catalogue(space).read_readable(["source", "path", "hash"])
-    rows = table.filter(pc.is_in(table["path"], value_set=wanted)).to_pylist()
+    behind = [path.removeprefix(f"{name}/") for path in paths for name in age]
+    rows = _read_rows(space, [*paths, *behind])
     rows.sort(key=lambda row: (row["source"] == source, age.get(row["source"], -1)))
     content_of = {f"{row['source']}/{row['path']}": row["hash"] for row in rows}
     content_of |= {row["path"]: row["hash"] for row in rows}
-    return [
-        next((content_of[name] for name in meant[path] if name in content_of), None)
+    return [content_of.get(path) for path in paths]
+
+
+def _find_typed(space: Workspace, paths: Sequence[str]) -> dict[str, str]:
+    """Return the content hashes of those images whose paths people may have typed so."""
+    if not paths:
+        return {}
+    sources = _open_roots(space)
+    meant = {
+        path: [(source, name) for source in sources for name in list_names(path, sources[source])]
         for path in paths
-    ]
+    }
+    rows = _read_rows(space, [name for names in meant.values() for _, name in names])
+    content_of = {(row["source"], row["path"]): row["hash"] for row in rows}
+    found = {
+        path: next((content_of[one] for one in names if one in content_of), None)
+        for path, names in meant.items()
+    }
+    return {path: content for path, content in found.items() if content is not None}
 
 
-def _list_meant(path: str) -> list[str]:
-    """Return what a path may be: one of a manifest, or one from here, the likeliest first."""
-    return list(dict.fromkeys([path, posixpath.normpath(path), os.path.abspath(path)]))  # noqa: PTH100 - as text
+def _open_roots(space: Workspace) -> dict[str, Roots]:
+    """Return the roots of the sources of a workspace, newest first; of one that is gone none."""
+    roots: dict[str, Roots] = {}
+    for address in reversed(space.facts()["sources"]):
+        roots[address] = {}
+        with suppress(InputError, ResourceError):
+            roots[address] = open_source(address).roots
+    return roots
+
+
+def _read_rows(space: Workspace, paths: Sequence[str]) -> list[dict[str, str]]:
+    """Return source, path and hash of the readable images that have one of some paths."""
+    table = Catalogue(space).read_readable(["source", "path", "hash"])
+    wanted = pa.array(sorted({path for path in paths if is_text(path)}), pa.string())
+    rows: list[dict[str, str]] = table.filter(pc.is_in(table["path"], value_set=wanted)).to_pylist()
+    return rows

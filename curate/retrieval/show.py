@@ -24,7 +24,7 @@ def show(
     """Return images that a notebook shows.
 
     Args:
-        paths: As a manifest has them; one alone may be given as it is.
+        paths: As a manifest has them, or from here or whole; one alone may be given as it is.
         lines: Text below each, as many; None takes the paths.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
 

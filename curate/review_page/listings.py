@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.algorithms.classifiers import SUSPECT_FROM
+from curate.amounts import count_of
 from curate.pages.images_table import ImagesTable
 from curate.pages.shown_text import show_text
 from curate.review_page.decisions import Decision, DecisionLog, Verdict
@@ -125,7 +126,9 @@ def list_clusters(images: ImagesTable) -> Listing:
     return Listing(
         subject="cluster",
         rows=rows[starts[order]] if len(order) else np.zeros(0, np.int64),
-        caption=lambda place: f"cluster {numbers[order[place]]}, {sizes[order[place]]:,} images",
+        caption=lambda place: (
+            f"cluster {numbers[order[place]]}, {count_of(int(sizes[order[place]]), 'image')}"
+        ),
         examples=examples,
     )
 

@@ -23,7 +23,8 @@ from curate.sources.file_list import (
 )
 from curate.sources.files import NOT_FILES_HINT
 from curate.sources.folder import describe_passed_over
-from curate.sources.named_paths import find_below, list_names
+from curate.sources.named_paths import Roots, find_below, list_names
+from curate.sources.names import is_text
 from curate.sources.opening import (
     Address,
     OpenSources,
@@ -50,6 +51,7 @@ __all__ = [
     "OpenSources",
     "Place",
     "Recall",
+    "Roots",
     "Source",
     "SourceFile",
     "Unchanged",
@@ -58,6 +60,7 @@ __all__ = [
     "file_table",
     "find_below",
     "is_source",
+    "is_text",
     "is_url",
     "list_names",
     "make_file",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from curate.amounts import count_of
 from curate.errors import InputError
 from curate.images.formats import HEAD_BYTES, OTHER_EXTENSIONS, sniff
 from curate.sources.base import (
@@ -325,6 +326,8 @@ def describe_passed_over(passed_over: Mapping[str, int]) -> str:
     """Return such as "15 files passed over: 12 .txt, 3 .mp4"."""
     total = sum(passed_over.values())
     ranked = sorted(passed_over.items(), key=lambda item: (-item[1], item[0]))
-    shown = ", ".join(f"{count:,} {name}" for name, count in ranked[:8])
-    more = f", and {len(ranked) - 8} other kinds" if len(ranked) > 8 else ""
-    return f"{total:,} files passed over: {shown}{more}"
+    shown = ", ".join(
+        count_of(count, name.replace(" folders", " folder"), name) for name, count in ranked[:8]
+    )
+    more = f", and {count_of(len(ranked) - 8, 'other kind')}" if len(ranked) > 8 else ""
+    return f"{count_of(total, 'file')} passed over: {shown}{more}"

@@ -5,7 +5,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from curate.sources.names import escape
+from curate.sources.names import escape, is_text
 
 Roots = Mapping[str, Path | str]
 """The folders and URLs below which the images of a source lie, by how its paths begin there."""
@@ -14,15 +14,23 @@ Roots = Mapping[str, Path | str]
 def list_names(named: str, roots: Roots) -> list[str]:
     """Return the paths of a source that a person may mean, escaped; "" is the whole source.
 
+    What lies here and below a root, or holds one, is meant as it lies here and in no other way:
+    ``.`` in a folder of the source is that folder.
+
     Args:
         named: A file or folder, as it was typed.
         roots: Of the source.
     """
+    from_here = [
+        f"{prefix}{escape(os.fsencode(below))}".rstrip("/")
+        for prefix, below in find_below(named, roots)
+    ]
+    if from_here and os.path.lexists(named):
+        return list(dict.fromkeys(from_here))
     inside = posixpath.normpath(named)
-    names = [named.rstrip("/"), "" if inside == "." else escape(os.fsencode(inside))]
-    for prefix, below in find_below(named, roots):
-        names.append(f"{prefix}{escape(os.fsencode(below))}".rstrip("/"))
-    return list(dict.fromkeys(names))
+    as_manifests_have_it = [named.rstrip("/")] if is_text(named) else []
+    escaped = "" if inside == "." else escape(os.fsencode(inside))
+    return list(dict.fromkeys([*as_manifests_have_it, escaped, *from_here]))
 
 
 def find_below(named: str, roots: Roots) -> Iterator[tuple[str, str]]:

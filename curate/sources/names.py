@@ -19,3 +19,8 @@ def escape(path: bytes) -> str:
 def unescape(path: str) -> bytes:
     """Return the bytes of a path that ``escape`` wrote."""
     return unquote_to_bytes(path) if "%" in path else path.encode()
+
+
+def is_text(path: str) -> bool:
+    """Return whether a path as Python has it is UTF-8, as every escaped one is."""
+    return not _NOT_UTF8.search(path)

@@ -74,6 +74,9 @@ def is_source(target: Address) -> bool:
 
     Args:
         target: What a person named.
+
+    Raises:
+        UsageError: It is an empty list.
     """
     several = split_address(target)
     if len(several) != 1 or is_url(str(several[0])):
@@ -94,13 +97,21 @@ def is_source(target: Address) -> bool:
 
 
 def split_address(address: Address) -> Sequence[Path | str]:
-    """Return the addresses, one or more."""
+    """Return the addresses, one or more.
+
+    Raises:
+        UsageError: There is none.
+    """
     if isinstance(address, str) and address.startswith('["') and not Path(address).exists():
         try:
             return [str(one) for one in json.loads(address)]
         except ValueError:
             return [address]
-    return [address] if isinstance(address, str | os.PathLike) else list(address)
+    if isinstance(address, str | os.PathLike):
+        return [address]
+    if not len(address):  # an array has no truth of its own
+        raise UsageError("no source is named", hint="name a folder; '.' is the one you are in")
+    return list(address)
 
 
 def _open_one(address: str) -> Source:

@@ -11,6 +11,7 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.amounts import count_of
 from curate.errors import first_line
 from curate.images.formats import HEAD_BYTES, sniff
 from curate.sources.base import Listing, Lost, Place, Recall, SourceFile, Unchanged
@@ -133,8 +134,9 @@ class TarContainer(StoredContainer):
         finally:
             if n_damaged and self._is_any:
                 self._problems.append(
-                    f"{self.name} is damaged: {n_damaged:,} blocks of 512 bytes are no header, and "
-                    "what they belong to is not read"
+                    f"{self.name} is damaged: "
+                    f"{count_of(n_damaged, 'block of 512 bytes is', 'blocks of 512 bytes are')} "
+                    "no header, and what belongs there is not read"
                 )
 
     def _read_member(

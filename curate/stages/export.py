@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.amounts import count_of
 from curate.argument_types import check_arguments
 from curate.choices import Changed, ExportAs, Layout
 from curate.errors import InputError, UsageError
@@ -190,7 +191,8 @@ class _Watch:
     def tell(self) -> None:
         """Tell how many more there were than were named."""
         if self.n_changed > _TOLD:
-            self._progress.note(f"and {self.n_changed - _TOLD:,} more files that have changed")
+            one, many = "more file that has changed", "more files that have changed"
+            self._progress.note(f"and {count_of(self.n_changed - _TOLD, one, many)}")
 
 
 def _is_changed(item: Item, recorded: Recorded) -> bool:
@@ -259,7 +261,9 @@ def _leave_out_unknown(rows: Rows, progress: Progress) -> Rows:
     is_known = rows.read(["objects"])["objects"].is_valid().to_numpy()
     n_unknown = len(rows) - int(is_known.sum())
     if n_unknown:
-        progress.note(f"{n_unknown:,} images of whose objects nothing is known are left out")
+        one = "image of whose objects nothing is known is left out"
+        many = "images of whose objects nothing is known are left out"
+        progress.note(count_of(n_unknown, one, many))
     return TakenRows(rows, list(rows.schema), np.flatnonzero(is_known))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from curate.algorithms.classifiers import stratified_split
 from curate.algorithms.probe_accuracy import evaluate_classifiers
+from curate.amounts import count_of
 from curate.argument_types import check_arguments
 from curate.choices import check_device
 from curate.errors import InputError, UsageError
@@ -208,7 +209,8 @@ def _check_classes(names: NDArray[np.str_]) -> None:
     """
     if len(names) < 2:
         raise InputError(
-            f"the manifest has {len(names)} different labels, a probe needs two or more",
+            f"the manifest has {count_of(len(names), 'different label')}, "
+            "a probe needs two or more",
             hint="write it with `curate cluster --labels folder`, or choose a column with --by",
         )
 

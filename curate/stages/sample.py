@@ -17,6 +17,7 @@ from curate.algorithms.quotas import (
     nested_quotas,
     round_quotas,
 )
+from curate.amounts import count_of
 from curate.argument_types import check_arguments
 from curate.choices import Quota, Within
 from curate.errors import InputError, UsageError
@@ -253,8 +254,8 @@ def _find_drawn(
     is_drawn = np.asarray(is_selected[partners], bool)
     if is_drawn.sum() > config.size:
         raise UsageError(
-            f"{config.continue_from} has {is_drawn.sum()} images selected, {config.size} are asked "
-            "for in all",
+            f"{config.continue_from} has {is_drawn.sum()} images selected, more than the "
+            f"{config.size} asked for in all",
             hint=f"use --size {is_drawn.sum()} or more",
         )
     return is_drawn
@@ -281,7 +282,7 @@ def _weigh_out(
     if most < config.size:
         fewer = f"use --size {most} or less, or " if most else ""
         raise UsageError(
-            f"{config.size} images asked for, the groups with a share have {most}",
+            f"{count_of(config.size, 'image')} asked for, the groups with a share have {most}",
             hint=f"{fewer}give more groups a share",
         )
     expected = expected_quotas(weights, available, config.size, taken)

@@ -122,8 +122,8 @@ def search(  # noqa: PLR0913 - one question, several places for the answer
             laid, also mirrored, cropped or encoded again, with the probability and how it lies on
             them. No model is needed. What `curate.dedup` found out about the images is used; if
             it has not looked at them all, this is done first.
-        like: Images of the workspace, by their paths in the manifest, or one of them; others are
-            found.
+        like: Images of the workspace, by their paths in the manifest, from here or whole, or one
+            of them; others are found.
         sheet: A contact sheet to write: each picture, then what was found.
         workspace: Its folder; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         progress: Hears how it gets on.
@@ -138,8 +138,8 @@ def search(  # noqa: PLR0913 - one question, several places for the answer
     config = config or SearchConfig()
     progress = progress or Silent()
     method = find_choice(by, SearchBy, name="by")
-    queries = [queries] if isinstance(queries, Path | str) else queries
-    like = [like] if isinstance(like, str) else like
+    queries = [queries] if isinstance(queries, Path | str) else list(queries)
+    like = [like] if isinstance(like, str) else list(like)
     if not queries and not like:
         raise UsageError(
             "no picture is named", hint="name image files or a folder, or a path with --like"

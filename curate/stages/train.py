@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.amounts import count_of
 from curate.argument_types import check_arguments
 from curate.choices import Precision, Recipe, Start, check_device
 from curate.engine.opening import EngineConfig, open_engine
@@ -242,7 +243,7 @@ def train(
         table = _distinct(found.readable())
         if len(table) < FEWEST_IMAGES:
             raise InputError(
-                f"{found.source} has {len(table)} different images, "
+                f"{found.source} has {count_of(len(table), 'different image')}, "
                 f"training needs {FEWEST_IMAGES} or more",
                 hint="`curate dedup IMAGES` works without a model",
             )

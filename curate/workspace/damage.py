@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from curate.amounts import count_of
 from curate.errors import CurateError, InputError
 from curate.files import remove
 from curate.progress import Progress
@@ -25,7 +26,7 @@ from curate.workspace.models import (
     open_model,
     read_model_facts,
 )
-from curate.workspace.pixel_cache import find_lost_rows, list_shards, read_facts
+from curate.workspace.pixel_cache import describe_lost_rows, find_lost_rows, list_shards, read_facts
 from curate.workspace.pixel_mending import drop_lost_pixels
 from curate.workspace.refusals import drop_damaged_refusals, find_refusal_damage
 from curate.workspace.scan import mend_catalogue, scan
@@ -103,13 +104,13 @@ def _find_pixel_damage(workspace: Workspace) -> Iterator[Damaged]:
             found.append(damage)
             continue
         if is_lost.any():
-            reason = f"{is_lost.sum():,} of its {len(is_lost):,} images are lost or damaged"
-            found.append(Damaged(shard.with_suffix(".bin"), reason))
+            found.append(Damaged(shard.with_suffix(".bin"), describe_lost_rows(is_lost)))
     yield from found
     if not found and Catalogue(workspace).is_there():
         n_lost = _count_images_without_pixels(workspace)
         if n_lost:
-            yield Damaged(workspace.pixels, f"{n_lost:,} images of the catalogue are in no shard")
+            are = count_of(n_lost, "image of the catalogue is", "images of the catalogue are")
+            yield Damaged(workspace.pixels, f"{are} in no shard")
 
 
 def _count_images_without_pixels(workspace: Workspace) -> int:

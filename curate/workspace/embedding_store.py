@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.amounts import count_of
 from curate.errors import InputError
 from curate.files import remove
 from curate.manifest.text_column import TextColumn
@@ -164,7 +165,7 @@ class EmbeddingStore:
         if found is None or is_open.any():
             n_missing = len(pc.unique(asked.filter(pa.array(is_open))))
             raise InputError(
-                f"{n_missing} images have no embeddings in {self._folder}",
+                f"{count_of(n_missing, 'image has', 'images have')} no embedding in {self._folder}",
                 hint="make them with `curate embed`",
             )
         return found

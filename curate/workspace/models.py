@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from curate.amounts import count_of
 from curate.choices import closest
 from curate.errors import InputError, ResourceError, UsageError
 from curate.files import Utf8Name
@@ -210,7 +211,8 @@ def require_device(device: str) -> None:
     n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if int(device.partition(":")[2] or 0) >= n_devices:
         raise ResourceError(
-            f"{device} is not there: {n_devices} CUDA devices were found"
+            f"{device} is not there: "
+            f"{count_of(n_devices, 'CUDA device was', 'CUDA devices were')} found"
             if n_devices
             else "no CUDA device was found",
             hint="use --device cpu, or --device auto to take what is there",

@@ -18,6 +18,7 @@ import pyarrow as pa
 import simplejpeg
 from numpy.typing import NDArray
 
+from curate.amounts import count_of
 from curate.errors import InputError
 from curate.files import remove, replacing
 from curate.images.decode import Pixels
@@ -188,6 +189,13 @@ def read_facts(folder: Path) -> pa.Table:
 def list_shards(folder: Path) -> list[Path]:
     """Return the Parquet files of the finished shards, in order."""
     return sorted(folder.glob("[0-9]*.parquet"))
+
+
+def describe_lost_rows(is_lost: NDArray[np.bool_]) -> str:
+    """Return how many images of a shard are lost, in words; (N,) bool, some are."""
+    n_lost = int(is_lost.sum())
+    are = "is" if n_lost == 1 else "are"
+    return f"{n_lost:,} of its {count_of(len(is_lost), 'image')} {are} lost or damaged"
 
 
 def find_lost_rows(shard: Path, *, is_thorough: bool) -> NDArray[np.bool_]:

@@ -28,6 +28,7 @@ from curate.workspace.pixel_cache import (
     Packed,
     PixelCache,
     ShardWriter,
+    describe_lost_rows,
     drop_rows,
     find_lost_rows,
     list_shards,
@@ -83,9 +84,8 @@ def drop_lost_pixels(
             remove_shard(shard)
             continue
         if is_lost.any():
-            lost = f"{is_lost.sum():,} of its {len(is_lost):,} images are lost"
-            name = shard.with_suffix(".bin")
-            progress.note(f"{name} is damaged: {lost}; their files are read again")
+            lost = Damaged(shard.with_suffix(".bin"), describe_lost_rows(is_lost))
+            progress.note(f"{lost}; what is lost is read again from the files")
             drop_rows(shard, is_lost)
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.amounts import count_of
 from curate.engine.base import Failure, FailureKind
 from curate.errors import ResourceError
 from curate.files import remove
@@ -36,7 +37,7 @@ class ImagesRefused(Exception):
 
     def __init__(self, reasons: Mapping[str, str]) -> None:
         """Name the images."""
-        super().__init__(f"no worker survives {len(reasons)} images")
+        super().__init__(f"no worker survives {count_of(len(reasons), 'image')}")
         self.reasons = reasons
 
 
@@ -114,7 +115,7 @@ def refuse_images(workspace: Workspace, reasons: Mapping[str, str], progress: Pr
     write_table(refusals, workspace.refusals)
     Catalogue(workspace).mark_refused(refusals)
     progress.note(
-        f"no worker survives {'1 image' if len(reasons) == 1 else f'{len(reasons)} images'}, "
+        f"no worker survives {count_of(len(reasons), 'image')}, "
         f"unreadable from now on; remove {workspace.refusals} to have all such tried again"
     )
 

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.amounts import count_of
 from curate.choices import Status
 from curate.engine.shards import Engine
 from curate.errors import InputError, UsageError
@@ -104,10 +105,11 @@ class Scan:
             InputError: There are none.
         """
         if self.n_ok == 0:
-            reason = self.table["reason"][0].as_py()
+            path, reason = (self.table[name][0].as_py() for name in ("path", "reason"))
+            n = len(self.table)
+            none_can = "the one image file cannot" if n == 1 else f"none of {n:,} image files can"
             raise InputError(
-                f"none of the {len(self.table)} image files in {self.source} can be read; "
-                f"{self.table['path'][0].as_py()}: {reason}",
+                f"{self.source}: {none_can} be read; {path}: {reason}",
                 hint="check that these files can be reached and are whole images",
             )
         return self.table.filter(pc.equal(self.table["status"], Status.OK.value))
@@ -366,7 +368,9 @@ def _tell(progress: Progress, passed_over: Mapping[str, int], problems: Sequence
     for problem in problems[:_PROBLEMS_TOLD]:
         progress.note(problem)
     if len(problems) > _PROBLEMS_TOLD:
-        progress.note(f"and {len(problems) - _PROBLEMS_TOLD:,} more such links and folders")
+        n_more = len(problems) - _PROBLEMS_TOLD
+        more = count_of(n_more, "more such link or folder", "more such links and folders")
+        progress.note(f"and {more}")
 
 
 def _catalogue_rows(

@@ -123,8 +123,9 @@ def describe_weakness(metrics: EpochMetrics, params: DiagnosisParams = DIAGNOSIS
         params: What counts as weak.
     """
     if metrics.loss_ratio > params.little_predicted:
+        epochs = "1 epoch" if metrics.epoch == 1 else f"{metrics.epoch} epochs"
         return (
-            f"Little was learned after {metrics.epoch} epochs: the loss is {metrics.loss_ratio:.2f}"
+            f"Little was learned after {epochs}: the loss is {metrics.loss_ratio:.2f}"
             " of log K, where 1 means that nothing is predicted; train longer, or with fewer"
             " prototypes, larger crops or weaker colour changes."
         )

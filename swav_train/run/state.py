@@ -136,7 +136,7 @@ def load_backbone_weights(state: TrainState, weights: Mapping[str, Tensor], *, o
     if missing:
         raise WeightsUnusable(
             f"{origin} do not fit backbone {state.config.backbone} with stem {state.config.stem}: "
-            f"{len(missing)} of {len(wanted)} tensors are absent or of another shape, "
+            f"absent or of another shape of {len(wanted)} tensors: {len(missing)}, "
             f"the first is {missing[0]}"
         )
     state.model.backbone.load_state_dict({name: weights[name] for name in wanted})

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from swav_train.config import TrainConfig
+from swav_train.config import TrainConfig, check_budget
 from swav_train.data.pixel_source import Images, PixelSource
 from swav_train.device import resolve_device
 from swav_train.distributed import barrier, broadcast_value, process_group, rank
@@ -100,13 +100,14 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
 
     Raises:
         ValueError: An argument does not fit.
+        FolderInUse: Another process trains in the folder.
+        WeightsUnusable: What ``init`` names is none, or not of this backbone.
         WeightsUnavailable: Pretrained weights cannot be had.
         TrainingDiverged: The loss is not a number, all images got one code, or a long run has
             learned nothing.
         KeyboardInterrupt: The run was interrupted; its state is saved.
     """
-    if budget_seconds is not None and budget_seconds <= 0:
-        raise ValueError(f"budget_seconds must be positive, got {budget_seconds}")
+    check_budget(budget_seconds)
     check_place(out, beside=beside)
     source = PixelSource(data, size=config.cache_size, aspects=aspects)
     job = Job(

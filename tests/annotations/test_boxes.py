@@ -45,8 +45,8 @@ def test_coco_gives_objects_and_boxes_image_by_image(asked, tmp_path):
     assert said.label.to_pylist() == [None, "car;dog", None]
     assert said.classes == {"dog": 18, "car": 3}
     assert said.notes == [
-        "1 of the 3 images in coco.json are not here",
-        "1 images are of another size, upright, than their boxes were drawn on",
+        "1 of the 3 images in coco.json is not here",
+        "1 image is of another size, upright, than its boxes were drawn on",
     ]
     assert said.class_facts == {"dog": {"supercategory": "animal", "keypoints": ["nose"]}}
     empty, three, unknown = said.details.to_pylist()
@@ -118,7 +118,7 @@ def test_yolo_finds_the_boxes_beside_and_in_the_twin_tree(asked, tmp_path):
     assert said.objects.to_pylist() == [["dog"], [], None]
     assert said.boxes.to_pylist()[0] == pytest.approx([80, 30, 40, 40])
     assert said.classes == {"cat": 0, "dog": 1}
-    assert said.notes == ["1 lines of boxes cannot be used"]
+    assert said.notes == ["1 line of boxes cannot be used"]
     assert list_label_files(str(yaml)) == [yaml, tmp_path / "set/labels"]
 
 

@@ -58,7 +58,7 @@ def test_a_csv_gives_each_image_its_class_and_joins_several(asked, tmp_path):
     said = open_labels(str(write(tmp_path / "l.csv", text))).read(asked("a.jpg", "b.jpg", "c.jpg"))
     assert said.label.to_pylist() == ["cat", "cat;dog", None]
     assert said.objects is None
-    assert said.notes == ["1 of the 4 images in l.csv are not here"]
+    assert said.notes == ["1 of the 4 images in l.csv is not here"]
 
 
 def test_the_column_of_classes_can_be_named(asked, tmp_path):

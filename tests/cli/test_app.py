@@ -76,6 +76,7 @@ def test_a_mistake_is_one_error_and_one_hint(run, mistakes, images, code, line):
     assert [text.partition(":")[0] for text in lines[-2:]] == ["error", "hint"], err
     assert "Traceback" not in err
     left = {path.name for path in mistakes.iterdir()} - set(before)
+    assert left <= {".curate"}
     assert not left or (mistakes / ".curate/workspace.json").is_file()
 
 
@@ -279,6 +280,31 @@ def test_an_empty_argument_is_not_the_folder_that_one_is_in(run, images, line):
     code, _, err = run(*line.split("|"))
     assert (code, "is empty" in err) == (2, True)
     assert [text.partition(":")[0] for text in err.splitlines()] == ["error", "hint"]
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("dedup|", "an argument"),
+        ("dedup|--quiet|", "an argument"),
+        ("dedup|-q|", "an argument"),
+        ("dedup|--|", "an argument"),
+        ("dedup|--target|", "an argument"),
+        ("nonsense|--out|", "an argument"),
+        ("dedup|--out|", "the value of --out"),
+        ("dedup|--out=", "the value of --out"),
+        ("info|-w|", "the value of -w"),
+        ("info|--log|", "the value of --log"),
+    ],
+)
+def test_what_is_empty_is_the_value_of_an_option_only_after_one_that_takes_a_value(run, line, what):
+    _, _, err = run(*line.split("|"))
+    assert err.splitlines()[0] == f"error: {what} is empty"
+
+
+def test_a_flag_with_an_equals_sign_is_told_as_such(run):
+    _, _, err = run("dedup", "--quiet=")
+    assert "'--quiet' does not take a value" in err
 
 
 @pytest.mark.parametrize(("code", "line"), [(3, "dedup nowhere"), (2, "dedup --no-such-option")])

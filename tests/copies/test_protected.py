@@ -40,6 +40,30 @@ def test_what_holds_the_source_protects_all_of_it(source, tmp_path, named):
     assert find_protected(PATHS, prefixes).all()
 
 
+@pytest.mark.parametrize("named", [".", "./", "../gold"])
+def test_the_folder_one_is_in_protects_no_more_than_itself(source, tmp_path, monkeypatch, named):
+    monkeypatch.chdir(tmp_path / "images" / "gold")
+    prefixes = resolve_protected([named], open_source(".."), PATHS, {})
+    assert find_protected(PATHS, prefixes).tolist() == [True, True, False]
+
+
+def test_a_folder_that_lies_here_goes_before_its_namesake_in_the_source(
+    source, tmp_path, monkeypatch
+):
+    paths = [*PATHS, "web/gold/c.png"]
+    save(tmp_path / "images" / paths[-1], picture(2))
+    monkeypatch.chdir(tmp_path / "images" / "web")
+    prefixes = resolve_protected(["gold"], open_source(".."), paths, {})
+    assert find_protected(paths, prefixes).tolist() == [False, False, False, True]
+
+
+def test_of_several_sources_the_one_that_one_is_in_is_meant(source, tmp_path, monkeypatch):
+    save(tmp_path / "more" / "c.png", picture(2))
+    monkeypatch.chdir(tmp_path / "more")
+    both, paths = open_source(["../images", "."]), ["images/gold/a.png", "more/c.png"]
+    assert resolve_protected(["."], both, paths, {}) == ("more",)
+
+
 @pytest.mark.parametrize("named", ["glod", "../gold", "images/gold/c.png", "/gold", "a.png"])
 def test_what_names_no_image_is_a_mistake(source, named):
     with pytest.raises(UsageError, match="nothing to protect"):

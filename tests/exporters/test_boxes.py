@@ -75,7 +75,7 @@ def test_yolo_has_a_file_for_each_known_image_and_numbers_classes_without_gaps(m
     assert (folder / "labels/a.txt").read_text() == "0 0.260417 0.555556 0.312500 0.555556\n"
     assert (folder / "labels/b.txt").read_text() == ""
     assert not (folder / "images/unknown.png").exists()
-    assert notes == ["1 images of whose objects nothing is known are left out"]
+    assert notes == ["1 image of whose objects nothing is known is left out"]
     facts = yaml.safe_load((folder / "data.yaml").read_text())
     assert facts == {
         "path": ".", "train": "images", "val": "images", "names": {0: "car", 1: "dog"},

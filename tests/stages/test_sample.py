@@ -248,7 +248,7 @@ def test_what_is_chosen_already_stays_and_counts(manifest, tmp_path):
 
 def test_fewer_than_are_chosen_already_is_a_mistake(manifest, tmp_path):
     sample(manifest, SampleConfig(size=20), out=tmp_path / "first.parquet")
-    with pytest.raises(UsageError, match="20 images selected, 10 are asked"):
+    with pytest.raises(UsageError, match="20 images selected, more than the 10 asked"):
         drawn(manifest, size=10, continue_from=tmp_path / "first.parquet")
     with pytest.raises(UsageError, match="selected"):
         drawn(manifest, size=30, continue_from=manifest)

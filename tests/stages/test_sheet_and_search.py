@@ -1,10 +1,15 @@
+import os
+import sys
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from curate import SearchConfig, SheetConfig, cluster, search, sheet
+from curate import DedupConfig, SearchConfig, SheetConfig, cluster, dedup, search, sheet
 from curate.errors import InputError, UsageError
+from curate.retrieval.catalogue_images import find_contents
+from curate.workspace.workspace import Workspace
 from tests.conftest import picture, save
 
 
@@ -91,6 +96,63 @@ def test_an_image_of_the_manifest_finds_the_others_like_it(trained, monkeypatch)
     named = search([trained / "images/red/006.png"], SearchConfig(k=4), workspace=space)
     assert answer.query == "red/006.png"
     assert [one.path for one in answer.found] == [one.path for one in named.answers[0].found[1:]]
+
+
+@pytest.fixture
+def odd(tmp_path, monkeypatch):
+    """Return a workspace that knows ``odd``, of odd names, and a link to it, and a list of it."""
+    for seed, name in enumerate(["100%25.png", "1.png", "part/1.png", os.fsdecode(b"x\xff.png")]):
+        save(tmp_path / "odd" / name, picture(seed))
+    (tmp_path / "link").symlink_to("odd")
+    monkeypatch.chdir(tmp_path)
+    dedup("odd", out="m.parquet", workspace="w")
+    return Workspace(tmp_path / "w")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("odd/100%25.png", "100%2525.png"),
+        ("100%2525.png", "100%2525.png"),
+        ("odd/100%2525.png", None),
+        ("link/1.png", "1.png"),
+        ("{here}/link/part/../1.png", "1.png"),
+        (os.fsdecode(b"odd/x\xff.png"), "x%FF.png"),
+        (os.fsdecode(b"x\xff.png"), "x%FF.png"),
+        (os.fsdecode(b"odd/\xff.png"), None),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take UTF-8 only")
+def test_a_path_is_typed_as_that_of_a_protected_file_is(odd, tmp_path, typed, meant):
+    typed = typed.format(here=tmp_path)
+    if meant is not None:
+        assert find_contents(odd, [typed]) == find_contents(odd, [meant])
+        assert dedup("m.parquet", DedupConfig(protect=(typed,)), workspace="w").n_images == 4
+    else:
+        with pytest.raises(UsageError, match="no readable image"):
+            find_contents(odd, [typed])
+        with pytest.raises(UsageError, match="nothing to protect"):
+            dedup("m.parquet", DedupConfig(protect=(typed,)), workspace="w")
+
+
+def test_a_path_of_the_manifest_goes_before_its_namesake_from_here(odd, tmp_path, monkeypatch):
+    whole = find_contents(odd, [str(tmp_path / "odd/1.png")])
+    monkeypatch.chdir(tmp_path / "odd/part")
+    assert find_contents(odd, ["1.png"]) == whole != find_contents(odd, ["./1.png"])
+
+
+def test_a_path_behind_its_source_is_known_also_where_the_source_is_no_folder(odd, tmp_path):
+    (tmp_path / "list.txt").write_text("odd/part/1.png\nodd/1.png\n")
+    dedup("list.txt", out="m2.parquet", workspace="w")
+    listed = find_contents(odd, [f"{tmp_path}/list.txt/part/1.png"])
+    assert listed == find_contents(odd, [f"{tmp_path}/odd/part/1.png"])
+
+
+def test_a_source_that_is_gone_hides_no_other(odd, tmp_path):
+    (tmp_path / "list.txt").write_text("odd/part/1.png\n")
+    dedup("list.txt", out="m2.parquet", workspace="w")
+    (tmp_path / "list.txt").unlink()
+    assert find_contents(odd, ["link/1.png"]) == find_contents(odd, [f"{tmp_path}/odd/1.png"])
 
 
 def test_a_query_that_names_nothing_is_a_mistake(trained):

@@ -208,7 +208,7 @@ def test_epochs_and_budget_exclude_each_other():
 
 def test_too_few_images_and_missing_weights_are_refused(tmp_path, workspace):
     save(tmp_path / "images" / "a.png", picture(0))
-    with pytest.raises(InputError, match="1 different images"):
+    with pytest.raises(InputError, match="1 different image, "):
         train(tmp_path / "images", TrainConfig(device="cpu"), workspace=workspace.root)
     with pytest.raises(InputError, match="no file"):
         train(tmp_path / "images", TrainConfig(init=tmp_path / "no"), workspace=workspace.root)

@@ -1,3 +1,4 @@
+import math
 from dataclasses import fields
 
 import pytest
@@ -125,7 +126,10 @@ def test_given_epochs_nothing_follows_from_the_machine():
     assert one == many
 
 
-@pytest.mark.parametrize("change", [{"n_images": 1}, {"side_px": 0}, {"budget_seconds": 0.0}])
+@pytest.mark.parametrize(
+    "change",
+    [{"n_images": 1}, {"side_px": 0}, *({"budget_seconds": s} for s in (0.0, math.nan, math.inf))],
+)
 def test_impossible_folders_are_refused(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         derive(**change)

@@ -1,8 +1,13 @@
+import errno
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from swav_train import __main__ as command
+from swav_train.files import lock_folder
 from swav_train.networks.encoder import load_encoder
 from tests.swav_train.swav_samples import noise_images
 
@@ -52,9 +57,14 @@ def test_aspects_are_those_of_the_files(folder):
 
 def said(capsys):
     """Return the error that was told, which has a hint below it."""
+    return told(capsys)[0]
+
+
+def told(capsys):
+    """Return the error that was told and its hint."""
     error, hint = capsys.readouterr().err.splitlines()
     assert (error[:7], hint[:6]) == ("error: ", "hint: ")
-    return error
+    return error, hint
 
 
 @pytest.mark.parametrize(
@@ -72,10 +82,33 @@ def test_a_wrong_setting_is_an_error_with_a_hint_and_exit_code_2(folder, tmp_pat
     assert not out.exists()
 
 
-@pytest.mark.parametrize("words", [["--device", "tpu"], ["--budget", "-1"]])
-def test_a_wrong_option_is_exit_code_2(folder, capsys, words):
-    assert call(folder, *words) == 2
-    assert words[0].strip("-") in said(capsys)
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("--device tpu", "write --device"),
+        ("--budget -1", "write --budget 600"),
+        ("--budget nan", "write --budget 600"),
+        ("--budget inf", "write --budget 600"),
+        ("--set epochs=0", "write --set epochs=20"),
+        ("--set device=cuda:99", "write --set epochs=20"),
+    ],
+)
+def test_a_wrong_option_is_exit_code_2_and_its_own_hint_before_any_image_is_read(
+    folder, tmp_path, capsys, monkeypatch, words, hint
+):
+    monkeypatch.setattr(command, "read_squares", None)
+    assert call(folder, "--out", tmp_path / "model", *words.split()) == 2
+    error, advice = told(capsys)
+    option = words.split()[0] if "set" not in words else words.split()[1].partition("=")[0]
+    assert option.strip("-") in error
+    assert hint in advice
+    assert not (tmp_path / "model").exists()
+
+
+def test_the_second_gpu_is_not_taken_for_the_first(monkeypatch):
+    monkeypatch.setattr(command, "resolve_device", torch.device)
+    options = command.build_parser().parse_args(["images", "--device", "cuda:1"])
+    assert command.make_config(options, n_images=100, side_px=32).device == "cuda:1"
 
 
 @pytest.mark.parametrize("words", [[], ["a", "b"], ["a", "--budget", "soon"]])
@@ -98,11 +131,66 @@ def test_a_place_that_cannot_be_written_is_exit_code_3(folder, tmp_path, capsys)
         assert str(place) in said(capsys)
 
 
-def test_weights_that_are_not_there_are_exit_code_3(folder, tmp_path, capsys):
-    (folder / "broken.jpg").unlink()
+def test_weights_that_are_not_there_are_exit_code_3_before_any_image_is_read(
+    folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(command, "list_images", None)
     options = ["--device", "cpu", "--out", tmp_path / "model", "--set", "backbone=test_resnet"]
     assert call(folder, *options, "--init", tmp_path / "gone.safetensors") == 3
-    assert "gone.safetensors" in said(capsys)
+    error, hint = told(capsys)
+    assert "gone.safetensors" in error
+    assert "--init" in hint
+
+
+@pytest.fixture
+def start(folder, tmp_path):
+    """Return a function that trains for two epochs on what is readable."""
+    (folder / "broken.jpg").unlink()
+    options = "--device cpu --set epochs=2 --set backbone=test_resnet".split()
+    return lambda *words: call(folder, "--out", tmp_path / "model", *options, *words)
+
+
+def test_weights_of_another_backbone_are_exit_code_3(start, tmp_path, capsys):
+    save_file({"conv1.weight": torch.zeros(1)}, tmp_path / "other.safetensors")
+    assert start("--init", tmp_path / "other.safetensors") == 3
+    assert "--init" in told(capsys)[1]
+
+
+def test_a_full_disk_is_exit_code_4_and_no_fault_of_the_options(start, capsys, monkeypatch):
+    def fill(*_args, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(command, "train", fill)
+    assert start() == 4
+    error, hint = told(capsys)
+    assert "No space left" in error
+    assert "--init" not in hint
+
+
+def test_a_fault_of_the_training_is_not_taken_for_a_mistake(start, monkeypatch):
+    def fail(*_args, **_options):
+        raise ValueError("shapes differ")
+
+    monkeypatch.setattr(command, "train", fail)
+    with pytest.raises(ValueError, match="shapes differ"):
+        start()
+
+
+def test_a_folder_that_another_training_writes_is_exit_code_4(start, tmp_path, capsys):
+    with lock_folder(tmp_path / "model"):
+        assert start() == 4
+    assert "another training" in said(capsys)
+
+
+def test_one_image_is_exit_code_3(folder, tmp_path, capsys):
+    one = tmp_path / "one"
+    one.mkdir()
+    (folder / "part0/0.png").rename(one / "0.png")
+    assert call(one, "--device", "cpu", "--out", tmp_path / "model") == 3
+    assert "only one readable image" in said(capsys)
+    (one / "1.png").write_bytes(b"no image")
+    assert call(one, "--device", "cpu", "--out", tmp_path / "model") == 3
+    assert "only one readable image" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def test_an_unreadable_place_is_a_row_and_is_tried_again(images, workspace, monk
 
 def test_a_folder_of_broken_images_cannot_be_used(tmp_path, workspace):
     (tmp_path / "a.jpg").write_bytes(b"no image")
-    with pytest.raises(InputError, match="none of the 1 image files"):
+    with pytest.raises(InputError, match="the one image file cannot"):
         scanned(tmp_path, workspace).readable()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.amounts import count_of
 from curate.copies.cache.arrays import read_fingerprints
 from curate.copies.cache.close_store import CloseStore
 from curate.copies.cache.evidence_store import EvidenceStore
@@ -132,7 +133,7 @@ class NearSearch:
         with task(progress, "settling what is plainly the same", None):
             candidates = self._leave_out_settled(candidates)
         by_keypoints, by_hash = candidates.by_keypoints, candidates.by_frame
-        notes = [f"{len(by_keypoints)} pairs by keypoints, {len(by_hash)} by hash"]
+        notes = [f"{count_of(len(by_keypoints), 'pair')} by keypoints, {len(by_hash)} by hash"]
         with task(progress, "verifying pairs", len(candidates)):
             parts = [self._verify(by_keypoints, on_progress=progress.advance)]
             unsure = self._verifier.select_unsure(by_hash.a, by_hash.b, parts[0])
@@ -140,7 +141,7 @@ class NearSearch:
             parts.append(self._verify(take_pairs(by_hash, unsure), on_progress=progress.advance))
         if extra is not None and len(extra[0]):
             parts.append(self._verify_by_keypoints(*extra))
-            notes.append(f"{len(extra[0])} pairs by embedding")
+            notes.append(f"{count_of(len(extra[0]), 'pair')} by embedding")
         best = select_best(concat_pairs(parts), FIRST_LOOK)
         n = len(self._hashes)
         chosen = choose_pairs(best.findings, best.probability, n)
@@ -150,7 +151,7 @@ class NearSearch:
         evidence = judge_in_context(findings, context)
         self._classifier = self._calibrate(findings, evidence)
         links = self._drop_other_frames(self._judge(findings, evidence))
-        notes.append(f"{int(chosen.sum())} pairs looked at closely")
+        notes.append(f"{count_of(int(chosen.sum()), 'pair')} looked at closely")
         threshold = config.threshold or find_threshold(links.probability, config.precision)
         return Verified(
             links=links,

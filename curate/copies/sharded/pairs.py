@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.amounts import count_of
 from curate.copies.cache.keypoint_store import KeypointStore
 from curate.copies.cache.version import CACHE_VERSION
 from curate.copies.inputs import decode_exact, read_place
@@ -188,7 +189,7 @@ class PairsOn:
         if len(pairs):
             paths = self._helpers.places["path"]
             first = [paths[int(self._rows[side[pairs[0]]])] for side in (a, b)]
-            n_pairs = "1 pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
+            n_pairs = count_of(len(pairs), "pair")
             self._helpers.engine.tell(
                 f"no worker survives {of_what} {n_pairs}: {becomes}; {first[0]} and {first[1]}"
             )
