@@ -96,7 +96,7 @@ def test_every_format_holds_every_image_once_and_leaves_nothing_else(place, labe
 @pytest.mark.parametrize("form", ExportAs)
 def test_nothing_to_export_is_a_mistake_and_makes_no_folder(place, labelled, form):
     config = ExportConfig(form=form, where="false")
-    with pytest.raises(InputError, match="no readable image.* is chosen"):
+    with pytest.raises(InputError, match=r"no readable image.* is chosen"):
         export(labelled, place / "out", config)
     assert not (place / "out").exists()
 
