@@ -53,7 +53,7 @@ def test_the_command_survives_its_ray(cluster, tmp_path):
     again, failed = squares(cluster, tmp_path / "b", is_stateful=False)
     assert again == rows == [number**2 for number in range(12)]
     assert failed == []
-    assert cluster._progress.lines[0] == "Ray has died here; it is started again"
+    assert cluster._progress.notes[0] == "Ray has died here; it is started again"
 
 
 def test_a_cluster_that_is_not_there_is_told():
