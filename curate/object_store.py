@@ -1,5 +1,6 @@
 """How obstore reaches a bucket, with what the environment grants."""
 
+import json
 import os
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +10,8 @@ from curate.secrets import clean_text
 
 _RETRIES = {"max_retries": 5}
 _HINT = "pip install 'curate-images[cloud]'"
+_NOBODY = {"disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
+"""The account that an emulator of Google's storage is asked by."""
 
 
 def connect(url: str) -> tuple[Any, str]:
@@ -53,6 +56,11 @@ def _settings(scheme: str) -> dict[str, Any]:
         if "AWS_REGION" not in os.environ and "AWS_DEFAULT_REGION" not in os.environ:
             settings["region"] = "us-east-1"
         settings |= _aws_credentials()
+    elif scheme in ("gs", "gcs"):
+        if host := os.environ.get("STORAGE_EMULATOR_HOST"):
+            url = host if "://" in host else f"http://{host}"
+            settings["service_account_key"] = json.dumps(_NOBODY | {"gcs_base_url": url})
+            client["allow_http"] = url.startswith("http://")
     elif os.environ.get("AZURE_STORAGE_USE_EMULATOR"):
         client["allow_http"] = True
     return settings | {"client_options": client}

@@ -299,6 +299,28 @@ def test_expired_credentials_and_refused_objects_are_told(
     assert len(rows) == len(pictures)
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+@pytest.mark.usefixtures("quick_retries")
+def test_objects_of_google_are_a_source(pictures, workspace, monkeypatch):
+    for package in ("obstore", "moto", "flask", "boto3"):
+        pytest.importorskip(package, reason="moto's server stands for Google's")
+    import boto3
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "root")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "root")
+    with s3_server() as url:  # lists and gives objects as Google's XML API does
+        client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
+        client.create_bucket(Bucket="google", ACL="public-read")
+        for name, content in pictures.items():
+            key = f"set/{name}"
+            client.put_object(Bucket="google", Key=key, Body=content, ACL="public-read")
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
+        found = scanned("gs://google/set", workspace)
+        assert found.source == "gs://google/set"
+        assert sorted(reread(found)) == sorted(map(sha, pictures.values()))
+        assert scanned("gs://google/set", workspace).n_read == 0
+
+
 @pytest.mark.usefixtures("quick_retries")
 def test_azure_blobs_are_a_source(pictures, workspace, monkeypatch):
     obstore = pytest.importorskip("obstore", reason="buckets need the extra cloud")
