@@ -12,7 +12,7 @@ from curate.sources.base import (
     SourceFile,
     Unchanged,
 )
-from curate.sources.entry_names import FROM_ROOT, VIDEO_ENDINGS
+from curate.sources.entry_names import VIDEO_ENDINGS
 from curate.sources.file_list import (
     FILE_SCHEMA,
     PLACE_SCHEMA,
@@ -23,7 +23,7 @@ from curate.sources.file_list import (
 )
 from curate.sources.files import NOT_FILES_HINT
 from curate.sources.folder import describe_passed_over
-from curate.sources.named_paths import Roots, find_below, list_names
+from curate.sources.named_paths import Roots, list_names, place_patterns
 from curate.sources.names import is_text
 from curate.sources.opening import (
     Address,
@@ -38,7 +38,6 @@ from curate.sources.opening import (
 __all__ = [
     "DEFAULT_EXCLUDES",
     "FILE_SCHEMA",
-    "FROM_ROOT",
     "NOT_FILES_HINT",
     "NO_PLACE",
     "PLACE_SCHEMA",
@@ -58,7 +57,6 @@ __all__ = [
     "add_fps",
     "describe_passed_over",
     "file_table",
-    "find_below",
     "is_source",
     "is_text",
     "is_url",
@@ -66,5 +64,6 @@ __all__ = [
     "make_file",
     "make_place",
     "open_source",
+    "place_patterns",
     "split_address",
 ]

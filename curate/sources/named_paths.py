@@ -2,9 +2,10 @@
 
 import os
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from curate.sources.entry_names import FROM_ROOT
 from curate.sources.names import escape, is_text
 
 Roots = Mapping[str, Path | str]
@@ -51,3 +52,23 @@ def find_below(named: str, roots: Roots) -> Iterator[tuple[str, str]]:
                 yield prefix, "" if path == folder else str(path.relative_to(folder))
             elif folder.is_relative_to(path):
                 yield prefix, ""
+
+
+def place_patterns(patterns: Sequence[str], roots: Roots) -> tuple[str, ...]:
+    """Return patterns of what is passed over as they are of the paths of a source.
+
+    One with a slash is of one path: from here, if it leads into the source, or else in there.
+
+    Args:
+        patterns: As they were typed.
+        roots: Of the source.
+    """
+    placed = []
+    for pattern in patterns:
+        inside = posixpath.normpath(pattern)
+        if "/" not in pattern.rstrip("/"):
+            placed.append(inside)
+            continue
+        found = [f"{FROM_ROOT}{start}{rest}" for start, rest in find_below(pattern, roots) if rest]
+        placed += found or [f"{FROM_ROOT}{start}{inside}" for start in ("", *roots)]
+    return tuple(dict.fromkeys(placed))

@@ -5,7 +5,6 @@ whose bytes are known already, such as one that was renamed, is hashed but not d
 scan loses at most one unfinished shard. What is lost or damaged in the workspace is made again.
 """
 
-import posixpath
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,15 +29,14 @@ from curate.progress import Progress
 from curate.secrets import without_secrets
 from curate.sources import (
     DEFAULT_EXCLUDES,
-    FROM_ROOT,
     PLACE_SCHEMA,
     VIDEO_ENDINGS,
     Address,
     Source,
     describe_passed_over,
-    find_below,
     is_url,
     open_source,
+    place_patterns,
 )
 from curate.workspace.catalogue import Catalogue, Journal
 from curate.workspace.examination import Decoder
@@ -282,7 +280,7 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
     Raises:
         InputError: The source is missing or has no image files.
     """
-    given = _place_patterns(config.exclude, source) if config.exclude is not None else None
+    given = place_patterns(config.exclude, source.roots) if config.exclude is not None else None
     exclude = workspace.excludes_of(source.address, given)
     catalogue = Catalogue(workspace)
     usable = _usable_hashes(read_facts(workspace.pixels), config)
@@ -320,24 +318,6 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
         passed_over=passed_over,
         problems=tuple(found.problems),
     )
-
-
-def _place_patterns(patterns: Sequence[str], source: Source) -> tuple[str, ...]:
-    """Return patterns as they are of the paths of a source.
-
-    One with a slash is of one path: from here, if it leads into the source, or else in there.
-    """
-    placed = []
-    for pattern in patterns:
-        inside = posixpath.normpath(pattern)
-        if "/" not in pattern.rstrip("/"):
-            placed.append(inside)
-            continue
-        found = [
-            f"{FROM_ROOT}{start}{rest}" for start, rest in find_below(pattern, source.roots) if rest
-        ]
-        placed += found or [f"{FROM_ROOT}{start}{inside}" for start in ("", *source.roots)]
-    return tuple(dict.fromkeys(placed))
 
 
 def _explain_errors(
