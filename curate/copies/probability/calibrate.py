@@ -126,38 +126,39 @@ def select_candidates(
     return evidence[_draw(known, findings, fingerprints, CALIBRATION_PARAMS.n_candidates)]
 
 
-def measure_share(findings: Findings, evidence: Evidence) -> float:
-    """Return the share of copies among the pairs that were looked at closely, in (0, 1).
+def guess_copies(findings: Findings, evidence: Evidence) -> tuple[float, Floats]:
+    """Return the share of copies among the pairs that were looked at closely, and a first guess.
 
     Args:
         findings: On all candidates, each pair once.
         evidence: (P, 60) float32, on the same.
+
+    Returns:
+        The share, in (0, 1), and how probable each pair is at that share, (P,) float64; 0 where
+        there is no evidence.
     """
     is_known = np.isfinite(evidence).all(axis=1)
     n_looked_at = int(np.isfinite(findings.close).all(axis=1).sum())
-    log_odds = CLOSE_LOOK.measure_odds(evidence[is_known])
     n_refused = n_looked_at - int(is_known.sum())
-    return estimate_share(log_odds, CALIBRATION_PARAMS.slipped * n_refused)
+    log_odds = CLOSE_LOOK.measure_odds(evidence[is_known])
+    share = estimate_share(log_odds, CALIBRATION_PARAMS.slipped * n_refused)
+    guess = np.zeros(len(findings))
+    guess[is_known] = shift_odds(log_odds, share)
+    return share, guess
 
 
-def select_refused(
-    findings: Findings, evidence: Evidence, fingerprints: NDArray[np.uint64], *, share: float
-) -> Ints:
+def select_refused(findings: Findings, guess: Floats, fingerprints: NDArray[np.uint64]) -> Ints:
     """Return pairs that were looked at closely, for they look alike, and are no copies.
 
     Args:
         findings: On all candidates, each pair once.
-        evidence: (P, 60) float32, on the same.
+        guess: (P,) how probable each is, from `guess_copies`.
         fingerprints: (R,) uint64, of the content hash of each image.
-        share: Of copies among pairs that were looked at closely, in (0, 1).
 
     Returns:
         (M,) int64, rows.
     """
     params = CALIBRATION_PARAMS
-    is_known = np.isfinite(evidence).all(axis=1)
-    guess = np.zeros(len(findings))
-    guess[is_known] = shift_odds(CLOSE_LOOK.measure_odds(evidence[is_known]), share)
     is_looked_at = np.isfinite(findings.close).all(axis=1)
     refused = np.flatnonzero(is_looked_at & (guess < params.surely_none))
     return _draw(refused, findings, fingerprints, params.n_refused)

@@ -130,11 +130,12 @@ def make_findings(sources: Sources, seeds: Numbers, read: Read) -> Findings:
         return Findings.unaligned(0)
     ends = (sources.first, sources.second, sources.other)
     firsts, seconds, others = (read(rows.tolist()) for rows in ends)
+    is_copy = sources.is_copy
 
     def alter(number: int) -> tuple[Pixels, Pixels]:
         first, second, other = firsts[number], seconds[number], others[number]
         seed, one, two = seeds[number].tolist()
-        if sources.is_copy[number]:
+        if is_copy[number]:
             return first, _alter(first, other, [seed, one])
         is_same_way = (one ^ two) & 1
         second_way = [seed, one, two] if is_same_way else [seed, two, one]

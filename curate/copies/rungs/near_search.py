@@ -18,7 +18,7 @@ from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.probability.calibrate import (
     CALIBRATION_PARAMS,
     calibrate,
-    measure_share,
+    guess_copies,
     select_candidates,
     select_refused,
 )
@@ -214,9 +214,8 @@ class NearSearch:
 
     def _calibrate(self, findings: Findings, evidence: NDArray[np.float32]) -> CopyClassifier:
         """Return the classifier fitted to these images."""
-        share = measure_share(findings, evidence)
-        rows = select_refused(findings, evidence, self._fingerprints, share=share)
-        refused = take_pairs(findings, rows)
+        share, guess = guess_copies(findings, evidence)
+        refused = take_pairs(findings, select_refused(findings, guess, self._fingerprints))
         copied = np.arange(min(len(self._hashes), CALIBRATION_PARAMS.n_copied))
         sources = Sources.of(copied, refused.a, refused.b)
         with task(self._progress, "calibrating on made pairs", None):

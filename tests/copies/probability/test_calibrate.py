@@ -6,6 +6,7 @@ import pytest
 from curate.copies.probability.calibrate import (
     calibrate,
     estimate_share,
+    guess_copies,
     select_refused,
     shift_odds,
 )
@@ -98,5 +99,6 @@ def test_of_refused_pairs_some_are_drawn_and_no_copies():
     findings = replace(Findings.unaligned(5), close=np.zeros((5, len(CLOSE_NAMES)), np.float32))
     findings.close[4] = np.nan  # never looked at
     fingerprints = np.arange(5, dtype=np.uint64)
-    rows = select_refused(findings, evidence.astype(np.float32), fingerprints, share=0.5)
+    _, guess = guess_copies(findings, evidence.astype(np.float32))
+    rows = select_refused(findings, guess, fingerprints)
     assert rows.tolist() == [3]
