@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.algorithms.blocks import iterate_blocks
+from curate.algorithms.gpu_index import fill_on_gpu
 
 Vectors = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -29,6 +30,9 @@ class SearchParams:
             so long that reading them is comparing all, and others are learned.
         n_probes: Lists read for each query; more find more and take longer.
         query_rows: Rows searched at a time, for memory alone.
+        gpu_from: Rows from which on a GPU is used where there is one: fewer take a CPU less time
+            than a GPU takes to start, and give the same on every machine.
+        gpu_most_neighbors: More than a GPU finds; a limit of FAISS.
     """
 
     exact_below: int = 50_000
@@ -36,6 +40,8 @@ class SearchParams:
     least_lists_per_root: float = 1.0
     n_probes: int = 16
     query_rows: int = 16_384
+    gpu_from: int = 50_000
+    gpu_most_neighbors: int = 2048
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +86,12 @@ class Neighbors:
 
 
 def nearest(
-    vectors: Vectors, k: int, *, centroids: Vectors | None = None, params: SearchParams = _SEARCH
+    vectors: Vectors,
+    k: int,
+    *,
+    centroids: Vectors | None = None,
+    device: str = "auto",
+    params: SearchParams = _SEARCH,
 ) -> Neighbors:
     """Find the k nearest other rows of each row.
 
@@ -88,13 +99,14 @@ def nearest(
         vectors: (N, D) float32, unit rows.
         k: Neighbours wanted; fewer come where N - 1 < k.
         centroids: (L, D) float32 of the inverted lists; None learns some where N is large.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         params: Where the search stops to be exact, and how far it goes then.
     """
     k = max(0, min(k, len(vectors) - 1))
     if k == 0:
         empty = np.empty((len(vectors), 0))
         return Neighbors(empty.astype(np.float32), empty.astype(np.int64))
-    index = build_index(vectors, centroids=centroids, params=params)
+    index = build_index(vectors, k + 1, centroids=centroids, device=device, params=params)
     blocks = []
     for start in range(0, len(vectors), params.query_rows):
         similarity, rows = index.search(vectors[start : start + params.query_rows], k + 1)
@@ -103,18 +115,22 @@ def nearest(
     return Neighbors(similarity, rows)
 
 
-def search(vectors: Vectors, queries: Vectors, k: int) -> tuple[Vectors, Ints]:
+def search(
+    vectors: Vectors, queries: Vectors, k: int, *, device: str = "auto"
+) -> tuple[Vectors, Ints]:
     """Find the k nearest rows of each query.
 
     Args:
         vectors: (N, D) float32, unit rows.
         queries: (M, D) float32, unit rows.
         k: 1 to N.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Returns:
         Cosine (M, k) and rows (M, k), nearest first.
     """
-    similarity, rows = build_index(vectors).search(np.ascontiguousarray(queries), k)
+    index = build_index(vectors, k, device=device)
+    similarity, rows = index.search(np.ascontiguousarray(queries), k)
     return np.asarray(similarity, np.float32), np.asarray(rows, np.int64)
 
 
@@ -230,14 +246,23 @@ def _join_lists(
 
 
 def build_index(
-    vectors: Vectors, *, centroids: Vectors | None = None, params: SearchParams = _SEARCH
+    vectors: Vectors,
+    k: int,
+    *,
+    centroids: Vectors | None = None,
+    device: str = "auto",
+    params: SearchParams = _SEARCH,
 ) -> Any:  # noqa: ANN401
-    """Return a FAISS inner-product index over unit rows (N, D), on a GPU where there is one.
+    """Return a FAISS inner-product index over unit rows (N, D), of many rows on a GPU.
+
+    Where the GPU is of no use to FAISS or too small for it, it is on the CPU.
 
     Args:
         vectors: (N, D) float32, unit rows.
+        k: Neighbours that will be wanted at most.
         centroids: (L, D) float32 of the inverted lists; where N is large, None or too few have
             others learned.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         params: Where the search stops to be exact, and how far it goes then.
     """
     import faiss
@@ -254,9 +279,12 @@ def build_index(
         index = faiss.IndexIVFFlat(quantizer, width, len(centroids), faiss.METRIC_INNER_PRODUCT)
         index.is_trained = True
         index.nprobe = min(params.n_probes, len(centroids))
-    if faiss.get_num_gpus() > 0:  # pragma: no cover - needs a GPU
-        index = faiss.index_cpu_to_all_gpus(index)
-    index.add(np.ascontiguousarray(vectors))
+    rows = np.ascontiguousarray(vectors)
+    if len(rows) >= params.gpu_from and k <= params.gpu_most_neighbors:
+        on_gpu = fill_on_gpu(index, rows, device)
+        if on_gpu is not None:
+            return on_gpu
+    index.add(rows)
     return index
 
 

@@ -29,7 +29,12 @@ class CorrectPredictions:
 
 
 def evaluate_classifiers(
-    train: tuple[Vectors, Labels], test: tuple[Vectors, Labels], *, n_neighbors: int, seed: int
+    train: tuple[Vectors, Labels],
+    test: tuple[Vectors, Labels],
+    *,
+    n_neighbors: int,
+    seed: int,
+    device: str = "auto",
 ) -> CorrectPredictions:
     """Fit both classifiers on some images and compare their predictions with labels of others.
 
@@ -38,11 +43,12 @@ def evaluate_classifiers(
         test: (M, D) float32 unit rows and (M,) labels; one that training lacks is never right.
         n_neighbors: k of the k-NN classifier, >= 1; no more than N are used.
         seed: Of the split that chooses the linear classifier's penalty.
+        device: Where neighbours are searched: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     """
     vectors, labels = train
     queries, truth = test
     names, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    similarity, rows = search(vectors, queries, min(n_neighbors, len(vectors)))
+    similarity, rows = search(vectors, queries, min(n_neighbors, len(vectors)), device=device)
     knn = weighted_knn_vote(similarity, classes[rows], len(names))
     linear = predict_linear(vectors, classes, queries, seed=seed)
     return CorrectPredictions(

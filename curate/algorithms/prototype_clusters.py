@@ -62,7 +62,7 @@ class PrototypeClusters:
     neighbors: Neighbors
 
 
-def cluster_by_prototypes(
+def cluster_by_prototypes(  # noqa: PLR0913 - what is grouped, into what, and where
     contents: ContentVectors,
     prototypes: Vectors,
     *,
@@ -70,6 +70,7 @@ def cluster_by_prototypes(
     levels: tuple[int, ...] = (),
     is_balanced: bool = False,
     n_neighbors: int = 10,
+    device: str = "auto",
 ) -> PrototypeClusters:
     """Assign images to clusters and measure how well they fit.
 
@@ -81,11 +82,12 @@ def cluster_by_prototypes(
             clusters are balanced, none is above ``n_clusters``.
         is_balanced: Whether clusters have sizes within one of each other.
         n_neighbors: Nearest contents that averages and isolation look at, >= 1.
+        device: Where these are searched: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     """
     rows = contents.content_of
     nearest_of = nearest_prototype(contents.projections, prototypes)
     centroids = list_centroids(contents.embeddings, nearest_of, int(nearest_of.max()) + 1)
-    neighbors = nearest(contents.embeddings, n_neighbors, centroids=centroids)
+    neighbors = nearest(contents.embeddings, n_neighbors, centroids=centroids, device=device)
     averages = average_over_neighbors(contents.projections, neighbors.index)
     nested = nested_kmeans(averages, nearest_of, len(prototypes), {n_clusters, *levels})
     means = nested[n_clusters].means

@@ -69,7 +69,9 @@ class ByFeatures:
         if not queries:
             return []
         n_nearest = min(k + 1, self.n_searched)  # one more, in case a query finds itself
-        similarity, rows = nearest_rows(self._vectors, self._embed(queries), n_nearest)
+        similarity, rows = nearest_rows(
+            self._vectors, self._embed(queries), n_nearest, device=self._device
+        )
         hits = []
         for query, nearest, cosines in zip(queries, rows, similarity, strict=True):
             places = self._places.take(pa.array(nearest)).to_pylist()

@@ -239,6 +239,7 @@ def _cluster_contents(
         levels=config.levels,
         is_balanced=config.assign is Assign.BALANCED,
         n_neighbors=config.neighbors,
+        device=config.device,
     )
 
 

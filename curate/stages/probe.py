@@ -277,6 +277,7 @@ def _evaluate(train: _Labelled, test: _Labelled, config: ProbeConfig, model: str
         (test.vectors, test.labels),
         n_neighbors=config.neighbors,
         seed=config.seed,
+        device=config.device,
     )
     return ProbeResult(
         model=model,

@@ -1,6 +1,8 @@
+import faiss
 import numpy as np
 import pytest
 
+from curate.algorithms import gpu_index
 from curate.algorithms.neighbors import (
     JoinParams,
     SearchParams,
@@ -70,7 +72,7 @@ def test_inverted_lists_find_nearly_all_neighbours(has_centroids):
 def test_given_lists_are_used_unless_they_are_long(n_given, n_lists):
     vectors = unit(1024)
     params = SearchParams(exact_below=1000)
-    assert build_index(vectors, centroids=vectors[:n_given], params=params).nlist == n_lists
+    assert build_index(vectors, 5, centroids=vectors[:n_given], params=params).nlist == n_lists
 
 
 def test_empty_prototypes_make_no_list():
@@ -151,3 +153,82 @@ def test_the_nearest_prototype_is_that_of_the_highest_cosine():
     assert np.array_equal(
         nearest_prototype(vectors, prototypes), (vectors @ prototypes.T).argmax(axis=1)
     )
+
+
+FEW = SearchParams(gpu_from=1, gpu_most_neighbors=50)
+
+
+class FakeGpu:
+    """A machine on which FAISS sees a GPU; counts how often it was asked to use it.
+
+    What a trial does there is given; the GPU's memory is full.
+    """
+
+    def __init__(self, monkeypatch, trial=""):
+        self.n_asked = 0
+        gpu_index._is_usable.cache_clear()
+        monkeypatch.setattr(gpu_index, "_TRIAL", trial)
+        monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
+        monkeypatch.setattr(faiss, "StandardGpuResources", lambda: None, raising=False)
+        monkeypatch.setattr(faiss, "index_cpu_to_gpu", self.refuse, raising=False)
+
+    def refuse(self, *_):
+        self.n_asked += 1
+        raise RuntimeError("Failed to cudaMalloc 77 GB")
+
+
+@pytest.fixture(autouse=True)
+def trials_are_forgotten():
+    yield
+    gpu_index._is_usable.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("trial", "n_asked"),
+    [("", 1), ("import os; os.abort()", 0), ("raise SystemExit(1)", 0)],
+    ids=["memory is full", "no code for it", "fails"],
+)
+def test_a_gpu_that_is_of_no_use_leaves_the_search_to_the_cpu(monkeypatch, trial, n_asked):
+    gpu = FakeGpu(monkeypatch, trial)
+    neighbors = nearest(unit(300), 5, params=FEW)
+    assert gpu.n_asked == n_asked
+    assert np.array_equal(neighbors.index, brute_force(unit(300), 5)[1])
+
+
+def test_a_gpu_that_does_not_answer_is_not_waited_for_for_ever(monkeypatch):
+    gpu = FakeGpu(monkeypatch, "import time; time.sleep(60)")
+    monkeypatch.setattr(gpu_index, "_TRIAL_SECONDS", 1)
+    assert nearest(unit(30), 5, params=FEW).index.shape == (30, 5)
+    assert gpu.n_asked == 0
+
+
+@pytest.mark.parametrize(
+    ("device", "k", "params"),
+    [
+        ("cpu", 5, FEW),
+        ("cuda:1", 5, FEW),
+        ("auto", 60, FEW),
+        ("auto", 5, SearchParams()),
+    ],
+    ids=["unwanted", "absent", "too many neighbours", "few rows"],
+)
+def test_no_gpu_is_asked_for_what_is_not_its(monkeypatch, device, k, params):
+    gpu = FakeGpu(monkeypatch)
+    nearest(unit(300), k, device=device, params=params)
+    assert gpu.n_asked == 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(
+    getattr(faiss, "get_num_gpus", lambda: 0)() == 0, reason="FAISS sees no CUDA device"
+)
+@pytest.mark.parametrize("exact_below", [1000, 100_000], ids=["inverted lists", "exact"])
+def test_a_gpu_finds_what_a_cpu_finds(exact_below):
+    rng = np.random.default_rng(0)
+    near = unit(200, 64)[rng.integers(0, 200, 20_000)] + 0.05 * rng.normal(size=(20_000, 64))
+    vectors = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
+    params = SearchParams(exact_below=exact_below, gpu_from=1)
+    assert type(build_index(vectors, 5, device="cuda", params=params)).__name__.startswith("Gpu")
+    there, here = (nearest(vectors, 5, device=name, params=params) for name in ("cuda", "cpu"))
+    np.testing.assert_allclose(there.similarity, here.similarity, atol=1e-5)
+    assert (there.index == here.index).mean() > 0.99
