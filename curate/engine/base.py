@@ -38,11 +38,13 @@ class Task:
         opener: ``module:function`` that makes a `Worker` of the settings and the files.
         settings: What decides the results, besides the items; whatever JSON can hold, no secret.
         files: What workers read besides; the settings say of what content.
+        uses_gpu: Whether a worker computes on a GPU where there is one for it.
     """
 
     opener: str
     settings: Mapping[str, Any]
     files: tuple[SharedFile, ...] = ()
+    uses_gpu: bool = False
 
 
 class Worker(Protocol):
@@ -72,12 +74,14 @@ class Job:
         task: Digest of the task.
         key: Digest of the items.
         is_stateful: Whether the worker is costly to make, and should be kept.
+        uses_gpu: Whether the worker gets a GPU to itself where the back end has some.
     """
 
     store: str
     task: str
     key: str
     is_stateful: bool
+    uses_gpu: bool = False
 
 
 class FailureKind(StrEnum):

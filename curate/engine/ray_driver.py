@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Mapping
 from queue import Empty, Queue
 from threading import Thread
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from curate.engine.base import FailureKind, Job
 from curate.errors import first_line
@@ -40,6 +40,13 @@ def run_on_node(job: dict[str, Any]) -> tuple[str, str] | None:
     return (failure.kind.value, failure.reason) if failure is not None else None
 
 
+class _Actor(NamedTuple):
+    """An actor of Ray, and whether it has a GPU, which Ray shows to it alone."""
+
+    handle: Any
+    has_gpu: bool
+
+
 class _Driver:
     """Jobs on their way through Ray."""
 
@@ -47,9 +54,11 @@ class _Driver:
         self._ray, self._out = ray, out
         self._task = ray.remote(num_cpus=1, max_retries=0)(run_on_node)
         self._actor = ray.remote(num_cpus=1, max_restarts=0)(RayWorker)
+        self._wants_gpu = False  # jobs of now: tasks come one after the other
+        self._gives_gpus = False  # such jobs, and there are some
         self._waiting: deque[tuple[int, dict[str, Any]]] = deque()
-        self._running: dict[Any, tuple[int, Any]] = {}
-        self._idle: list[Any] = []
+        self._running: dict[Any, tuple[int, _Actor | None]] = {}
+        self._idle: list[_Actor] = []
         self._n_workers = 0
         self._counted = 0.0
 
@@ -57,21 +66,24 @@ class _Driver:
         """Take what the command says."""
         if "submit" in message:
             self._waiting.append((message["submit"], message["job"]))
+            if message["job"]["uses_gpu"] != self._wants_gpu:
+                self._wants_gpu = message["job"]["uses_gpu"]
+                self._count_workers()
         elif message.get("release"):
-            for actor in self._idle:
-                self._ray.kill(actor)
-            self._idle.clear()
+            self._free_cores(most=0)
 
     def step(self) -> None:
         """Start what there is room for, and tell what ended."""
-        self._count_workers()
+        if time.monotonic() - self._counted > _COUNT_SECONDS:
+            self._count_workers()
         while self._waiting and len(self._running) < self._n_workers + _AHEAD:
             number, job = self._waiting[0]
             if job["is_stateful"] and len(self._running) >= self._n_workers:
                 break  # an actor more than there are cores would wait, and hold its job
             self._waiting.popleft()
             self._start(number, job)
-        self._free_cores()
+        n_busy = sum(actor is not None for _, actor in self._running.values())
+        self._free_cores(most=max(0, self._n_workers - n_busy))
         if not self._running:
             time.sleep(_POLL_SECONDS)
             return
@@ -79,11 +91,10 @@ class _Driver:
         for reference in done:
             self._end(reference)
 
-    def _free_cores(self) -> None:
-        """End actors that wait beyond the cores: one that is to begin would wait for theirs."""
-        n_busy = sum(actor is not None for _, actor in self._running.values())
-        while self._idle and n_busy + len(self._idle) > self._n_workers:
-            self._ray.kill(self._idle.pop())
+    def _free_cores(self, *, most: int) -> None:
+        """End idle actors but for so many: one that is to begin would wait for their cores."""
+        while len(self._idle) > most:
+            self._ray.kill(self._idle.pop().handle)
 
     def tell(self, **message: Any) -> None:  # noqa: ANN401
         """Send a line to the command."""
@@ -92,10 +103,14 @@ class _Driver:
 
     def _start(self, number: int, job: dict[str, Any]) -> None:
         if job["is_stateful"]:
-            actor = self._idle.pop() if self._idle else self._actor.remote()
-            self._running[actor.run.remote(job)] = number, actor
+            actor = self._idle.pop() if self._idle else self._make_actor()
+            self._running[actor.handle.run.remote(job)] = number, actor
         else:
             self._running[self._task.remote(job)] = number, None
+
+    def _make_actor(self) -> _Actor:
+        handle = self._actor.options(num_gpus=int(self._gives_gpus)).remote()
+        return _Actor(handle, self._gives_gpus)
 
     def _end(self, reference: Any) -> None:  # noqa: ANN401
         number, actor = self._running.pop(reference)
@@ -103,23 +118,29 @@ class _Driver:
             failure = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
             if actor is not None:
-                self._ray.kill(actor)  # it may live, and hold its core
+                self._ray.kill(actor.handle)  # it may live, and hold its core
             kind = _kind_of(self._ray, error)
             self.tell(ended=number, kind=kind.value, reason=_describe(error))
             return
-        if actor is not None:
+        if actor is not None and actor.has_gpu == self._gives_gpus:
             self._idle.append(actor)
+        elif actor is not None:
+            self._ray.kill(actor.handle)  # the last GPU went, or the first one came
         name, reason = failure or (None, None)
         self.tell(ended=number, kind=name, reason=reason)
 
     def _count_workers(self) -> None:
-        now = time.monotonic()
-        if now - self._counted > _COUNT_SECONDS:
-            self._counted = now
-            n_workers = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-            if n_workers != self._n_workers:
-                self._n_workers = n_workers
-                self.tell(workers=n_workers)
+        self._counted = time.monotonic()
+        resources = self._ray.cluster_resources()
+        n_gpus = int(resources.get("GPU", 0))
+        n_cores = max(1, int(resources.get("CPU", 1)))
+        if self._gives_gpus != (self._wants_gpu and n_gpus > 0):
+            self._gives_gpus = not self._gives_gpus
+            self._free_cores(most=0)
+        n_workers = min(n_cores, n_gpus) if self._gives_gpus else n_cores
+        if n_workers != self._n_workers:
+            self._n_workers = n_workers
+            self.tell(workers=n_workers)
 
 
 def _kind_of(ray: Any, error: Exception) -> FailureKind:  # noqa: ANN401

@@ -8,7 +8,7 @@ harm, and one that an earlier driver had done is not done again.
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -144,7 +144,14 @@ class Engine:
         # results follow from opener and settings; where the files lie does not matter
         name = digest_of(pack_task(Task(opener=task.opener, settings=task.settings)))
         self.store.put(key_of_task(name), content)
-        run = _Run(self, Job(store=self.store.address, task=name, key="", is_stateful=is_stateful))
+        job = Job(
+            store=self.store.address,
+            task=name,
+            key="",
+            is_stateful=is_stateful,
+            uses_gpu=task.uses_gpu,
+        )
+        run = _Run(self, job)
         yield from run.results(iter(shards))
 
     def submit(self, job: Job) -> None:
@@ -237,13 +244,7 @@ class _Run:
 
     def _submit(self, piece: _Piece) -> None:
         self._running[piece.key] = piece
-        job = Job(
-            store=self._job.store,
-            task=self._job.task,
-            key=piece.key,
-            is_stateful=self._job.is_stateful,
-        )
-        self._engine.submit(job)
+        self._engine.submit(replace(self._job, key=piece.key))
 
     def _hear(self) -> None:
         told = f"{count_of(self._n_taken, 'shard')} done, {len(self._running)} under way"

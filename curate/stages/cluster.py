@@ -168,7 +168,8 @@ def cluster(  # noqa: PLR0913 - one question, several places for the answer
     prototypes = prototypes_of(model)
     _check_n_clusters(config, len(prototypes))
     check_overwritable(out := Path(out))
-    require_device(config.device)
+    if engine is None:  # its workers have devices of their own
+        require_device(config.device)
     open_labels(config.labels)
     with space.writing(progress), open_engine(engine, space.root, progress) as shards:
         catalogue = scan(source, space, progress, config=scan_config, engine=shards)

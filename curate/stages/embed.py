@@ -91,7 +91,8 @@ def embed(
     space = find_workspace(workspace)
     source = images if images is not None else space.newest_source()
     model = find_model(space, config.model)
-    require_device(config.device)
+    if engine is None:  # its workers have devices of their own
+        require_device(config.device)
     with space.writing(progress), open_engine(engine, space.root, progress) as shards:
         found = scan(source, space, progress, config=scan_config, engine=shards)
         found, done = embed_scanned(

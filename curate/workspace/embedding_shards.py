@@ -57,6 +57,7 @@ def embed_on(
         opener="curate.workspace.embedding_shards:open_worker",
         settings={"name": model.name, "weights": model.weights, "device": device},
         files=(*share_files(engine.store, weights), *share_pixels(engine.store, workspace)),
+        uses_gpu=device != "cpu",
     )
     n = _SHARD_BATCHES * BATCH_ROWS
     shards = (

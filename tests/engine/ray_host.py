@@ -1,8 +1,9 @@
 """A Ray cluster of two nodes of one core on this machine, each with folders of its own.
 
-    python tests/engine/ray_host.py PORT FOLDER
+    python tests/engine/ray_host.py PORT FOLDER [--gpus N]
 
-The second node is started again when it dies; when the head does, all ends. Ends with its input.
+With ``--gpus`` the head says that it has some. The second node is started again when it dies; when
+the head does, all ends. Ends with its input.
 """
 
 import sys
@@ -25,7 +26,8 @@ def main():
 
     port, folder = int(sys.argv[1]), sys.argv[2]
     cluster = Cluster()
-    head = add_node(cluster, folder, "head", gcs_server_port=port)
+    n_gpus = int(sys.argv[4]) if len(sys.argv) > 4 else 0
+    head = add_node(cluster, folder, "head", gcs_server_port=port, num_gpus=n_gpus)
     other = add_node(cluster, folder, "other")
     print("ready", flush=True)
     over = Thread(target=sys.stdin.read, daemon=True)

@@ -1,5 +1,7 @@
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -54,6 +56,44 @@ def test_the_command_survives_its_ray(cluster, tmp_path):
     assert again == rows == [number**2 for number in range(12)]
     assert failed == []
     assert cluster._progress.notes[0] == "Ray has died here; it is started again"
+
+
+@pytest.fixture
+def gpu_node(monkeypatch, tmp_path_factory):
+    """A Ray of two cores that says it has a GPU, as the address of its head."""
+    monkeypatch.setenv("PYTHONPATH", ":".join(filter(None, sys.path)))
+    monkeypatch.setenv("RAY_TMPDIR", "/tmp")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    host = Path(__file__).with_name("ray_host.py")
+    command = [sys.executable, host, str(port), tmp_path_factory.mktemp("nodes"), "--gpus", "1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert b"ready" in process.stdout.readline()
+        yield f"127.0.0.1:{port}"
+        process.stdin.close()
+
+
+def test_workers_that_use_gpus_get_one_each_and_others_see_none(gpu_node, tmp_path):
+    cluster = RayCluster(gpu_node, Notes(), n_local=1)
+    store = open_store(str(tmp_path))
+    lease = Lease(store, Silent())
+    engine = Engine(store, cluster, Silent(), lease)
+    tables = [pa.table({"number": [number]}) for number in range(6)]
+    seen = {}
+    for uses_gpu in (True, False):
+        task = Task(
+            opener="tests.engine.workers:open_gpus",
+            settings={"uses": uses_gpu},
+            uses_gpu=uses_gpu,
+        )
+        results = list(engine.map_with_worker(task, tables))
+        seen[uses_gpu] = {name for one in results for name in one.rows["seen"].to_pylist()}
+        assert cluster.n_workers == (1 if uses_gpu else 2)
+        engine.barrier()
+    lease.release()
+    cluster.close()
+    assert seen == {True: {"0"}, False: {""}}
 
 
 def test_a_cluster_that_is_not_there_is_told():
