@@ -11,7 +11,8 @@ from curate.images.decode import Decoded, Pixels, Unreadable, decode
 from curate.images.perceptual_hash import perceptual_hash
 from curate.parallel import ordered_map
 from curate.sources import open_source
-from curate.workspace.pixel_cache import PixelCache, pack, unpack
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_shards import pack, unpack
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from curate.errors import InputError, UsageError
 from curate.images.contact_sheet import check_sheet, write_sheet
 from curate.images.decode import Unreadable, decode
 from curate.images.perceptual_hash import perceptual_hash
-from curate.workspace.pixel_cache import pack, unpack
+from curate.workspace.pixel_shards import pack, unpack
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

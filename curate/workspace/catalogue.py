@@ -16,7 +16,7 @@ from curate.files import Utf8Name, remove
 from curate.progress import Progress
 from curate.sources import FILE_SCHEMA, SourceFile
 from curate.workspace.integrity import Damaged, check_table, read_table, write_table
-from curate.workspace.pixel_cache import CAPTURE_FACTS
+from curate.workspace.pixel_shards import CAPTURE_FACTS
 from curate.workspace.refused_rows import mark_refused
 from curate.workspace.workspace import Workspace
 

@@ -26,8 +26,13 @@ from curate.workspace.models import (
     open_model,
     read_model_facts,
 )
-from curate.workspace.pixel_cache import describe_lost_rows, find_lost_rows, list_shards, read_facts
 from curate.workspace.pixel_mending import drop_lost_pixels
+from curate.workspace.pixel_shards import (
+    describe_lost_rows,
+    find_lost_rows,
+    list_shards,
+    read_facts,
+)
 from curate.workspace.refusals import drop_damaged_refusals, find_refusal_damage
 from curate.workspace.scan import mend_catalogue, scan
 from curate.workspace.workspace import Workspace

@@ -11,8 +11,8 @@ from curate.images.perceptual_hash import perceptual_hash
 from curate.images.quality import measure
 from curate.parallel import fetch_ahead, ordered_map
 from curate.sources import Lost, Source, SourceFile, Unchanged
-from curate.workspace.pixel_cache import NOTHING, Packed, pack
 from curate.workspace.pixel_limit import explain_large_file
+from curate.workspace.pixel_shards import NOTHING, Packed, pack
 
 Decoder = Callable[..., Decoded | Unreadable]
 Content = bytes | Lost | Unchanged

@@ -11,7 +11,7 @@ from curate.sources import Container, FileList, Listing, Recall, Source, SourceF
 from curate.workspace.catalogue import Journal
 from curate.workspace.container_shards import ReadPart, read_containers_on
 from curate.workspace.examination import Decoder, Examined, Examiner, Item, size_of
-from curate.workspace.pixel_cache import ShardWriter
+from curate.workspace.pixel_shards import ShardWriter
 from curate.workspace.scan_shards import examine_on
 
 _N_AHEAD = 8  # archives and tables of a server that are read at a time

@@ -1,241 +1,24 @@
-"""The pixel cache: every image once, shrunk, upright, RGB, in shards keyed by content hash.
-
-A shard is two files: ``NNNNNN.bin`` holds the images one after the other, raw while they are small,
-else as JPEG; ``NNNNNN.parquet`` holds, per content hash, where its image lies, its checksum and
-what is known of it. A shard without its Parquet file was never finished and is written again.
-"""
+"""Read access to the pixel cache, whose shards `pixel_shards` describes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from mmap import ACCESS_READ, mmap
+from mmap import mmap
 from pathlib import Path
 from typing import Protocol
 from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
-import simplejpeg
 from numpy.typing import NDArray
 
-from curate.amounts import count_of
 from curate.errors import InputError
-from curate.files import remove, replacing
 from curate.images.decode import Pixels
 from curate.images.resize import squash_to_square
 from curate.machine import count_decoders
-from curate.workspace.integrity import Damaged, read_table, reading, write_table
+from curate.workspace.integrity import Damaged, read_table
+from curate.workspace.pixel_shards import PLACE, Packed, as_numbers, list_shards, map_file, unpack
 
-CAPTURE_FACTS = pa.schema(
-    [
-        pa.field("taken_at", pa.timestamp("ms")),
-        pa.field("camera", pa.string()),
-        pa.field("latitude", pa.float64()),
-        pa.field("longitude", pa.float64()),
-    ]
-)
-"""What a camera wrote; earlier versions did not read it, so that their files lack it."""
-
-FACTS = pa.schema(
-    [
-        pa.field("hash", pa.string()),
-        pa.field("status", pa.string()),
-        pa.field("reason", pa.string()),
-        pa.field("width", pa.int32()),
-        pa.field("height", pa.int32()),
-        pa.field("format", pa.string()),
-        pa.field("mode", pa.string()),
-        pa.field("frames", pa.int32()),
-        pa.field("is_truncated", pa.bool_()),
-        pa.field("needs", pa.string()),
-        pa.field("sharpness", pa.float32()),
-        pa.field("brightness", pa.float32()),
-        pa.field("contrast", pa.float32()),
-        pa.field("entropy", pa.float32()),
-        pa.field("shade", pa.float32()),
-        pa.field("light", pa.float32()),
-        pa.field("chroma", pa.float32()),
-        pa.field("detail", pa.float32()),
-        pa.field("phash", pa.uint64()),
-        *CAPTURE_FACTS,
-    ]
-)
-"""What is known of an image from its bytes alone."""
-
-_PLACE = pa.schema(
-    [
-        pa.field("offset", pa.int64()),
-        pa.field("length", pa.int32()),
-        pa.field("rows", pa.int32()),
-        pa.field("columns", pa.int32()),
-        pa.field("is_raw", pa.bool_()),
-        pa.field("crc32", pa.uint32()),
-    ]
-)
-RAW_BYTES = 3 * 64 * 64
-JPEG_QUALITY = 90
 Fetch = Callable[[Path], None]
-SHARD_BYTES = 64 << 20
-SHARD_IMAGES = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """An image as the cache stores it.
-
-    Attributes:
-        blob: Its bytes; empty for an image that could not be read.
-        rows: Height in px.
-        columns: Width in px.
-        is_raw: Whether ``blob`` is plain RGB, else it is a JPEG.
-    """
-
-    blob: bytes
-    rows: int
-    columns: int
-    is_raw: bool
-
-
-NOTHING = Packed(b"", 0, 0, is_raw=True)
-
-
-def pack(pixels: Pixels) -> Packed:
-    """Pack pixels (h, w, 3) for the cache: raw up to the size of an icon, else JPEG."""
-    rows, columns = pixels.shape[:2]
-    if pixels.nbytes <= RAW_BYTES:
-        return Packed(pixels.tobytes(), rows, columns, is_raw=True)
-    blob = simplejpeg.encode_jpeg(pixels, quality=JPEG_QUALITY)
-    return Packed(blob, rows, columns, is_raw=False)
-
-
-def unpack(image: Packed) -> Pixels:
-    """Return pixels, (h, w, 3) uint8, from how the cache has them."""
-    if image.is_raw:
-        return np.frombuffer(image.blob, np.uint8).reshape(image.rows, image.columns, 3)
-    pixels: Pixels = simplejpeg.decode_jpeg(image.blob)
-    return pixels
-
-
-class ShardWriter:
-    """Collect images and write them out, a shard at a time."""
-
-    def __init__(self, folder: Path, *, most_images: int = SHARD_IMAGES) -> None:
-        """Continue after the last finished shard.
-
-        Args:
-            folder: Where the shards lie.
-            most_images: Images of a shard at most.
-        """
-        self._folder = folder
-        self._most_images = most_images
-        self._next = 1 + max((int(path.stem) for path in list_shards(folder)), default=0)
-        self._facts: list[dict[str, object]] = []
-        self._images: list[Packed] = []
-        self._bytes = 0
-
-    @property
-    def is_full(self) -> bool:
-        """Whether it is time to write a shard."""
-        return self._bytes >= SHARD_BYTES or len(self._images) >= self._most_images
-
-    def add(self, facts: dict[str, object], image: Packed) -> None:
-        """Take one image; ``facts`` has the columns of ``FACTS``."""
-        self._facts.append(facts)
-        self._images.append(image)
-        self._bytes += len(image.blob)
-
-    def flush(self) -> None:
-        """Write what was collected as one shard.
-
-        Raises:
-            ResourceError: The disk is full or cannot be written.
-        """
-        if not self._images:
-            return
-        stem = self._folder / f"{self._next:06d}"
-        lengths = [len(image.blob) for image in self._images]
-        with replacing(stem.with_suffix(".bin")) as scratch, scratch.open("wb") as file:
-            for image in self._images:
-                file.write(image.blob)
-        place = pa.table(
-            {
-                "offset": np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)[:-1]]),
-                "length": lengths,
-                "rows": [image.rows for image in self._images],
-                "columns": [image.columns for image in self._images],
-                "is_raw": [image.is_raw for image in self._images],
-                "crc32": [crc32(image.blob) for image in self._images],
-            }
-        ).cast(_PLACE)
-        table = pa.Table.from_pylist(self._facts, schema=FACTS)
-        for field in _PLACE:
-            table = table.append_column(field, place[field.name])
-        write_table(table, stem.with_suffix(".parquet"))
-        self._next += 1
-        self._facts, self._images, self._bytes = [], [], 0
-
-
-def read_facts(folder: Path) -> pa.Table:
-    """Return what is known of content hashes, the newest first, columns of ``FACTS``.
-
-    Raises:
-        Damaged: A shard's table is.
-    """
-    shards = reversed(list_shards(folder))
-    tables = [read_table(path, FACTS.names, optional=CAPTURE_FACTS) for path in shards]
-    return pa.concat_tables(tables) if tables else FACTS.empty_table()
-
-
-def list_shards(folder: Path) -> list[Path]:
-    """Return the Parquet files of the finished shards, in order."""
-    return sorted(folder.glob("[0-9]*.parquet"))
-
-
-def describe_lost_rows(is_lost: NDArray[np.bool_]) -> str:
-    """Return how many images of a shard are lost, in words; (N,) bool, some are."""
-    n_lost = int(is_lost.sum())
-    are = "is" if n_lost == 1 else "are"
-    return f"{n_lost:,} of its {count_of(len(is_lost), 'image')} {are} lost or damaged"
-
-
-def find_lost_rows(shard: Path, *, is_thorough: bool) -> NDArray[np.bool_]:
-    """Return which images of a shard are not what was written, (N,) bool.
-
-    Args:
-        shard: Its Parquet file.
-        is_thorough: Whether every image is read; else only the size of the file counts.
-
-    Raises:
-        Damaged: The Parquet file is.
-    """
-    table = read_table(shard, _PLACE.names)
-    start, length = _numbers(table["offset"]), _numbers(table["length"])
-    file = _map(shard.with_suffix(".bin"))
-    is_lost = start + length > (len(file) if file is not None else 0)
-    if is_thorough and file is not None:
-        stored = _numbers(table["crc32"])
-        for row in np.flatnonzero(~is_lost).tolist():
-            is_lost[row] = crc32(file[start[row] : start[row] + length[row]]) != stored[row]
-    return np.asarray(is_lost)
-
-
-def drop_rows(shard: Path, is_dropped: NDArray[np.bool_]) -> None:
-    """Forget images of a shard, so that they count as unread; without any it is removed.
-
-    Raises:
-        ResourceError: The disk is full or cannot be written.
-    """
-    table = read_table(shard).filter(pa.array(~is_dropped))
-    if len(table):
-        write_table(table, shard)
-    else:
-        remove_shard(shard)
-
-
-def remove_shard(shard: Path) -> None:
-    """Remove both files of a shard."""
-    remove(shard)
-    remove(shard.with_suffix(".bin"))
 
 
 class Mender(Protocol):
@@ -260,7 +43,7 @@ class _Index:
     """Where the images lie in the finished shards."""
 
     def __init__(self, folder: Path, mender: Mender | None, fetch: Fetch | None) -> None:
-        names = ["hash", *_PLACE.names]
+        names = ["hash", *PLACE.names]
         tables, self.shards = [], []
         for path in reversed(list_shards(folder)):  # of two entries of one content the newer counts
             try:
@@ -273,19 +56,19 @@ class _Index:
                 self.shards.append(path)
         self._fetch = fetch
         bins = [path.with_suffix(".bin") for path in self.shards]
-        self._maps = dict(enumerate(map(_map, bins))) if fetch is None else {}
+        self._maps = dict(enumerate(map(map_file, bins))) if fetch is None else {}
         index = pa.concat_tables(tables) if tables else pa.table({name: [] for name in names})
         keys = _keys(index["hash"].to_pylist())
         order = np.argsort(keys, kind="stable")
         self._keys = keys[order]
         shard = np.repeat(np.arange(len(tables), dtype=np.int32), [len(t) for t in tables])
         self.shard = shard[order]
-        self._offset = _numbers(index["offset"])[order]
-        self._length = _numbers(index["length"])[order]
-        self.rows = _numbers(index["rows"])[order]
-        self._columns = _numbers(index["columns"])[order]
-        self._is_raw = _numbers(index["is_raw"])[order].astype(bool)
-        self._crc32 = _numbers(index["crc32"])[order]
+        self._offset = as_numbers(index["offset"])[order]
+        self._length = as_numbers(index["length"])[order]
+        self.rows = as_numbers(index["rows"])[order]
+        self._columns = as_numbers(index["columns"])[order]
+        self._is_raw = as_numbers(index["is_raw"])[order].astype(bool)
+        self._crc32 = as_numbers(index["crc32"])[order]
 
     def find(self, content_hashes: Sequence[str]) -> NDArray[np.int64]:
         """Return the place of each image, -1 where it has none."""
@@ -312,7 +95,7 @@ class _Index:
             assert self._fetch is not None, "all is here"
             path = self.shards[number].with_suffix(".bin")
             self._fetch(path)
-            self._maps[number] = _map(path)
+            self._maps[number] = map_file(path)
         return self._maps[number]
 
 
@@ -428,15 +211,3 @@ class PixelCache:
 
 def _keys(content_hashes: Sequence[str]) -> NDArray[np.bytes_]:
     return np.frombuffer(bytes.fromhex("".join(content_hashes)), "S32")
-
-
-def _numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    return np.asarray(column.to_numpy(), np.int64)
-
-
-def _map(path: Path) -> mmap | None:
-    """Return a file mapped into memory; None if it is empty or lost."""
-    if not path.exists():
-        return None
-    with reading(path), path.open("rb") as file:
-        return mmap(file.fileno(), 0, access=ACCESS_READ) if path.stat().st_size else None

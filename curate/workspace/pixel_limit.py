@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from curate.choices import Status
 from curate.images.decode import max_bytes
 from curate.images.picture import Wish
-from curate.workspace.pixel_cache import FACTS
+from curate.workspace.pixel_shards import FACTS
 
 _OLD_LIMIT = r"--max-pixels [\d,]+$"
 

@@ -23,10 +23,10 @@ from curate.sources import PLACE_SCHEMA, OpenSources, make_place
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.examination import describe_image
 from curate.workspace.integrity import Damaged, read_table
-from curate.workspace.pixel_cache import (
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_shards import (
     SHARD_BYTES,
     Packed,
-    PixelCache,
     ShardWriter,
     describe_lost_rows,
     drop_rows,

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.choices import Status
-from curate.workspace.pixel_cache import FACTS
+from curate.workspace.pixel_shards import FACTS
 
 REFUSED = pa.schema([pa.field("hash", pa.string()), pa.field("reason", pa.string())])
 """Content hashes of refused images, and why."""

@@ -41,9 +41,9 @@ from curate.sources import (
 from curate.workspace.catalogue import Catalogue, Journal
 from curate.workspace.examination import Decoder
 from curate.workspace.file_reader import FileReader
-from curate.workspace.pixel_cache import FACTS, SHARD_IMAGES, ShardWriter, read_facts
 from curate.workspace.pixel_limit import apply_limit, explain_large_file, hide_large_files
 from curate.workspace.pixel_mending import drop_lost_pixels
+from curate.workspace.pixel_shards import FACTS, SHARD_IMAGES, ShardWriter, read_facts
 from curate.workspace.refusals import read_refusals
 from curate.workspace.refused_rows import mark_refused
 from curate.workspace.source_reading import read_source

@@ -13,7 +13,7 @@ from curate.errors import InputError
 from curate.images.decode import decode
 from curate.sources import FileList, SourceFile, open_source
 from curate.workspace.examination import Examined, Examiner
-from curate.workspace.pixel_cache import FACTS, Packed
+from curate.workspace.pixel_shards import FACTS, Packed
 
 SHARD_FILES = 192
 """Files of a shard on average; at most twice as many."""

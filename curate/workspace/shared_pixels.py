@@ -6,7 +6,8 @@ from curate.engine.base import SharedFile
 from curate.engine.sharing import share_files
 from curate.engine.store import SharedStore
 from curate.engine.worker_files import WorkerFiles
-from curate.workspace.pixel_cache import PixelCache, list_shards
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_shards import list_shards
 from curate.workspace.workspace import Workspace
 
 _FOLDER = "pixels"

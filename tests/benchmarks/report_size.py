@@ -26,7 +26,8 @@ from curate.pages.images_table import ImagesTable
 from curate.review_page.decisions import DecisionLog
 from curate.review_page.server import Review
 from curate.stages.report import report
-from curate.workspace.pixel_cache import PixelCache, ShardWriter, pack
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_shards import ShardWriter, pack
 
 SIDE = 192  # px, short side
 

@@ -7,7 +7,8 @@ from PIL import Image
 
 from curate.pages.pictures import Pictures
 from curate.pages.thumbnails import draw_sprites, encode_webp, shrink
-from curate.workspace.pixel_cache import PixelCache, ShardWriter, pack
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_shards import ShardWriter, pack
 
 
 def write_cache(folder, images):

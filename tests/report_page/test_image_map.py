@@ -5,7 +5,8 @@ from curate.pages.images_table import ImagesTable
 from curate.pages.pictures import Pictures
 from curate.pages.thumbnails import draw_sprites
 from curate.report_page.image_map import draw_map, fit_to_square
-from curate.workspace.pixel_cache import PixelCache, ShardWriter, pack
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_shards import ShardWriter, pack
 from tests.report_page.conftest import make_table
 
 

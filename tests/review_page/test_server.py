@@ -8,7 +8,8 @@ import pytest
 from curate.pages.images_table import ImagesTable
 from curate.review_page.columns import make_review_columns
 from curate.review_page.decisions import Decision, DecisionLog, Verdict
-from curate.workspace.pixel_cache import PixelCache, ShardWriter, pack
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_shards import ShardWriter, pack
 
 testclient = pytest.importorskip(
     "starlette.testclient", reason="starlette or its test client is missing"

@@ -3,7 +3,8 @@ import pytest
 
 from curate.errors import InputError
 from curate.images.resize import squash_to_square
-from curate.workspace.pixel_cache import FACTS, RAW_BYTES, PixelCache, ShardWriter, pack, read_facts
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_shards import FACTS, RAW_BYTES, ShardWriter, pack, read_facts
 from tests.conftest import picture
 
 

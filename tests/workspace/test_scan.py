@@ -16,7 +16,8 @@ from curate.images.decode import decode
 from curate.progress import Silent
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.integrity import read_table, write_table
-from curate.workspace.pixel_cache import CAPTURE_FACTS, PixelCache
+from curate.workspace.pixel_cache import PixelCache
+from curate.workspace.pixel_shards import CAPTURE_FACTS
 from curate.workspace.scan import ScanConfig, scan
 from curate.workspace.workspace import Workspace
 from tests.conftest import Notes, picture, save

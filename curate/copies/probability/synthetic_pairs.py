@@ -41,7 +41,7 @@ _CACHED_SIDE = 256  # px, short side of cached images: made copies get no better
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sources:
+class PairSources:
     """The images that n pairs are made of, by row.
 
     Attributes:
@@ -63,7 +63,7 @@ class Sources:
         return np.asarray(self.first == self.second)
 
     @classmethod
-    def of(cls, copied: Ints, a: Ints, b: Ints) -> "Sources":
+    def of(cls, copied: Ints, a: Ints, b: Ints) -> "PairSources":
         """Return the sources of copies of some images and of non-copies of some pairs.
 
         Args:
@@ -80,7 +80,7 @@ class Sources:
 
 
 def load_made_findings(
-    folder: Path, sources: Sources, fingerprints: Numbers, read: Read, *, seed: int
+    folder: Path, sources: PairSources, fingerprints: Numbers, read: Read, *, seed: int
 ) -> Findings:
     """Return the findings on made pairs; what was made before is known.
 
@@ -114,7 +114,7 @@ def load_made_findings(
     return drop_unaligned(Findings(a=sources.first, b=sources.second, **columns))
 
 
-def make_findings(sources: Sources, seeds: Numbers, read: Read) -> Findings:
+def make_findings(sources: PairSources, seeds: Numbers, read: Read) -> Findings:
     """Return the findings on pairs made of n sources, in order.
 
     The evidence is NaN where the first look would refuse the pair.

@@ -35,7 +35,7 @@ from curate.copies.probability.context import (
     judge_in_context,
     measure_context,
 )
-from curate.copies.probability.synthetic_pairs import Sources, load_made_findings
+from curate.copies.probability.synthetic_pairs import PairSources, load_made_findings
 from curate.copies.records import Pixels
 from curate.copies.rungs.base import Known
 from curate.copies.rungs.missing_keypoints import MissingKeypoints
@@ -217,7 +217,7 @@ class NearSearch:
         share, guess = guess_copies(findings, evidence)
         refused = take_pairs(findings, select_refused(findings, guess, self._fingerprints))
         copied = np.arange(min(len(self._hashes), CALIBRATION_PARAMS.n_copied))
-        sources = Sources.of(copied, refused.a, refused.b)
+        sources = PairSources.of(copied, refused.a, refused.b)
         with task(self._progress, "calibrating on made pairs", None):
             made = load_made_findings(
                 self._cache, sources, self._fingerprints, self._read, seed=self._config.seed

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from curate.copies.probability.synthetic_pairs import Sources, load_made_findings
+from curate.copies.probability.synthetic_pairs import PairSources, load_made_findings
 
 FINGERPRINTS = np.arange(10, 14, dtype=np.uint64)
 
@@ -28,12 +28,12 @@ def rows(*numbers):
 
 
 def test_pairs_of_one_image_are_copies():
-    sources = Sources.of(rows(0, 3), rows(0, 1), rows(1, 2))
+    sources = PairSources.of(rows(0, 3), rows(0, 1), rows(1, 2))
     assert sources.is_copy.tolist() == [True, True, False, False]
 
 
 def test_made_pairs_know_which_images_they_were_made_of(load):
-    found = load(Sources.of(rows(0, 1, 2, 3), rows(0, 0, 1), rows(1, 2, 2)))
+    found = load(PairSources.of(rows(0, 1, 2, 3), rows(0, 0, 1), rows(1, 2, 2)))
     made = set(zip(found.a.tolist(), found.b.tolist(), strict=True))
     assert made <= {(0, 0), (1, 1), (2, 2), (3, 3), (0, 1), (0, 2), (1, 2)}
     assert sum(a == b for a, b in made) >= 3, "some alterations may be too strong, not most"
@@ -42,7 +42,7 @@ def test_made_pairs_know_which_images_they_were_made_of(load):
 
 
 def test_images_that_look_like_nothing_else_make_no_pair(load):
-    found = load(Sources.of(rows(2), rows(0, 1), rows(3, 3)))
+    found = load(PairSources.of(rows(2), rows(0, 1), rows(3, 3)))
     assert set(found.a.tolist()) <= {2}
 
 
@@ -52,7 +52,7 @@ def refuse(rows):
 
 
 def test_what_was_made_before_is_known(load):
-    sources = Sources.of(rows(0, 3), rows(0), rows(1))
+    sources = PairSources.of(rows(0, 3), rows(0), rows(1))
     first = load(sources)
     again = load(sources, refuse)
     assert np.array_equal(first.evidence, again.evidence)
@@ -60,8 +60,8 @@ def test_what_was_made_before_is_known(load):
 
 
 def test_new_pairs_are_made_beside_those_that_are_known(load):
-    load(Sources.of(rows(0), rows(0), rows(1)))
-    grown = Sources.of(rows(0, 3), rows(0, 0), rows(1, 2))
+    load(PairSources.of(rows(0), rows(0), rows(1)))
+    grown = PairSources.of(rows(0, 3), rows(0, 0), rows(1, 2))
     asked = []
     load(grown, lambda some: asked.extend(some) or [np.zeros((32, 32, 3), np.uint8)] * len(some))
     assert 1 not in asked, "the pair of 0 and 1 is known"
