@@ -21,7 +21,9 @@ def run(name, *arguments, cwd):
     return done.stdout
 
 
-@pytest.mark.parametrize("name", ["read_manifest.py", "use_with_timm.py", "demo_photos.py"])
+@pytest.mark.parametrize(
+    "name", ["read_manifest.py", "use_with_timm.py", "demo_photos.py", "ray_train.py"]
+)
 def test_an_example_without_arguments_says_what_it_takes(name, tmp_path):
     command = [sys.executable, EXAMPLES / name]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
