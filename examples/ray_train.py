@@ -8,21 +8,20 @@ of one training, as under ``torchrun``. MODEL is a folder that all see, too. Nee
 """
 
 import argparse
-import sys
 from functools import partial
 from pathlib import Path
 
 
-def learn(words):
+def learn(words: list[str]) -> None:
     """Do one worker's share; Ray has started the process group."""
-    from swav_train.__main__ import main
+    from swav_train.__main__ import main as train_swav
 
-    code = main(words)
+    code = train_swav(words)
     if code != 0:
         raise SystemExit(code)
 
 
-def main():
+def main() -> None:
     """Start the workers and wait for the model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("images", type=Path)
@@ -47,4 +46,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
