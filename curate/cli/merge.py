@@ -29,7 +29,7 @@ def merge(
         str | None,
         typer.Option(
             help="Take these columns, separated by commas.",
-            show_default="all that a scan does not fill",
+            show_default="all, but what a scan finds out of a file",
         ),
     ] = None,
     workspace: options.Workspace = None,
@@ -37,7 +37,7 @@ def merge(
     quiet: options.Quiet = False,
     seed: options.Seed = 0,
 ) -> None:
-    """Fill columns of a manifest from another table.
+    """Fill columns of a manifest from another table; images without a row of it keep theirs.
 
     Nothing in this command is random.
 

@@ -25,17 +25,21 @@ _HINT = "name a file that `curate cluster` or `curate dedup` wrote"
 class ConformedRows(Rows):
     """Rows of a file; columns that are not of the contract stay as they are."""
 
-    def __init__(self, rows: Rows, name: str) -> None:
+    def __init__(
+        self, rows: Rows, name: str, *, problem: str = "is not a manifest", hint: str = _HINT
+    ) -> None:
         """Look at the types.
 
         Args:
             rows: Those of the file.
             name: Of the file.
+            problem: What is wrong with a file that has other values.
+            hint: What to do about it.
 
         Raises:
             InputError: A column of the contract can never have its type.
         """
-        self._rows, self._name = rows, name
+        self._rows, self._name, self._problem, self._hint = rows, name, problem, hint
         self._kinds = {
             field.name: kind
             for field in rows.schema
@@ -90,13 +94,13 @@ class ConformedRows(Rows):
             column.validate(full=True)
         except (pa.ArrowException, UnicodeDecodeError) as error:
             raise InputError(
-                f"{self._name} is not a manifest: its column {name!r} is no {known_type(name)}: "
+                f"{self._name} {self._problem}: its column {name!r} is no {known_type(name)}: "
                 f"{first_line(error)}",
-                hint=_HINT,
+                hint=self._hint,
             ) from None
         if name in _REQUIRED and column.null_count:
             raise InputError(
-                f"{self._name} is not a manifest: its column {name!r} has rows without a value",
-                hint=_HINT,
+                f"{self._name} {self._problem}: its column {name!r} has rows without a value",
+                hint=self._hint,
             )
         return column

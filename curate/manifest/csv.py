@@ -73,14 +73,17 @@ def write_csv(rows: Rows, path: Path, facts: Mapping[str, Any]) -> None:
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=flat))
 
 
-def read_csv(path: Path) -> tuple[Rows, dict[str, Any]]:
+def read_csv(
+    path: Path, *, types: Mapping[str, pa.DataType] | None = None
+) -> tuple[Rows, dict[str, Any]]:
     """Return a CSV file's rows, held in memory, and the facts of its companion, if there is one.
 
     Types of columns that the companion does not name are those of the manifest's columns, and are
-    guessed for others.
+    guessed for others: numbers, unless one begins with a 0 as an identifier does.
 
     Args:
         path: The CSV file.
+        types: Of columns that neither the companion nor the manifest knows.
 
     Raises:
         InputError: A file cannot be read.
@@ -89,9 +92,9 @@ def read_csv(path: Path) -> tuple[Rows, dict[str, Any]]:
     try:
         is_own = companion.is_file()
         facts = _read_facts(companion) if is_own else {}
-        fields = _list_fields(path, facts.pop("columns", {}))
+        fields = _list_fields(path, facts.pop("columns", {}), types or {})
         options = pyarrow.csv.ConvertOptions(
-            column_types={name: _flat_type(field.type) for name, field in fields.items()},
+            column_types={name: _written_type(field.type) for name, field in fields.items()},
             null_values=[""] if is_own else None,
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
@@ -99,6 +102,7 @@ def read_csv(path: Path) -> tuple[Rows, dict[str, Any]]:
         name = Utf8Name(path)
         table = pyarrow.csv.read_csv(str(name), parse_options=_PARSE, convert_options=options)
         check_distinct_names(table.schema, str(path))
+        table = _restore_identifiers(table, name, options)
         return HeldRows(_restore_fields(table, fields)), facts
     except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path} cannot be read: {first_line(error)}", hint=_HINT) from None
@@ -119,7 +123,29 @@ def _read_facts(companion: Path) -> dict[str, Any]:
     return facts
 
 
-def _list_fields(path: Path, type_names: Mapping[str, str]) -> dict[str, pa.Field]:
+def _restore_identifiers(
+    table: pa.Table, name: Utf8Name, options: pyarrow.csv.ConvertOptions
+) -> pa.Table:
+    """Return a table with those guessed numbers as text of which one begins with a 0, as 007."""
+    guessed = [
+        field.name
+        for field in table.schema
+        if pa.types.is_integer(field.type) and field.name not in options.column_types
+    ]
+    if not guessed:
+        return table
+    options.include_columns = guessed
+    options.column_types = dict.fromkeys(guessed, pa.string())
+    texts = pyarrow.csv.read_csv(str(name), parse_options=_PARSE, convert_options=options)
+    for column in guessed:
+        if pc.any(pc.match_substring_regex(texts[column], r"^[+-]?0[0-9]")).as_py():
+            table = table.set_column(table.schema.get_field_index(column), column, texts[column])
+    return table
+
+
+def _list_fields(
+    path: Path, type_names: Mapping[str, str], types: Mapping[str, pa.DataType]
+) -> dict[str, pa.Field]:
     """Return the columns of a CSV file whose types are known, by name."""
     place = Utf8Name(path)
     with pyarrow.csv.open_csv(str(place), parse_options=_PARSE) as reader:
@@ -130,7 +156,7 @@ def _list_fields(path: Path, type_names: Mapping[str, str]) -> dict[str, pa.Fiel
             text = type_names[name]
             kind = _parse_type(text.removesuffix(_REQUIRED))
             fields[name] = pa.field(name, kind, nullable=not text.endswith(_REQUIRED))
-        elif (known := known_type(name)) is not None:
+        elif (known := known_type(name) or types.get(name)) is not None:
             fields[name] = pa.field(name, known)
     return fields
 
@@ -138,6 +164,11 @@ def _list_fields(path: Path, type_names: Mapping[str, str]) -> dict[str, pa.Fiel
 def _flat_type(kind: pa.DataType) -> pa.DataType:
     """Return the type that a column has in the CSV file, where there are no lists."""
     return pa.string() if pa.types.is_list(kind) else kind
+
+
+def _written_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type to read a column as: whole numbers as text, as some write them ``160.0``."""
+    return pa.string() if pa.types.is_integer(kind) else _flat_type(kind)
 
 
 def _join_lists(column: pa.Array) -> pa.Array:
@@ -179,7 +210,7 @@ def _unescape(item: str) -> str | None:
 
 
 def _restore_fields(table: pa.Table, fields: Mapping[str, pa.Field]) -> pa.Table:
-    """Return the table with its joined lists as lists, and nulls only where they may be.
+    """Return the table with its joined lists as lists, whole numbers, and nulls where they may be.
 
     Raises:
         ValueError: There is a null where none may be.
@@ -193,6 +224,8 @@ def _restore_fields(table: pa.Table, fields: Mapping[str, pa.Field]) -> pa.Table
             texts = pc.dictionary_encode(column).combine_chunks()
             lists = [_split_list(text) for text in texts.dictionary.to_pylist()]
             column = pc.cast(pa.array(lists, STRING_LIST), field.type).take(texts.indices)
+        elif pa.types.is_integer(field.type):
+            column = pc.cast(pc.replace_substring_regex(column, r"\.0+$", ""), field.type)
         if not field.nullable and column.null_count:
             raise ValueError(
                 f"the column {name!r} has no value in {count_of(column.null_count, 'row')}"

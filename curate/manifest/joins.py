@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.errors import CurateError, ResourceError, first_line
+from curate.errors import CurateError, InputError, ResourceError, first_line
 from curate.machine import memory_bytes, parse_bytes
 from curate.manifest.rows import Rows, zip_batches
 
@@ -34,26 +34,46 @@ def find_partners(left: Rows, right: Rows, *, on: str, memory: str = JOIN_MEMORY
 
     Args:
         left: Gives the rows.
-        right: Where partners are looked for; its values are cast to the type of the left ones.
-        on: Column that both have; null equals nothing.
+        right: Where partners are looked for.
+        on: Column that both have; null equals nothing. Values of different types are compared as
+            `key_type` says.
         memory: What the join may hold, such as ``700MB``.
 
     Returns:
         (N,) int64 row numbers, -1 where there is none.
 
     Raises:
+        InputError: Values of the column cannot be compared.
         ResourceError: There is no room for the join.
     """
     partners = np.full(len(left), -1, np.int64)
     if len(left) == 0 or len(right) == 0:
         return partners
-    kind = left.schema.field(on).type
+    kind = key_type(left, right, on)
     with _open_join(memory) as join:
         join.register("a", left, on, kind)
         join.register("b", right, on, kind)
         columns = join.query(_FIRST_PARTNER)
     partners[np.asarray(columns["row"], np.int64)] = columns["partner"]
     return partners
+
+
+def key_type(left: Rows, right: Rows, on: str) -> pa.DataType:
+    """Return the type that values of a column of two tables are compared in.
+
+    Args:
+        left: The one table.
+        right: The other.
+        on: Their column: numbers are compared as numbers, anything else of two types as text.
+    """
+    kinds = [rows.schema.field(on).type for rows in (left, right)]
+    one, two = (kind.value_type if pa.types.is_dictionary(kind) else kind for kind in kinds)
+    if one == two:
+        return one
+    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in (one, two)):
+        is_whole = pa.types.is_integer(one) and pa.types.is_integer(two)
+        return pa.int64() if is_whole else pa.float64()
+    return pa.string()
 
 
 def find_possible_twins(
@@ -112,6 +132,26 @@ def _differs(before: pa.Array, after: pa.Array) -> NDArray[np.bool_]:
     return np.asarray(pc.coalesce(pc.not_equal(before, after), one_is_null), bool)
 
 
+def as_keys(values: pa.Array | pa.ChunkedArray, kind: pa.DataType, on: str) -> pa.Array:
+    """Return values as a type that they are compared in.
+
+    Args:
+        values: Of a column.
+        kind: Of `key_type`.
+        on: Name of the column.
+
+    Raises:
+        InputError: They cannot be compared so.
+    """
+    try:
+        return pc.cast(values, kind)
+    except pa.ArrowException:
+        raise InputError(
+            f"values of the column {on!r}, {values.type}, cannot be compared as {kind}",
+            hint="choose a column of both with --on",
+        ) from None
+
+
 class _Join:
     """Columns that DuckDB reads as streams, and the error of a stream that could not be read."""
 
@@ -133,7 +173,7 @@ class _Join:
         start = 0
         try:
             for batch in rows.batches([on]):
-                keys = pc.cast(batch.column(0), schema.field("key").type)
+                keys = as_keys(batch.column(0), schema.field("key").type, on)
                 numbers = pa.array(np.arange(start, start + len(batch)))
                 yield pa.RecordBatch.from_arrays([keys, numbers], schema=schema)
                 start += len(batch)

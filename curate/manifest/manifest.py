@@ -163,14 +163,14 @@ def read_manifest(path: Path | str) -> Manifest:
     missing = [name for name in ("path", "hash", "status") if name not in rows.schema.names]
     if missing:
         raise InputError(f"{path} is not a manifest: it lacks {', '.join(missing)}", hint=_HINT)
-    if "source" not in footer and is_csv(path):
+    if "source" not in footer:
+        lacks = "its footer does not name curate"
+        if is_csv(path):
+            lacks = f"no {companion_path(path).name} beside it says where the images are"
         raise InputError(
-            f"{path} is not a manifest: no {companion_path(path).name} beside it says where the "
-            "images are",
+            f"{path} is not a manifest: {lacks}",
             hint=f"join it to one: `curate merge M.parquet {path.name} --out NEW.parquet`",
         )
-    if "source" not in footer:
-        raise InputError(f"{path} is not a manifest: its footer does not name curate", hint=_HINT)
     _check_footer(footer, path)
     return Manifest(
         rows=rows,

@@ -12,11 +12,19 @@ import pyarrow.parquet as pq
 
 from curate.errors import InputError, ResourceError, first_line
 from curate.files import Utf8Name, replacing
-from curate.manifest.rows import READ_PARAMS, ReadParams, Rows, check_distinct_names
+from curate.manifest.rows import (
+    READ_PARAMS,
+    ReadParams,
+    Rows,
+    check_distinct_names,
+    select_fields,
+)
 
 if TYPE_CHECKING:
     import pyarrow.dataset
 
+_PLAIN = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+"""What views become: hardly any function of Arrow takes them."""
 _BUFFER_BYTES = 1 << 20
 _FEW_ROWS = 16  # of a row group, from which the size of the others is guessed
 
@@ -63,13 +71,21 @@ class ParquetRows(Rows):
             self._file = pq.ParquetFile(str(self._name), buffer_size=_BUFFER_BYTES)
             footer = self._file.metadata
             sizes = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
+            written = self._file.schema_arrow
+        # other tools write the footer's own metadata and no Arrow schema
+        metadata = {**(footer.metadata or {}), **(written.metadata or {})}
+        metadata.pop(b"ARROW:schema", None)
+        self._schema = pa.schema(
+            [field.with_type(_PLAIN.get(field.type, field.type)) for field in written], metadata
+        )
+        self._has_views = self._schema != written
         check_distinct_names(self.schema, str(path))
         self._bounds = np.cumsum([0, *sizes])
 
     @property
     def schema(self) -> pa.Schema:
-        """Those that the footer names."""
-        return self._file.schema_arrow
+        """Those that the footer names; text and bytes in views as plain ones."""
+        return self._schema
 
     def __len__(self) -> int:
         return int(self._bounds[-1])
@@ -89,7 +105,8 @@ class ParquetRows(Rows):
                 start, stop = max(first - offset, 0), min(end - offset, len(batch))
                 offset += len(batch)
                 if start < stop:
-                    yield batch.slice(start, stop - start).select(list(names))
+                    part = batch.slice(start, stop - start).select(list(names))
+                    yield part.cast(select_fields(self._schema, names)) if self._has_views else part
                 if offset >= end:
                     return
 
@@ -105,7 +122,8 @@ class ParquetRows(Rows):
         """Return the file as what other tools scan column by column."""
         from pyarrow.dataset import dataset
 
-        return dataset(str(self._name), format="parquet", partitioning=None)
+        schema = self._schema if self._has_views else None
+        return dataset(str(self._name), schema=schema, format="parquet", partitioning=None)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.errors import InputError, ResourceError
@@ -199,6 +200,49 @@ class FilledRows(Rows):
         ):
             column_of = {name: part[name] for part in pair for name in part.schema.names}
             yield pa.RecordBatch.from_arrays([column_of[name] for name in names], schema=schema)
+
+
+class PatchedRows(Rows):
+    """Columns that some rows have from a patch; the others keep what they had."""
+
+    def __init__(
+        self, rows: Rows, patch: Rows, fields: Sequence[pa.Field], is_patched: NDArray[np.bool_]
+    ) -> None:
+        """Patch columns.
+
+        Args:
+            rows: Give the other values.
+            patch: As many rows.
+            fields: The columns, which both have, with types that their values can be cast to.
+            is_patched: (N,) bool, which rows of the patch count.
+        """
+        self._rows, self._patch, self._is_patched = rows, patch, is_patched
+        self._schema = pa.schema(fields)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Those of the columns."""
+        return self._schema
+
+    def __len__(self) -> int:
+        return len(self._patch)
+
+    def batches(
+        self, names: Sequence[str], *, first: int = 0, end: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the columns, chosen row by row."""
+        schema = select_fields(self.schema, names)
+        for kept, given in zip_batches(
+            self._rows.batches(names, first=first, end=end),
+            self._patch.batches(names, first=first, end=end),
+        ):
+            mask = pa.array(self._is_patched[first : first + len(given)])
+            columns = [
+                pc.if_else(mask, *(pc.cast(part[field.name], field.type) for part in (given, kept)))
+                for field in schema
+            ]
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+            first += len(given)
 
 
 class TakenRows(Rows):

@@ -6,18 +6,23 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from curate.argument_types import check_arguments
 from curate.errors import InputError, UsageError
+from curate.manifest.conformed_rows import ConformedRows
+from curate.manifest.contract import filled_by
 from curate.manifest.csv import is_csv, read_csv
-from curate.manifest.joins import find_partners, find_possible_twins
+from curate.manifest.joins import as_keys, find_partners, find_possible_twins, key_type
 from curate.manifest.manifest import check_overwritable, read_manifest, write_manifest
 from curate.manifest.parquet import ParquetRows
-from curate.manifest.rows import Rows, TakenRows
+from curate.manifest.rows import FilledRows, PatchedRows, Rows, TakenRows
 from curate.pages.notebook import ShownInNotebooks
 
-FILE_FACTS = frozenset({"path", "hash", "bytes", "width", "height", "format", "status", "reason"})
-"""Columns that say what file a row is of: another table gives them only where it is told to."""
+_ANNOTATIONS = {"label", "objects", "boxes", "details"}
+FILE_FACTS = frozenset(column.name for column in filled_by("scan")) - _ANNOTATIONS
+"""What a scan finds out about a file: another table gives it only where it is told to."""
+_HINT = "mend its values, or name other columns with --columns"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,34 +55,40 @@ def merge(
 ) -> MergeResult:
     """Fill columns of a manifest from another manifest, a Parquet file or a CSV file.
 
+    Rows without a partner keep what they had.
+
     Args:
         manifest: Gives the rows.
         other: Gives the columns; its values of ``on`` must differ from each other.
         out: The manifest to write.
         on: Column that both share: ``path``, ``hash`` or one of yours.
-        columns: Those to take; none takes all but facts of the file, such as its hash.
+        columns: Those to take; none takes all but what a scan finds out, such as the hash.
 
     Raises:
-        InputError: A file or the output cannot be used, or ``on`` is ambiguous in ``other``.
+        InputError: A file or the output cannot be used, ``on`` is ambiguous in ``other``, or one of
+            its values is not of its column's type.
         UsageError: A column is not there.
     """
-    left, right = read_manifest(Path(manifest)), _read_table(Path(other))
+    left = read_manifest(Path(manifest))
+    right = _read_table(Path(other), on=on, kind=_type_of(left.rows, on))
     check_overwritable(Path(out))
     left.check(on, hint="choose a column of both with --on")
     names = right.schema.names
     for name in (on, *columns):
         if name not in names:
             raise UsageError(f"{other} has no column {name!r}", hint=f"it has: {', '.join(names)}")
-    if _is_ambiguous(right, on, left.rows.schema.field(on).type):
+    if _is_ambiguous(right, on, key_type(left.rows, right, on)):
         raise InputError(
             f"{other} has several rows with one {on}",
             hint="leave one row each, or use another --on",
         )
     partners = find_partners(left.rows, right, on=on)
     filled = list(columns) or [n for n in names if n != on and n not in FILE_FACTS]
-    fields = [pa.field(name, right.schema.field(name).type) for name in filled]
+    given = ConformedRows(right, str(other), problem="cannot be merged", hint=_HINT)
     merged = left.with_columns(
-        TakenRows(right, fields, partners), stage="merge", config={"on": on, "columns": filled}
+        _fill(left.rows, given, filled, partners),
+        stage="merge",
+        config={"on": on, "columns": filled},
     )
     write_manifest(merged, Path(out))
     used = partners[partners >= 0]
@@ -90,14 +101,61 @@ def merge(
     )
 
 
+def _fill(rows: Rows, given: Rows, names: list[str], partners: NDArray[np.int64]) -> Rows:
+    """Return columns of the partners; where rows without one have values, these stay.
+
+    Args:
+        rows: Of the manifest.
+        given: Of the other table.
+        names: The columns.
+        partners: (N,) int64, the row of each, -1 where there is none.
+
+    Raises:
+        InputError: The values of both cannot be in one column.
+    """
+    fields = [given.schema.field(name) for name in names]
+    taken = TakenRows(given, [pa.field(field.name, field.type) for field in fields], partners)
+    kept = [name for name in names if name in rows.schema.names]
+    if not kept or (partners >= 0).all():
+        return taken
+    patched = [pa.field(name, _common_type(rows, given, name)) for name in kept]
+    return FilledRows(taken, PatchedRows(rows, taken, patched, partners >= 0))
+
+
+def _common_type(rows: Rows, given: Rows, name: str) -> pa.DataType:
+    """Return a type for values of a column of both tables.
+
+    Raises:
+        InputError: There is none.
+    """
+    was, will_be = (table.schema.field(name).type for table in (rows, given))
+    if was == will_be:
+        return was
+    if pa.types.is_nested(was) or pa.types.is_nested(will_be):
+        raise InputError(
+            f"the column {name!r} is {was} in the manifest and {will_be} in the other table",
+            hint="give every image a value, or another name to the column",
+        )
+    return key_type(rows, given, name)
+
+
+def _type_of(rows: Rows, name: str) -> pa.DataType | None:
+    return rows.schema.field(name).type if name in rows.schema.names else None
+
+
 def _is_ambiguous(rows: Rows, on: str, kind: pa.DataType) -> bool:
     """Return whether two rows share a value, cast to a type; null counts as a value."""
     suspects = rows.take([on], find_possible_twins(rows, on, kind))[on]
-    return bool(pc.count_distinct(pc.cast(suspects, kind)).as_py() != len(suspects))
+    return bool(pc.count_distinct(as_keys(suspects, kind, on)).as_py() != len(suspects))
 
 
-def _read_table(path: Path) -> Rows:
+def _read_table(path: Path, *, on: str, kind: pa.DataType | None) -> Rows:
     """Return the rows of a Parquet or CSV file.
+
+    Args:
+        path: The file.
+        on: Column by which rows are matched.
+        kind: Its type in the manifest.
 
     Raises:
         InputError: It is neither.
@@ -105,6 +163,6 @@ def _read_table(path: Path) -> Rows:
     if not path.is_file():
         raise InputError(f"no file at {path}", hint="name a manifest, a Parquet or a CSV file")
     if is_csv(path):
-        return read_csv(path)[0]
+        return read_csv(path, types={on: kind} if kind is not None else {})[0]
     hint = "name a manifest, a Parquet or a CSV file"
     return ParquetRows(path, problem="cannot be read", hint=hint)

@@ -84,6 +84,17 @@ def test_a_table_of_many_blocks_with_line_breaks_comes_back(tmp_path):
     assert read_csv(tmp_path / "t.csv")[0].read().equals(table)
 
 
+def test_whole_numbers_that_another_tool_wrote_with_a_point_are_read(tmp_path):
+    large = 9_007_199_254_740_993  # no double holds it
+    table = pa.table({"n": pa.array([160, None], pa.int32()), "id": pa.array([large, 1])})
+    write_csv(HeldRows(table), tmp_path / "t.csv", {})
+    (tmp_path / "t.csv").write_text(f'"n","id"\n160.0,{large}\n,1.0\n')
+    assert read_csv(tmp_path / "t.csv")[0].read().equals(table)
+    (tmp_path / "t.csv").write_text('"n","id"\n160.5,1\n')
+    with pytest.raises(InputError, match=r"160\.5"):
+        read_csv(tmp_path / "t.csv")
+
+
 def test_columns_without_nulls_stay_so(tmp_path):
     schema = pa.schema([pa.field("path", pa.string(), nullable=False)])
     write_csv(HeldRows(pa.table([["a"]], schema=schema)), tmp_path / "t.csv", {})

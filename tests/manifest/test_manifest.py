@@ -104,6 +104,25 @@ def test_a_parquet_file_of_someone_else_is_refused_and_not_overwritten(tmp_path)
         check_overwritable(tmp_path / "m.parquet")
 
 
+def test_what_another_tool_keeps_of_the_footer_is_enough(tmp_path):
+    write_manifest(manifest(), tmp_path / "m.parquet")
+    written = pq.read_table(tmp_path / "m.parquet")
+    plain = tmp_path / "plain.parquet"
+    with pq.ParquetWriter(plain, written.schema.remove_metadata(), store_schema=False) as writer:
+        writer.write_table(written.replace_schema_metadata(None))
+        writer.add_key_value_metadata({"curate": written.schema.metadata[b"curate"].decode()})
+    assert read_manifest(plain).source == manifest().source
+
+
+def test_a_table_without_our_footer_shows_the_way_out(tmp_path):
+    write_manifest(manifest(), tmp_path / "m.parquet")
+    bare = pq.read_table(tmp_path / "m.parquet").replace_schema_metadata(None)
+    pq.write_table(bare, tmp_path / "bare.parquet")
+    with pytest.raises(InputError, match="its footer does not name curate") as caught:
+        read_manifest(tmp_path / "bare.parquet")
+    assert "curate merge M.parquet bare.parquet" in caught.value.hint
+
+
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(InputError, match="no manifest"):
         read_manifest(tmp_path / "m.parquet")

@@ -105,3 +105,18 @@ def test_what_cannot_be_read_is_said_so_and_leaves_the_old_file(tmp_path):
     assert caught.value.hint == "name another"
     assert path.read_bytes() == broken
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("kind", [pa.string_view(), pa.binary_view()], ids=str)
+def test_views_are_read_as_plain_values(tmp_path, kind):
+    values = ["b", "a", None, "b"] if kind == pa.string_view() else [b"b", b"a", None, b"b"]
+    pq.write_table(pa.table({"n": [1, 2, 3, 4], "view": pa.array(values, kind)}), tmp_path / "v")
+    rows = opened(tmp_path / "v")
+    assert rows.take(["view"], np.array([3, 1, -1]))["view"].to_pylist() == [
+        values[3],
+        values[1],
+        None,
+    ]
+    assert rows.dataset().to_table()["view"].to_pylist() == values
+    write_parquet(rows, tmp_path / "again", {})
+    assert opened(tmp_path / "again").read()["view"].to_pylist() == values

@@ -1,3 +1,4 @@
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -51,10 +52,86 @@ def test_facts_of_the_file_are_not_taken_unless_they_are_named(tmp_path, manifes
     assert {"path", "hash", "status"}.isdisjoint(result.columns)
     assert pq.read_table(tmp_path / "out.parquet")["keep"].to_pylist() == [True, False, None]
     assert merge(manifest, other, out=tmp_path / "h.parquet", columns=("hash",)).n_matched == 2
-    assert pq.read_table(tmp_path / "h.parquet")["hash"].to_pylist() == ["9", "9", None]
+    assert pq.read_table(tmp_path / "h.parquet")["hash"].to_pylist() == ["9", "9", "3"]
 
 
 def test_a_value_without_text_is_ambiguous_where_it_stands_twice(tmp_path, manifest):
     (tmp_path / "twice.csv").write_text("path,kind\na,1\n,2\n,3\n")
     with pytest.raises(InputError, match="several rows with one path"):
         merge(manifest, tmp_path / "twice.csv", out=manifest)
+
+
+def test_rows_without_a_partner_keep_what_they_had(tmp_path, manifest):
+    (tmp_path / "some.csv").write_text("path,mine,label\nb,7.5,hat\n")
+    merge(manifest, tmp_path / "some.csv", out=manifest)
+    table = pq.read_table(manifest)
+    assert table["mine"].to_pylist() == [1.0, 7.5, 3.0]
+    (tmp_path / "more.csv").write_text("path,mine,label\nc,much,shoe\n")
+    merge(manifest, tmp_path / "more.csv", out=manifest)
+    table = pq.read_table(manifest)
+    assert table["mine"].to_pylist() == ["1", "7.5", "much"]
+    assert table["label"].to_pylist() == [None, "hat", "shoe"]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"keep": ["yes", "no"]}, {"cluster": ["red", "blue"]}, {"status": [None, "ok"]}],
+    ids=["keep", "cluster", "status"],
+)
+def test_values_that_no_manifest_may_have_are_refused_and_nothing_is_written(
+    tmp_path, manifest, columns
+):
+    before = manifest.read_bytes()
+    pq.write_table(pa.table({"path": ["a", "b"], **columns}), tmp_path / "o.parquet")
+    with pytest.raises(InputError, match=r"o\.parquet cannot be merged: its column"):
+        merge(manifest, tmp_path / "o.parquet", out=manifest, columns=tuple(columns))
+    assert manifest.read_bytes() == before
+
+
+def test_a_list_does_not_take_the_place_of_text(tmp_path, manifest):
+    pq.write_table(pa.table({"path": ["a"], "mine": [[1, 2]]}), tmp_path / "o.parquet")
+    with pytest.raises(InputError, match="'mine' is int64 in the manifest and list"):
+        merge(manifest, tmp_path / "o.parquet", out=manifest)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pa.array(["2", "1"]),
+        pa.array(["2", "1"]).dictionary_encode(),
+        pa.array([2, 1], pa.int16()),
+        pa.array([2.0, 1.0]),
+    ],
+    ids=["text", "category", "narrow", "float"],
+)
+def test_keys_of_two_types_are_compared(tmp_path, manifest, keys):
+    other = tmp_path / "o.parquet"
+    pq.write_table(pa.table({"mine": keys, "city": ["B", "A"]}), other)
+    merge(manifest, other, out=tmp_path / "m1.parquet", on="mine")
+    assert pq.read_table(tmp_path / "m1.parquet")["city"].to_pylist() == ["A", "B", None]
+    with_keys = write_made_manifest(tmp_path / "k.parquet", {"a": "1", "b": "2"}, mine=keys)
+    (tmp_path / "o.csv").write_text("mine,city\n1,A\n2,B\n")
+    merge(with_keys, tmp_path / "o.csv", out=tmp_path / "m2.parquet", on="mine")
+    assert pq.read_table(tmp_path / "m2.parquet")["city"].to_pylist() == ["B", "A"]
+
+
+def test_keys_that_cannot_be_compared_are_told(tmp_path, manifest):
+    pq.write_table(pa.table({"mine": [[1], [2]], "city": ["A", "B"]}), tmp_path / "o.parquet")
+    with pytest.raises(InputError, match="cannot be compared"):
+        merge(manifest, tmp_path / "o.parquet", out=manifest, on="mine")
+
+
+def test_an_identifier_keeps_its_zeros(tmp_path, manifest):
+    (tmp_path / "ids.csv").write_text("path,id,count,shelf\na,007,7,0\nb,12,12,10\n")
+    merge(manifest, tmp_path / "ids.csv", out=tmp_path / "out.parquet")
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table["id"].to_pylist() == ["007", "12", None]
+    assert table["count"].to_pylist() == [7, 12, None]
+    assert table["shelf"].to_pylist() == [0, 10, None]
+
+
+def test_what_a_scan_found_out_is_not_taken_unless_it_is_named(tmp_path, manifest):
+    columns = {"path": ["a"], "sharpness": [1.0], "label": ["hat"], "kind": ["x"]}
+    pq.write_table(pa.table(columns), tmp_path / "o.parquet")
+    result = merge(manifest, tmp_path / "o.parquet", out=tmp_path / "out.parquet")
+    assert result.columns == ["label", "kind"]
