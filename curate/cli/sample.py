@@ -52,7 +52,8 @@ def sample(
         Path | None,
         typer.Option(
             "--continue",
-            help="Keep the images that are selected in this manifest; they count.",
+            help="Keep the images that are selected in this manifest, also where a copy is kept in "
+            "their place by now; they count.",
             show_default="none",
         ),
     ] = None,
@@ -109,5 +110,7 @@ def _describe(result: "SampleResult", workspace: Path | None) -> "Iterator[str]"
         f"drew {result.n_selected:,} of {count_of(result.n_available, 'image')}, "
         f"{'from one group' if result.n_groups == 1 else of_each}"
     )
+    if result.n_lost:
+        yield f"{count_of(result.n_lost, 'image')} drawn before cannot be drawn any more"
     yield f"manifest: {result.manifest}"
     yield f"next: {suggest_export(result.manifest, workspace)}"

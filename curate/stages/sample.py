@@ -34,7 +34,7 @@ from curate.manifest.manifest import (
 )
 from curate.manifest.row_filter import matching
 from curate.manifest.rows import HeldRows
-from curate.manifest.selection import is_kept, read_hashes
+from curate.manifest.selection import is_kept, is_readable, read_hashes
 from curate.manifest.target_shares import read_target_shares
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent, task
@@ -61,7 +61,9 @@ class SampleConfig:
         quota: How draws are shared out over the values of ``by``: the same number each, in
             proportion to their images, by the complexity of their images, or as a CSV file says
             (:mod:`curate.manifest.target_shares`). All but the first take one column and no strata.
-        continue_from: A manifest whose selected images are in the new subset, too, and count.
+        continue_from: A manifest whose selected images are in the new subset, too, and count: by
+            path, else by content. One that a copy is kept in place of by now stays all the same,
+            and that copy is not drawn.
         include: Rows to draw from, an expression of DuckDB; None for all.
         exclude: Rows not to draw from; None for none.
         seed: Of the random draw.
@@ -111,6 +113,7 @@ class SampleResult(ShownInNotebooks):
         manifest: The file written.
         n_selected: Images drawn.
         n_available: Images that could have been: readable and kept.
+        n_lost: Images of the earlier sample that could not: gone, unreadable or left out by now.
         n_groups: Values of the column.
         smallest: Images drawn from the least drawn group.
         largest: Images drawn from the most drawn group.
@@ -119,6 +122,7 @@ class SampleResult(ShownInNotebooks):
     manifest: str
     n_selected: int
     n_available: int
+    n_lost: int
     n_groups: int
     smallest: int
     largest: int
@@ -149,10 +153,11 @@ def sample(
     source = read_manifest(Path(manifest))
     out = Path(out)
     check_overwritable(out)
-    available = np.flatnonzero(_is_available(source, config))
+    drawn, n_lost = _find_drawn(source, config)
+    available = np.flatnonzero(_is_available(source, config, drawn))
     _check_size(config.size, len(available))
     root = find_workspace(workspace).root
-    is_drawn = _find_drawn(source, available, config)
+    is_drawn = np.isin(available, drawn)
     if config.is_weighted:
         nested = _weigh_out(source, available, is_drawn, config, root)
     else:
@@ -173,6 +178,7 @@ def sample(
         manifest=str(out),
         n_selected=int(selected.sum()),
         n_available=len(available),
+        n_lost=n_lost,
         n_groups=len(quotas),
         smallest=int(quotas.min()),
         largest=int(quotas.max()),
@@ -203,9 +209,21 @@ def _describe_config(config: SampleConfig) -> dict[str, Any]:
     return {n: str(v) if isinstance(v, Path) else v for n, v in asdict(config).items()}
 
 
-def _is_available(manifest: Manifest, config: SampleConfig) -> NDArray[np.bool_]:
-    """Return which rows are kept and asked for."""
+def _is_available(
+    manifest: Manifest, config: SampleConfig, drawn: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return which rows are asked for and kept: of copies those drawn before, if there are some."""
     chosen = is_kept(manifest.rows)
+    if len(drawn) and "group" in manifest.rows.schema.names:
+        group = manifest.rows.read(["group"])["group"]
+        chosen &= ~np.asarray(pc.is_in(group, pc.drop_null(group.take(pa.array(drawn)))), bool)
+    chosen[drawn] = True
+    return chosen & _is_asked_for(manifest, config)
+
+
+def _is_asked_for(manifest: Manifest, config: SampleConfig) -> NDArray[np.bool_]:
+    """Return which rows are readable and chosen by expressions."""
+    chosen = is_readable(manifest.rows)
     if config.include is not None:
         chosen &= matching(manifest.rows, config.include)
     if config.exclude is not None:
@@ -237,28 +255,29 @@ def _share_out(manifest: Manifest, rows: NDArray[np.int64], config: SampleConfig
     return nested_quotas(config.size, levels, strata=strata, seed=config.seed)
 
 
-def _find_drawn(
-    manifest: Manifest, rows: NDArray[np.int64], config: SampleConfig
-) -> NDArray[np.bool_]:
-    """Return which of some rows an earlier sample drew.
+def _find_drawn(manifest: Manifest, config: SampleConfig) -> tuple[NDArray[np.int64], int]:
+    """Return the rows that an earlier sample drew, and how many of its images are not among them.
 
     Raises:
         UsageError: The earlier manifest is no sample, or more of it can be drawn than are wanted.
     """
     if config.continue_from is None:
-        return np.zeros(len(rows), bool)
+        return np.empty(0, np.int64), 0
     earlier = read_manifest(config.continue_from)
     selected = earlier.column("selected", hint="name a manifest that `curate sample` wrote")
-    partners = find_partners(manifest.rows, earlier.rows, on="path")[rows]
-    is_selected = np.append(pc.fill_null(selected, fill_value=False).to_numpy(), [False])
-    is_drawn = np.asarray(is_selected[partners], bool)
-    if is_drawn.sum() > config.size:
+    is_selected = np.asarray(pc.fill_null(selected, fill_value=False), bool)
+    rows = find_partners(earlier.rows, manifest.rows, on="path")
+    by_content = find_partners(earlier.rows, manifest.rows, on="hash")
+    rows = np.where(rows >= 0, rows, by_content)[is_selected]
+    drawn = np.unique(rows[rows >= 0])
+    drawn = drawn[_is_asked_for(manifest, config)[drawn]]
+    if len(drawn) > config.size:
         raise UsageError(
-            f"{config.continue_from} has {is_drawn.sum()} images selected, more than the "
+            f"{config.continue_from} has {len(drawn)} images selected, more than the "
             f"{config.size} asked for in all",
-            hint=f"use --size {is_drawn.sum()} or more",
+            hint=f"use --size {len(drawn)} or more",
         )
-    return is_drawn
+    return drawn, int(is_selected.sum()) - len(drawn)
 
 
 def _weigh_out(

@@ -246,6 +246,56 @@ def test_what_is_chosen_already_stays_and_counts(manifest, tmp_path):
     assert chosen(same)["path"] == chosen(before)["path"]
 
 
+def rewritten(manifest, change):
+    """Write the manifest with its table changed, under another name; return that."""
+    table = change(pq.read_table(manifest))
+    again = manifest.with_name("again.parquet")
+    pq.write_table(table, again)
+    return again
+
+
+def test_what_was_drawn_stays_where_a_copy_is_kept_in_its_place_by_now(manifest, tmp_path):
+    first = tmp_path / "first.parquet"
+    sample(manifest, SampleConfig(size=20, by=("label",), seed=3), out=first)
+    before = set(chosen(pq.read_table(first))["path"])
+    dropped, *_ = sorted(before)
+    kept = next(path for path in pq.read_table(manifest)["path"].to_pylist() if path not in before)
+
+    def drop(table):
+        paths = table["path"].to_pylist()
+        keep = [
+            path != dropped and k for path, k in zip(paths, table["keep"].to_pylist(), strict=True)
+        ]
+        group = pa.array([7 if path in (dropped, kept) else None for path in paths], pa.int32())
+        at = table.schema.get_field_index("keep")
+        return table.set_column(at, "keep", pa.array(keep)).append_column("group", group)
+
+    result, table = drawn(rewritten(manifest, drop), size=89, continue_from=first)
+    after = set(chosen(table)["path"])
+    assert before <= after
+    assert kept not in after
+    assert (result.n_selected, result.n_lost) == (89, 0)
+
+
+def test_what_was_drawn_is_found_under_another_name_and_what_is_gone_is_counted(manifest, tmp_path):
+    first = tmp_path / "first.parquet"
+    sample(manifest, SampleConfig(size=20, by=("label",), seed=3), out=first)
+    renamed, broken, gone, *_ = sorted(chosen(pq.read_table(first))["path"])
+
+    def change(table):
+        rows = [row for row in table.to_pylist() if row["path"] != gone]
+        for row in rows:
+            if row["path"] == renamed:
+                row["path"] = "zzz/renamed.jpg"
+            if row["path"] == broken:
+                row["status"] = "unreadable"
+        return pa.Table.from_pylist(rows, schema=table.schema)
+
+    result, table = drawn(rewritten(manifest, change), size=30, continue_from=first)
+    assert "zzz/renamed.jpg" in chosen(table)["path"]
+    assert result.n_lost == 2
+
+
 def test_fewer_than_are_chosen_already_is_a_mistake(manifest, tmp_path):
     sample(manifest, SampleConfig(size=20), out=tmp_path / "first.parquet")
     with pytest.raises(UsageError, match="20 images selected, more than the 10 asked"):
