@@ -98,7 +98,8 @@ def _describe_damage(result: "VerifyResult") -> "Iterator[str]":
 def _describe_clusters(result: "InfoResult") -> "Iterator[str]":
     yield "  cluster    size  cohesion  medoid"
     for row in result.clusters or []:
-        yield f"  {row.cluster:7}  {row.size:6,}     {row.cohesion:5.3f}  {row.medoid}"
+        cohesion = "    –" if row.cohesion is None else f"{row.cohesion:5.3f}"
+        yield f"  {row.cluster:7}  {row.size:6,}     {cohesion}  {row.medoid or '–'}"
     if result.labels is not None:
         yield f"labels: {result.labels.describe()}"
 

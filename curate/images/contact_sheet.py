@@ -20,6 +20,7 @@ OWN_MARK = b"made by curate: contact sheet"
 MARK_WITHIN = 4096
 """Bytes at the start of a file in which the mark stands."""
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
+_MOST_JPEG_SIDE = 65_500  # px; a limit of the library, just below that of the format
 
 CELL = 168
 """Side of the square that an image is fitted into, px."""
@@ -31,6 +32,7 @@ MAX_CHARACTERS = CELL // 6
 BACKGROUND = (250, 250, 248)
 INK = (32, 32, 32)
 FAINT = (120, 120, 120)
+_COLUMN_WIDTH = CELL + PADDING
 MARK = (22, 140, 70)
 BOX = (214, 69, 40)
 
@@ -64,8 +66,8 @@ def draw_sheet(groups: Sequence[Sequence[Tile]], *, columns: int = 8) -> Pixels:
     """
     rows = _pack_rows(groups, columns)
     n_lines = max((len(tile.lines) for row in rows for tile in row if tile), default=0)
-    row_height = CELL + LINE_HEIGHT * n_lines + PADDING
-    width = PADDING + (CELL + PADDING) * max((len(row) for row in rows), default=1)
+    row_height = _row_height(n_lines)
+    width = PADDING + _COLUMN_WIDTH * max((len(row) for row in rows), default=1)
     sheet = Image.new("RGB", (width, PADDING + row_height * len(rows)), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=FONT_SIZE)
@@ -73,12 +75,45 @@ def draw_sheet(groups: Sequence[Sequence[Tile]], *, columns: int = 8) -> Pixels:
         for x, tile in enumerate(row):
             if tile is None:
                 continue
-            corner = (PADDING + x * (CELL + PADDING), PADDING + y * row_height)
+            corner = (PADDING + x * _COLUMN_WIDTH, PADDING + y * row_height)
             _draw_tile(sheet, draw, tile, corner)
             for number, line in enumerate(tile.lines):
                 position = (corner[0], corner[1] + CELL + 1 + number * LINE_HEIGHT)
                 draw.text(position, shorten_text(line), FAINT if number else INK, font=font)
     return np.asarray(sheet)
+
+
+def _row_height(n_lines: int) -> int:
+    """Return the height of a row whose tiles have so much text, px."""
+    return CELL + LINE_HEIGHT * n_lines + PADDING
+
+
+def check_sheet_size(path: Path, n_tiles: int, *, columns: int, n_lines: int) -> None:
+    """Check that a picture can hold so many tiles, before the work.
+
+    Args:
+        path: From `check_sheet`.
+        n_tiles: One after the other.
+        columns: Tiles in a row, >= 1.
+        n_lines: Of text below each.
+
+    Raises:
+        UsageError: It is a JPEG, and it cannot.
+    """
+    if _FORMATS[path.suffix.lower()] != "JPEG":
+        return
+    most_columns = (_MOST_JPEG_SIDE - PADDING) // _COLUMN_WIDTH
+    if min(columns, n_tiles) > most_columns:
+        raise UsageError(
+            f"a JPEG holds {most_columns} images side by side, not {columns}",
+            hint=f"use --columns {most_columns} or less, or name a .png file",
+        )
+    most = (_MOST_JPEG_SIDE - PADDING) // _row_height(n_lines) * columns
+    if n_tiles > most:
+        raise UsageError(
+            f"a JPEG holds {most:,} images in rows of {columns}, not {n_tiles:,}",
+            hint=f"use --limit {most} or less, more --columns, or name a .png file",
+        )
 
 
 def _pack_rows(groups: Sequence[Sequence[Tile]], columns: int) -> list[list[Tile | None]]:

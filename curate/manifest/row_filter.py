@@ -4,6 +4,9 @@
 its memory once external access is locked.
 """
 
+import re
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,9 +26,12 @@ def matching(rows: Rows, expression: str) -> NDArray[np.bool_]:
         expression: Such as ``split = 'train' and keep``.
 
     Raises:
-        UsageError: It cannot be parsed, or names a column that is not there.
+        UsageError: It cannot be parsed, or names a column that is not there or one of two that
+            differ in case only.
     """
     import duckdb
+
+    _refuse_twins(rows, expression)
 
     with duckdb.connect(config={"enable_external_access": "false"}) as connection:
         connection.execute("set lock_configuration = true")
@@ -45,6 +51,23 @@ def matching(rows: Rows, expression: str) -> NDArray[np.bool_]:
     is_match = np.zeros(len(rows), bool)
     is_match[np.asarray(numbers, np.int64)] = True
     return is_match
+
+
+def _refuse_twins(rows: Rows, expression: str) -> None:
+    """Check that an expression names no column that another is spelt like but for the case.
+
+    Raises:
+        UsageError: It does; DuckDB would take either.
+    """
+    spelt = Counter(name.lower() for name in rows.schema.names)
+    words = {word.lower() for word in re.findall(r"\w+", expression)}
+    for name in rows.schema.names:
+        if spelt[name.lower()] > 1 and name.lower() in words:
+            raise UsageError(
+                f"the manifest has several columns that are called {name} but for the case, which "
+                "expressions do not tell apart",
+                hint="rename one of them",
+            )
 
 
 def _unused_name(rows: Rows) -> str:

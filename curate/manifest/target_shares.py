@@ -58,7 +58,7 @@ def _read_rows(path: Path, column: str) -> dict[str, float]:
         )
     hint = f"the first line is `{column},{SHARE}`, each other one a value and a number"
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is not a CSV file: {error}", hint=hint) from None

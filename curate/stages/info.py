@@ -60,14 +60,14 @@ class ClusterInfo:
     Attributes:
         cluster: Its number.
         size: Images in it.
-        cohesion: Mean cosine of its images to its prototype, in [-1, 1].
+        cohesion: Mean cosine of its images to its prototype, in [-1, 1]; None if that is unknown.
         medoid: Path of the image that stands for it best.
     """
 
     cluster: int
     size: int
-    cohesion: float
-    medoid: str
+    cohesion: float | None
+    medoid: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,7 +169,7 @@ def _clusters(manifest: Manifest) -> list[ClusterInfo]:
         ClusterInfo(
             cluster=row["cluster"],
             size=row["cluster_count"],
-            cohesion=round(row["cluster_similarity_mean"], 4),
+            cohesion=None if (mean := row["cluster_similarity_mean"]) is None else round(mean, 4),
             medoid=row["path"],
         )
         for row in joined.to_pylist()

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from curate.argument_types import check_arguments
 from curate.errors import InputError, UsageError
 from curate.field_types import take_types
-from curate.images.contact_sheet import Tile, check_sheet, draw_sheet, write_sheet
+from curate.images.contact_sheet import Tile, check_sheet, check_sheet_size, draw_sheet, write_sheet
+from curate.manifest.column_text import SEPARATOR, as_text
 from curate.manifest.contract import hint_at_filler
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
@@ -90,7 +91,8 @@ def sheet(
 
     Raises:
         InputError: The manifest or the output cannot be used, or no image is chosen.
-        UsageError: The expression or the column cannot be used, or ``out`` names no picture.
+        UsageError: The expression or the column cannot be used, or ``out`` names no picture or
+            one that cannot hold so many.
         ResourceError: The picture cannot be written.
     """
     config = config or SheetConfig()
@@ -100,6 +102,8 @@ def sheet(
     if len(rows) == 0:
         raise InputError("no readable image is chosen", hint="choose others with --where")
     n_drawn = min(config.limit, len(rows))
+    n_lines = 1 if config.by is None else 2
+    check_sheet_size(Path(out), n_drawn, columns=config.columns, n_lines=n_lines)
     drawn = rows[:n_drawn] if config.by is not None else _take_even_steps(rows, n_drawn)
     tiles = _make_tiles(
         opened, drawn, config.by, open_pixels(find_workspace(workspace), progress or Silent())
@@ -127,10 +131,11 @@ def _chosen_rows(manifest: Manifest, config: SheetConfig) -> NDArray[np.int64]:
     if config.by is None or len(rows) == 0:
         return rows
     hint = hint_at_filler(config.by, otherwise="choose another column with --by")
-    values = manifest.column(config.by, hint=hint)
+    values = manifest.column(config.by, hint=hint).take(pa.array(rows))
+    if pa.types.is_nested(values.type):
+        values = as_text(values, config.by)
     indices = pc.array_sort_indices(
-        values.take(pa.array(rows)).combine_chunks(),
-        order="descending" if config.descending else "ascending",
+        values.combine_chunks(), order="descending" if config.descending else "ascending"
     )
     order: NDArray[np.uint64] = np.asarray(indices)
     return rows[order]
@@ -155,4 +160,6 @@ def _make_tiles(
 
 
 def _format_value(name: str, value: object) -> str:
+    if isinstance(value, list):
+        value = SEPARATOR.join(map(str, value))
     return f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"

@@ -43,3 +43,11 @@ def test_rows_match_where_the_expression_is_true_and_not_where_it_is_null(expres
 def test_an_expression_reads_nothing_but_columns(expression):
     with pytest.raises(UsageError, match=r"cannot be used|is no expression"):
         matching(ROWS, expression)
+
+
+def test_columns_that_differ_in_case_only_are_not_taken_for_each_other():
+    rows = HeldRows(pa.table({"label": ["cat"], "Label": ["1"], "split": ["train"]}))
+    assert matching(rows, "split = 'train'").tolist() == [True]
+    for expression in ("label = 'cat'", "LABEL = '1'"):
+        with pytest.raises(UsageError, match="but for the case"):
+            matching(rows, expression)

@@ -1,3 +1,5 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curate import DedupConfig, cluster, dedup, info
@@ -25,6 +27,19 @@ def test_clusters_are_told_largest_first(trained, tmp_path):
     assert all(-1 <= one.cohesion <= 1 for one in told)
     assert all((trained / "images" / one.medoid).is_file() for one in told)
     assert info(clusters=True, workspace=trained / ".curate").clusters == told
+
+
+def test_what_is_not_known_of_a_cluster_is_told_as_that(trained, tmp_path):
+    manifest = tmp_path / "m.parquet"
+    cluster(trained / "images", out=manifest, workspace=trained / ".curate")
+    table = pq.read_table(manifest)
+    for name in ("cluster_similarity", "medoid"):
+        field = table.schema.field(name)
+        unknown = pa.nulls(len(table), field.type)
+        table = table.set_column(table.schema.get_field_index(name), field, unknown)
+    pq.write_table(table, manifest)
+    told = info(manifest, clusters=True, workspace=trained / ".curate").clusters
+    assert {(one.cohesion, one.medoid) for one in told} == {(None, None)}
 
 
 def test_a_manifest_without_clusters_is_said_so(trained, tmp_path):

@@ -235,6 +235,12 @@ def test_a_file_that_makes_no_sense_is_told(manifest, tmp_path, text, said):
         drawn(manifest, size=20, quota=tmp_path / "shares.csv")
 
 
+def test_a_file_of_shares_may_begin_with_the_mark_of_its_encoding(manifest, tmp_path):
+    (tmp_path / "shares.csv").write_bytes(b"\xef\xbb\xbfcluster,share\n0,1\n1,1\n")
+    _, table = drawn(manifest, size=20, by=("cluster",), quota=tmp_path / "shares.csv")
+    assert set(chosen(table)["cluster"]) == {0, 1}
+
+
 def test_what_is_chosen_already_stays_and_counts(manifest, tmp_path):
     first = tmp_path / "first.parquet"
     sample(manifest, SampleConfig(size=20, by=("label",), seed=3), out=first)

@@ -2,6 +2,7 @@ import os
 import sys
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -48,6 +49,27 @@ def test_a_sheet_by_a_column_draws_the_first_in_its_order(
     outlier = pq.read_table(manifest)["outlier"].drop_null().to_pylist()
     wanted = sorted(outlier, reverse=is_descending)[:5]
     assert [tile.lines[1] for tile in drawn] == [f"outlier {value:.3g}" for value in wanted]
+
+
+def test_a_sheet_is_drawn_in_the_order_of_lists(manifest, trained, tmp_path):
+    config = SheetConfig(by="issues", limit=5)
+    result = sheet(manifest, config, out=tmp_path / "s.png", workspace=trained / ".curate")
+    assert result.n_drawn == 5
+
+
+def test_a_jpeg_holds_so_many_images_and_a_png_more(manifest, trained, tmp_path):
+    table = pq.read_table(manifest)
+    pq.write_table(pa.concat_tables([table] * 20), tmp_path / "many.parquet")
+    config = SheetConfig(limit=400, columns=1)
+    with pytest.raises(UsageError, match="a JPEG holds 344 images in rows of 1, not 400") as caught:
+        sheet(tmp_path / "many.parquet", config, out="s.jpg", workspace=trained / ".curate")
+    assert "--limit 344" in caught.value.hint
+    sheet(tmp_path / "many.parquet", config, out=tmp_path / "s.png", workspace=trained / ".curate")
+    most = SheetConfig(limit=344, columns=1)
+    sheet(tmp_path / "many.parquet", most, out=tmp_path / "s.jpg", workspace=trained / ".curate")
+    wide = SheetConfig(limit=400, columns=400)
+    with pytest.raises(UsageError, match="side by side"):
+        sheet(tmp_path / "many.parquet", wide, out="s.jpg", workspace=trained / ".curate")
 
 
 def test_sheets_that_cannot_be_drawn_say_why(manifest, trained, tmp_path):
