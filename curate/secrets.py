@@ -8,6 +8,7 @@ _SECRET = re.compile(
     r"|^key$|^auth|^expires?$|policy|key-pair-id|^s[vepr]$|^sr$|^se$|^st$|^spr$|googleaccessid",
     re.IGNORECASE,
 )
+_USER = re.compile(r"://[^/?#]*@")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 
 
@@ -17,7 +18,10 @@ def without_secrets(url: str) -> str:
     >>> without_secrets("https://me:pw@host/a.jpg?id=3&X-Amz-Signature=0af")
     'https://host/a.jpg?id=3'
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no URL that anything would open
+        return _USER.sub("://", url).partition("?")[0]
     host = parts.netloc.rpartition("@")[2]
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     query = parts.query

@@ -31,9 +31,11 @@ def add_labels(
     """
     facts = manifest.rows.read(["path", "width", "height"]).combine_chunks()
     columns = {name: facts[name].combine_chunks() for name in facts.column_names}
-    if "member" in manifest.rows.schema.names:
-        members = manifest.rows.read(["member"])["member"].combine_chunks()
-        columns["inside"] = pc.coalesce(members, columns["path"])
+    # a frame is called by its time stamp: it lies where its clip does
+    names = [name for name in ("track", "member") if name in manifest.rows.schema.names]
+    if names:
+        inner = manifest.rows.read(names).combine_chunks()
+        columns["inside"] = pc.coalesce(*inner.columns, columns["path"]).combine_chunks()
     images = AskedImages(
         **columns,
         root=manifest.source,

@@ -47,7 +47,7 @@ class CocoLabels:
             listed = _collect(map(_image_row, self._items("images")), _IMAGES)
             objects = _collect(filter(None, map(_object_row, self._items("annotations"))), _OBJECTS)
             classes = list(self._items("categories"))
-            names = {str(one["id"]): str(one["name"]) for one in classes}
+            names = {_text_of(one["id"]): str(one["name"]) for one in classes}
         except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
             raise InputError(
                 f"{self._file} is no COCO file: {first_line(error)}",
@@ -66,7 +66,9 @@ class CocoLabels:
         known = pa.array(list(names), pa.string())
         category = pc.index_in(objects["category"], value_set=known).combine_chunks()
         name = pa.array(list(names.values()), pa.string()).take(category)
-        kept = np.flatnonzero((row >= 0) & name.is_valid().to_numpy(zero_copy_only=False))
+        is_named = name.is_valid().to_numpy(zero_copy_only=False)
+        kept = np.flatnonzero((row >= 0) & is_named)
+        n_stray = int(((place < 0) | ~is_named).sum())
         box = np.stack(
             [objects[side].to_numpy() for side in ("left", "top", "width", "height")], axis=1
         )
@@ -82,6 +84,7 @@ class CocoLabels:
             class_facts={str(one["name"]): facts for one in classes if (facts := _facts_of(one))},
             notes=[
                 *describe_unmatched(row_of_file, source=self._file.name),
+                *_describe_stray(n_stray),
                 *_describe_sizes(listed, row_of_image, images),
             ],
         )
@@ -111,7 +114,7 @@ def _collect(rows: Iterator[dict[str, Any]], schema: pa.Schema) -> pa.Table:
 
 def _image_row(image: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "id": str(image["id"]),
+        "id": _text_of(image["id"]),
         "file": str(image["file_name"]),
         "width": image.get("width"),
         "height": image.get("height"),
@@ -124,8 +127,8 @@ def _object_row(annotation: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     left, top, width, height = annotation.get("bbox") or (np.nan,) * 4
     return {
-        "image": str(annotation["image_id"]),
-        "category": str(annotation["category_id"]),
+        "image": _text_of(annotation["image_id"]),
+        "category": _text_of(annotation["category_id"]),
         "left": left,
         "top": top,
         "width": width,
@@ -152,6 +155,21 @@ def _facts_of(category: Mapping[str, Any]) -> dict[str, Any]:
 
 def _number_classes(names: Mapping[str, str]) -> dict[str, int]:
     return {name: int(number) for number, name in names.items() if number.isdecimal()}
+
+
+def _text_of(identifier: object) -> str:
+    """Return an identifier as text: of a whole number without the point that some tools write."""
+    if isinstance(identifier, float) and identifier.is_integer():
+        return str(int(identifier))
+    return str(identifier)
+
+
+def _describe_stray(n: int) -> list[str]:
+    """Return a sentence on annotations of images or categories that the file does not list."""
+    if n == 0:
+        return []
+    one = "annotation is of an image or category that the file does not list"
+    return [count_of(n, one, one.replace("annotation is", "annotations are"))]
 
 
 def _describe_sizes(

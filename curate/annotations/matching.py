@@ -33,16 +33,10 @@ def match_names(names: pa.Array, images: AskedImages, *, source: str) -> Ints:
     Raises:
         InputError: None of them is an image.
     """
-    wanted = _normalize(names, images.root)
-    rows = _look_up(wanted, images.path)
-    rows = _fill_in(rows, wanted, _strip_shared_folder(images.path))
-    for depth in range(1 + _most_slashes(wanted)):
-        rows = _fill_in(rows, _tail(wanted, depth), _tail(images.path, depth))
-    for depth in range(_most_slashes(images.path), -1, -1):
-        rows = _fill_in(rows, _tail(wanted, depth), images.path)
-    stems = pc.replace_substring_regex(images.path, _ENDING, "")
-    for depth in (_most_slashes(images.path), 0):
-        rows = _fill_in(rows, _tail(wanted, depth), _tail(stems, depth))
+    typed = _normalize(names, images.root)
+    rows = _match(_escape(typed), images)
+    if pc.any(pc.match_substring(typed, "%")).as_py():  # paths of URLs are not escaped
+        rows = np.where(rows < 0, _match(typed, images), rows)
     if len(names) and (rows < 0).all():
         shown = ", ".join(names.slice(0, _SHOWN).to_pylist())
         raise InputError(
@@ -53,13 +47,31 @@ def match_names(names: pa.Array, images: AskedImages, *, source: str) -> Ints:
     return rows
 
 
+def _match(wanted: pa.Array, images: AskedImages) -> Ints:
+    """Return the image that each normalized name means, -1 for none."""
+    rows = _look_up(wanted, images.path)
+    rows = _fill_in(rows, wanted, _strip_shared_folder(images.path))
+    for depth in range(1 + _most_slashes(wanted)):
+        rows = _fill_in(rows, _tail(wanted, depth), _tail(images.path, depth))
+    for depth in range(_most_slashes(images.path), -1, -1):
+        rows = _fill_in(rows, _tail(wanted, depth), images.path)
+    stems = pc.replace_substring_regex(images.path, _ENDING, "")
+    for depth in (_most_slashes(images.path), 0):
+        rows = _fill_in(rows, _tail(wanted, depth), _tail(stems, depth))
+    return rows
+
+
 def _normalize(names: pa.Array, root: str) -> pa.Array:
-    """Return names with slashes, from the source on, escaped as the manifest has them."""
+    """Return names with slashes, from the source on."""
     names = pc.replace_substring(names, "\\", "/")
     names = pc.replace_substring_regex(names, r"^(\./)+", "")
     below = root.rstrip("/") + "/"
     inside = pc.utf8_slice_codeunits(names, len(below))
-    names = pc.if_else(pc.starts_with(names, below), inside, names)
+    return pc.if_else(pc.starts_with(names, below), inside, names)
+
+
+def _escape(names: pa.Array) -> pa.Array:
+    """Return names escaped as manifests have those of files."""
     if not pc.any(pc.match_substring(names, "%")).as_py():
         return names
     return pa.array([escape(name.encode()) for name in names.to_pylist()], pa.string())

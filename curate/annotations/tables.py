@@ -12,6 +12,7 @@ from curate.annotations.base import AskedImages, FoundObjects, Labelled, gather_
 from curate.annotations.matching import describe_unmatched, match_names
 from curate.choices import closest
 from curate.errors import InputError, UsageError, first_line
+from curate.files import Utf8Name
 from curate.manifest.column_text import as_text
 
 PATHS = (
@@ -39,12 +40,14 @@ class TableLabels:
         """
         self._file = file
         self._is_csv = file.suffix.lower() != ".parquet"
-        names = self._list_columns()
-        self._label = self._choose_label(names, column)
-        others = [name for name in names if name != self._label]
+        self._name = Utf8Name(file)
+        fields = self._list_columns()
+        self._label = self._choose_label(fields.names, column)
+        others = [one.name for one in fields if one.name != self._label and _may_name(one.type)]
         if not others:
             raise InputError(
-                f"{file} has one column, {self._label!r}", hint="add one that names the images"
+                f"{file} has no column of text beside {self._label!r}",
+                hint="add one that names the images",
             )
         known = {name.lower(): name for name in reversed(others)}
         self._path = next((known[name] for name in PATHS if name in known), others[0])
@@ -57,7 +60,7 @@ class TableLabels:
         """
         table = self._read_columns()
         classes = as_text(table[self._label], self._label).combine_chunks()
-        coded = pc.dictionary_encode(pc.cast(table[self._path], pa.string())).combine_chunks()
+        coded = pc.dictionary_encode(table[self._path]).combine_chunks()
         row_of = match_names(coded.dictionary, images, source=self._file.name)
         index = np.asarray(pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False), np.int64)
         row = np.append(row_of, -1)[index]
@@ -69,12 +72,12 @@ class TableLabels:
             notes=describe_unmatched(row_of, source=self._file.name),
         )
 
-    def _list_columns(self) -> list[str]:
+    def _list_columns(self) -> pa.Schema:
         try:
             if not self._is_csv:
-                return list(pq.read_schema(self._file).names)
-            with pyarrow.csv.open_csv(self._file, parse_options=_PARSE) as reader:
-                return list(reader.schema.names)
+                return pq.read_schema(str(self._name))
+            with pyarrow.csv.open_csv(str(self._name), parse_options=_PARSE) as reader:
+                return pa.schema([pa.field(name, pa.string()) for name in reader.schema.names])
         except (pa.ArrowException, OSError) as error:
             raise self._explain(error) from None
 
@@ -82,12 +85,15 @@ class TableLabels:
         names = [self._path, self._label]
         try:
             if not self._is_csv:
-                return pq.read_table(self._file, columns=names)
+                table = pq.read_table(str(self._name), columns=names)
+                at = table.schema.get_field_index(self._path)
+                return table.set_column(at, self._path, pc.cast(table[self._path], pa.string()))
             convert = pyarrow.csv.ConvertOptions(
                 include_columns=names, column_types=dict.fromkeys(names, pa.string()),
                 null_values=[""], strings_can_be_null=True,
             )  # fmt: skip
-            return pyarrow.csv.read_csv(self._file, parse_options=_PARSE, convert_options=convert)
+            name = str(self._name)
+            return pyarrow.csv.read_csv(name, parse_options=_PARSE, convert_options=convert)
         except (pa.ArrowException, OSError) as error:
             raise self._explain(error) from None
 
@@ -116,3 +122,10 @@ class TableLabels:
             f"{self._file} has no column named label; which one is it?",
             hint=f"write --labels {self._file}:COLUMN, one of {', '.join(names)}",
         )
+
+
+def _may_name(kind: pa.DataType) -> bool:
+    """Return whether values of a type may name images: text, or whole numbers."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(is_text or pa.types.is_string_view(kind) or pa.types.is_integer(kind))

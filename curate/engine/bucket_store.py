@@ -15,15 +15,20 @@ _HINT = "check the address of --shared, and the credentials in the environment o
 class BucketStore:
     """Objects below a prefix of a bucket."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, folder: str) -> None:
         """Name the bucket and prefix.
+
+        Args:
+            url: What the store is addressed by.
+            folder: What the keys of its objects begin with there, and no others.
 
         Raises:
             InputError: There is no such address.
             ResourceError: The extra ``cloud`` is not installed.
         """
         self.address = without_secrets(url)
-        self._store, self._prefix = connect(url)
+        self._store, prefix = connect(url)
+        self._prefix = f"{prefix}/{folder}" if prefix else folder
         import obstore
         from obstore import exceptions
 
@@ -108,7 +113,7 @@ class BucketStore:
             raise self._explain(error) from None
 
     def _full(self, key: str) -> str:
-        return f"{self._prefix}/{key}" if self._prefix else key
+        return f"{self._prefix}/{key}"
 
     def _explain(self, error: Any) -> CurateError:  # noqa: ANN401 - of obstore
         """Return what an error of obstore is to us, without what is secret."""

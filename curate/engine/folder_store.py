@@ -12,10 +12,15 @@ from curate.files import disk_errors, flush, remove, scratch_beside
 class FolderStore:
     """Objects as files below a folder."""
 
-    def __init__(self, root: Path) -> None:
-        """Name the folder, which need not be there yet."""
-        self._root = root.absolute()
-        self.address = str(self._root)
+    def __init__(self, place: Path, folder: str) -> None:
+        """Name the folder, which need not be there yet.
+
+        Args:
+            place: What the store is addressed by.
+            folder: Name of the folder in there that holds the objects, and nothing else.
+        """
+        self.address = str(place.absolute())
+        self._root = place.absolute() / folder
 
     def put_new(self, key: str, content: bytes) -> bool:
         """Store an object unless there is one; see `curate.engine.store.SharedStore`."""

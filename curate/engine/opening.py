@@ -19,7 +19,6 @@ from curate.machine import count_cores
 from curate.progress import Progress
 
 _PROCESSES = re.compile(r"processes(?::(\d+))?")
-_FOLDER = "engine"  # of the workspace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +70,7 @@ def open_engine(
     if config is None:
         yield None
         return
-    store = open_store(config.shared or str(workspace / _FOLDER))
+    store = open_store(config.shared or str(workspace))
     lease = Lease(store, progress)
     try:
         back_end = _open_back_end(config.address, progress)

@@ -69,17 +69,22 @@ class SharedStore(Protocol):
         """
 
 
+_FOLDER = "curate-engine"
+
+
 def open_store(address: str) -> SharedStore:
-    """Return a shared store.
+    """Return a shared store; all its objects lie in a folder of their own.
 
     Args:
-        address: A folder, or ``s3://``, ``gs://`` or ``az://``.
+        address: A folder, or ``s3://``, ``gs://`` or ``az://``; what else it holds stays as it is.
 
     Raises:
         InputError: There is no such address.
         ResourceError: A package that it needs is not installed.
     """
-    return BucketStore(address) if "://" in address else FolderStore(Path(address))
+    if "://" in address:
+        return BucketStore(address, _FOLDER)
+    return FolderStore(Path(address), _FOLDER)
 
 
 def pack_table(table: pa.Table) -> bytes:

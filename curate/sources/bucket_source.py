@@ -11,13 +11,14 @@ from curate.sources.bucket import BucketStore
 from curate.sources.containers import ContainerReader, make_container
 from curate.sources.entry_names import (
     ending_of_name,
-    is_container,
+    holds_images,
     is_excluded,
     is_hidden,
     is_image_name,
 )
 from curate.sources.file_list import FileList, FileListBuilder
 from curate.sources.files import NOT_FILES_HINT
+from curate.sources.frame_rate import FrameRate, with_fps
 from curate.sources.fsspec_store import FsspecStore
 from curate.sources.named_paths import Roots
 from curate.sources.remote import N_PARALLEL, CutOffError
@@ -26,20 +27,23 @@ from curate.sources.remote import N_PARALLEL, CutOffError
 class BucketSource:
     """All objects below an address; what their names do not tell of is read, and is a row."""
 
-    def __init__(self, url: str, store: BucketStore | FsspecStore) -> None:
+    def __init__(
+        self, url: str, store: BucketStore | FsspecStore, fps: FrameRate | None = None
+    ) -> None:
         """Name the address.
 
         Args:
             url: Such as ``s3://bucket/prefix``.
             store: The objects below it.
+            fps: Frames that are taken of clips; None takes none.
         """
-        self.address = without_secrets(url)
+        self.address = with_fps(without_secrets(url), fps)
         self.root: Path | None = None
-        self.roots: Roots = {"": self.address}
+        self.roots: Roots = {"": without_secrets(url)}
         self.folders: Sequence[Path] = ()
         self.is_private = True
         self.n_parallel = N_PARALLEL
-        self._store = store
+        self._store, self._fps = store, fps
         self._containers = ContainerReader(store)
 
     def list_files(self, exclude: Sequence[str] = DEFAULT_EXCLUDES) -> Listing:
@@ -57,8 +61,8 @@ class BucketSource:
                     continue
                 if is_hidden(name) or is_excluded(name, exclude):
                     passed_over["hidden" if is_hidden(name) else "excluded"] += 1
-                elif is_container(name):
-                    containers.append(make_container(self._store, name))
+                elif holds_images(name, has_fps=self._fps is not None):
+                    containers.append(make_container(self._store, name, fps=self._fps))
                 elif is_image_name(name) is False:
                     passed_over[ending_of_name(name)] += 1
                 else:
@@ -81,8 +85,8 @@ class BucketSource:
         )
 
     def open_container(self, name: str) -> Container:
-        """Return an archive or table by its name."""
-        return make_container(self._store, name)
+        """Return an archive, table or clip by its name."""
+        return make_container(self._store, name, fps=self._fps)
 
     def read(self, path: str, place: Place = NO_PLACE) -> bytes:
         """Return the bytes of one image.

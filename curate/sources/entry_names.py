@@ -29,6 +29,16 @@ def is_video(name: str) -> bool:
     return name.lower().endswith(VIDEO_ENDINGS)
 
 
+def holds_images(name: str, *, has_fps: bool) -> bool:
+    """Return whether a file is, by its name, one of many images: of a clip where frames are taken.
+
+    Args:
+        name: Of the file.
+        has_fps: Whether frames are taken of clips.
+    """
+    return is_container(name) or (has_fps and is_video(name))
+
+
 def ending_of_name(name: str) -> str:
     """Return the ending of a name in small letters, such as ``.jpg``; empty if it has none."""
     return os.path.splitext(name)[1].lower()  # noqa: PTH122 - a name, no path of this machine

@@ -16,7 +16,7 @@ from curate.sources.base import (
     SourceFile,
 )
 from curate.sources.containers import ContainerReader, make_container
-from curate.sources.entry_names import is_container, is_excluded, is_image_name, is_video
+from curate.sources.entry_names import holds_images, is_excluded, is_image_name
 from curate.sources.frame_rate import FrameRate
 from curate.sources.named_paths import Roots
 from curate.sources.store import Store
@@ -83,7 +83,7 @@ class FilesSource:
         )
 
     def _is_container(self, name: str) -> bool:
-        return is_container(name) or (self._fps is not None and is_video(name))
+        return holds_images(name, has_fps=self._fps is not None)
 
     def _make_file(self, name: str) -> SourceFile:
         """Return a file; of one that is not there the reading will say so."""

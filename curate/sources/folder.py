@@ -25,7 +25,7 @@ from curate.sources.entry_names import (
     is_video,
 )
 from curate.sources.file_list import FileList, file_table
-from curate.sources.frame_rate import FrameRate, format_frame_rate
+from curate.sources.frame_rate import FrameRate, with_fps
 from curate.sources.named_paths import Roots
 from curate.sources.names import escape, unescape
 from curate.sources.store import DiskStore
@@ -84,7 +84,7 @@ class FolderSource:
     def address(self) -> str:
         """The folder's absolute path; bytes that are not UTF-8 are escaped as in manifests."""
         folder = escape_address(os.fsencode(self._folder.absolute()))
-        return folder if self._fps is None else f"{folder}#fps={format_frame_rate(self._fps)}"
+        return with_fps(folder, self._fps)
 
     def list_files(self, exclude: Sequence[str] = DEFAULT_EXCLUDES) -> Listing:
         """List the image files.

@@ -7,6 +7,8 @@ from curate.errors import UsageError
 
 FrameRate = float | Literal["scenes"]
 """Frames a second, > 0, or ``scenes``: one frame between two cuts."""
+FPS_MARK = "#fps="
+"""Behind it, at the end of an address, stands which frames are taken of its clips."""
 
 
 def parse_frame_rate(text: str) -> FrameRate:
@@ -35,3 +37,13 @@ def parse_frame_rate(text: str) -> FrameRate:
 def format_frame_rate(rate: FrameRate) -> str:
     """Return the text that asks for so many frames."""
     return rate if isinstance(rate, str) else f"{rate:g}"
+
+
+def with_fps(address: str, fps: FrameRate | None) -> str:
+    """Return an address that says which frames are taken of its clips, if any are.
+
+    Args:
+        address: Of a source.
+        fps: The frames; None takes none.
+    """
+    return address if fps is None else f"{address}{FPS_MARK}{format_frame_rate(fps)}"

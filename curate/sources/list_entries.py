@@ -1,6 +1,7 @@
 """The entries of a list: paths or URLs, a line each, or a column of CSV or Parquet."""
 
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +22,10 @@ _COLUMNS = (
 _LABELS = ("label", "class", "category")
 _ESCAPED = "\x02"  # begins an entry whose name is escaped already
 _LOOKS_ESCAPED = "%([0-9A-Fa-f]{2})"
+_FILE = "file://"
+_UTF8 = "utf-8"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_HEAD_BYTES = 1 << 16  # in which a list shows how it is written
 
 
 def escape_entries(entry: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -28,6 +33,21 @@ def escape_entries(entry: pa.ChunkedArray) -> pa.ChunkedArray:
     is_done = pc.starts_with(entry, _ESCAPED)
     escaped = pc.replace_substring_regex(entry, _LOOKS_ESCAPED, r"%25\1")
     return pc.if_else(is_done, pc.utf8_ltrim(entry, _ESCAPED), escaped)
+
+
+def as_paths(entry: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return entries with the ``file://`` URLs among them as the paths that they stand for."""
+    if not pc.any(pc.starts_with(entry, _FILE, ignore_case=True)).as_py():
+        return entry
+    texts = (_as_path(text) for text in entry.to_pylist())
+    return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _as_path(text: str) -> str:
+    if not text.lower().startswith(_FILE):
+        return text
+    host, slash, path = text[len(_FILE) :].partition("/")
+    return _as_text(unquote_to_bytes(f"{slash}{path}")) if host in ("", "localhost") else text
 
 
 def is_list_name(name: str) -> bool:
@@ -47,7 +67,8 @@ def read_column_names(file: Path) -> list[str]:
             return list(pq.read_schema(str(place)).names)
         delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
         options = pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-        with pa_csv.open_csv(str(place), parse_options=options) as reader:
+        encoding = pa_csv.ReadOptions(encoding=_find_encoding(file))
+        with pa_csv.open_csv(str(place), read_options=encoding, parse_options=options) as reader:
             return list(reader.schema.names)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
@@ -73,7 +94,7 @@ def read_entries(file: Path, column: str | None) -> pa.Table:
             hint="write a path or URL a line into a .txt, or name a column: list.csv#url",
         ) from None
     table = table.append_column("row", pa.array(range(len(table)), pa.int64()))
-    entry = pc.utf8_trim_whitespace(pc.fill_null(table["entry"], ""))
+    entry = as_paths(pc.utf8_trim_whitespace(pc.fill_null(table["entry"], "")))
     table = table.set_column(0, "entry", entry).filter(pc.not_equal(entry, ""))
     first = table.group_by("entry").aggregate([("row", "min")])["row_min"]
     return table.filter(pc.is_in(table["row"], value_set=first.combine_chunks()))
@@ -97,7 +118,12 @@ def _read_table(file: Path, column: str | None) -> pa.Table:
             include_columns=list(wanted.values()),
             column_types=dict.fromkeys(wanted.values(), pa.string()),
         )
-        table = pa_csv.read_csv(str(place), parse_options=options, convert_options=convert)
+        table = pa_csv.read_csv(
+            str(place),
+            read_options=pa_csv.ReadOptions(encoding=_find_encoding(file)),
+            parse_options=options,
+            convert_options=convert,
+        )
     label = table[wanted["label"]] if "label" in wanted else pa.nulls(len(table), pa.string())
     columns = {
         "entry": pc.cast(table[wanted["entry"]], pa.string()),
@@ -107,20 +133,34 @@ def _read_table(file: Path, column: str | None) -> pa.Table:
 
 
 def _read_lines(file: Path) -> pa.Table:
-    """Return the lines of a text; a name that is not UTF-8 is escaped."""
+    """Return the lines of a text, or what zero bytes end in it; names not UTF-8 are escaped."""
     options = pa_csv.ParseOptions(delimiter="\x01", quote_char=False, ignore_empty_lines=False)
     place = Utf8Name(file)  # lives until the file is read
-    table = pa_csv.read_csv(
-        str(place),
-        read_options=pa_csv.ReadOptions(column_names=["entry"]),
-        parse_options=options,
-        convert_options=pa_csv.ConvertOptions(column_types={"entry": pa.binary()}),
-    )
+    encoding = _find_encoding(file)
+    if encoding == _UTF8 and b"\0" in _read_head(file):
+        table = pa.table({"entry": pa.array(file.read_bytes().split(b"\0"), pa.binary())})
+    else:
+        table = pa_csv.read_csv(
+            str(place),
+            read_options=pa_csv.ReadOptions(column_names=["entry"], encoding=encoding),
+            parse_options=options,
+            convert_options=pa_csv.ConvertOptions(column_types={"entry": pa.binary()}),
+        )
     try:
         entry = pc.cast(table["entry"], pa.string())
     except pa.ArrowInvalid:
         entry = pa.array(map(_as_text, table["entry"].to_pylist()), pa.string(), size=len(table))
     return pa.table({"entry": entry, "label": pa.nulls(len(table), pa.string())})
+
+
+def _find_encoding(file: Path) -> str:
+    """Return how a text is encoded: UTF-16 where its mark says so, as some of Windows are."""
+    return "utf-16" if _read_head(file).startswith(_UTF16_MARKS) else _UTF8
+
+
+def _read_head(file: Path) -> bytes:
+    with file.open("rb") as text:
+        return text.read(_HEAD_BYTES)
 
 
 def _as_text(line: bytes) -> str:

@@ -16,9 +16,10 @@ from curate.images.formats import HEAD_BYTES, sniff
 from curate.secrets import without_secrets
 from curate.sources.base import DEFAULT_EXCLUDES, NO_PLACE, Container, Listing, Place, SourceFile
 from curate.sources.containers import ContainerReader, make_container
-from curate.sources.entry_names import is_container, is_excluded, is_image_name
+from curate.sources.entry_names import holds_images, is_excluded, is_image_name
 from curate.sources.file_list import FileList, FileListBuilder
 from curate.sources.files import NOT_FILES_HINT
+from curate.sources.frame_rate import FrameRate
 from curate.sources.list_entries import escape_entries, read_entries
 from curate.sources.named_paths import Roots
 from curate.sources.names import escape, unescape
@@ -38,13 +39,16 @@ class ListSource:
     folder do; those of URLs are the URLs without secrets.
     """
 
-    def __init__(self, address: str, file: Path, column: str | None) -> None:
+    def __init__(
+        self, address: str, file: Path, column: str | None, fps: FrameRate | None = None
+    ) -> None:
         """Read the list.
 
         Args:
             address: What names the source in manifests.
             file: The list.
             column: Of its entries; None finds it.
+            fps: Frames that are taken of clips; None takes none.
 
         Raises:
             InputError: It cannot be read, or has no such column.
@@ -52,7 +56,7 @@ class ListSource:
         self.address = address
         self.root: Path | None = None
         self.folders: Sequence[Path] = ()
-        self._list = file.absolute()
+        self._list, self._fps = file.absolute(), fps
         entries = read_entries(file, column)
         is_url = pc.match_substring_regex(entries["entry"], _URL)
         self._urls = entries.filter(is_url)
@@ -91,8 +95,8 @@ class ListSource:
             name = row["entry"]
             if is_excluded(name, exclude):
                 passed_over["excluded"] += 1
-            elif is_container(name):
-                containers.append(make_container(self._store, name))
+            elif holds_images(name, has_fps=self._fps is not None):
+                containers.append(make_container(self._store, name, fps=self._fps))
             elif is_image_name(name) or self._is_image(name):
                 builder.add(self._make_file(name, row["label"]))
             else:
@@ -106,8 +110,8 @@ class ListSource:
         )
 
     def open_container(self, name: str) -> Container:
-        """Return an archive or table by its name."""
-        return make_container(self._store, name)
+        """Return an archive, table or clip by its name."""
+        return make_container(self._store, name, fps=self._fps)
 
     def read(self, path: str, place: Place = NO_PLACE) -> bytes:
         """Return the bytes of one image.

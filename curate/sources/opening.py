@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.errors import InputError, UsageError
+from curate.errors import InputError, UsageError, first_line
 from curate.files import Utf8Name
 from curate.secrets import without_secrets
 from curate.sources import web
@@ -22,7 +22,7 @@ from curate.sources.bucket_source import BucketSource
 from curate.sources.entry_names import is_container, is_video
 from curate.sources.files import FilesSource
 from curate.sources.folder import FolderSource, open_address
-from curate.sources.frame_rate import FrameRate, format_frame_rate, parse_frame_rate
+from curate.sources.frame_rate import FPS_MARK, FrameRate, parse_frame_rate, with_fps
 from curate.sources.fsspec_store import FsspecStore
 from curate.sources.list_entries import is_list_name, read_column_names
 from curate.sources.list_file import ListSource
@@ -38,7 +38,6 @@ Address = Path | str | Sequence[Path | str]
 """A folder, a list file, an archive, a pattern of them, a bucket or URL; or several of these."""
 
 _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
-_FPS = "#fps="  # ends an address of clips
 _FOOTER = b"curate"  # of a manifest, which is no source
 
 
@@ -153,12 +152,12 @@ def add_fps(address: Address | None, fps: FrameRate | str | None) -> Address | N
     if address is None:
         raise UsageError("--fps is of a source that is named", hint="name the source of clips")
     rate = parse_frame_rate(str(fps))
-    return [_with_fps(str(one), rate) for one in split_address(address)]
+    return [with_fps(str(one), rate) for one in split_address(address)]
 
 
 def _split_fps(address: str) -> tuple[str, FrameRate | None]:
     """Return an address and the frames of clips that it asks for."""
-    before, mark, asked = address.rpartition(_FPS)
+    before, mark, asked = address.rpartition(FPS_MARK)
     if not mark:
         return address, None
     try:
@@ -176,21 +175,17 @@ def _open_file(path: Path, column: str | None, fps: FrameRate | None) -> Source:
     address = f"{path.absolute()}#{column}" if column else str(path.absolute())
     name = path.name.lower()
     if is_list_name(name) or (name.endswith(".parquet") and _is_list(path, column)):
-        return ListSource(address, path, column)
+        return ListSource(with_fps(address, fps), path, column, fps)
     if is_container(name) or (fps is not None and is_video(name)):
         whole = path.absolute()
         names = [escape(os.fsencode(whole.name))]
-        return FilesSource(_with_fps(address, fps), DiskStore(whole.parent), names, fps=fps)
+        return FilesSource(with_fps(address, fps), DiskStore(whole.parent), names, fps=fps)
     raise InputError(
         f"{path} is a file, and no archive, table or list of images",
         hint="add --fps 1, which takes a frame a second, or --fps scenes"
         if is_video(name)
         else "name a folder of images, a .tar, a .parquet, or a .txt with a path a line",
     )
-
-
-def _with_fps(address: str, fps: FrameRate | None) -> str:
-    return address if fps is None else f"{address}{_FPS}{format_frame_rate(fps)}"
 
 
 def _is_list(path: Path, column: str | None) -> bool:
@@ -232,7 +227,7 @@ def _open_pattern(address: str, fps: FrameRate | None) -> Source:
         raise InputError(f"no file is named {address}", hint="check the pattern")
     folder = os.path.commonpath([os.path.dirname(one) for one in found])  # noqa: PTH120
     names = [escape(os.fsencode(os.path.relpath(one, folder))) for one in dict.fromkeys(found)]
-    return FilesSource(_with_fps(whole, fps), DiskStore(Path(folder)), names, fps=fps)
+    return FilesSource(with_fps(whole, fps), DiskStore(Path(folder)), names, fps=fps)
 
 
 def _open_url(url: str, fps: FrameRate | None) -> Source:
@@ -241,7 +236,12 @@ def _open_url(url: str, fps: FrameRate | None) -> Source:
     Raises:
         InputError: It is none that can be listed.
     """
-    path = urlsplit(url).path
+    try:
+        path = urlsplit(url).path
+    except ValueError as error:
+        raise InputError(
+            f"{without_secrets(url)} is no URL: {first_line(error)}", hint="check its host"
+        ) from None
     if is_list_name(path):
         raise InputError(
             f"{without_secrets(url)} is a list elsewhere", hint="copy the list to this machine"
@@ -250,7 +250,7 @@ def _open_url(url: str, fps: FrameRate | None) -> Source:
     if is_web or is_container(path) or (fps is not None and is_video(path)):
         urls = expand_braces(url)
         return _open_objects(url, urls, fps)
-    return BucketSource(url, _open_bucket(url))
+    return BucketSource(url, _open_bucket(url), fps)
 
 
 def _open_objects(url: str, urls: Sequence[str], fps: FrameRate | None) -> Source:
@@ -261,13 +261,13 @@ def _open_objects(url: str, urls: Sequence[str], fps: FrameRate | None) -> Sourc
         names = [without_secrets(one) for one in urls]
         for name, one in zip(names, urls, strict=True):
             server.know(name, one)
-        address = _with_fps(without_secrets(url), fps)
+        address = with_fps(without_secrets(url), fps)
         return FilesSource(address, server, names, n_parallel=N_PARALLEL, fps=fps)
     folder = os.path.commonpath([os.path.dirname(urlsplit(one).path) or "/" for one in urls])  # noqa: PTH120
     parts = urlsplit(url)
     store = _open_bucket(f"{parts.scheme}://{parts.netloc}{folder}")
     names = [escape(os.path.relpath(urlsplit(one).path, folder).encode()) for one in urls]
-    address = _with_fps(without_secrets(url), fps)
+    address = with_fps(without_secrets(url), fps)
     source = FilesSource(address, store, names, n_parallel=N_PARALLEL, fps=fps)
     source.is_private = True
     return source

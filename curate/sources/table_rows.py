@@ -51,7 +51,7 @@ class ImageColumns:
             return None
         if isinstance(value, int) and not isinstance(value, bool) and self.label_names:
             return self.label_names[value] if 0 <= value < len(self.label_names) else None
-        return str(value)
+        return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def find_columns(schema: pa.Schema) -> ImageColumns:

@@ -146,8 +146,11 @@ class TarContainer(StoredContainer):
         name = tidy(escape(member.name.encode("utf-8", "surrogateescape")))
         if member.isdir():
             return None
-        if is_hidden(name) or is_excluded(name, exclude):
-            self._passed_over["hidden" if is_hidden(name) else "excluded"] += 1
+        if is_hidden(name):
+            self._passed_over["hidden"] += 1
+            return None
+        if is_excluded(name, exclude) or is_excluded(f"{self.name}/{name}", exclude):
+            self._passed_over["excluded"] += 1
             return None
         if member.issym() or member.islnk():
             if is_image_name(name) is not False:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from threading import Lock
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
+from curate.errors import InputError
 from curate.parallel import fetch_ahead
 from curate.secrets import without_secrets
 from curate.sources import web
@@ -16,6 +16,7 @@ from curate.sources.bucket import BucketStore
 from curate.sources.entry_names import UniqueNames, is_excluded
 from curate.sources.file_list import FileList, FileListBuilder
 from curate.sources.fsspec_store import FsspecStore
+from curate.sources.names import escape
 from curate.sources.remote import N_PARALLEL, RemoteStore, try_again
 from curate.sources.store import FileFacts
 from curate.sources.web import NotModified, WebStore
@@ -52,7 +53,7 @@ class UrlReader:
         Raises:
             OSError: It cannot be read, or is of another version.
         """
-        scheme = urlsplit(url).scheme.lower()
+        scheme = url.partition("://")[0].lower()
         if scheme not in web.SCHEMES:
             store, name = self._find_store(url, scheme)
             if unless is not None and store.find_facts(name).version == unless:
@@ -82,7 +83,7 @@ class UrlReader:
             if address not in self._stores:
                 kind = BucketStore if scheme in BUCKET_SCHEMES else FsspecStore
                 self._stores[address] = kind(address)
-            return self._stores[address], name
+            return self._stores[address], escape(name.encode("utf-8", "surrogateescape"))
 
 
 class UrlContainer:
@@ -160,6 +161,8 @@ class UrlContainer:
             facts, content = self._reader.fetch(url, unless=old.place.version if old else None)
         except OSError as error:
             return file, Lost(f"cannot be read: {error.strerror}")
+        except InputError as error:  # no such scheme, or host
+            return file, Lost(f"cannot be read: {error}")
         row = file.place.row
         if facts is None or content is None:
             assert old is not None, "only what is known can be unchanged"

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import Any
+from urllib.parse import unquote
 
 from curate.errors import ResourceError
 from curate.secrets import without_secrets
@@ -132,10 +133,14 @@ class WebStore(RemoteStore):
         """
         exceptions = self._urllib3.exceptions
         headers = {"User-Agent": f"curate/{__version__}", "Accept-Encoding": "identity", **headers}
+        url = url or self._url(name)
         try:
+            user = self._urllib3.util.parse_url(url).auth
+            if user is not None:  # urllib3 sends it to no other host that redirects lead to
+                headers |= self._urllib3.make_headers(basic_auth=unquote(user))
             return self._pool.request(
                 method,
-                url or self._url(name),
+                url,
                 headers=headers,
                 preload_content=False,
                 redirect=True,

@@ -145,7 +145,8 @@ class Scan:
     @property
     def said(self) -> pa.ChunkedArray:
         """What the source itself says is the label of each image, null where it says nothing."""
-        return self.table["source_label"]
+        label = self.table["source_label"]
+        return pc.if_else(pc.equal(label, ""), None, label)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -280,8 +281,9 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
     Raises:
         InputError: The source is missing or has no image files.
     """
-    given = place_patterns(config.exclude, source.roots) if config.exclude is not None else None
-    exclude = workspace.excludes_of(source.address, given)
+    before = workspace.excludes_of(source.address)
+    given = None if config.exclude is None else place_patterns(config.exclude, source.roots)
+    exclude = before if given is None else given
     catalogue = Catalogue(workspace)
     usable = _usable_hashes(read_facts(workspace.pixels), config)
     start = time.perf_counter()
@@ -295,7 +297,15 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
         engine=engine,
     )
     patterns = (*DEFAULT_EXCLUDES, *exclude)
-    found = read_source(source, workspace, reader, usable, exclude=patterns, progress=progress)
+    found = read_source(
+        source,
+        workspace,
+        reader,
+        usable,
+        exclude=patterns,
+        is_same_choice=exclude == before,
+        progress=progress,
+    )
     seconds = time.perf_counter() - start
     limit = config.max_pixels
     hashes = catalogue.recall_hashes(source.address, found.files)
@@ -304,10 +314,17 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
     errors = _explain_errors(found.files, hashes, reader.errors, limit)
     rows = _catalogue_rows(source.address, found.files, hashes, errors, facts)
     rows = mark_refused(rows, read_refusals(workspace, progress))
-    catalogue.replace_source(source.address, rows)
     is_own = pc.equal(rows["status"], Status.OWN.value)
     n_own = int(pc.sum(is_own).as_py() or 0)
     passed_over = dict(found.passed_over) | ({"made by curate": n_own} if n_own else {})
+    if n_own == len(rows):
+        told = f" ({describe_passed_over(passed_over)})" if passed_over else ""
+        raise InputError(
+            f"{source.address} holds no images{told}",
+            hint="name another folder, list, archive or table, or pass over less with --exclude",
+        )
+    catalogue.replace_source(source.address, rows)
+    workspace.note_excludes(source.address, exclude)
     _tell(progress, passed_over, found.problems)
     return Scan(
         source=source.address,

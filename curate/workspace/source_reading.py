@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.errors import InputError
 from curate.parallel import ordered_map
 from curate.progress import Progress, task
 from curate.sources import (
@@ -18,7 +17,6 @@ from curate.sources import (
     FileList,
     Listing,
     Source,
-    describe_passed_over,
     file_table,
 )
 from curate.workspace.catalogue import Catalogue
@@ -43,13 +41,14 @@ class ReadSource:
     problems: Sequence[str]
 
 
-def read_source(
+def read_source(  # noqa: PLR0913 - what is read, what is known of it, and where it goes
     source: Source,
     workspace: Workspace,
     reader: FileReader,
     usable: pa.Array,
     *,
     exclude: Sequence[str],
+    is_same_choice: bool,
     progress: Progress,
 ) -> ReadSource:
     """Read what has to be read of a source.
@@ -60,15 +59,20 @@ def read_source(
         reader: Reads the files.
         usable: Content hashes whose facts and pixels are there.
         exclude: Patterns of what is passed over.
+        is_same_choice: Whether the last scan had these patterns; where it had others, containers
+            that have not changed hold other images all the same.
         progress: Hears how it gets on.
 
     Raises:
-        InputError: The source is missing or has no image files.
+        InputError: The source is missing.
     """
     listing = source.list_files(exclude)
     catalogue = Catalogue(workspace)
     known = KnownFiles(catalogue.read_files(source.address), usable)
-    recalled, fresh = _recall(listing.containers, known, n_parallel=source.n_parallel)
+    recalled: list[pa.Table] = []
+    fresh: Sequence[Container] = listing.containers
+    if is_same_choice:
+        recalled, fresh = _recall(listing.containers, known, n_parallel=source.n_parallel)
     files = pa.concat_tables([file_table(listing.files), *recalled])
     hashes = catalogue.recall_hashes(source.address, files)
     is_known = pc.fill_null(pc.is_in(hashes, value_set=usable), fill_value=False)
@@ -86,7 +90,6 @@ def read_source(
     table = pa.concat_tables(tables)
     if fresh or recalled:
         table = table.sort_by("path")
-        _check_any(source, table, passed_over)
     return ReadSource(files=table, passed_over=dict(passed_over), problems=problems)
 
 
@@ -124,20 +127,6 @@ def _find_version(container: Container) -> str | None:
         return container.find_version()
     except OSError:
         return None
-
-
-def _check_any(source: Source, files: pa.Table, passed_over: Counter[str]) -> None:
-    """Check that there is an image.
-
-    Raises:
-        InputError: There is none.
-    """
-    if len(files) == 0:
-        told = f" ({describe_passed_over(passed_over)})" if passed_over else ""
-        raise InputError(
-            f"{source.address} holds no images{told}",
-            hint="name archives of image files, or tables with a column of images",
-        )
 
 
 def _find_readers(source: Source, unread: FileList, fresh: Sequence[Container]) -> int:

@@ -174,19 +174,26 @@ class Workspace:
             self._write_facts(facts | {"readers": readers})
         restrict_folder(self.root, readers)
 
-    def excludes_of(self, source: str, given: tuple[str, ...] | None) -> tuple[str, ...]:
-        """Return the patterns of what is passed over in a source; those given are stored.
+    def excludes_of(self, source: str) -> tuple[str, ...]:
+        """Return the patterns of what the last scan of a source passed over.
 
         Args:
             source: Its address.
-            given: None for those stored.
+        """
+        return tuple(self.facts().get("excludes", {}).get(source, ()))
+
+    def note_excludes(self, source: str, patterns: tuple[str, ...]) -> None:
+        """Store the patterns of what a scan passed over, once all else of it is stored.
+
+        Args:
+            source: Its address.
+            patterns: For later scans, too.
         """
         facts = self.facts()
         stored = facts.setdefault("excludes", {})
-        if given is not None and tuple(stored.get(source, ())) != given:
-            stored[source] = list(given)
+        if tuple(stored.get(source, ())) != patterns:
+            stored[source] = list(patterns)
             self._write_facts(facts)
-        return tuple(stored.get(source, ()))
 
     def newest_source(self) -> str:
         """Return the address of the source seen last.

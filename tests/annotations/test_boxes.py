@@ -65,6 +65,16 @@ def test_what_is_no_coco_file_is_told(asked, tmp_path, text):
         open_labels(str(file)).read(asked("a.jpg"))
 
 
+def test_identifiers_may_be_floats_and_what_no_list_has_is_told(asked, tmp_path):
+    box = {"category_id": 3.0, "bbox": [1, 2, 3, 4]}
+    strays = [{"image_id": 99, **box}, {"image_id": 8, "category_id": 4, "bbox": [0, 0, 1, 1]}]
+    file = coco_of(tmp_path, annotations=[{"image_id": 8.0, **box}, *strays])
+    said = open_labels(str(file)).read(asked("a.jpg", "b.jpg"))
+    assert said.objects.to_pylist() == [[], ["car"]]
+    told = "2 annotations are of an image or category that the file does not list"
+    assert told in said.notes
+
+
 def test_captions_and_annotations_without_a_box_cost_nothing(asked, tmp_path):
     file = coco_of(
         tmp_path,

@@ -1,3 +1,5 @@
+import os
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -89,3 +91,28 @@ def test_a_file_that_is_no_table_is_told(tmp_path):
     write(tmp_path / "l.parquet", "no table")
     with pytest.raises(InputError, match="cannot be read as Parquet"):
         open_labels(str(tmp_path / "l.parquet"))
+
+
+def test_paths_of_urls_are_matched_as_they_stand(asked):
+    images = asked("http://h/a%20b.png", "http://h/c%2520d.png")
+    names = pa.array(["http://h/a%20b.png", "a%20b.png", "http://h/c%2520d.png"], pa.string())
+    assert match_names(names, images, source="x.csv").tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "column", [[{"bytes": b"x", "path": "a.jpg"}], [b"\xff"], [["a.jpg"]]], ids=str
+)
+def test_no_column_of_pictures_or_lists_is_taken_for_names(asked, tmp_path, column):
+    table = {"image": column * 2, "label": ["hat", "shoe"]}
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    with pytest.raises(InputError, match="no column of text beside 'label'"):
+        open_labels(str(tmp_path / "t.parquet"))
+    pq.write_table(pa.table(table | {"where": ["a.jpg", "b.jpg"]}), tmp_path / "t.parquet")
+    said = open_labels(str(tmp_path / "t.parquet")).read(asked("a.jpg", "b.jpg"))
+    assert said.label.to_pylist() == ["hat", "shoe"]
+
+
+def test_a_table_may_have_a_name_that_is_not_utf8(asked, tmp_path):
+    file = tmp_path / os.fsdecode(b"lab\xff.csv")
+    file.write_text("path,label\na.jpg,hat\n")
+    assert open_labels(str(file)).read(asked("a.jpg")).label.to_pylist() == ["hat"]

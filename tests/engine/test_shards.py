@@ -173,3 +173,14 @@ def test_what_is_in_the_workspace_is_cleared_from_the_store(tmp_path):
         read(engine.map_shards(squares(), shards()))
         engine.clear()
         assert [list(engine.store.list_keys(one)) for one in ("in/", "out/", "tasks/")] == [[]] * 3
+
+
+def test_what_else_lies_where_the_store_is_stays(tmp_path):
+    theirs = [tmp_path / name / "mine.txt" for name in ("in", "out", "tasks", "work", "lease")]
+    for path in theirs:
+        path.parent.mkdir()
+        path.write_text("mine")
+    with an_engine(tmp_path, InProcess()) as engine:
+        assert len(read(engine.map_shards(squares(), shards()))[0]) == 12
+        engine.clear()
+    assert [path.read_text() for path in theirs] == ["mine"] * len(theirs)

@@ -66,7 +66,7 @@ def test_an_engine_writes_the_manifest_of_one_process(
     done = curate.dedup(images, out=out, workspace=space, engine=EngineConfig(address=address))
     assert done.n_duplicates >= 6
     assert out.read_bytes() == alone
-    assert sorted(path.name for path in (space / "engine").iterdir()) == ["beat", "lease"]
+    assert sorted(path.name for path in (space / "curate-engine").iterdir()) == ["beat", "lease"]
 
 
 def test_a_killed_command_goes_on_with_what_was_finished(

@@ -3,16 +3,18 @@ import io
 import os
 import tarfile
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from curate.annotations.add_labels import add_labels
 from curate.errors import InputError
+from curate.images.contact_sheet import write_sheet
 from curate.images.decode import decode
 from curate.progress import Silent
 from curate.sources import make_place, open_source
-from curate.workspace.scan import scan
+from curate.workspace.scan import ScanConfig, scan
 from tests.sources.made_sources import (
     picture_bytes,
     some_images,
@@ -329,3 +331,32 @@ def test_a_dataset_saved_to_disk_is_a_source(pictures, tmp_path, workspace):
     found = scanned(tmp_path / "saved", workspace)
     assert sorted(reread(found)) == sorted(map(sha, pictures.values()))
     assert labels_of(found, "source") == labels
+
+
+def test_other_patterns_choose_other_images_of_an_archive_that_has_not_changed(
+    pictures, tmp_path, workspace
+):
+    path = tmp_path / "some.tar"
+    path.write_bytes(tar_bytes(pictures.items()))
+    whole = {row["path"] for row in scanned(path, workspace).table.to_pylist()}
+    few = scanned(path, workspace, config=ScanConfig(exclude=("cat/*",)))
+    assert {p for p in whole if "/cat/" not in p} == set(by_path(few))
+    assert set(by_path(scanned(path, workspace))) == set(by_path(few))  # patterns hold
+    from_source = ScanConfig(exclude=(f"{path.name}/cat/*",))
+    assert set(by_path(scanned(path, workspace, config=from_source))) == set(by_path(few))
+    none = ScanConfig(exclude=())
+    assert set(by_path(scanned(path, workspace, config=none))) == whole
+
+
+def test_a_source_whose_only_pictures_curate_drew_is_told(tmp_path, workspace):
+    (tmp_path / "sheets").mkdir()
+    write_sheet(tmp_path / "sheets/s.png", np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(InputError, match="1 made by curate"):
+        scanned(tmp_path / "sheets", workspace)
+
+
+def test_a_label_in_bytes_is_its_text_and_an_empty_one_is_none(pictures, tmp_path, workspace):
+    content = [picture_bytes(k) for k in range(3)]
+    table = pa.table({"image": content, "label": [b"cat", b"", None]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    assert labels_of(scanned(tmp_path / "t.parquet", workspace), "source") == ["cat", None, None]

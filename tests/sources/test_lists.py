@@ -5,9 +5,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import InputError
+from curate.progress import Silent
 from curate.secrets import clean_text, without_secrets
 from curate.sources import open_source
 from curate.sources.patterns import expand_braces
+from curate.workspace.scan import ScanConfig, scan
 from tests.sources.made_sources import some_images, write_folder
 
 
@@ -89,3 +91,65 @@ def test_lists_and_their_files_may_have_names_that_are_not_utf8(tmp_path):
     pq.write_table(pa.table({"path": ["a.png"]}), tmp_path / "list.parquet")
     (tmp_path / "list.parquet").rename(place / "list.parquet")
     assert paths(place / "list.csv") == paths(place / "list.parquet") == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "encode"),
+    [
+        ("utf16.txt", lambda lines: "\n".join(lines).encode("utf-16")),
+        ("zeros.txt", lambda lines: "".join(f"{line}\0" for line in lines).encode()),
+        ("mark.txt", lambda lines: "\n".join(lines).encode("utf-8-sig")),
+        ("utf16.csv", lambda lines: "\n".join(["path", *lines]).encode("utf-16")),
+    ],
+)
+def test_lists_of_other_tools_and_encodings_are_read(folder, name, encode):
+    (folder.parent / name).write_bytes(encode([f"images/{name}" for name in NAMES]))
+    assert paths(folder.parent / name) == NAMES
+
+
+def test_names_with_line_breaks_stand_in_a_list_that_zero_bytes_end(folder):
+    (folder / "a\nb.png").write_bytes((folder / NAMES[0]).read_bytes())
+    (folder.parent / "l.txt").write_bytes(b"images/a\nb.png\0images/cat/000.png\0")
+    assert paths(folder.parent / "l.txt") == ["a\nb.png", "cat/000.png"]
+
+
+def test_a_file_url_is_a_path(folder):
+    (folder / "a b.png").write_bytes((folder / NAMES[0]).read_bytes())
+    lines = [f"file://{folder}/a%20b.png", f"FILE://localhost{folder}/cat/000.png"]
+    (folder.parent / "l.txt").write_text("\n".join(lines))
+    source = open_source(folder.parent / "l.txt")
+    assert [file.path for file in source.list_files().files] == ["a b.png", "cat/000.png"]
+    assert source.read("a b.png") == (folder / NAMES[0]).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("http://[bad/a.png", "no address of a web server"),
+        ("odd://host/a.png", "Protocol not known"),
+    ],
+)
+def test_a_line_that_names_nothing_is_a_row_and_the_others_are_read(
+    folder, workspace, line, reason
+):
+    (folder.parent / "l.txt").write_text(f"{line}\nimages/cat/000.png\n")
+    with workspace.writing():
+        found = scan(folder.parent / "l.txt", workspace, Silent())
+    rows = {row["path"]: row for row in found.table.to_pylist()}
+    assert reason in rows[line]["reason"]
+    assert rows["000.png"]["status"] == "ok"
+
+
+def test_a_url_that_is_none_is_told():
+    with pytest.raises(InputError, match="is no URL"):
+        open_source("http://me:secret@[bad/x.tar")
+    assert without_secrets("http://me:pw@[bad/x.png?sig=1") == "http://[bad/x.png"
+
+
+@pytest.mark.parametrize("lines", ["images/cat/000.png\n", "http://127.0.0.1:9/a.png\n"])
+def test_a_list_of_which_nothing_is_left_is_told(folder, workspace, lines):
+    (folder.parent / "l.txt").write_text(lines)
+    everything = ScanConfig(exclude=("*.png",))
+    for _ in range(2):
+        with pytest.raises(InputError, match="holds no images"), workspace.writing():
+            scan(folder.parent / "l.txt", workspace, Silent(), config=everything)

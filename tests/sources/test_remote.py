@@ -1,7 +1,9 @@
+import base64
 import hashlib
 import json
 import shutil
 import sys
+from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
 
 import pytest
@@ -26,6 +28,7 @@ from tests.sources.servers import (
     make_azure_container,
     rclone_server,
     s3_server,
+    serving,
     web_server,
 )
 
@@ -364,3 +367,35 @@ def test_an_error_of_a_library_that_only_it_knows_is_told(workspace, monkeypatch
     monkeypatch.setattr("fsspec.core.url_to_fs", fail)
     with pytest.raises(InputError, match="the address cannot be used"):
         scanned("memory://somewhere", workspace)
+
+
+def test_user_and_password_of_a_url_are_sent_to_its_host_alone(tmp_path, workspace):
+    seen = []
+
+    class Guarded(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append((self.path, self.headers.get("Authorization")))
+            if self.path == "/moved.png":
+                self.send_response(302)
+                self.send_header("Location", f"http://localhost:{port}/free.png")
+                self.end_headers()
+                return
+            is_welcome = self.path == "/free.png" or self.headers.get("Authorization") == known
+            self.send_response(200 if is_welcome else 401)
+            content = picture_bytes(1) if is_welcome else b""
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    known = f"Basic {base64.b64encode(b'me:p@ss').decode()}"
+    with serving(Guarded) as port:
+        lines = [f"http://me:p%40ss@127.0.0.1:{port}/{name}.png" for name in ("a", "moved")]
+        (tmp_path / "urls.txt").write_text("\n".join(lines))
+        found = scanned(tmp_path / "urls.txt", workspace)
+    assert {row["status"] for row in found.table.to_pylist()} == {"ok"}
+    assert ("/a.png", known) in seen
+    assert ("/free.png", None) in seen
+    assert not any("p%40ss" in row["path"] for row in found.table.to_pylist())

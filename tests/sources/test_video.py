@@ -5,6 +5,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from curate.annotations.add_labels import add_labels
 from curate.cli.app import main
 from curate.copies.config import DedupConfig
 from curate.errors import InputError, UsageError
@@ -157,3 +158,29 @@ def take_numbers(folder, lengths):
         stream = clip.streams.video[0]
         times = [seconds for _, seconds in take_frames(av, stream, clip.decode(stream), "scenes")]
     return [round(seconds * 10) for seconds in times]
+
+
+def test_frames_have_the_label_of_the_folder_that_their_clip_lies_in(tmp_path, workspace):
+    write_clip(tmp_path / "clips/cats/v.mp4", seed=1, seconds=1)
+    write_clip(tmp_path / "clips/dogs/v.mp4", seed=2, seconds=1)
+    found = scanned(f"{tmp_path}/clips#fps=2", workspace)
+    rows = add_labels(found.manifest(), "folder", Silent()).rows
+    assert rows.read(["label"])["label"].to_pylist() == ["cats"] * 2 + ["dogs"] * 2
+
+
+def test_clips_of_a_list_are_taken_where_frames_are_asked_for(images, tmp_path, workspace):
+    write_clip(tmp_path / "v.mp4", seed=1, seconds=1)
+    (tmp_path / "l.txt").write_text("v.mp4\nimages/red/000.png\n")
+    assert [row["path"] for row in scanned(tmp_path / "l.txt", workspace).table.to_pylist()] == [
+        "images/red/000.png"
+    ]
+    (address,) = add_fps(str(tmp_path / "l.txt"), "2")
+    found = scanned(address, workspace)
+    assert [row["path"] for row in found.table.to_pylist()] == [
+        "images/red/000.png",
+        "v.mp4#00:00:00.000",
+        "v.mp4#00:00:00.500",
+    ]
+    row = found.table.to_pylist()[2]
+    content = open_source(found.source).read(row["path"], make_place(row))
+    assert hashlib.sha256(content).hexdigest() == row["hash"]
