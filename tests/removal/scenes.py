@@ -94,6 +94,9 @@ class FragileDisk(Disk):
     def trash_folders(self, near):
         return [self._trash] if (self._trash / "info").is_dir() else []
 
+    def are_apart(self, file, other):
+        return self._is_across and file.parent != other.parent
+
     def append(self, file, line):
         if self._left == 0:
             file.write(line[: len(line) // 2])

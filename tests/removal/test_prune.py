@@ -14,7 +14,7 @@ from curate.choices import Removal
 from curate.errors import InputError, ResourceError, UsageError
 from curate.removal.disk import Disk
 from tests.conftest import picture, save
-from tests.removal.scenes import FragileDisk, snapshot, write_copies, write_files
+from tests.removal.scenes import FragileDisk, PowerCut, snapshot, write_copies, write_files
 
 TREE = {"a.jpg": "one", "deep/b.jpg": "one", "deep/c.jpg": "two", "d.jpg": "three"}
 
@@ -60,6 +60,62 @@ def test_a_file_that_is_there_already_is_not_replaced_by_a_moved_one(manifest, s
     assert snapshot(tmp_path / "away") == {"deep/b-2.jpg": "one", "deep/b.jpg": "somebody's"}
     restore(result.journal)
     assert snapshot(tmp_path / "away") == {"deep/b.jpg": "somebody's"}
+
+
+def test_a_numbered_name_is_promised_to_one_file_only(tmp_path):
+    files = {"a.jpg": "one", "b.jpg": "one", "b-2.jpg": "one", "c.jpg": "two", "c-2.jpg": "one"}
+    source = write_files(tmp_path / "source", files)
+    taken = {"b.jpg": "somebody's", "c-2.jpg": "somebody's"}
+    write_files(tmp_path / "away", taken)
+    copies = {"b.jpg": "a.jpg", "b-2.jpg": "a.jpg", "c-2.jpg": "a.jpg"}
+    manifest = write_copies(tmp_path / "m.parquet", source, copies)
+    result = prune(manifest, act(Removal.MOVE, to=tmp_path / "away"))
+    assert (result.n_images, result.left) == (3, {})
+    moved = dict.fromkeys(("b-2.jpg", "b-3.jpg", "c-2-2.jpg"), "one")
+    assert snapshot(tmp_path / "away") == taken | moved
+    assert restore(result.journal).n_back == 3
+    assert (snapshot(source), snapshot(tmp_path / "away")) == (files, taken)
+
+
+@pytest.mark.parametrize("text", ["one", "other"])
+def test_a_name_that_another_took_meanwhile_stays_its_own(manifest, source, tmp_path, text):
+    class Taken(Disk):
+        def link(self, file, name):
+            name.write_text(text)
+            super().link(file, name)
+
+    result = prune(manifest, act(Removal.MOVE, to=tmp_path / "away"), disk=Taken())
+    assert result.left == {"it cannot be removed: File exists": 1}
+    assert snapshot(source) == TREE
+    assert snapshot(tmp_path / "away") == {"deep/b.jpg": text}
+    restore(result.journal)
+    assert snapshot(source) == TREE
+    assert snapshot(tmp_path / "away") == {"deep/b.jpg": text}
+
+
+@pytest.mark.parametrize("is_across", [False, True])
+def test_a_file_whose_old_name_cannot_go_has_no_second_one(manifest, source, tmp_path, is_across):
+    class Sticky(FragileDisk):
+        def unlink(self, name):
+            if name == source / "deep/b.jpg":
+                raise PermissionError(errno.EPERM, "Operation not permitted")
+            super().unlink(name)
+
+    disk = Sticky(tmp_path / "trash", is_across=is_across)
+    result = prune(manifest, act(Removal.MOVE, to=tmp_path / "away"), disk=disk)
+    assert result.left == {"it cannot be removed: Operation not permitted": 1}
+    assert (snapshot(source), snapshot(tmp_path / "away")) == (TREE, {})
+
+
+def test_a_link_that_a_crash_left_beside_a_file_does_not_keep_it_from_becoming_one(
+    manifest, source, tmp_path
+):
+    with pytest.raises(PowerCut):
+        prune(manifest, act(Removal.HARDLINK), disk=FragileDisk(tmp_path / "trash", n_steps=4))
+    assert len(list((source / "deep").iterdir())) == 3
+    assert prune(manifest, act(Removal.HARDLINK)).n_images == 1
+    assert (source / "deep/b.jpg").samefile(source / "a.jpg")
+    assert snapshot(source) == TREE
 
 
 def test_a_hard_link_has_the_same_bytes_and_becomes_a_file_of_its_own_again(manifest, source):

@@ -18,6 +18,8 @@ class Hardlink(Action):
 
     def set_aside(self, entry: Entry) -> Path:
         """Give the kept file one more name, beside the file."""
+        if os.path.lexists(entry.target_path):
+            self.disk.unlink(entry.target_path)
         self.disk.link(Path(os.path.realpath(str(entry.kept))), entry.target_path)
         return entry.path
 

@@ -30,15 +30,16 @@ class Reflink(Action):
             self.disk.unlink(entry.target_path)
         try:
             self.disk.clone(Path(str(entry.kept)), entry.target_path)
+            self.disk.copy_facts(entry.path, entry.target_path)
         except OSError as error:
+            if os.path.lexists(entry.target_path):
+                self.disk.unlink(entry.target_path)
             if error.errno not in _CANNOT_SHARE:
                 raise
-            self.disk.unlink(entry.target_path)
             raise ResourceError(
                 f"the file system of {entry.file} cannot share the blocks of files",
                 hint="use --hardlink, or --move DIR",
             ) from None
-        self.disk.copy_facts(entry.path, entry.target_path)
         return entry.path
 
     def finish(self, entry: Entry) -> None:
