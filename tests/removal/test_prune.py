@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +127,60 @@ def test_a_hard_link_has_the_same_bytes_and_becomes_a_file_of_its_own_again(mani
     assert snapshot(source) == TREE
     assert not (source / "deep/b.jpg").samefile(source / "a.jpg")
     assert (source / "deep/b.jpg").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("fate", ["renamed", "renamed, of equal time", "deleted"])
+def test_a_hard_link_whose_kept_file_went_becomes_a_file_of_its_own(manifest, source, fate):
+    copy, kept = source / "deep/b.jpg", source / "a.jpg"
+    copy.chmod(0o600)
+    kept.chmod(0o600)
+    os.utime(copy, ns=(5, 7_000_000_000))
+    os.utime(kept, ns=(5, 7_000_000_000 + ("equal" not in fate)))
+    journal = prune(manifest, act(Removal.HARDLINK)).journal
+    if fate == "deleted":
+        kept.unlink()
+    else:
+        kept.rename(source / "r.jpg")
+    assert restore(journal).n_back == 1
+    facts = copy.stat()
+    assert (copy.read_text(), facts.st_nlink, facts.st_mtime_ns) == ("one", 1, 7_000_000_000)
+    assert restore(journal).n_there == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "why"),
+    [
+        (Removal.TRASH, "left, since another file has its place"),
+        (Removal.MOVE, "left, since another file has its place"),
+        (Removal.HARDLINK, "left, since it was changed after it went"),
+        (Removal.REFLINK, "left, since it was changed after it went"),
+        (Removal.DELETE, "deleted, which nothing undoes"),
+    ],
+)
+def test_another_file_in_the_place_of_one_is_not_taken_for_it(
+    manifest, source, tmp_path, action, why
+):
+    disk = FragileDisk(tmp_path / "trash")
+    to = tmp_path / "away" if action is Removal.MOVE else None
+    journal = prune(manifest, act(action, to=to), disk=disk).journal
+    (source / "deep/b.jpg").unlink(missing_ok=True)
+    (source / "deep/b.jpg").write_text("somebody's")
+    said = restore(journal, disk=disk)
+    assert (said.n_back, said.n_there, said.missing) == (0, 0, {why: 1})
+    assert snapshot(source) == TREE | {"deep/b.jpg": "somebody's"}
+    for place in ("trash/files", "away"):
+        if (tmp_path / place).is_dir():
+            shutil.rmtree(tmp_path / place)
+            assert restore(journal, disk=disk).missing == {"gone": 1}
+
+
+@pytest.mark.parametrize("action", [kind for kind in Removal if kind is not Removal.MOVE])
+def test_a_file_that_was_left_since_it_changed_is_there_already(manifest, source, tmp_path, action):
+    (source / "deep/b.jpg").write_text("new")
+    disk = FragileDisk(tmp_path / "trash")
+    result = prune(manifest, act(action), disk=disk)
+    assert result.n_images == 0
+    assert restore(result.journal, disk=disk).n_there == 1
 
 
 def test_owner_and_attributes_come_back_after_a_hard_link(manifest, source):

@@ -10,7 +10,7 @@ from curate.choices import Removal
 from curate.removal.content import identify
 from curate.removal.disk import Disk, move, unfinished_name
 from curate.removal.journal import Entry
-from curate.removal.proof import is_what_was_announced
+from curate.removal.proof import is_in_place, is_what_was_announced
 
 
 class Outcome(StrEnum):
@@ -85,10 +85,8 @@ class Action(ABC):
         """
         is_aside = os.path.lexists(place)
         if os.path.lexists(entry.path):
-            if not is_aside:
-                return Outcome.THERE
-            if not is_what_was_announced(entry.path, entry):
-                return Outcome.IN_THE_WAY
+            if not is_in_place(entry):
+                return Outcome.IN_THE_WAY if is_aside else Outcome.GONE
             if not self._is_left_over(place, entry):
                 return Outcome.THERE
             self.disk.unlink(place)

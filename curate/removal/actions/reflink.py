@@ -8,7 +8,7 @@ from curate.choices import Removal
 from curate.errors import ResourceError
 from curate.removal.actions.base import Action, Outcome
 from curate.removal.journal import Entry
-from curate.removal.proof import is_what_was_announced
+from curate.removal.proof import is_in_place
 
 _CANNOT_SHARE = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY, errno.ENOSYS)
 
@@ -52,4 +52,4 @@ class Reflink(Action):
             self.disk.unlink(entry.target_path)
         if not os.path.lexists(entry.path):
             return Outcome.GONE
-        return Outcome.THERE if is_what_was_announced(entry.path, entry) else Outcome.CHANGED
+        return Outcome.THERE if is_in_place(entry) else Outcome.CHANGED
