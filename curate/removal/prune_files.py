@@ -166,11 +166,13 @@ class Pruning:
         )
 
     def _place_of(self, file: Path) -> Path | None:
-        """Return the place of a file in the folder that files are moved to."""
+        """Return the place of a file in the folder that files are moved to.
+
+        One in a tree of annotations beside the source keeps its path from where both part.
+        """
         if self._to is None:
             return None
-        is_inside = file.is_relative_to(self._root)  # else it lies in a tree of annotations beside
-        return self._to / file.relative_to(self._root if is_inside else self._root.parent)
+        return self._to / file.relative_to(os.path.commonpath((self._root, file)))
 
     def _remove_with_sidecars(self, leaving: Leaving, entries: Sequence[Entry]) -> None:
         image, *sidecars = entries

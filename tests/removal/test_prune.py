@@ -381,6 +381,41 @@ def test_sidecars_go_with_their_image_and_shared_ones_stay(tmp_path):
     assert snapshot(tmp_path / "set") == files
 
 
+@pytest.mark.parametrize(
+    ("folder", "sidecar", "place"),
+    [
+        ("images/train", "labels/train/b.txt", "labels/train/b.txt"),
+        ("images/train/x", "labels/train/x/b.txt", "labels/train/x/b.txt"),
+        ("train/images", "train/labels/b.txt", "labels/b.txt"),
+        ("JPEGImages/2007", "Annotations/2007/b.xml", "Annotations/2007/b.xml"),
+    ],
+)
+def test_annotations_beside_a_part_of_a_set_go_too(tmp_path, folder, sidecar, place):
+    files = {f"{folder}/a.jpg": "one", f"{folder}/b.jpg": "one", sidecar: "0 1 1"}
+    source = write_files(tmp_path / "set", files) / folder
+    manifest = write_copies(tmp_path / "m.parquet", source, {"b.jpg": "a.jpg"})
+    result = prune(manifest, act(Removal.MOVE, to=tmp_path / "away", sidecars=True))
+    assert (result.n_images, result.n_sidecars) == (1, 1)
+    assert snapshot(tmp_path / "away") == {"b.jpg": "one", place: "0 1 1"}
+    assert restore(result.journal).n_back == 2
+    assert snapshot(tmp_path / "set") == files
+
+
+def test_sidecars_of_one_name_from_two_trees_are_both_moved(tmp_path):
+    files = {
+        "images/a.jpg": "one", "images/b.jpg": "one", "labels/b.txt": "0 1 1",
+        "images/labels/b.jpg": "one", "images/labels/b.txt": "0 2 2",
+    }  # fmt: skip
+    source = write_files(tmp_path / "set", files) / "images"
+    copies = {"b.jpg": "a.jpg", "labels/b.jpg": "a.jpg"}
+    manifest = write_copies(tmp_path / "m.parquet", source, copies, paths=["a.jpg"])
+    result = prune(manifest, act(Removal.MOVE, to=tmp_path / "away", sidecars=True))
+    assert (result.n_sidecars, result.left) == (2, {})
+    assert {"labels/b.txt", "labels/b-2.txt"} <= set(snapshot(tmp_path / "away"))
+    restore(result.journal)
+    assert snapshot(tmp_path / "set") == files
+
+
 def test_what_does_not_go_together_is_refused(manifest, source, tmp_path):
     with pytest.raises(UsageError, match="what to do"):
         PruneConfig(is_plan=False)
