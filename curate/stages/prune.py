@@ -86,6 +86,7 @@ class PruneResult:
         n_unreadable: Unreadable files that were moved away, or would be.
         bytes: Size of all these.
         by_match: Copies chosen, by what ties them to the kept image.
+        passed_over: How many other rows have ``keep = false``, by the reason why they may not go.
         left: How many files were chosen and left, by the reason.
         examples: Some of the copies chosen, with the image that stays.
         journal: What ``curate restore`` takes; None if nothing was done.
@@ -100,6 +101,7 @@ class PruneResult:
     n_unreadable: int
     bytes: int
     by_match: dict[str, int]
+    passed_over: Mapping[str, int] = field(default_factory=dict)
     left: Mapping[str, int] = field(default_factory=dict)
     examples: list[tuple[str, str]] = field(default_factory=list)
     journal: str | None = None
@@ -174,6 +176,7 @@ def prune(
         n_unreadable=moved.n_files,
         bytes=gone.bytes + moved.bytes,
         by_match=copies.by_match,
+        passed_over=copies.passed_over,
         left=dict((gone.left + moved.left).most_common()),
         journal=str(place),
     )
@@ -193,6 +196,7 @@ def _say_plan(
         n_unreadable=len(unreadable),
         bytes=copies.bytes + unreadable.bytes,
         by_match=copies.by_match,
+        passed_over=copies.passed_over,
         examples=[(leaving.path, str(leaving.kept)) for leaving in files],
     )
 

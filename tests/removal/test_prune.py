@@ -353,6 +353,44 @@ def test_copies_are_chosen_by_evidence_probability_and_expression(source, tmp_pa
         prune(manifest, PruneConfig(match="twins"))
 
 
+def test_copies_that_a_person_alone_confirmed_go_before_nearly_equal_ones(source, tmp_path):
+    copies = {"deep/b.jpg": "a.jpg", "deep/c.jpg": "a.jpg", "d.jpg": "a.jpg"}
+    match = {"deep/b.jpg": "pixels", "deep/c.jpg": "reviewed", "d.jpg": "near"}
+    manifest = write_copies(tmp_path / "m.parquet", source, copies, match=match)
+    assert prune(manifest).by_match == {"pixels": 1, "reviewed": 1, "near": 1}
+    assert prune(manifest, PruneConfig(match="reviewed")).by_match == {"pixels": 1, "reviewed": 1}
+    assert prune(manifest, PruneConfig(match="pixels")).by_match == {"pixels": 1}
+    assert prune(manifest, act(Removal.DELETE)).n_images == 3
+
+
+def test_every_row_that_need_not_be_kept_is_chosen_or_passed_over_with_a_reason(source, tmp_path):
+    write_files(source, {"e.jpg": "one", "f.jpg": "one", "g.jpg": "g"})
+    copies = dict.fromkeys(("deep/b.jpg", "deep/c.jpg", "d.jpg", "e.jpg"), "a.jpg")
+    match = {"deep/b.jpg": "bytes", "deep/c.jpg": "pixels", "d.jpg": "near", "e.jpg": "hearsay"}
+    manifest = write_copies(
+        tmp_path / "m.parquet", source, copies, match=match, dropped=["f.jpg", "g.jpg"]
+    )
+    always = {
+        "the manifest names no file that stays for it": 2,
+        "the manifest does not say by what it is a copy": 1,
+    }
+    for config, more in (
+        (PruneConfig(), {}),
+        (PruneConfig(match="pixels"), {"its evidence is weaker than pixels": 1}),
+        (PruneConfig(action="hardlink"), {"it has not the bytes of the file that stays for it": 2}),
+        (PruneConfig(where="path != 'd.jpg'"), {"--where leaves it out": 1}),
+    ):
+        result = prune(manifest, config)
+        assert result.passed_over == always | more
+        assert result.n_images + sum(result.passed_over.values()) == 6
+    assert (
+        prune(manifest, act(Removal.DELETE, match="bytes")).passed_over[
+            "its evidence is weaker than bytes"
+        ]
+        == 2
+    )
+
+
 def test_unreadable_files_are_moved_away_and_come_back(source, tmp_path):
     manifest = write_copies(tmp_path / "m.parquet", source, {}, unreadable=["deep/c.jpg"])
     config = PruneConfig(unreadable=tmp_path / "broken", is_plan=False)
