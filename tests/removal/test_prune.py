@@ -383,12 +383,8 @@ def test_every_row_that_need_not_be_kept_is_chosen_or_passed_over_with_a_reason(
         result = prune(manifest, config)
         assert result.passed_over == always | more
         assert result.n_images + sum(result.passed_over.values()) == 6
-    assert (
-        prune(manifest, act(Removal.DELETE, match="bytes")).passed_over[
-            "its evidence is weaker than bytes"
-        ]
-        == 2
-    )
+    done = prune(manifest, act(Removal.DELETE, match="bytes"))
+    assert done.passed_over == always | {"its evidence is weaker than bytes": 2}
 
 
 def test_unreadable_files_are_moved_away_and_come_back(source, tmp_path):
@@ -482,6 +478,17 @@ def test_the_source_of_a_lost_disk_is_told(source, tmp_path):
     source.rename(tmp_path / "elsewhere")
     with pytest.raises(InputError, match="no folder here"):
         prune(manifest)
+
+
+def test_nothing_is_restored_to_a_source_that_is_no_folder_any_more(manifest, source, tmp_path):
+    journal = prune(manifest, act(Removal.MOVE, to=tmp_path / "away")).journal
+    source.rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="no folder here") as caught:
+        restore(journal)
+    assert "old name" in caught.value.hint
+    assert not source.exists()
+    (tmp_path / "elsewhere").rename(source)
+    assert restore(journal).n_back == 1
 
 
 def test_a_plain_disk_knows_the_trash_folders_near_a_file(tmp_path, monkeypatch):
