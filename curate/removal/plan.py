@@ -95,7 +95,12 @@ class Plan:
     """Files of a manifest that may go."""
 
     def __init__(self, manifest: Manifest, is_leaving: NDArray[np.bool_]) -> None:
-        """Take the rows that may go, (N,) bool."""
+        """Take the rows that may go, (N,) bool.
+
+        Raises:
+            UsageError: The manifest does not say how large files are.
+        """
+        manifest.check("bytes", hint="scan again: `curate dedup IMAGES`")
         self._manifest = manifest
         self._rows = np.flatnonzero(is_leaving)
 
@@ -106,13 +111,6 @@ class Plan:
     def bytes(self) -> int:
         """Size of the files."""
         return int(pc.sum(self._read("bytes")).as_py() or 0)
-
-    @property
-    def by_match(self) -> dict[str, int]:
-        """How many files, by what ties them to the kept one, strongest first."""
-        counted = pc.value_counts(self._read("match")).to_pylist()
-        counts = {item["values"]: item["counts"] for item in counted}
-        return {name: counts[name] for name in EVIDENCE if name in counts}
 
     def files(self, most: int | None = None) -> Iterator[Leaving]:
         """Yield the files in the order of the manifest; those of one batch are in memory.
@@ -152,12 +150,23 @@ class CopyPlan(Plan):
         super().__init__(manifest, is_leaving)
         self.passed_over = dict(passed_over or {})
 
+    @property
+    def by_match(self) -> dict[str, int]:
+        """How many files, by what ties them to the kept one, strongest first."""
+        if not len(self):
+            return {}
+        counted = pc.value_counts(self._read("match")).to_pylist()
+        counts = {item["values"]: item["counts"] for item in counted}
+        return {name: counts[name] for name in EVIDENCE if name in counts}
+
     def files(self, most: int | None = None) -> Iterator[Leaving]:
         """Yield the files in the order of the manifest.
 
         Args:
             most: How many at most; None for all.
         """
+        if not len(self):  # a manifest that nobody looked for copies in lacks the columns
+            return
         source = open_source(self._manifest.source)
         columns = self._kept_columns(most)
         for number, leaving in enumerate(super().files(most)):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from curate import DedupConfig, PruneConfig, dedup, prune, restore
@@ -489,6 +490,25 @@ def test_nothing_is_restored_to_a_source_that_is_no_folder_any_more(manifest, so
     assert not source.exists()
     (tmp_path / "elsewhere").rename(source)
     assert restore(journal).n_back == 1
+
+
+@pytest.mark.parametrize("config", [PruneConfig(), PruneConfig(unreadable=Path("broken"))])
+def test_a_manifest_that_says_no_sizes_is_told(manifest, config):
+    table = pq.read_table(manifest)
+    pq.write_table(table.drop_columns(["bytes"]), manifest)
+    with pytest.raises(UsageError, match="no column 'bytes'") as caught:
+        prune(manifest, config)
+    assert "curate dedup" in caught.value.hint
+
+
+def test_unreadable_files_go_without_a_search_for_copies(source, tmp_path):
+    manifest = write_copies(tmp_path / "m.parquet", source, {}, unreadable=["deep/c.jpg"])
+    table = pq.read_table(manifest)
+    pq.write_table(table.drop_columns(["keep", "match", "duplicate_of"]), manifest)
+    assert prune(manifest, PruneConfig(unreadable=tmp_path / "broken")).n_unreadable == 1
+    config = PruneConfig(unreadable=tmp_path / "broken", is_plan=False)
+    assert prune(manifest, config).n_unreadable == 1
+    assert snapshot(tmp_path / "broken") == {"deep/c.jpg": "two"}
 
 
 def test_a_plain_disk_knows_the_trash_folders_near_a_file(tmp_path, monkeypatch):
