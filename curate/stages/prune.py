@@ -1,5 +1,6 @@
 """Prune: the copies that need not be kept leave the source, each proved and put down first."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -130,7 +131,8 @@ def prune(
         disk: Makes the changes.
 
     Raises:
-        InputError: The manifest or the source cannot be used, or the journal is there already.
+        InputError: The manifest, the source or a folder cannot be used, or the journal is there
+            already.
         UsageError: The manifest names no copies, or a folder lies in the source.
         ResourceError: The disk is full, or lacks what the action needs; what was done stands.
     """
@@ -141,6 +143,7 @@ def prune(
     for folder in (config.to, config.unreadable):
         if folder is not None:
             check_apart(folder, root)
+            _check_target(folder)
     copies, unreadable = _make_plans(read, config)
     if config.is_plan:
         return _say_plan(read, path, config, copies, unreadable)
@@ -226,6 +229,18 @@ def _find_root(manifest: Manifest) -> Path:
             hint="connect the disk that it lies on, or write the manifest again",
         )
     return root
+
+
+def _check_target(folder: Path) -> None:
+    """Check that files can be moved to a folder, which need not be there yet.
+
+    Raises:
+        InputError: It, or one above it, is a file.
+    """
+    places = (folder.absolute(), *folder.absolute().parents)
+    place = next(place for place in places if os.path.lexists(place))
+    if not place.is_dir():
+        raise InputError(f"{place} is a file, not a folder", hint="name a new folder")
 
 
 def _make_plans(manifest: Manifest, config: PruneConfig) -> tuple[CopyPlan, Plan]:

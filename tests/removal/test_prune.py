@@ -511,6 +511,22 @@ def test_unreadable_files_go_without_a_search_for_copies(source, tmp_path):
     assert snapshot(tmp_path / "broken") == {"deep/c.jpg": "two"}
 
 
+@pytest.mark.parametrize("place", ["file", "file/below"])
+@pytest.mark.parametrize("is_plan", [True, False])
+def test_a_file_in_the_place_of_the_folder_to_move_to_is_told_first(
+    manifest, source, tmp_path, place, is_plan
+):
+    (tmp_path / "file").touch()
+    for config in (
+        PruneConfig(action=Removal.MOVE, to=tmp_path / place, is_plan=is_plan),
+        PruneConfig(unreadable=tmp_path / place, is_plan=is_plan),
+    ):
+        with pytest.raises(InputError, match="file is a file, not a folder"):
+            prune(manifest, config)
+    assert snapshot(source) == TREE
+    assert not list(tmp_path.glob("*.jsonl"))
+
+
 def test_a_plain_disk_knows_the_trash_folders_near_a_file(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert tmp_path / "Trash" not in Disk().trash_folders(tmp_path / "a.jpg")
