@@ -21,6 +21,7 @@ class Outcome(StrEnum):
     IN_THE_WAY = "left, since another file has its place"
     CHANGED = "left, since it was changed after it went"
     GONE = "gone"
+    REPLACED = "gone, and another file or a changed one has its place"
     DELETED = "deleted, which nothing undoes"
 
 
@@ -86,7 +87,7 @@ class Action(ABC):
         is_aside = os.path.lexists(place)
         if os.path.lexists(entry.path):
             if not is_in_place(entry):
-                return Outcome.IN_THE_WAY if is_aside else Outcome.GONE
+                return Outcome.IN_THE_WAY if is_aside else Outcome.REPLACED
             if not self._is_left_over(place, entry):
                 return Outcome.THERE
             self.disk.unlink(place)

@@ -59,7 +59,7 @@ class Trash(Action):
             return Outcome.THERE
         trashed = self._find(entry)
         if trashed is None:
-            return Outcome.GONE
+            return Outcome.REPLACED if is_taken else Outcome.GONE
         if is_taken:
             return Outcome.IN_THE_WAY
         move(self.disk, trashed.file, entry.path)
