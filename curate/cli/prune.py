@@ -69,8 +69,8 @@ def prune(
     match: Annotated[
         str | None,
         typer.Option(
-            help="Take only copies by this evidence or a stronger one: file, bytes, pixels, near, "
-            "scene or semantic.",
+            help="Take only copies by this evidence or a stronger one: file, bytes, pixels, "
+            "reviewed (a person's word), near, scene or semantic.",
             show_default="any",
         ),
     ] = None,
@@ -165,6 +165,8 @@ def _describe(result: "PruneResult") -> "Iterator[str]":
         )
     for match, n_images in result.by_match.items():
         yield f"  {match:10} {n_images:8,} chosen"
+    for reason, n_files in result.passed_over.items():
+        yield f"  passed over {n_files:,}: {reason}"
     for path, kept in result.examples:
         yield f"  {path}  stays as {kept}"
     for reason, n_files in result.left.items():

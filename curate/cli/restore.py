@@ -46,7 +46,8 @@ def restore(
 
 
 def _describe(result: "RestoreResult") -> "Iterator[str]":
-    yield f"{count_of(result.n_back, 'file')} brought back, {result.n_there:,} were there already"
+    there = count_of(result.n_there, "was", "were")
+    yield f"{count_of(result.n_back, 'file')} brought back, {there} there already"
     for reason, n_files in result.missing.items():
         yield f"  {n_files:,} not: {reason}"
     for example in result.examples:

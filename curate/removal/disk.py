@@ -163,6 +163,10 @@ class Disk:
             folders += [folder / f".Trash-{user}", folder / ".Trash" / str(user)]
         return [folder for folder in folders if (folder / "info").is_dir()]
 
+    def are_apart(self, file: Path, other: Path) -> bool:
+        """Return whether two files that are there lie on two disks; links are not followed."""
+        return file.lstat().st_dev != other.lstat().st_dev
+
     def append(self, file: BinaryIO, line: bytes) -> None:
         """Add a line to an open file, on the disk when this returns.
 
@@ -208,22 +212,52 @@ def move(disk: Disk, file: Path, target: Path) -> None:
             raise
         disk.rename(file, target)
         return
-    disk.unlink(file)
+    _drop_old_name(disk, file, target)
 
 
 def _copy_then_unlink(disk: Disk, file: Path, target: Path) -> None:
-    before = identify(file, follow=False)
     scratch = unfinished_name(target, "move")
     if os.path.lexists(scratch):
         disk.unlink(scratch)
+    made = scratch
+    try:
+        _copy_unchanged(disk, file, scratch)
+        disk.rename(scratch, target)
+        made = target
+        disk.sync(target.parent)
+    except OSError:
+        if os.path.lexists(made):
+            disk.unlink(made)
+        raise
+    _drop_old_name(disk, file, target)
+
+
+def _copy_unchanged(disk: Disk, file: Path, scratch: Path) -> None:
+    """Copy a file that is the same before and after.
+
+    Raises:
+        OSError: It cannot be done, or the file changed meanwhile.
+    """
+    before = identify(file, follow=False)
     disk.copy(file, scratch)
     is_same = file.is_symlink() or hash_file(file) == hash_file(scratch)
     if not is_same or identify(file, follow=False) != before:
-        disk.unlink(scratch)
         raise OSError(errno.EBUSY, "it was changed while it was copied", str(file))
-    disk.rename(scratch, target)
-    disk.sync(target.parent)
-    disk.unlink(file)
+
+
+def _drop_old_name(disk: Disk, file: Path, target: Path) -> None:
+    """Remove the old name of a file that has its new one; where that fails, the new one.
+
+    Raises:
+        OSError: It fails.
+    """
+    try:
+        disk.unlink(file)
+    except FileNotFoundError:  # somebody else removed it: the new name is the last one
+        return
+    except OSError:
+        disk.unlink(target)
+        raise
 
 
 def unfinished_name(path: Path, purpose: str) -> Path:

@@ -1,6 +1,6 @@
 """Which files of a manifest may go, and which file stays for each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,11 +17,17 @@ from curate.manifest.rows import TakenRows
 from curate.manifest.selection import is_readable
 from curate.sources import open_source
 
-EVIDENCE = ("file", "bytes", "pixels", "near", "scene", "semantic")
+EVIDENCE = ("file", "bytes", "pixels", "reviewed", "near", "scene", "semantic")
 """What ties an image to the kept one, strongest first, as the column ``match`` has it."""
 
 EQUAL_BYTES = ("bytes",)
 """Evidence by which a copy is a file of its own with the bytes of the kept one."""
+
+NOT_WHERE = "--where leaves it out"
+NOT_READABLE = "it is no readable image"
+NAMES_NONE = "the manifest names no file that stays for it"
+NO_EVIDENCE = "the manifest does not say by what it is a copy"
+NOT_EQUAL_BYTES = "it has not the bytes of the file that stays for it"
 
 _OTHER_HASH = "duplicate_of_hash"
 
@@ -89,7 +95,12 @@ class Plan:
     """Files of a manifest that may go."""
 
     def __init__(self, manifest: Manifest, is_leaving: NDArray[np.bool_]) -> None:
-        """Take the rows that may go, (N,) bool."""
+        """Take the rows that may go, (N,) bool.
+
+        Raises:
+            UsageError: The manifest does not say how large files are.
+        """
+        manifest.check("bytes", hint="scan again: `curate dedup IMAGES`")
         self._manifest = manifest
         self._rows = np.flatnonzero(is_leaving)
 
@@ -100,13 +111,6 @@ class Plan:
     def bytes(self) -> int:
         """Size of the files."""
         return int(pc.sum(self._read("bytes")).as_py() or 0)
-
-    @property
-    def by_match(self) -> dict[str, int]:
-        """How many files, by what ties them to the kept one, strongest first."""
-        counted = pc.value_counts(self._read("match")).to_pylist()
-        counts = {item["values"]: item["counts"] for item in counted}
-        return {name: counts[name] for name in EVIDENCE if name in counts}
 
     def files(self, most: int | None = None) -> Iterator[Leaving]:
         """Yield the files in the order of the manifest; those of one batch are in memory.
@@ -130,7 +134,30 @@ class Plan:
 
 
 class CopyPlan(Plan):
-    """Copies of a manifest that may go, each with the file that stays for it."""
+    """Copies of a manifest that may go, each with the file that stays for it.
+
+    Attributes:
+        passed_over: How many other rows need not be kept, by the reason why they may not go.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        is_leaving: NDArray[np.bool_],
+        passed_over: Mapping[str, int] | None = None,
+    ) -> None:
+        """Take the rows that may go, (N,) bool, and the count of those that may not."""
+        super().__init__(manifest, is_leaving)
+        self.passed_over = dict(passed_over or {})
+
+    @property
+    def by_match(self) -> dict[str, int]:
+        """How many files, by what ties them to the kept one, strongest first."""
+        if not len(self):
+            return {}
+        counted = pc.value_counts(self._read("match")).to_pylist()
+        counts = {item["values"]: item["counts"] for item in counted}
+        return {name: counts[name] for name in EVIDENCE if name in counts}
 
     def files(self, most: int | None = None) -> Iterator[Leaving]:
         """Yield the files in the order of the manifest.
@@ -138,6 +165,8 @@ class CopyPlan(Plan):
         Args:
             most: How many at most; None for all.
         """
+        if not len(self):  # a manifest that nobody looked for copies in lacks the columns
+            return
         source = open_source(self._manifest.source)
         columns = self._kept_columns(most)
         for number, leaving in enumerate(super().files(most)):
@@ -181,22 +210,41 @@ def plan_copies(manifest: Manifest, choice: Choice, *, needs_equal_bytes: bool =
     for name in ("keep", "match", "duplicate_of", "similarity"):
         manifest.check(name, hint="find the copies first: `curate dedup M.parquet`")
     table = manifest.rows.read(["status", "keep", "match", "duplicate_of", "similarity"])
-    wanted = EVIDENCE[: EVIDENCE.index(choice.match) + 1] if choice.match else EVIDENCE
+    claims = _claims(table, choice, needs_equal_bytes=needs_equal_bytes)
+    is_leaving = _holds(pc.invert(table["keep"]))
+    passed_over = {}
+    for reason, holds in ((NOT_WHERE, _where(manifest, choice)), *claims):
+        if n_rows := int((is_leaving & ~holds).sum()):
+            passed_over[reason] = n_rows
+        is_leaving &= holds
+    return CopyPlan(manifest, is_leaving, passed_over)
+
+
+def _claims(
+    table: pa.Table, choice: Choice, *, needs_equal_bytes: bool
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield what must hold of a copy that may go, (N,) bool, each after why it may not else."""
+    yield NOT_READABLE, _holds(pc.equal(table["status"], Status.OK.value))
+    yield NAMES_NONE, _holds(pc.is_valid(table["duplicate_of"]))
+    yield NO_EVIDENCE, _is_by(table, EVIDENCE)
+    if choice.match is not None:
+        wanted = EVIDENCE[: EVIDENCE.index(choice.match) + 1]
+        yield f"its evidence is weaker than {choice.match}", _is_by(table, wanted)
     if needs_equal_bytes:
-        wanted = tuple(name for name in wanted if name in EQUAL_BYTES)
-    claims = [
-        pc.equal(table["status"], Status.OK.value),
-        pc.invert(table["keep"]),
-        pc.is_valid(table["duplicate_of"]),
-        pc.is_in(table["match"], value_set=pa.array(wanted)),
-    ]
+        yield NOT_EQUAL_BYTES, _is_by(table, EQUAL_BYTES)
     if choice.at_least is not None:
         least = pa.scalar(choice.at_least, pa.float32())  # as the column has it: 0.99 is 0.99
-        claims.append(pc.greater_equal(table["similarity"], least))
-    is_leaving = np.ones(len(table), bool)
-    for claim in claims:
-        is_leaving &= np.asarray(pc.fill_null(claim, fill_value=False).to_numpy(), bool)
-    return CopyPlan(manifest, is_leaving & _where(manifest, choice))
+        is_likely = _holds(pc.greater_equal(table["similarity"], least))
+        yield f"its probability is not at least {choice.at_least}", is_likely
+
+
+def _is_by(table: pa.Table, evidence: Sequence[str]) -> NDArray[np.bool_]:
+    return _holds(pc.is_in(table["match"], value_set=pa.array(evidence)))
+
+
+def _holds(claim: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Return where a claim is true, (N,) bool; where it is null it is not."""
+    return np.asarray(pc.fill_null(claim, fill_value=False).to_numpy(), bool)
 
 
 def plan_unreadable(manifest: Manifest, choice: Choice) -> Plan:

@@ -22,6 +22,17 @@ def is_what_was_announced(path: Path, entry: Entry) -> bool:
     return hash_file(path) == entry.hash
 
 
+def is_in_place(entry: Entry) -> bool:
+    """Return whether the file of a journal's entry is where it was: its content, or untouched.
+
+    One that was left because it is not what the manifest says is known by its size and time.
+    """
+    if is_what_was_announced(entry.path, entry):
+        return True
+    found = identify(entry.path, follow=False)
+    return found is not None and (found.bytes, found.mtime_ns) == (entry.bytes, entry.mtime_ns)
+
+
 class KeptFiles:
     """Files that stay for others, proved; one that did not change since is not read again."""
 

@@ -166,11 +166,13 @@ class Pruning:
         )
 
     def _place_of(self, file: Path) -> Path | None:
-        """Return the place of a file in the folder that files are moved to."""
+        """Return the place of a file in the folder that files are moved to.
+
+        One in a tree of annotations beside the source keeps its path from where both part.
+        """
         if self._to is None:
             return None
-        is_inside = file.is_relative_to(self._root)  # else it lies in a tree of annotations beside
-        return self._to / file.relative_to(self._root if is_inside else self._root.parent)
+        return self._to / file.relative_to(os.path.commonpath((self._root, file)))
 
     def _remove_with_sidecars(self, leaving: Leaving, entries: Sequence[Entry]) -> None:
         image, *sidecars = entries
@@ -203,20 +205,24 @@ class Pruning:
             return RELIED_ON
         if not self._is_kept_proved(leaving):
             return KEPT_CHANGED
+        is_aside = False
         try:
-            reason = self._act(entry, leaving, before)
+            place = self._action.set_aside(entry)
+            is_aside = True
+            reason = self._finish(entry, leaving, place, before)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
             reason = f"it cannot be removed: {error.strerror or first_line(error)}"
-        if reason is not None:
+        if reason is not None and is_aside:
             with suppress(OSError):  # what is not put back now, `curate restore` finds
                 self._action.put_back(entry)
         return reason
 
-    def _act(self, entry: Entry, leaving: Leaving, before: Identity | None) -> str | None:
-        """Set a file aside, look again, and finish; return why that must be undone, or None."""
-        place = self._action.set_aside(entry)
+    def _finish(
+        self, entry: Entry, leaving: Leaving, place: Path | None, before: Identity | None
+    ) -> str | None:
+        """Look again at a file that was set aside, and finish; return why not, or None."""
         if not self._is_kept_proved(leaving):
             return KEPT_CHANGED
         if place is not None and not _is_unchanged(identify(place, follow=False), before):

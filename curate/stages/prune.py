@@ -1,5 +1,6 @@
 """Prune: the copies that need not be kept leave the source, each proved and put down first."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -86,6 +87,7 @@ class PruneResult:
         n_unreadable: Unreadable files that were moved away, or would be.
         bytes: Size of all these.
         by_match: Copies chosen, by what ties them to the kept image.
+        passed_over: How many other rows have ``keep = false``, by the reason why they may not go.
         left: How many files were chosen and left, by the reason.
         examples: Some of the copies chosen, with the image that stays.
         journal: What ``curate restore`` takes; None if nothing was done.
@@ -100,6 +102,7 @@ class PruneResult:
     n_unreadable: int
     bytes: int
     by_match: dict[str, int]
+    passed_over: Mapping[str, int] = field(default_factory=dict)
     left: Mapping[str, int] = field(default_factory=dict)
     examples: list[tuple[str, str]] = field(default_factory=list)
     journal: str | None = None
@@ -128,7 +131,8 @@ def prune(
         disk: Makes the changes.
 
     Raises:
-        InputError: The manifest or the source cannot be used, or the journal is there already.
+        InputError: The manifest, the source or a folder cannot be used, or the journal is there
+            already.
         UsageError: The manifest names no copies, or a folder lies in the source.
         ResourceError: The disk is full, or lacks what the action needs; what was done stands.
     """
@@ -139,6 +143,7 @@ def prune(
     for folder in (config.to, config.unreadable):
         if folder is not None:
             check_apart(folder, root)
+            _check_target(folder)
     copies, unreadable = _make_plans(read, config)
     if config.is_plan:
         return _say_plan(read, path, config, copies, unreadable)
@@ -174,6 +179,7 @@ def prune(
         n_unreadable=moved.n_files,
         bytes=gone.bytes + moved.bytes,
         by_match=copies.by_match,
+        passed_over=copies.passed_over,
         left=dict((gone.left + moved.left).most_common()),
         journal=str(place),
     )
@@ -193,6 +199,7 @@ def _say_plan(
         n_unreadable=len(unreadable),
         bytes=copies.bytes + unreadable.bytes,
         by_match=copies.by_match,
+        passed_over=copies.passed_over,
         examples=[(leaving.path, str(leaving.kept)) for leaving in files],
     )
 
@@ -222,6 +229,18 @@ def _find_root(manifest: Manifest) -> Path:
             hint="connect the disk that it lies on, or write the manifest again",
         )
     return root
+
+
+def _check_target(folder: Path) -> None:
+    """Check that files can be moved to a folder, which need not be there yet.
+
+    Raises:
+        InputError: It, or one above it, is a file.
+    """
+    places = (folder.absolute(), *folder.absolute().parents)
+    place = next(place for place in places if os.path.lexists(place))
+    if not place.is_dir():
+        raise InputError(f"{place} is a file, not a folder", hint="name a new folder")
 
 
 def _make_plans(manifest: Manifest, config: PruneConfig) -> tuple[CopyPlan, Plan]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate.argument_types import check_arguments
+from curate.errors import InputError
 from curate.files import disk_errors
 from curate.progress import Progress, Silent, task
 from curate.removal.actions.base import Outcome
@@ -48,12 +49,17 @@ def restore(
         disk: Makes the changes.
 
     Raises:
-        InputError: It is no journal.
+        InputError: It is no journal, or its source is no folder any more.
         ResourceError: Another process works with it, or the disk is full.
     """
     path, progress, disk = Path(journal), progress or Silent(), disk or Disk()
     head, entries = read_journal(path)
     source = Path(head["source"])
+    if not source.is_dir():
+        raise InputError(
+            f"the source {source} is no folder here",
+            hint="connect the disk that it lies on, or give the folder its old name again",
+        )
     with disk_errors(source), hold_journal(path), task(progress, "restore", None):
         counts, examples = restore_files(
             entries,

@@ -94,6 +94,9 @@ class FragileDisk(Disk):
     def trash_folders(self, near):
         return [self._trash] if (self._trash / "info").is_dir() else []
 
+    def are_apart(self, file, other):
+        return self._is_across and file.parent != other.parent
+
     def append(self, file, line):
         if self._left == 0:
             file.write(line[: len(line) // 2])
@@ -106,7 +109,7 @@ class FragileDisk(Disk):
         pass
 
 
-def write_copies(path, source, copies, *, unreadable=(), match="bytes", paths=None):
+def write_copies(path, source, copies, *, unreadable=(), dropped=(), match="bytes", paths=None):
     """Write a manifest in which some files are copies of others.
 
     Args:
@@ -114,7 +117,8 @@ def write_copies(path, source, copies, *, unreadable=(), match="bytes", paths=No
         source: Folder of the files, all of which are rows.
         copies: The file that stays for each copy, by the copy's path.
         unreadable: Paths that cannot be read.
-        match: The evidence.
+        dropped: Paths that need not be kept, though nothing stays for them.
+        match: The evidence, of all or by the copy's path.
         paths: The rows; None for all files.
     """
     rows = []
@@ -130,7 +134,7 @@ def write_copies(path, source, copies, *, unreadable=(), match="bytes", paths=No
                 "hash": hash_file(file),
                 "bytes": file.stat().st_size,
                 "status": "unreadable" if name in unreadable else "ok",
-                "keep": not is_copy and name not in unreadable,
+                "keep": not is_copy and name not in unreadable and name not in dropped,
                 "duplicate_of": kept,
                 "match": (match if isinstance(match, str) else match[name]) if is_copy else None,
                 "similarity": 1.0 if is_copy else None,

@@ -3,10 +3,12 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from curate import DedupConfig, PruneConfig, dedup, prune, restore
@@ -14,7 +16,7 @@ from curate.choices import Removal
 from curate.errors import InputError, ResourceError, UsageError
 from curate.removal.disk import Disk
 from tests.conftest import picture, save
-from tests.removal.scenes import FragileDisk, snapshot, write_copies, write_files
+from tests.removal.scenes import FragileDisk, PowerCut, snapshot, write_copies, write_files
 
 TREE = {"a.jpg": "one", "deep/b.jpg": "one", "deep/c.jpg": "two", "d.jpg": "three"}
 
@@ -62,6 +64,62 @@ def test_a_file_that_is_there_already_is_not_replaced_by_a_moved_one(manifest, s
     assert snapshot(tmp_path / "away") == {"deep/b.jpg": "somebody's"}
 
 
+def test_a_numbered_name_is_promised_to_one_file_only(tmp_path):
+    files = {"a.jpg": "one", "b.jpg": "one", "b-2.jpg": "one", "c.jpg": "two", "c-2.jpg": "one"}
+    source = write_files(tmp_path / "source", files)
+    taken = {"b.jpg": "somebody's", "c-2.jpg": "somebody's"}
+    write_files(tmp_path / "away", taken)
+    copies = {"b.jpg": "a.jpg", "b-2.jpg": "a.jpg", "c-2.jpg": "a.jpg"}
+    manifest = write_copies(tmp_path / "m.parquet", source, copies)
+    result = prune(manifest, act(Removal.MOVE, to=tmp_path / "away"))
+    assert (result.n_images, result.left) == (3, {})
+    moved = dict.fromkeys(("b-2.jpg", "b-3.jpg", "c-2-2.jpg"), "one")
+    assert snapshot(tmp_path / "away") == taken | moved
+    assert restore(result.journal).n_back == 3
+    assert (snapshot(source), snapshot(tmp_path / "away")) == (files, taken)
+
+
+@pytest.mark.parametrize("text", ["one", "other"])
+def test_a_name_that_another_took_meanwhile_stays_its_own(manifest, source, tmp_path, text):
+    class Taken(Disk):
+        def link(self, file, name):
+            name.write_text(text)
+            super().link(file, name)
+
+    result = prune(manifest, act(Removal.MOVE, to=tmp_path / "away"), disk=Taken())
+    assert result.left == {"it cannot be removed: File exists": 1}
+    assert snapshot(source) == TREE
+    assert snapshot(tmp_path / "away") == {"deep/b.jpg": text}
+    restore(result.journal)
+    assert snapshot(source) == TREE
+    assert snapshot(tmp_path / "away") == {"deep/b.jpg": text}
+
+
+@pytest.mark.parametrize("is_across", [False, True])
+def test_a_file_whose_old_name_cannot_go_has_no_second_one(manifest, source, tmp_path, is_across):
+    class Sticky(FragileDisk):
+        def unlink(self, name):
+            if name == source / "deep/b.jpg":
+                raise PermissionError(errno.EPERM, "Operation not permitted")
+            super().unlink(name)
+
+    disk = Sticky(tmp_path / "trash", is_across=is_across)
+    result = prune(manifest, act(Removal.MOVE, to=tmp_path / "away"), disk=disk)
+    assert result.left == {"it cannot be removed: Operation not permitted": 1}
+    assert (snapshot(source), snapshot(tmp_path / "away")) == (TREE, {})
+
+
+def test_a_link_that_a_crash_left_beside_a_file_does_not_keep_it_from_becoming_one(
+    manifest, source, tmp_path
+):
+    with pytest.raises(PowerCut):
+        prune(manifest, act(Removal.HARDLINK), disk=FragileDisk(tmp_path / "trash", n_steps=4))
+    assert len(list((source / "deep").iterdir())) == 3
+    assert prune(manifest, act(Removal.HARDLINK)).n_images == 1
+    assert (source / "deep/b.jpg").samefile(source / "a.jpg")
+    assert snapshot(source) == TREE
+
+
 def test_a_hard_link_has_the_same_bytes_and_becomes_a_file_of_its_own_again(manifest, source):
     (source / "deep/b.jpg").chmod(0o600)
     result = prune(manifest, act(Removal.HARDLINK))
@@ -70,6 +128,61 @@ def test_a_hard_link_has_the_same_bytes_and_becomes_a_file_of_its_own_again(mani
     assert snapshot(source) == TREE
     assert not (source / "deep/b.jpg").samefile(source / "a.jpg")
     assert (source / "deep/b.jpg").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("fate", ["renamed", "renamed, of equal time", "deleted"])
+def test_a_hard_link_whose_kept_file_went_becomes_a_file_of_its_own(manifest, source, fate):
+    copy, kept = source / "deep/b.jpg", source / "a.jpg"
+    copy.chmod(0o600)
+    kept.chmod(0o600)
+    os.utime(copy, ns=(5, 7_000_000_000))
+    os.utime(kept, ns=(5, 7_000_000_000 + ("equal" not in fate)))
+    journal = prune(manifest, act(Removal.HARDLINK)).journal
+    if fate == "deleted":
+        kept.unlink()
+    else:
+        kept.rename(source / "r.jpg")
+    assert restore(journal).n_back == 1
+    facts = copy.stat()
+    assert (copy.read_text(), facts.st_nlink, facts.st_mtime_ns) == ("one", 1, 7_000_000_000)
+    assert restore(journal).n_there == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "why"),
+    [
+        (Removal.TRASH, "left, since another file has its place"),
+        (Removal.MOVE, "left, since another file has its place"),
+        (Removal.HARDLINK, "left, since it was changed after it went"),
+        (Removal.REFLINK, "left, since it was changed after it went"),
+        (Removal.DELETE, "deleted, which nothing undoes"),
+    ],
+)
+def test_another_file_in_the_place_of_one_is_not_taken_for_it(
+    manifest, source, tmp_path, action, why
+):
+    disk = FragileDisk(tmp_path / "trash")
+    to = tmp_path / "away" if action is Removal.MOVE else None
+    journal = prune(manifest, act(action, to=to), disk=disk).journal
+    (source / "deep/b.jpg").unlink(missing_ok=True)
+    (source / "deep/b.jpg").write_text("somebody's")
+    said = restore(journal, disk=disk)
+    assert (said.n_back, said.n_there, said.missing) == (0, 0, {why: 1})
+    assert snapshot(source) == TREE | {"deep/b.jpg": "somebody's"}
+    for place in ("trash/files", "away"):
+        if (tmp_path / place).is_dir():
+            shutil.rmtree(tmp_path / place)
+            (why,) = restore(journal, disk=disk).missing
+            assert why == "gone, and another file or a changed one has its place"
+
+
+@pytest.mark.parametrize("action", [kind for kind in Removal if kind is not Removal.MOVE])
+def test_a_file_that_was_left_since_it_changed_is_there_already(manifest, source, tmp_path, action):
+    (source / "deep/b.jpg").write_text("new")
+    disk = FragileDisk(tmp_path / "trash")
+    result = prune(manifest, act(action), disk=disk)
+    assert result.n_images == 0
+    assert restore(result.journal, disk=disk).n_there == 1
 
 
 def test_owner_and_attributes_come_back_after_a_hard_link(manifest, source):
@@ -242,6 +355,40 @@ def test_copies_are_chosen_by_evidence_probability_and_expression(source, tmp_pa
         prune(manifest, PruneConfig(match="twins"))
 
 
+def test_copies_that_a_person_alone_confirmed_go_before_nearly_equal_ones(source, tmp_path):
+    copies = {"deep/b.jpg": "a.jpg", "deep/c.jpg": "a.jpg", "d.jpg": "a.jpg"}
+    match = {"deep/b.jpg": "pixels", "deep/c.jpg": "reviewed", "d.jpg": "near"}
+    manifest = write_copies(tmp_path / "m.parquet", source, copies, match=match)
+    assert prune(manifest).by_match == {"pixels": 1, "reviewed": 1, "near": 1}
+    assert prune(manifest, PruneConfig(match="reviewed")).by_match == {"pixels": 1, "reviewed": 1}
+    assert prune(manifest, PruneConfig(match="pixels")).by_match == {"pixels": 1}
+    assert prune(manifest, act(Removal.DELETE)).n_images == 3
+
+
+def test_every_row_that_need_not_be_kept_is_chosen_or_passed_over_with_a_reason(source, tmp_path):
+    write_files(source, {"e.jpg": "one", "f.jpg": "one", "g.jpg": "g"})
+    copies = dict.fromkeys(("deep/b.jpg", "deep/c.jpg", "d.jpg", "e.jpg"), "a.jpg")
+    match = {"deep/b.jpg": "bytes", "deep/c.jpg": "pixels", "d.jpg": "near", "e.jpg": "hearsay"}
+    manifest = write_copies(
+        tmp_path / "m.parquet", source, copies, match=match, dropped=["f.jpg", "g.jpg"]
+    )
+    always = {
+        "the manifest names no file that stays for it": 2,
+        "the manifest does not say by what it is a copy": 1,
+    }
+    for config, more in (
+        (PruneConfig(), {}),
+        (PruneConfig(match="pixels"), {"its evidence is weaker than pixels": 1}),
+        (PruneConfig(action="hardlink"), {"it has not the bytes of the file that stays for it": 2}),
+        (PruneConfig(where="path != 'd.jpg'"), {"--where leaves it out": 1}),
+    ):
+        result = prune(manifest, config)
+        assert result.passed_over == always | more
+        assert result.n_images + sum(result.passed_over.values()) == 6
+    done = prune(manifest, act(Removal.DELETE, match="bytes"))
+    assert done.passed_over == always | {"its evidence is weaker than bytes": 2}
+
+
 def test_unreadable_files_are_moved_away_and_come_back(source, tmp_path):
     manifest = write_copies(tmp_path / "m.parquet", source, {}, unreadable=["deep/c.jpg"])
     config = PruneConfig(unreadable=tmp_path / "broken", is_plan=False)
@@ -266,6 +413,41 @@ def test_sidecars_go_with_their_image_and_shared_ones_stay(tmp_path):
         "b.jpg", "b.txt", "b.jpg.json", "labels/b.txt", "c.jpg",
     }  # fmt: skip
     assert (source / "c.txt").exists()
+    restore(result.journal)
+    assert snapshot(tmp_path / "set") == files
+
+
+@pytest.mark.parametrize(
+    ("folder", "sidecar", "place"),
+    [
+        ("images/train", "labels/train/b.txt", "labels/train/b.txt"),
+        ("images/train/x", "labels/train/x/b.txt", "labels/train/x/b.txt"),
+        ("train/images", "train/labels/b.txt", "labels/b.txt"),
+        ("JPEGImages/2007", "Annotations/2007/b.xml", "Annotations/2007/b.xml"),
+    ],
+)
+def test_annotations_beside_a_part_of_a_set_go_too(tmp_path, folder, sidecar, place):
+    files = {f"{folder}/a.jpg": "one", f"{folder}/b.jpg": "one", sidecar: "0 1 1"}
+    source = write_files(tmp_path / "set", files) / folder
+    manifest = write_copies(tmp_path / "m.parquet", source, {"b.jpg": "a.jpg"})
+    result = prune(manifest, act(Removal.MOVE, to=tmp_path / "away", sidecars=True))
+    assert (result.n_images, result.n_sidecars) == (1, 1)
+    assert snapshot(tmp_path / "away") == {"b.jpg": "one", place: "0 1 1"}
+    assert restore(result.journal).n_back == 2
+    assert snapshot(tmp_path / "set") == files
+
+
+def test_sidecars_of_one_name_from_two_trees_are_both_moved(tmp_path):
+    files = {
+        "images/a.jpg": "one", "images/b.jpg": "one", "labels/b.txt": "0 1 1",
+        "images/labels/b.jpg": "one", "images/labels/b.txt": "0 2 2",
+    }  # fmt: skip
+    source = write_files(tmp_path / "set", files) / "images"
+    copies = {"b.jpg": "a.jpg", "labels/b.jpg": "a.jpg"}
+    manifest = write_copies(tmp_path / "m.parquet", source, copies, paths=["a.jpg"])
+    result = prune(manifest, act(Removal.MOVE, to=tmp_path / "away", sidecars=True))
+    assert (result.n_sidecars, result.left) == (2, {})
+    assert {"labels/b.txt", "labels/b-2.txt"} <= set(snapshot(tmp_path / "away"))
     restore(result.journal)
     assert snapshot(tmp_path / "set") == files
 
@@ -298,6 +480,52 @@ def test_the_source_of_a_lost_disk_is_told(source, tmp_path):
     source.rename(tmp_path / "elsewhere")
     with pytest.raises(InputError, match="no folder here"):
         prune(manifest)
+
+
+def test_nothing_is_restored_to_a_source_that_is_no_folder_any_more(manifest, source, tmp_path):
+    journal = prune(manifest, act(Removal.MOVE, to=tmp_path / "away")).journal
+    source.rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="no folder here") as caught:
+        restore(journal)
+    assert "old name" in caught.value.hint
+    assert not source.exists()
+    (tmp_path / "elsewhere").rename(source)
+    assert restore(journal).n_back == 1
+
+
+@pytest.mark.parametrize("config", [PruneConfig(), PruneConfig(unreadable=Path("broken"))])
+def test_a_manifest_that_says_no_sizes_is_told(manifest, config):
+    table = pq.read_table(manifest)
+    pq.write_table(table.drop_columns(["bytes"]), manifest)
+    with pytest.raises(UsageError, match="no column 'bytes'") as caught:
+        prune(manifest, config)
+    assert "curate dedup" in caught.value.hint
+
+
+def test_unreadable_files_go_without_a_search_for_copies(source, tmp_path):
+    manifest = write_copies(tmp_path / "m.parquet", source, {}, unreadable=["deep/c.jpg"])
+    table = pq.read_table(manifest)
+    pq.write_table(table.drop_columns(["keep", "match", "duplicate_of"]), manifest)
+    assert prune(manifest, PruneConfig(unreadable=tmp_path / "broken")).n_unreadable == 1
+    config = PruneConfig(unreadable=tmp_path / "broken", is_plan=False)
+    assert prune(manifest, config).n_unreadable == 1
+    assert snapshot(tmp_path / "broken") == {"deep/c.jpg": "two"}
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+@pytest.mark.parametrize("is_plan", [True, False])
+def test_a_file_in_the_place_of_the_folder_to_move_to_is_told_first(
+    manifest, source, tmp_path, place, is_plan
+):
+    (tmp_path / "file").touch()
+    for config in (
+        PruneConfig(action=Removal.MOVE, to=tmp_path / place, is_plan=is_plan),
+        PruneConfig(unreadable=tmp_path / place, is_plan=is_plan),
+    ):
+        with pytest.raises(InputError, match="file is a file, not a folder"):
+            prune(manifest, config)
+    assert snapshot(source) == TREE
+    assert not list(tmp_path.glob("*.jsonl"))
 
 
 def test_a_plain_disk_knows_the_trash_folders_near_a_file(tmp_path, monkeypatch):

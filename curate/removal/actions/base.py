@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from curate.choices import Removal
+from curate.removal.content import identify
 from curate.removal.disk import Disk, move, unfinished_name
 from curate.removal.journal import Entry
-from curate.removal.proof import is_what_was_announced
+from curate.removal.proof import is_in_place, is_what_was_announced
 
 
 class Outcome(StrEnum):
@@ -20,6 +21,7 @@ class Outcome(StrEnum):
     IN_THE_WAY = "left, since another file has its place"
     CHANGED = "left, since it was changed after it went"
     GONE = "gone"
+    REPLACED = "gone, and another file or a changed one has its place"
     DELETED = "deleted, which nothing undoes"
 
 
@@ -53,7 +55,7 @@ class Action(ABC):
         """Do what can be undone; return where the file is now, or None if that is not known.
 
         Raises:
-            OSError: It cannot be done.
+            OSError: It cannot be done, and nothing was.
         """
 
     @abstractmethod
@@ -73,7 +75,7 @@ class Action(ABC):
         """
 
     def move_back(self, entry: Entry, place: Path) -> Outcome:
-        """Move a file back from where it was set aside, or drop what is there too often.
+        """Move a file back from where it was set aside, or drop what a crash left there too.
 
         Args:
             entry: The file.
@@ -84,12 +86,10 @@ class Action(ABC):
         """
         is_aside = os.path.lexists(place)
         if os.path.lexists(entry.path):
-            if not is_aside:
+            if not is_in_place(entry):
+                return Outcome.IN_THE_WAY if is_aside else Outcome.REPLACED
+            if not self._is_left_over(place, entry):
                 return Outcome.THERE
-            if not is_what_was_announced(entry.path, entry):
-                return Outcome.IN_THE_WAY
-            if not is_what_was_announced(place, entry):
-                return Outcome.CHANGED
             self.disk.unlink(place)
             return Outcome.BACK
         if not is_aside:
@@ -98,3 +98,18 @@ class Action(ABC):
             return Outcome.CHANGED
         move(self.disk, place, entry.path)
         return Outcome.BACK
+
+    def _is_left_over(self, place: Path, entry: Entry) -> bool:
+        """Return whether a file that is set aside and at its old place is there by its own move.
+
+        Another file of equal content may have come to that name. That of a move is one file by two
+        names, or a copy on another disk with the time of the first.
+        """
+        aside, here = identify(place, follow=False), identify(entry.path, follow=False)
+        if aside is None or here is None:
+            return False
+        if (aside.device, aside.inode) == (here.device, here.inode):
+            return True
+        is_own_name = place == unfinished_name(entry.path, self.kind.value)
+        is_copied = self.disk.are_apart(place, entry.path) and aside.mtime_ns == entry.mtime_ns
+        return (is_own_name or is_copied) and is_what_was_announced(place, entry)

@@ -24,4 +24,4 @@ class Delete(Action):
     def put_back(self, entry: Entry) -> Outcome:
         """Bring back what was renamed and not yet deleted."""
         outcome = self.move_back(entry, entry.target_path)
-        return Outcome.DELETED if outcome is Outcome.GONE else outcome
+        return Outcome.DELETED if outcome in (Outcome.GONE, Outcome.REPLACED) else outcome

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from curate.choices import Removal
 from curate.removal.actions.base import Action, Outcome
-from curate.removal.disk import move, unfinished_name
+from curate.removal.disk import Disk, move, unfinished_name
 from curate.removal.journal import Entry
 
 
@@ -14,13 +14,19 @@ class Move(Action):
 
     kind = Removal.MOVE
 
+    def __init__(self, disk: Disk) -> None:
+        """Promise no name yet."""
+        super().__init__(disk)
+        self._promised: dict[Path, Path] = {}
+
     def target_of(self, file: Path, wanted: Path | None) -> Path | None:
-        """Return its place in the folder, numbered if that is taken."""
+        """Return its place in the folder, numbered if that is taken or promised to another file."""
         place = first = wanted or unfinished_name(file, self.kind.value)
         number = 1
-        while os.path.lexists(place):
+        while os.path.lexists(place) or self._promised.get(place, file) != file:
             number += 1
             place = first.with_name(f"{first.stem}-{number}{first.suffix}")
+        self._promised[place] = file
         return place
 
     def set_aside(self, entry: Entry) -> Path:
@@ -29,7 +35,8 @@ class Move(Action):
         return entry.target_path
 
     def finish(self, entry: Entry) -> None:
-        """Do nothing more."""
+        """Forget the promise: the name is taken."""
+        self._promised.pop(entry.target_path, None)
 
     def put_back(self, entry: Entry) -> Outcome:
         """Move it back, and clear away a copy to another disk that was not finished."""

@@ -8,7 +8,7 @@ from curate.choices import Removal
 from curate.errors import ResourceError
 from curate.removal.actions.base import Action, Outcome
 from curate.removal.journal import Entry
-from curate.removal.proof import is_what_was_announced
+from curate.removal.proof import is_in_place
 
 _CANNOT_SHARE = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY, errno.ENOSYS)
 
@@ -30,15 +30,16 @@ class Reflink(Action):
             self.disk.unlink(entry.target_path)
         try:
             self.disk.clone(Path(str(entry.kept)), entry.target_path)
+            self.disk.copy_facts(entry.path, entry.target_path)
         except OSError as error:
+            if os.path.lexists(entry.target_path):
+                self.disk.unlink(entry.target_path)
             if error.errno not in _CANNOT_SHARE:
                 raise
-            self.disk.unlink(entry.target_path)
             raise ResourceError(
                 f"the file system of {entry.file} cannot share the blocks of files",
                 hint="use --hardlink, or --move DIR",
             ) from None
-        self.disk.copy_facts(entry.path, entry.target_path)
         return entry.path
 
     def finish(self, entry: Entry) -> None:
@@ -51,4 +52,4 @@ class Reflink(Action):
             self.disk.unlink(entry.target_path)
         if not os.path.lexists(entry.path):
             return Outcome.GONE
-        return Outcome.THERE if is_what_was_announced(entry.path, entry) else Outcome.CHANGED
+        return Outcome.THERE if is_in_place(entry) else Outcome.CHANGED

@@ -10,7 +10,7 @@ from curate.choices import Removal
 from curate.removal.actions.base import Action, Outcome
 from curate.removal.disk import Disk, move
 from curate.removal.journal import Entry
-from curate.removal.proof import is_what_was_announced
+from curate.removal.proof import is_in_place, is_what_was_announced
 
 _INFO = ".trashinfo"
 _PATH = b"Path="
@@ -54,15 +54,25 @@ class Trash(Action):
 
     def put_back(self, entry: Entry) -> Outcome:
         """Move it back from the trash; its note there goes too."""
-        if os.path.lexists(entry.path):
+        is_taken = os.path.lexists(entry.path)
+        if is_taken and is_in_place(entry):
             return Outcome.THERE
+        trashed = self._find(entry)
+        if trashed is None:
+            return Outcome.REPLACED if is_taken else Outcome.GONE
+        if is_taken:
+            return Outcome.IN_THE_WAY
+        move(self.disk, trashed.file, entry.path)
+        self.disk.unlink(trashed.info)
+        return Outcome.BACK
+
+    def _find(self, entry: Entry) -> _Trashed | None:
+        """Return the file in the trash, or None if it is in none."""
         for folder in self.disk.trash_folders(entry.path):
             for trashed in self._list(folder).get(entry.path, []):
                 if is_what_was_announced(trashed.file, entry):
-                    move(self.disk, trashed.file, entry.path)
-                    self.disk.unlink(trashed.info)
-                    return Outcome.BACK
-        return Outcome.GONE
+                    return trashed
+        return None
 
     def _list(self, folder: Path) -> dict[Path, list[_Trashed]]:
         """Return what lies in a folder of trash, by where it was."""
