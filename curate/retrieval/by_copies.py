@@ -1,6 +1,8 @@
 """Search by copies: equal bytes, equal pixels, verified near copies."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
@@ -12,7 +14,7 @@ from curate.copies.placement import round_degrees
 from curate.copies.query import load_query
 from curate.copies.records import Images, Pairs, QueryImage
 from curate.progress import Progress
-from curate.retrieval.catalogue_images import read_distinct_images
+from curate.retrieval.catalogue_images import list_equal_files, read_distinct_images
 from curate.retrieval.query_images import Query
 from curate.retrieval.results import Found, Hits, Placement
 from curate.sources import PLACE_SCHEMA, OpenSources
@@ -30,7 +32,7 @@ class ByCopies:
 
     Attributes:
         model: None.
-        n_searched: Different images searched.
+        n_searched: Images searched.
         threshold: Least probability that counts.
     """
 
@@ -69,12 +71,16 @@ class ByCopies:
                 query = load_query(self._images, self._reader, config, cache=cache)
         assert query is not None, "what a run has left can be loaded"
         self._query = query
+        self._equal_files = list_equal_files(space)
         self.model: str | None = None
-        self.n_searched = len(self._images)
+        n_others = sum(len(paths) - 1 for paths in self._equal_files.values())
+        self.n_searched = len(self._images) + n_others
         self.threshold: float | None = query.threshold
 
     def find(self, queries: Sequence[Query], k: int) -> list[Hits]:
         """Return the copies of each query; one of the workspace does not find itself.
+
+        Of files with equal bytes each is found.
 
         Args:
             queries: Q query images.
@@ -87,19 +93,32 @@ class ByCopies:
         hits, start = [], 0
         for query, itself, end in zip(queries, rows_of, ends, strict=True):
             rows = list(range(start, end))
+            found = []
             if query.is_in_workspace:
                 rows = [row for row in rows if int(pairs.b[row]) != itself]
+                found = [(_equal_file(path), query.content_hash) for path in self._others(query)]
+            for row in rows:
+                content = self._images.content_hash[int(pairs.b[row])]
+                first = self._describe(pairs, row)
+                files = self._equal_files.get(content, [first.path])
+                found += [(replace(first, path=path), content) for path in files]
+            shown = found[:k]
             hits.append(
                 Hits(
-                    found=[self._describe(pairs, row) for row in rows[:k]],
-                    content_hashes=[
-                        self._images.content_hash[int(pairs.b[row])] for row in rows[:k]
-                    ],
-                    n_more=max(0, len(rows) - k),
+                    found=[one for one, _ in shown],
+                    content_hashes=[content for _, content in shown],
+                    n_more=len(found) - len(shown),
                 )
             )
             start = end
         return hits
+
+    def _others(self, query: Query) -> list[str]:
+        """Return the other files with the bytes of an image of the workspace."""
+        files = self._equal_files.get(query.content_hash, [])
+        here = str(Path(query.name).absolute())
+        itself = next((one for one in files if one.endswith(f"/{query.name}") or one == here), "")
+        return [path for path in files if path != (itself or files[0])]
 
     def _load(self, query: Query, row: int) -> QueryImage:
         """Return a query image; one of the workspace, of that row, as the workspace holds it."""
@@ -143,3 +162,16 @@ class ByCopies:
                 tile_agreement=round(float(pairs.tile_agreement[row]), 4),
             ),
         )
+
+
+def _equal_file(path: str) -> Found:
+    """Return that a file has the bytes of the query."""
+    whole = Placement(
+        mirrored=False,
+        rotation=0.0,
+        scale=1.0,
+        box=(0.0, 0.0, 1.0, 1.0),
+        inliers=0,
+        tile_agreement=1.0,
+    )
+    return Found(path=path, similarity=1.0, match="bytes", placement=whole)

@@ -32,6 +32,17 @@ def read_distinct_images(space: Workspace, columns: Sequence[str]) -> pa.Table:
     return table.take(pa.array(np.sort(first)))
 
 
+def list_equal_files(space: Workspace) -> dict[str, list[str]]:
+    """Return the whole paths of readable files by content hash, where several have one content."""
+    table = Catalogue(space).read_readable(["source", "path", "hash"])
+    counts = pc.value_counts(table["hash"].combine_chunks())
+    several = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+    equal: dict[str, list[str]] = {}
+    for row in table.filter(pc.is_in(table["hash"], value_set=several)).to_pylist():
+        equal.setdefault(row["hash"], []).append(f"{row['source']}/{row['path']}")
+    return {content: sorted(paths) for content, paths in equal.items()}
+
+
 def find_contents(space: Workspace, paths: Sequence[str]) -> list[str]:
     """Return the content hashes of images of the workspace, by path; of two, the newest source's.
 

@@ -230,3 +230,22 @@ def test_another_moment_before_a_camera_of_the_folder_is_no_copy(tmp_path):
     found = copies_in(tmp_path, [tmp_path / "arrived"])
     assert names(found.pop("copy.jpg")) == {"9.png"}
     assert not any(found.values())
+
+
+def test_files_with_equal_bytes_are_all_found(tmp_path, pictures):
+    for name in ("a.png", "b/a.png", "c.png"):
+        save(tmp_path / "images" / name, scene(0))
+    save(tmp_path / "images/d.jpg", scene(0), quality=80)
+    save(tmp_path / "images/e.jpg", scene(5), quality=80)
+    space = tmp_path / ".curate"
+    dedup(tmp_path / "images", out=tmp_path / "m.parquet", workspace=space)
+    result = search(like=("a.png",), by="copies", workspace=space)
+    (answer,) = result.answers
+    assert result.n_searched == 5
+    found = [(one.path.rpartition("images/")[2], one.match) for one in answer.found]
+    assert found == [("b/a.png", "bytes"), ("c.png", "bytes"), ("d.jpg", "near")]
+    (answer,) = search(
+        [pictures / "bytes.png"], SearchConfig(k=2), by="copies", workspace=space
+    ).answers
+    assert {one.path.rpartition("images/")[2] for one in answer.found} == {"a.png", "b/a.png"}
+    assert answer.n_more == 2
