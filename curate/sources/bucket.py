@@ -145,7 +145,10 @@ class BucketStore(RemoteStore):
                 return OSError(errno.EACCES, _CREDENTIALS)
             case errors.PreconditionError() | errors.NotModifiedError():
                 return FileChanged(name)
-            case errors.NotSupportedError() | errors.InvalidPathError():
+            case errors.InvalidPathError():
+                said = "a name with an empty part, such as a//b, cannot be asked for"
+                return OSError(errno.EINVAL, f"{name}: {said}")
+            case errors.NotSupportedError():
                 return OSError(errno.EINVAL, f"{name} is no name that the server knows")
             case _:
                 status = _find_status(error)
