@@ -101,6 +101,10 @@ class DecisionLog:
         """Return the last word on all subjects of a kind, in the order of their first mention."""
         return [one for one in self._last.values() if one.subject == subject]
 
+    def speaks_of(self, subject: str) -> bool:
+        """Return whether anything was ever said of a kind of subject, even if it was taken back."""
+        return any(one.subject == subject for one in self._history)
+
     def append(self, decisions: Iterable[Decision]) -> None:
         """Write decisions; they are on the disk when this returns.
 

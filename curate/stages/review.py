@@ -27,6 +27,9 @@ from curate.workspace.workspace import Workspace, find_workspace
 if TYPE_CHECKING:
     from curate.review_page.server import Review
 
+_ROW = ["path", "hash"]
+"""What makes a row of a manifest the same image."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReviewConfig:
@@ -82,14 +85,14 @@ def review(
     """Serve the review page of a manifest until it is interrupted.
 
     Decisions are on the disk at once. `dedup` obeys those on copies; those on clusters, outliers,
-    labels and the sample are written to the manifest when the page is closed.
+    labels and the sample are written to the manifest, as it is then, when the page is closed.
 
     Args:
         manifest: The manifest.
         config: The stage's settings.
         workspace: Folder of the workspace; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         on_ready: Hears the address, with its token, when the page can be opened.
-        progress: Hears of damage that is mended.
+        progress: Hears of damage that is mended, and of a manifest that changed meanwhile.
 
     Raises:
         InputError: The manifest or the workspace cannot be used.
@@ -111,18 +114,40 @@ def review(
         return Review(images, log, cache, str(manifest), misses)
 
     n_groups, n_decided = _serve(open_review, config.port, on_ready)
-    columns = make_review_columns(images, log)
-    if columns.num_columns:
-        filled = HeldRows(columns)
-        write_manifest(read.with_columns(filled, stage="review", config={}), path)
     return ReviewResult(
         manifest=str(manifest),
         log=str(space.root / FILE),
         n_groups=n_groups,
         n_decided=n_decided,
         n_decisions=len(log),
-        columns=columns.column_names,
+        columns=_fill_columns(path, images, log, progress),
     )
+
+
+def _fill_columns(
+    path: Path, reviewed: ImagesTable, log: DecisionLog, progress: Progress
+) -> list[str]:
+    """Write what was decided to a manifest as it is now, and return the names of the columns.
+
+    Other commands may have written it since it was opened: what they wrote stays.
+
+    Raises:
+        InputError: It cannot be read any more.
+        ResourceError: It cannot be written.
+    """
+    manifest = read_manifest(path)
+    images = ImagesTable.read(manifest)
+    columns = make_review_columns(images, log, there=manifest.rows.schema.names)
+    if not columns.num_columns:
+        return []
+    if not images.table.select(_ROW).equals(reviewed.table.select(_ROW)):
+        progress.note(
+            f"{path} has other images now than when the page was opened: the decisions are "
+            "written to those of them that it has"
+        )
+    filled = HeldRows(columns)
+    write_manifest(manifest.with_columns(filled, stage="review", config={}), path)
+    return list(columns.column_names)
 
 
 def _read_misses(space: Workspace, manifest: Path, progress: Progress) -> pa.Table | None:

@@ -14,7 +14,7 @@ import pytest
 
 import curate
 from curate.errors import InputError, ResourceError, UsageError
-from tests.conftest import picture, save
+from tests.conftest import Notes, picture, save
 
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 pytest.importorskip("starlette", reason="starlette is not installed")
@@ -54,8 +54,10 @@ class Person:
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def review(folder, person):
-    return curate.review(folder / "m.parquet", workspace=folder / ".curate", on_ready=person)
+def review(folder, person, progress=None):
+    return curate.review(
+        folder / "m.parquet", workspace=folder / ".curate", on_ready=person, progress=progress
+    )
 
 
 def say_different(person):
@@ -177,3 +179,64 @@ def test_nearly_copies_are_offered_and_dedup_takes_those_that_a_person_calls_cop
         None,
     )
     assert curate.dedup(out, strict, workspace=places).groups() == [["one.png", "two.jpg"]]
+
+
+def read_column(path, name):
+    table = curate.read_manifest(path).rows.read(["path", name])
+    return dict(zip(table["path"].to_pylist(), table[name].to_pylist(), strict=True))
+
+
+def test_what_dedup_wrote_while_the_page_was_open_stays(found, tmp_path):
+    def leave_one_and_search_again(person):
+        person.ask("/api/decide", {"place": 0, "subject": "sample", "verdict": "leave"})
+        say_different(person)
+        curate.dedup(tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+        return read_column(tmp_path / "m.parquet", "keep")
+
+    before = read_column(tmp_path / "m.parquet", "keep")
+    person = Person(leave_one_and_search_again)
+    assert review(tmp_path, person).columns == ["pick"]
+    assert read_column(tmp_path / "m.parquet", "keep") == person.saw != before
+    assert "leave" in read_column(tmp_path / "m.parquet", "pick").values()
+
+
+def test_images_that_came_while_the_page_was_open_are_told_and_stay(found, images, tmp_path):
+    def leave_one_and_add_one(person):
+        first = person.ask("/api/subjects/sample?start=0&n=1")["subjects"][0]["path"]
+        person.ask("/api/decide", {"place": 0, "subject": "sample", "verdict": "leave"})
+        save(images / "a.png", picture(99))
+        curate.dedup(images, out=tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+        return first
+
+    person, notes = Person(leave_one_and_add_one), Notes()
+    review(tmp_path, person, notes)
+    (note,) = notes.notes
+    assert "has other images now" in note
+    said = read_column(tmp_path / "m.parquet", "pick")
+    assert {path for path, verdict in said.items() if verdict} == {person.saw}
+    assert "a.png" in said
+
+
+def test_what_is_taken_back_is_taken_out_of_the_manifest(found, tmp_path):
+    def leave_one(person):
+        person.ask("/api/decide", {"place": 0, "subject": "sample", "verdict": "leave"})
+
+    review(tmp_path, Person(leave_one))
+    assert "leave" in read_column(tmp_path / "m.parquet", "pick").values()
+    done = review(tmp_path, Person(lambda person: person.ask("/api/undo", {})))
+    assert done.columns == ["pick"]
+    assert set(read_column(tmp_path / "m.parquet", "pick").values()) == {None}
+
+
+def test_decisions_on_other_manifests_add_no_column(found, images, tmp_path):
+    def leave_one(person):
+        person.ask("/api/decide", {"place": 0, "subject": "sample", "verdict": "leave"})
+
+    review(tmp_path, Person(leave_one))
+    save(tmp_path / "others" / "one.png", picture(77))
+    other = tmp_path / "other.parquet"
+    curate.dedup(tmp_path / "others", out=other, workspace=tmp_path / ".curate")
+    before = other.read_bytes()
+    person = Person(lambda person: None)
+    assert curate.review(other, workspace=tmp_path / ".curate", on_ready=person).columns == []
+    assert other.read_bytes() == before
