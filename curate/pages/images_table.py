@@ -92,6 +92,11 @@ class ImagesTable:
         return self.texts("hash")
 
     @cached_property
+    def labels(self) -> NDArray[np.object_]:
+        """(N,) of str, or None for an image without a label."""
+        return self.texts("label")
+
+    @cached_property
     def is_readable(self) -> NDArray[np.bool_]:
         """(N,) whether the image can be used."""
         return np.asarray(self.texts("status") == Status.OK.value, np.bool_)

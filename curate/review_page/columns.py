@@ -2,12 +2,11 @@
 
 from collections.abc import Collection
 
-import numpy as np
 import pyarrow as pa
 
 from curate.pages.images_table import ImagesTable
 from curate.review_page.decisions import DecisionLog, Verdict
-from curate.review_page.listings import list_clusters
+from curate.review_page.listings import find_decision, list_clusters
 
 COLUMNS = {
     "cluster": "cluster_name",
@@ -57,6 +56,9 @@ def _name_clusters(images: ImagesTable, log: DecisionLog) -> pa.Array:
 
 
 def _take_verdicts(images: ImagesTable, log: DecisionLog, subject: str) -> pa.Array:
-    verdicts = {one.hashes[0]: one.verdict.value for one in log.of(subject)}
-    hashes = np.array(images.hashes, object).tolist()
-    return pa.array([verdicts.get(content) for content in hashes], pa.string())
+    named = {one.hashes[0] for one in log.of(subject)}
+    said = [
+        find_decision(subject, row, images, log) if content in named else None
+        for row, content in enumerate(images.hashes.tolist())
+    ]
+    return pa.array([one.verdict.value if one is not None else None for one in said], pa.string())

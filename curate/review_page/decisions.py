@@ -18,6 +18,8 @@ from curate.files import disk_errors
 
 FILE = "reviews.jsonl"
 
+Key = tuple[str, tuple[str, ...], str | None]
+
 
 class Verdict(StrEnum):
     """What a person said."""
@@ -44,6 +46,8 @@ class Decision:
             medoid.
         verdict: What was said; ``undecided`` takes back what was said before.
         text: A cluster's name, or None.
+        label: That was judged, of a label: files of equal content may have others. None where the
+            label was not kept, in older lines: these speak of the content with any label.
         probability: That was stated for a pair when it was judged, or None.
         action: Number of the action, from 1; those of one number are undone together, by decisions
             of the negative number.
@@ -54,14 +58,15 @@ class Decision:
     hashes: tuple[str, ...]
     verdict: Verdict
     text: str | None = None
+    label: str | None = None
     probability: float | None = None
     action: int = 0
     time: float = 0.0
 
     @property
-    def key(self) -> tuple[str, tuple[str, ...]]:
+    def key(self) -> Key:
         """What a later decision must share to replace this one."""
-        return (self.subject, self.hashes)
+        return (self.subject, self.hashes, self.label)
 
 
 def pair_key(first: str, second: str) -> tuple[str, str]:
@@ -75,7 +80,7 @@ class DecisionLog:
     def __init__(self, path: Path) -> None:
         """Read a log, which need not be there yet."""
         self._path = path
-        self._last: dict[tuple[str, tuple[str, ...]], Decision] = {}
+        self._last: dict[Key, Decision] = {}
         self._history: list[Decision] = []
         for decision in read_log(path):
             self._take(decision)
@@ -93,9 +98,9 @@ class DecisionLog:
         """Number of the next action."""
         return 1 + max((one.action for one in self._history), default=0)
 
-    def get(self, subject: str, *hashes: str) -> Decision | None:
+    def get(self, subject: str, *hashes: str, label: str | None = None) -> Decision | None:
         """Return the last word on a subject, or None if there is none."""
-        return self._last.get((subject, hashes))
+        return self._last.get((subject, hashes, label))
 
     def of(self, subject: str) -> list[Decision]:
         """Return the last word on all subjects of a kind, in the order of their first mention."""
@@ -137,16 +142,23 @@ class DecisionLog:
 
     def _restore(self, action: int) -> list[Decision]:
         """Return decisions that bring back what held before an action."""
-        first: dict[tuple[str, tuple[str, ...]], int] = {}
+        first: dict[Key, int] = {}
         for place, one in enumerate(self._history):
             if one.action == action:
                 first.setdefault(one.key, place)
         restored = []
-        for (subject, hashes), place in first.items():
+        for key, place in first.items():
+            subject, hashes, label = key
             restored.append(
-                Decision(subject=subject, hashes=hashes, verdict=Verdict.UNDECIDED, action=-action)
+                Decision(
+                    subject=subject,
+                    hashes=hashes,
+                    label=label,
+                    verdict=Verdict.UNDECIDED,
+                    action=-action,
+                )
             )
-            earlier = [one for one in self._history[:place] if one.key == (subject, hashes)]
+            earlier = [one for one in self._history[:place] if one.key == key]
             if earlier and earlier[-1].verdict is not Verdict.UNDECIDED:
                 restored.append(replace(earlier[-1], action=-action))
         return restored
@@ -172,6 +184,7 @@ def read_log(path: Path) -> Iterator[Decision]:
                     hashes=tuple(str(one) for one in content["hashes"]),
                     verdict=Verdict(content["verdict"]),
                     text=content.get("text"),
+                    label=content.get("label"),
                     probability=content.get("probability"),
                     action=int(content.get("action", 0)),
                     time=float(content.get("time", 0)),
@@ -190,6 +203,8 @@ def _format(decision: Decision) -> str:
     }
     if decision.text is not None:
         content["text"] = decision.text
+    if decision.label is not None:
+        content["label"] = decision.label
     if decision.probability is not None:
         content["probability"] = round(decision.probability, 6)
     return json.dumps(content, ensure_ascii=False)

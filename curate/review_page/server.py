@@ -92,7 +92,10 @@ class Review:
             "nearly": _count_queue(self.nearly),
             "untold": self._untold(),
             "subjects": {name: len(listing) for name, listing in self.listings.items()},
-            "said": {name: len(self.log.of(name)) for name in self.listings},
+            "said": {
+                name: listing.count_decided(self.images, self.log)
+                for name, listing in self.listings.items()
+            },
         }
 
     def _untold(self) -> str | None:
@@ -173,7 +176,7 @@ class Review:
         if text is not None and len(text) > _NAME_LENGTH:
             raise ValueError(f"a name has at most {_NAME_LENGTH} characters")
         listing = self.listings[subject]
-        self._append([listing.decide(place, self.images, Verdict(verdict), text)])
+        self._append(listing.decide(place, self.images, Verdict(verdict), text))
 
     def undo(self) -> bool:
         """Take back the last decision, and return whether there was one."""

@@ -188,3 +188,45 @@ def test_why_no_label_is_a_suspect_is_said(tmp_path):
         "the features do not predict these labels well enough (agreement 40 %, chance 50 %): "
         "no suspects are told"
     )
+
+
+def open_labels(folder):
+    """Return the review of a label that is suspicious on the first of two equal files."""
+    same = {"hash": ["a" * 64] * 2 + [f"{row:064x}" for row in range(2, 20)]}
+    labels = ["cat", "dog", *["cat", "dog"] * 9]
+    table = make_table(20, **same, label=labels, label_suspect=[0.9] + [0.1] * 19)
+    log = DecisionLog.of_workspace(folder)
+    return Review(ImagesTable(table), log, PixelCache(folder / "pixels"), "m.parquet")
+
+
+def test_a_verdict_on_a_label_says_nothing_of_an_equal_file_with_another_label(tmp_path):
+    review = open_labels(tmp_path)
+    assert review.count()["subjects"]["label"] == 1
+    review.decide_subject("label", 0, "reject", None)
+    columns = make_review_columns(review.images, DecisionLog.of_workspace(tmp_path))
+    assert columns["label_review"].to_pylist() == ["reject"] + [None] * 19
+    assert review.count()["said"]["label"] == 1
+    assert review.undo()
+    assert review.count()["said"]["label"] == 0
+
+
+def test_a_line_without_a_label_speaks_of_the_content_until_it_is_taken_back(tmp_path):
+    review = open_labels(tmp_path)
+    review.log.append([Decision(subject="label", hashes=("a" * 64,), verdict=Verdict.REJECT)])
+    columns = make_review_columns(review.images, review.log)
+    assert columns["label_review"].to_pylist()[:3] == ["reject", "reject", None]
+    assert review.list_subjects("label", 0, 1)[0]["verdict"] == "reject"
+    review.decide_subject("label", 0, "undecided", None)
+    assert review.list_subjects("label", 0, 1)[0]["verdict"] is None
+    assert review.log.of("label") == []
+
+
+def test_decisions_on_images_of_other_manifests_are_not_counted(review):
+    elsewhere = [f"{row:064x}" for row in range(100, 109)]
+    review.log.append(
+        Decision(subject="outlier", hashes=(content,), verdict=Verdict.REJECT)
+        for content in elsewhere
+    )
+    assert review.count()["said"]["outlier"] == 0
+    review.decide_subject("outlier", 0, "reject", None)
+    assert review.count()["said"] == {"cluster": 0, "outlier": 1, "label": 0, "sample": 0}
