@@ -36,7 +36,7 @@ class ReviewQueue:
         self._order = np.lexsort((self._index.numbers, self._index.least))
         self._probability = images.numbers("similarity")
         self._match, self._duplicate_of = images.texts("match"), images.texts("duplicate_of")
-        self._is_kept = images.is_kept & ~images.is_dropped
+        self._is_kept = images.is_kept & ~images.is_copy
         self._members = members
         self._decided: set[int] = set()
         self._find_decided()

@@ -76,7 +76,7 @@ async function openTab(name) {
   showCount();
   if (name === "copies" && state.count.groups === 0) {
     if (state.count.was_searched) showEmpty("No image is a copy of another", "There may be something to decide in the other tabs.");
-    else showEmpty("Copies were not looked for yet", `Run curate dedup ${state.count.manifest} first, or look at the other tabs.`);
+    else showEmpty("Copies were not looked for yet", `Run ${state.count.dedup} first, or look at the other tabs.`);
   } else if (isPairs() && state.view === "one") {
     await openGroup(queueCount().next ?? 0);
   } else if (name === "label" && state.count.untold) {
@@ -224,7 +224,7 @@ async function advance(answer) {
     state.member = open;
     await showGroup();
   } else if (answer.next === null) {
-    showEmpty(state.tab === "nearly" ? "Every pair is decided" : "Every group is decided", `Run curate dedup ${state.count.manifest}: it obeys what you said. U takes the last decision back.`);
+    showEmpty(state.tab === "nearly" ? "Every pair is decided" : "Every group is decided", `Run ${state.count.dedup}: it obeys what you said. U takes the last decision back.`);
   } else {
     await openGroup(answer.next);
   }

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -30,6 +31,7 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
+from curate.commands import format_command, name_file
 from curate.copies.align import Lay, align_images
 from curate.pages.images_table import ImagesTable
 from curate.pages.templates import hash_script, read_asset, render
@@ -60,6 +62,8 @@ class Review:
         cache: PixelCache,
         named: str,
         misses: pa.Table | None = None,
+        *,
+        workspace: Path | None = None,
     ) -> None:
         """Open a manifest for review.
 
@@ -69,8 +73,10 @@ class Review:
             cache: Of pixels.
             named: The manifest's file, as the page shows it.
             misses: The pairs just below the cut, or None.
+            workspace: Folder that the workspace was named by; None where none was.
         """
         self.images, self.log, self.named = images, log, named
+        self._dedup = format_command("dedup", name_file(named), workspace=workspace)
         members = Members(images, log)
         self.queue = ReviewQueue(images, members, log)
         self.nearly = NearlyCopies(images, members, misses)
@@ -86,7 +92,7 @@ class Review:
     def count(self) -> dict[str, Any]:
         """Return how much there is of each kind, and how much is decided."""
         return {
-            "manifest": self.named,
+            "dedup": self._dedup,
             "was_searched": self.images.has("keep"),
             **_count_queue(self.queue),
             "nearly": _count_queue(self.nearly),

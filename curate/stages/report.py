@@ -12,6 +12,7 @@ from curate.files import check_output, replacing
 from curate.manifest.manifest import read_manifest
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
+from curate.report_page.actions import Commands
 from curate.report_page.certainty import compare_with_judged
 from curate.report_page.page import OWN_MARK, build_report
 from curate.review_page.judged_pairs import read_judged_probabilities
@@ -100,7 +101,11 @@ def report(
     built = build_report(
         read,
         space,
-        named=escape_address(os.fsencode(manifest)),
+        commands=Commands(
+            manifest=escape_address(os.fsencode(manifest)),
+            source=read.source,
+            workspace=Path(workspace) if workspace is not None else None,
+        ),
         by=config.map,
         seed=config.seed,
         judged=compare_with_judged(*read_judged_probabilities(space.root)),

@@ -230,3 +230,10 @@ def test_decisions_on_images_of_other_manifests_are_not_counted(review):
     assert review.count()["said"]["outlier"] == 0
     review.decide_subject("outlier", 0, "reject", None)
     assert review.count()["said"] == {"cluster": 0, "outlier": 1, "label": 0, "sample": 0}
+
+
+def test_the_command_to_run_next_is_quoted_and_names_the_workspace(review, tmp_path):
+    named = "my m; x $(id).parquet"
+    images, log, cache = review.images, review.log, PixelCache(tmp_path / "pixels")
+    opened = Review(images, log, cache, named, workspace=Path("w"))
+    assert opened.count()["dedup"] == "curate dedup 'my m; x $(id).parquet' --workspace w"

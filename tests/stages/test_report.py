@@ -1,6 +1,8 @@
 """The report as a stage: what is on the page, from what, and what it says when it cannot."""
 
+import html
 import re
+import shlex
 import shutil
 
 import pytest
@@ -58,6 +60,19 @@ def test_each_advice_names_a_command_that_acts_on_this_manifest(page, searched):
     commands = re.findall(r'data-copy="([^"]+)"', text)
     assert {command.split()[1] for command in commands} >= {"review", "export", "sheet"}
     assert all(str(searched / "m.parquet") in command for command in commands)
+
+
+def test_commands_of_the_page_are_quoted_and_name_the_workspace(searched, tmp_path, monkeypatch):
+    name = "my m; x $(id) 'é'.parquet"
+    shutil.copy(searched / "m.parquet", tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    curate.report(name, out=tmp_path / "r.html", workspace=searched / ".curate")
+    text = (tmp_path / "r.html").read_text()
+    commands = [html.unescape(one) for one in re.findall(r'data-copy="([^"]+)"', text)]
+    assert {shlex.split(one)[1] for one in commands} >= {"review", "export", "sheet"}
+    for command in commands:
+        assert name in shlex.split(command)
+        assert command.endswith(f"--workspace {searched / '.curate'}")
 
 
 def test_images_are_shown_from_the_cache_when_the_source_is_gone(page, searched, tmp_path):
