@@ -1,5 +1,6 @@
 """Review: a page on this machine where a person confirms or overrules what was found."""
 
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,7 @@ from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.review_page.columns import make_review_columns
 from curate.review_page.decisions import FILE, DecisionLog
+from curate.sources.folder import escape_address
 from curate.workspace.cuts import misses_path
 from curate.workspace.integrity import Damaged, read_table
 from curate.workspace.pixel_mending import open_pixels
@@ -111,7 +113,9 @@ def review(
     def open_review() -> "Review":
         from curate.review_page.server import Review
 
-        return Review(images, log, cache, str(manifest), misses)
+        named = escape_address(os.fsencode(manifest))
+        folder = Path(workspace) if workspace is not None else None
+        return Review(images, log, cache, named, misses, workspace=folder)
 
     n_groups, n_decided = _serve(open_review, config.port, on_ready)
     return ReviewResult(

@@ -240,3 +240,18 @@ def test_decisions_on_other_manifests_add_no_column(found, images, tmp_path):
     person = Person(lambda person: None)
     assert curate.review(other, workspace=tmp_path / ".curate", on_ready=person).columns == []
     assert other.read_bytes() == before
+
+
+def test_a_manifest_whose_name_is_no_text_is_reviewed(found, tmp_path):
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/m\xff <b>.parquet"))
+    (tmp_path / "m.parquet").rename(odd)
+
+    def read_page(person):
+        with person._browser.open(person._base, timeout=20) as answer:
+            return answer.read().decode(), person.ask("/api/count")["dedup"]
+
+    person = Person(read_page)
+    curate.review(odd, workspace=tmp_path / ".curate", on_ready=person)
+    page, command = person.saw
+    assert "m%FF &lt;b&gt;.parquet" in page
+    assert "m%FF" in command
