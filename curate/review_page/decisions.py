@@ -117,6 +117,8 @@ class DecisionLog:
             ResourceError: The disk is full or the place cannot be written.
         """
         decisions = list(decisions)
+        if not decisions:
+            return
         lines = "".join(f"{_format(one)}\n" for one in decisions).encode()
         with disk_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -153,17 +153,19 @@ class Review:
         Args:
             name: Of the queue.
             place: Of the group.
-            verb: ``copy``, ``different`` or ``keep``.
-            rows: Images of the group.
+            verb: ``copy``, ``different``, ``keep``, or ``all``: all images are copies.
+            rows: Images of the group; of no meaning for ``all``.
 
         Raises:
             ValueError: An image is not of the group, or there is no such verb.
         """
         queue = self.queues[name]
         members = set(queue.members(place))
-        if not rows or not members.issuperset(rows):
+        if verb != "all" and (not rows or not members.issuperset(rows)):
             raise ValueError("these images are not of the group")
         match verb:
+            case "all":
+                decisions = queue.judge_all(place)
             case "copy" | "different":
                 decisions = queue.judge(place, rows, Verdict(verb))
             case "keep":
@@ -363,7 +365,9 @@ def _take_decision(review: Review, asked: dict[str, Any]) -> dict[str, Any]:
     if subject is not None:
         review.decide_subject(subject, place, asked["verdict"], asked.get("text"))
         return {"count": review.count()}
-    review.decide_group(name, place, str(asked["verb"]), [int(row) for row in asked["rows"]])
+    verb = str(asked["verb"])
+    rows = [] if verb == "all" else [int(row) for row in asked["rows"]]
+    review.decide_group(name, place, verb, rows)
     return {
         "count": review.count(),
         "group": queue.describe(place),

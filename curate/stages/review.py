@@ -62,7 +62,7 @@ class ReviewResult(ShownInNotebooks):
         manifest: The manifest reviewed.
         log: The file of decisions.
         n_groups: Duplicate groups of the manifest.
-        n_decided: Those of which every pair is decided.
+        n_decided: Those of which every pair is decided; groups of equal files have none.
         n_decisions: Decisions in the log that hold.
         columns: Columns written to the manifest when the page was closed.
     """
