@@ -2,21 +2,23 @@
 
 The log ``reviews.jsonl`` of a workspace is only ever appended to, and what is appended is on the
 disk before its sender hears of it. So a killed server loses nothing; a line that a crash cut
-short is passed over. The last word on a subject counts. Contents are named, not paths: a decision
-holds for moved files and in other manifests.
+short, or that is damaged, is passed over. The last word on a subject counts. Contents are named,
+not paths: a decision holds for moved files and in other manifests.
 """
 
-import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
+from curate.amounts import count_of
 from curate.errors import ResourceError
 from curate.files import disk_errors
-
-FILE = "reviews.jsonl"
+from curate.progress import Progress
+from curate.workspace.checked_lines import end_last_line, format_line, read_lines
+from curate.workspace.workspace import REVIEWS
 
 Key = tuple[str, tuple[str, ...], str | None]
 
@@ -80,15 +82,31 @@ class DecisionLog:
     def __init__(self, path: Path) -> None:
         """Read a log, which need not be there yet."""
         self._path = path
+        self._n_damaged = 0
         self._last: dict[Key, Decision] = {}
         self._history: list[Decision] = []
-        for decision in read_log(path):
-            self._take(decision)
+        for content in read_lines(path):
+            decision = _parse(content) if content is not None else None
+            if decision is None:
+                self._n_damaged += 1
+            else:
+                self._take(decision)
 
     @classmethod
-    def of_workspace(cls, root: Path) -> "DecisionLog":
-        """Read the log of a workspace by its folder."""
-        return cls(root / FILE)
+    def of_workspace(cls, root: Path, progress: Progress | None = None) -> "DecisionLog":
+        """Read the log of a workspace.
+
+        Args:
+            root: Its folder.
+            progress: Hears of lines that are damaged.
+        """
+        log = cls(root / REVIEWS)
+        if log._n_damaged and progress is not None:
+            are = count_of(log._n_damaged, "line is", "lines are")
+            progress.note(
+                f"{log._path}: {are} damaged and passed over; decide again with `curate review`"
+            )
+        return log
 
     def __len__(self) -> int:
         return len(self._last)
@@ -119,13 +137,12 @@ class DecisionLog:
         decisions = list(decisions)
         if not decisions:
             return
-        lines = "".join(f"{_format(one)}\n" for one in decisions).encode()
+        lines = "".join(format_line(_describe(one), self._path) for one in decisions).encode()
         with disk_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            lines = end_last_line(self._path) + lines
+            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
-                if _is_cut_short(handle):
-                    lines = b"\n" + lines
                 if os.write(handle, lines) != len(lines):
                     raise ResourceError(
                         f"{self._path} could not be written whole", hint="free some space"
@@ -173,30 +190,26 @@ class DecisionLog:
             self._last[decision.key] = decision
 
 
-def read_log(path: Path) -> Iterator[Decision]:
-    """Yield the decisions of a log, oldest first; lines that are not whole are passed over."""
-    if not path.is_file():
-        return
-    with disk_errors(path), path.open("rb") as file:
-        for line in file:
-            try:
-                content = json.loads(line)
-                yield Decision(
-                    subject=str(content["subject"]),
-                    hashes=tuple(str(one) for one in content["hashes"]),
-                    verdict=Verdict(content["verdict"]),
-                    text=content.get("text"),
-                    label=content.get("label"),
-                    probability=content.get("probability"),
-                    action=int(content.get("action", 0)),
-                    time=float(content.get("time", 0)),
-                )
-            except (ValueError, KeyError, TypeError):
-                continue
+def _parse(content: Mapping[str, Any]) -> Decision | None:
+    """Return the decision of a line, or None if it is none."""
+    try:
+        return Decision(
+            subject=str(content["subject"]),
+            hashes=tuple(str(one) for one in content["hashes"]),
+            verdict=Verdict(content["verdict"]),
+            text=content.get("text"),
+            label=content.get("label"),
+            probability=content.get("probability"),
+            action=int(content.get("action", 0)),
+            time=float(content.get("time", 0)),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
-def _format(decision: Decision) -> str:
-    content = {
+def _describe(decision: Decision) -> dict[str, Any]:
+    """Return a decision as a line holds it."""
+    content: dict[str, Any] = {
         "time": round(decision.time, 3),
         "action": decision.action,
         "subject": decision.subject,
@@ -209,10 +222,4 @@ def _format(decision: Decision) -> str:
         content["label"] = decision.label
     if decision.probability is not None:
         content["probability"] = round(decision.probability, 6)
-    return json.dumps(content, ensure_ascii=False)
-
-
-def _is_cut_short(handle: int) -> bool:
-    """Return whether a file ends within a line."""
-    size = os.fstat(handle).st_size
-    return size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+    return content

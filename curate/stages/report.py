@@ -97,7 +97,7 @@ def report(
         raise UsageError(f"{out} is no name of a page", hint="such as --out report.html")
     read = read_manifest(Path(manifest))
     check_output(out, is_report, what="a report")
-    space = find_workspace(workspace)
+    space, progress = find_workspace(workspace), progress or Silent()
     built = build_report(
         read,
         space,
@@ -108,8 +108,8 @@ def report(
         ),
         by=config.map,
         seed=config.seed,
-        judged=compare_with_judged(*read_judged_probabilities(space.root)),
-        progress=progress or Silent(),
+        judged=compare_with_judged(*read_judged_probabilities(space.root, progress)),
+        progress=progress,
     )
     with replacing(out) as scratch:
         scratch.write_text(built.html, encoding="utf-8")

@@ -19,7 +19,7 @@ from curate.pages.images_table import ImagesTable
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.review_page.columns import make_review_columns
-from curate.review_page.decisions import FILE, DecisionLog
+from curate.review_page.decisions import DecisionLog
 from curate.sources.folder import escape_address
 from curate.workspace.cuts import misses_path
 from curate.workspace.integrity import Damaged, read_table
@@ -106,8 +106,8 @@ def review(
     check_overwritable(path)
     space = find_workspace(workspace)
     images = ImagesTable.read(read)
-    log = DecisionLog.of_workspace(space.root)
     progress = progress or Silent()
+    log = DecisionLog.of_workspace(space.root, progress)
     cache, misses = open_pixels(space, progress), _read_misses(space, path, progress)
 
     def open_review() -> "Review":
@@ -120,7 +120,7 @@ def review(
     n_groups, n_decided = _serve(open_review, config.port, on_ready)
     return ReviewResult(
         manifest=str(manifest),
-        log=str(space.root / FILE),
+        log=str(space.reviews),
         n_groups=n_groups,
         n_decided=n_decided,
         n_decisions=len(log),

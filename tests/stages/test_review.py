@@ -255,3 +255,16 @@ def test_a_manifest_whose_name_is_no_text_is_reviewed(found, tmp_path):
     page, command = person.saw
     assert "m%FF &lt;b&gt;.parquet" in page
     assert "m%FF" in command
+
+
+def test_a_decision_that_is_damaged_is_told_and_forgotten_by_a_repair(found, tmp_path):
+    log = Path(review(tmp_path, Person(say_different)).log)
+    assert curate.verify(workspace=tmp_path / ".curate").found == []
+    log.write_bytes(log.read_bytes().replace(b'"different"', b'"copy"'))
+    heard = Notes()
+    curate.dedup(tmp_path / "m.parquet", workspace=tmp_path / ".curate", progress=heard)
+    assert len(heard.about("decide again with `curate review`")) == 1
+    mended = curate.verify(repairs=True, workspace=tmp_path / ".curate", progress=heard)
+    assert [one.path for one in mended.found] == ["reviews.jsonl"]
+    assert mended.left == []
+    assert log.read_bytes() == b""
