@@ -10,6 +10,7 @@ from markupsafe import Markup
 from curate.choices import MapBy
 from curate.commands import name_file
 from curate.copies.align import Lay
+from curate.errors import InputError
 from curate.manifest.manifest import Manifest
 from curate.pages.group_index import GroupIndex
 from curate.pages.images_table import ImagesTable
@@ -28,6 +29,7 @@ from curate.report_page.summary import Summary, summarize
 from curate.report_page.training_curve import TrainingCurve, read_training_curve
 from curate.version import __version__
 from curate.workspace.embedding import open_named_store
+from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.pixel_mending import open_pixels
 from curate.workspace.workspace import Workspace
 
@@ -112,12 +114,14 @@ def build_report(  # noqa: PLR0913 - what is reported, from where, and how
         progress: Hears how it gets on.
 
     Raises:
-        InputError: A file of the workspace or the manifest cannot be read.
+        InputError: A file of the workspace or the manifest cannot be read, or the workspace is not
+            there.
         ResourceError: UMAP is wanted and not installed.
     """
     images = ImagesTable.read(manifest)
-    summary = summarize(images)
-    pictures = Pictures(open_pixels(space, progress))
+    cache = open_pixels(space, progress)
+    _check_pixels(images, cache, space, progress)
+    summary, pictures = summarize(images), Pictures(cache)
     builder = _Builder(images, pictures, PAGE_PARAMS)
     curve = read_training_curve(space, manifest.model)
     with task(progress, "report, parts", 4):
@@ -173,6 +177,28 @@ def build_report(  # noqa: PLR0913 - what is reported, from where, and how
     )
     n_on_map = len(image_map.rows) if image_map is not None else 0
     return Report(html=html, summary=summary, n_on_map=n_on_map)
+
+
+def _check_pixels(
+    images: ImagesTable, cache: PixelCache, space: Workspace, progress: Progress
+) -> None:
+    """Tell how many images the page cannot show.
+
+    Raises:
+        InputError: It can show none, as there is no workspace.
+    """
+    hashes = images.hashes[images.is_readable].tolist()
+    n_lost = len(hashes) - sum(cache.has(hashes))
+    if n_lost == 0:
+        return
+    hint = "name the workspace of this manifest with --workspace"
+    if n_lost == len(hashes) and not space.is_there():
+        raise InputError(f"no workspace at {space.root}: no image could be shown", hint=hint)
+    are = "image is" if n_lost == 1 else "images are"
+    progress.note(
+        f"{n_lost:,} of {len(hashes):,} {are} not in the pixel cache of {space.root} and not shown"
+        + (f": {hint}" if n_lost == len(hashes) else "")
+    )
 
 
 class _Builder:

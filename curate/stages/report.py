@@ -87,7 +87,7 @@ def report(
         progress: Hears how it gets on.
 
     Raises:
-        InputError: The manifest or the workspace cannot be used.
+        InputError: The manifest or the workspace cannot be used, or the workspace is not there.
         UsageError: The name of the page does not end in .html.
         ResourceError: The page cannot be written, or UMAP is wanted and not installed.
     """

@@ -9,6 +9,8 @@ import pytest
 
 import curate
 from curate.errors import InputError, UsageError
+from curate.workspace.workspace import Workspace
+from tests.conftest import Notes
 from tests.stages.made_manifest import write_made_manifest
 
 HOSTILE = "</script><script>alert(1)</script>.png"
@@ -25,6 +27,15 @@ def searched(trained, tmp_path_factory):
     curate.dedup(root / "m.parquet", workspace=space)
     curate.split(root / "m.parquet")
     return root
+
+
+@pytest.fixture
+def empty(tmp_path_factory):
+    """Return a workspace that knows nothing."""
+    space = Workspace(tmp_path_factory.mktemp("empty") / ".curate")
+    with space.writing():
+        space.remember(manifest=space.root / "another.parquet")
+    return space.root
 
 
 @pytest.fixture(scope="module")
@@ -88,17 +99,28 @@ def test_images_are_shown_from_the_cache_when_the_source_is_gone(page, searched,
     assert "not in the pixel cache" not in before
 
 
-def test_without_its_workspace_the_numbers_are_there_and_the_images_are_missed(searched, tmp_path):
+def test_images_that_the_workspace_lacks_are_counted_and_missed(searched, empty, tmp_path):
+    heard = Notes()
     done = curate.report(
-        searched / "m.parquet", out=tmp_path / "r.html", workspace=tmp_path / "none"
+        searched / "m.parquet", out=tmp_path / "r.html", workspace=empty, progress=heard
     )
     text = (tmp_path / "r.html").read_text()
     assert (done.n_copies, done.n_on_map) == (2, 0)
     assert "not in the pixel cache" in text
     assert 'src="data:image' not in text
+    (note,) = heard.notes
+    assert note.startswith("26 of 26 images are not in the pixel cache")
+    assert "--workspace" in note
 
 
-def test_names_labels_and_reasons_are_shown_and_run_nothing(tmp_path):
+def test_without_a_workspace_no_page_is_written(searched, tmp_path):
+    with pytest.raises(InputError, match="no workspace at") as lost:
+        curate.report(searched / "m.parquet", out=tmp_path / "r.html", workspace=tmp_path / "no")
+    assert "--workspace" in lost.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_labels_and_reasons_are_shown_and_run_nothing(empty, tmp_path):
     manifest = write_made_manifest(
         tmp_path / "m.parquet",
         {HOSTILE: "a" * 64, "b.png": "b" * 64},
@@ -112,7 +134,7 @@ def test_names_labels_and_reasons_are_shown_and_run_nothing(tmp_path):
     )
     table = curate.read_manifest(manifest).rows.read()
     assert table["path"].to_pylist()[0] == HOSTILE
-    curate.report(manifest, out=tmp_path / "r.html", workspace=tmp_path / "none")
+    curate.report(manifest, out=tmp_path / "r.html", workspace=empty)
     text = (tmp_path / "r.html").read_text()
     assert "alert(1)" in text
     assert HOSTILE not in text
