@@ -127,7 +127,7 @@ def _act_on_copies(summary: Summary, commands: Commands) -> list[Action]:
                 title=f"Confirm or overrule the doubtful ones of "
                 f"{count_of(summary.n_groups, 'duplicate group')}",
                 reason=f"By the stated probabilities {format_few(summary.expected_wrong)} of "
-                f"{count_of(summary.n_copies, 'copy', 'copies')} are expected to be wrong. What "
+                f"{count_of(summary.n_copies, 'copy is', 'copies are')} expected to be wrong. What "
                 "you decide holds for every later run.",
                 command=commands.format("review"),
                 section="copies",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from curate.amounts import count_of
 from curate.choices import MapBy
 from curate.commands import name_file
 from curate.copies.align import Lay
@@ -194,11 +195,9 @@ def _check_pixels(
     hint = "name the workspace of this manifest with --workspace"
     if n_lost == len(hashes) and not space.is_there():
         raise InputError(f"no workspace at {space.root}: no image could be shown", hint=hint)
-    are = "image is" if n_lost == 1 else "images are"
-    progress.note(
-        f"{n_lost:,} of {len(hashes):,} {are} not in the pixel cache of {space.root} and not shown"
-        + (f": {hint}" if n_lost == len(hashes) else "")
-    )
+    lost = f"{n_lost:,} of {count_of(len(hashes), 'image')} cannot be shown"
+    why = f"{lost}, for want of pixels in {space.root}"
+    progress.note(f"{why}: {hint}" if n_lost == len(hashes) else why)
 
 
 class _Builder:

@@ -109,7 +109,7 @@ def test_images_that_the_workspace_lacks_are_counted_and_missed(searched, empty,
     assert "not in the pixel cache" in text
     assert 'src="data:image' not in text
     (note,) = heard.notes
-    assert note.startswith("26 of 26 images are not in the pixel cache")
+    assert note.startswith("26 of 26 images cannot be shown")
     assert "--workspace" in note
 
 
@@ -169,3 +169,31 @@ def test_a_report_is_replaced_by_the_next(page, searched):
     _, before = page
     curate.report(searched / "m.parquet", out=searched / "r.html", workspace=searched / ".curate")
     assert (searched / "r.html").read_text() == before
+
+
+def test_words_fit_their_numbers(empty, tmp_path):
+    one = write_made_manifest(tmp_path / "one.parquet", {"a.png": "a" * 64})
+    curate.report(one, out=tmp_path / "r.html", workspace=empty)
+    text = (tmp_path / "r.html").read_text()
+    assert "<title>1 image – curate report</title>" in text
+    pair = write_made_manifest(
+        tmp_path / "pair.parquet",
+        {"a.png": "a" * 64, "b.png": "b" * 64},
+        group=[0, 0],
+        match=[None, "near"],
+        duplicate_of=[None, "a.png"],
+        similarity=[None, 0.9],
+        keep=[True, False],
+        split=["train", "test"],
+        objects=[["car"], []],
+    )
+    curate.report(pair, out=tmp_path / "r.html", workspace=empty)
+    text = (tmp_path / "r.html").read_text()
+    for words in (
+        "0.1 of 1 copy is expected to be wrong",
+        "1 image needs not be kept",
+        "in 1 group; it takes",
+        "group in several splits",
+        "Objects of 1 class. 1 image holds none",
+    ):
+        assert words in text
