@@ -151,7 +151,7 @@ async function showGroup() {
   preparePair(figure);
   listenZoom(figure);
   const look = make("div", { className: "look" }, figure,
-    make("div", { className: "names" }, describeSide(isNearly ? "one" : "stays", kept), describeSide("perhaps a copy", member)));
+    make("div", { className: "names" }, describeSide(isNearly ? "one" : "stays", kept), describeSide(member.is_same_content ? "equal file" : "perhaps a copy", member)));
   $("one").replaceChildren(look, buildSide(group, kept, member, lay));
   await Promise.all(images.map((image) => image.decode().catch(() => {})));
   if (ticket === state.ticket) { showPair(figure, state.mode); applyZoom(); preload(); }
