@@ -10,8 +10,8 @@ from curate.amounts import count_of
 from curate.choices import Assign, Labels
 from curate.cli import options
 from curate.cli.drawing import draw_histogram
-from curate.cli.next_step import format_command, name_file
 from curate.cli.screen import Drawing, run_stage
+from curate.commands import format_command, name_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,42 +1,19 @@
 """The command that is told at the end of another one: it works as it stands, where one stands."""
 
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from curate.commands import format_command, name_file
 from curate.errors import CurateError
 
 if TYPE_CHECKING:
     from curate.manifest.manifest import Manifest
 
 _MOST_DRAWN = 500
-
-
-def format_command(*words: str | Path, workspace: Path | None = None) -> str:
-    """Return a command of curate as a shell takes it.
-
-    Args:
-        words: What follows ``curate``.
-        workspace: Folder that the workspace was named by; None where none was.
-
-    >>> format_command("dedup", "my images.parquet", workspace=Path("w"))
-    "curate dedup 'my images.parquet' --workspace w"
-    """
-    named = [] if workspace is None or _is_usual(workspace) else ["--workspace", str(workspace)]
-    return shlex.join(["curate", *map(str, words), *named])
-
-
-def name_file(path: Path | str) -> str:
-    """Return a file's name as an argument: one that begins with a dash would be an option.
-
-    >>> name_file("-m.parquet")
-    './-m.parquet'
-    """
-    return f"./{path}" if str(path).startswith("-") else str(path)
 
 
 def suggest_clusters(model: str, workspace: Path | None = None) -> str:
@@ -97,11 +74,6 @@ def suggest_export(manifest: Path | str, workspace: Path | None = None) -> str:
     return format_command(
         "export", name_file(manifest), "--to", folder, *words, workspace=workspace
     )
-
-
-def _is_usual(workspace: Path) -> bool:
-    """Return whether a workspace is the one that the next command takes if none is named."""
-    return str(workspace) == os.environ.get("CURATE_WORKSPACE")
 
 
 def _lie_in_containers(manifest: "Manifest") -> bool:

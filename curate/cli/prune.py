@@ -8,8 +8,8 @@ import typer
 from curate.amounts import count_of, format_bytes
 from curate.choices import Removal
 from curate.cli import options
-from curate.cli.next_step import format_command, name_file
 from curate.cli.screen import run_stage
+from curate.commands import format_command, name_file
 from curate.errors import UsageError
 
 if TYPE_CHECKING:

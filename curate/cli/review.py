@@ -8,9 +8,9 @@ import typer
 
 from curate.amounts import count_of
 from curate.cli import options
-from curate.cli.next_step import format_command, name_file
 from curate.cli.screen import run_stage, say
 from curate.cli.shown_paths import show_path
+from curate.commands import format_command, name_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

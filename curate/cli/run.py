@@ -9,8 +9,8 @@ import typer
 
 from curate.amounts import count_of
 from curate.cli import options
-from curate.cli.next_step import format_command, name_file
 from curate.cli.screen import print_json, run_stage, say
+from curate.commands import format_command, name_file
 from curate.errors import InputError
 
 if TYPE_CHECKING:

@@ -45,6 +45,18 @@ class GroupIndex:
         """Return the rows of the group at a place of ``numbers``."""
         return self._rows[self._starts[place] : self._starts[place] + self.sizes[place]]
 
+    def have_one(self, values: Ints) -> NDArray[np.bool_]:
+        """Return whether all images of each group have one value, (G,).
+
+        Args:
+            values: (N,) int64, one for each row of the manifest.
+        """
+        if not len(self._starts):
+            return np.zeros(0, np.bool_)
+        ordered = values[self._rows]
+        least = np.minimum.reduceat(ordered, self._starts)
+        return np.asarray(least == np.maximum.reduceat(ordered, self._starts), np.bool_)
+
     def largest(self, n: int) -> list[int]:
         """Return the places of the n largest groups."""
         order: list[int] = np.lexsort((self.numbers, -self.sizes))[:n].tolist()

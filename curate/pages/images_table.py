@@ -92,6 +92,11 @@ class ImagesTable:
         return self.texts("hash")
 
     @cached_property
+    def labels(self) -> NDArray[np.object_]:
+        """(N,) of str, or None for an image without a label."""
+        return self.texts("label")
+
+    @cached_property
     def is_readable(self) -> NDArray[np.bool_]:
         """(N,) whether the image can be used."""
         return np.asarray(self.texts("status") == Status.OK.value, np.bool_)
@@ -107,10 +112,22 @@ class ImagesTable:
         return self.is_readable & self.flags("selected", if_null=False)
 
     @cached_property
-    def is_dropped(self) -> NDArray[np.bool_]:
-        """(N,) whether the image is a copy that need not be kept."""
+    def is_copy(self) -> NDArray[np.bool_]:
+        """(N,) whether the image is readable and a copy of another, which may stay all the same."""
         is_copy = self.texts("duplicate_of") != None  # noqa: E711 - elementwise
         return np.asarray(self.is_readable & is_copy, np.bool_)
+
+    @cached_property
+    def is_dropped(self) -> NDArray[np.bool_]:
+        """(N,) whether the image is a copy that need not be kept."""
+        return self.is_copy & ~self.is_kept
+
+    @cached_property
+    def is_unjudged(self) -> NDArray[np.bool_]:
+        """(N,) whether the image is readable and nothing says if it stays: it does until then."""
+        if "keep" not in self.table.column_names:
+            return self.is_readable
+        return self.is_readable & np.asarray(pc.is_null(self.table["keep"]).to_numpy(), np.bool_)
 
     @cached_property
     def label_agreement(self) -> LabelAgreement | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from curate.amounts import format_bytes
+from curate.amounts import count_of, format_bytes
 
 
 def read_asset(package: str, name: str) -> str:
@@ -42,7 +42,7 @@ def render(package: str, name: str, values: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"count": format_count, "size": format_bytes, "share": format_share}
-    environment.filters["few"] = format_few
+    environment.filters |= {"few": format_few, "of": count_of}
     return environment.get_template(name).render(values)
 
 

@@ -1,10 +1,11 @@
 """Actions: what to do next, most urgent first, each with the command that does it."""
 
-import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
 from curate.algorithms.classifiers import SUSPECT_FROM
 from curate.amounts import count_of, format_bytes
+from curate.commands import format_command, name_file
 from curate.pages.templates import format_count, format_few
 from curate.report_page.summary import Summary
 
@@ -15,6 +16,36 @@ of 850 from 2,100 photos, which shares out what there is, came to 0.98."""
 
 FEWEST_TO_GROUP = 8
 """Readable images below which no training is proposed: there is nothing to group."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Commands:
+    """Makes commands on one manifest, as a shell takes them.
+
+    Attributes:
+        manifest: Its file.
+        source: Folder of its images.
+        workspace: Folder that the workspace was named by; None where none was.
+    """
+
+    manifest: str
+    source: str
+    workspace: Path | None = None
+
+    def format(self, verb: str, *words: str) -> str:
+        """Return a command on the manifest.
+
+        Args:
+            verb: What it does.
+            words: What follows the manifest.
+        """
+        return format_command(verb, name_file(self.manifest), *words, workspace=self.workspace)
+
+    def format_grouping(self) -> str:
+        """Return the commands that train on the source and group its images."""
+        out = name_file(self.manifest)
+        train = format_command("train", self.source, workspace=self.workspace)
+        return f"{train} && {format_command('cluster', '--out', out, workspace=self.workspace)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,15 +65,13 @@ class Action:
     section: str
 
 
-def list_actions(summary: Summary, manifest: str, source: str) -> list[Action]:
+def list_actions(summary: Summary, commands: Commands) -> list[Action]:
     """Return what to do next.
 
     Args:
         summary: What was found.
-        manifest: The manifest's file, as commands name it.
-        source: Folder of the images.
+        commands: On the manifest.
     """
-    m = shlex.quote(manifest)
     actions = []
     if summary.n_unreadable:
         n = summary.n_unreadable
@@ -54,29 +83,40 @@ def list_actions(summary: Summary, manifest: str, source: str) -> list[Action]:
                 section="unreadable",
             )
         )
-    actions += _act_on_copies(summary, m)
-    actions += _act_on_labels(summary, m)
-    actions += _act_on_balance(summary, m, source)
+    actions += _act_on_copies(summary, commands)
+    actions += _act_on_labels(summary, commands)
+    actions += _act_on_balance(summary, commands)
     return actions
 
 
-def _act_on_copies(summary: Summary, m: str) -> list[Action]:
+def _act_on_copies(summary: Summary, commands: Commands) -> list[Action]:
     if not summary.was_searched:
         return [
             Action(
                 title="Find the copies",
                 reason="Copies were not looked for yet. No model is needed, no image is changed.",
-                command=f"curate dedup {m}",
+                command=commands.format("dedup"),
                 section="copies",
             )
         ]
     actions = []
+    if summary.n_unjudged:
+        n = summary.n_unjudged
+        actions.append(
+            Action(
+                title=f"Search {count_of(n, 'more image')} for copies",
+                reason=f"{'It was' if n == 1 else 'They were'} not judged, as what came after the "
+                f"last search; until then {'it stays' if n == 1 else 'all of them stay'}.",
+                command=commands.format("dedup"),
+                section="copies",
+            )
+        )
     if summary.leaks:
         actions.append(
             Action(
                 title=f"Close {count_of(len(summary.leaks), 'leak')} between splits",
                 reason="Copies of one image lie in several splits, so a test would measure memory.",
-                command=f"curate split {m}",
+                command=commands.format("split"),
                 section="leaks",
             )
         )
@@ -87,26 +127,27 @@ def _act_on_copies(summary: Summary, m: str) -> list[Action]:
                 title=f"Confirm or overrule the doubtful ones of "
                 f"{count_of(summary.n_groups, 'duplicate group')}",
                 reason=f"By the stated probabilities {format_few(summary.expected_wrong)} of "
-                f"{count_of(summary.n_copies, 'copy', 'copies')} are expected to be wrong. What "
+                f"{count_of(summary.n_copies, 'copy is', 'copies are')} expected to be wrong. What "
                 "you decide holds for every later run.",
-                command=f"curate review {m}",
+                command=commands.format("review"),
                 section="copies",
             )
         )
     if summary.n_copies:
+        all_that_stay = ("--where", "keep is not false") if summary.n_selected else ()
         actions.append(
             Action(
                 title=f"Leave out {count_of(summary.n_copies, 'copy', 'copies')} "
                 f"({format_bytes(summary.copy_bytes)})",
                 reason="Export the images that stay. Nothing in your folder is changed.",
-                command=f"curate export {m} --to kept --where keep",
+                command=commands.format("export", "--to", "kept", *all_that_stay),
                 section="copies",
             )
         )
     return actions
 
 
-def _act_on_labels(summary: Summary, m: str) -> list[Action]:
+def _act_on_labels(summary: Summary, commands: Commands) -> list[Action]:
     actions = []
     if summary.conflicts:
         actions.append(
@@ -118,6 +159,8 @@ def _act_on_labels(summary: Summary, m: str) -> list[Action]:
             )
         )
     if summary.n_suspects:
+        where = ("--where", f"label_suspect > {SUSPECT_FROM:g}")
+        order = ("--by", "label_suspect", "--descending")
         actions.append(
             Action(
                 title=f"Check {count_of(summary.n_suspects, 'suspicious label')}",
@@ -127,24 +170,22 @@ def _act_on_labels(summary: Summary, m: str) -> list[Action]:
                     if summary.labels
                     else "."
                 ),
-                command=f"curate sheet {m} --where 'label_suspect > {SUSPECT_FROM:g}' "
-                "--by label_suspect --descending --out suspects.jpg",
+                command=commands.format("sheet", *where, *order, "--out", "suspects.jpg"),
                 section="suspects",
             )
         )
     return actions
 
 
-def _act_on_balance(summary: Summary, m: str, source: str) -> list[Action]:
+def _act_on_balance(summary: Summary, commands: Commands) -> list[Action]:
     if summary.n_readable < FEWEST_TO_GROUP:
         return []
     if not summary.n_clusters:
-        command = f"curate train {shlex.quote(source)} && curate cluster --out {m}"
         return [
             Action(
                 title="Group the images by content",
                 reason="There are no clusters yet. Training learns from these images alone.",
-                command=command,
+                command=commands.format_grouping(),
                 section="clusters",
             )
         ]
@@ -159,7 +200,7 @@ def _act_on_balance(summary: Summary, m: str, source: str) -> list[Action]:
             title="Draw a balanced sample",
             reason=f"{format_count(len(spread.sizes))} clusters are as uneven as "
             f"{spread.effective:.0f} of one size would be.",
-            command=f"curate sample {m} --size {size} --out sample.parquet",
+            command=commands.format("sample", "--size", str(size), "--out", "sample.parquet"),
             section="balance",
         )
     ]

@@ -94,10 +94,10 @@ def _describe(images: ImagesTable, index: GroupIndex, place: int, most: int) -> 
     rows = index.members(place)
     part = images.table.take(rows.tolist())
     here = ImagesTable(part)
-    keep, dropped = here.is_kept, here.is_dropped
+    keep, copy, dropped = here.is_kept, here.is_copy, here.is_dropped
     match, why = here.texts("match"), here.texts("keep_reason")
     probability = here.numbers("similarity")
-    order = np.lexsort((rows, np.nan_to_num(probability, nan=1.0), ~(keep & ~dropped)))
+    order = np.lexsort((rows, np.nan_to_num(probability, nan=1.0), ~(keep & ~copy)))
     members = [
         Member(
             row=int(rows[i]),

@@ -19,6 +19,8 @@ class Gallery:
         rows: Those shown.
         captions: One for each, such as a measure.
         filter: The rows as an expression for ``--where``.
+        sheet: Name of a sheet of them.
+        by: Column that a sheet is ordered by, the largest first, or None.
     """
 
     title: str
@@ -26,6 +28,8 @@ class Gallery:
     rows: list[int]
     captions: list[str]
     filter: str
+    sheet: str
+    by: str | None = None
 
 
 def list_outliers(images: ImagesTable, n: int) -> Gallery | None:
@@ -42,6 +46,8 @@ def list_outliers(images: ImagesTable, n: int) -> Gallery | None:
         rows=rows.tolist(),
         captions=[f"{outlier[row]:.2f}" for row in rows.tolist()],
         filter=f"outlier >= {least:.3f}",
+        sheet="outliers",
+        by="outlier",
     )
 
 
@@ -57,6 +63,7 @@ def list_issues(images: ImagesTable, summary: Summary, n: int) -> list[Gallery]:
     for kind, count in summary.issues:
         steps = np.linspace(0, count - 1, min(n, count)).round().astype(int)
         rows = [of_kind[kind][step] for step in steps]
+        quoted = kind.replace("'", "''")
         captions = [f"{images.codes('width')[r]}×{images.codes('height')[r]} px" for r in rows]
         galleries.append(
             Gallery(
@@ -64,7 +71,8 @@ def list_issues(images: ImagesTable, summary: Summary, n: int) -> list[Gallery]:
                 n_images=count,
                 rows=rows,
                 captions=captions,
-                filter=f"list_contains(issues, '{kind}')",
+                filter=f"list_contains(issues, '{quoted}')",
+                sheet=kind.replace("_", "-"),
             )
         )
     return galleries
@@ -84,4 +92,6 @@ def list_suspects(images: ImagesTable, n: int) -> Gallery | None:
         rows=rows,
         captions=[f"labelled {labels[row]}, {100 * suspect[row]:.0f} % disagree" for row in rows],
         filter=f"label_suspect > {SUSPECT_FROM:g}",
+        sheet="suspects",
+        by="label_suspect",
     )

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from curate.amounts import count_of
 from curate.choices import MapBy
+from curate.commands import name_file
 from curate.copies.align import Lay
+from curate.errors import InputError
 from curate.manifest.manifest import Manifest
 from curate.pages.group_index import GroupIndex
 from curate.pages.images_table import ImagesTable
@@ -16,7 +19,7 @@ from curate.pages.pictures import Pictures
 from curate.pages.shown_text import show_text
 from curate.pages.templates import hash_script, read_asset, render
 from curate.progress import Progress, task
-from curate.report_page.actions import list_actions
+from curate.report_page.actions import Commands, list_actions
 from curate.report_page.certainty import Bin, expect_precision
 from curate.report_page.charts import Line, draw_lines
 from curate.report_page.cluster_wall import ClusterTile, build_wall
@@ -27,6 +30,7 @@ from curate.report_page.summary import Summary, summarize
 from curate.report_page.training_curve import TrainingCurve, read_training_curve
 from curate.version import __version__
 from curate.workspace.embedding import open_named_store
+from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.pixel_mending import open_pixels
 from curate.workspace.workspace import Workspace
 
@@ -93,7 +97,7 @@ def build_report(  # noqa: PLR0913 - what is reported, from where, and how
     manifest: Manifest,
     space: Workspace,
     *,
-    named: str,
+    commands: Commands,
     by: MapBy,
     seed: int,
     judged: Sequence[Bin],
@@ -104,19 +108,21 @@ def build_report(  # noqa: PLR0913 - what is reported, from where, and how
     Args:
         manifest: What is reported.
         space: Where pixels, features and models are.
-        named: The manifest's file, as commands name it.
+        commands: On the manifest.
         by: How the map finds its places.
         seed: Of the map.
         judged: Stated probability beside what a person decided.
         progress: Hears how it gets on.
 
     Raises:
-        InputError: A file of the workspace or the manifest cannot be read.
+        InputError: A file of the workspace or the manifest cannot be read, or the workspace is not
+            there.
         ResourceError: UMAP is wanted and not installed.
     """
     images = ImagesTable.read(manifest)
-    summary = summarize(images)
-    pictures = Pictures(open_pixels(space, progress))
+    cache = open_pixels(space, progress)
+    _check_pixels(images, cache, space, progress)
+    summary, pictures = summarize(images), Pictures(cache)
     builder = _Builder(images, pictures, PAGE_PARAMS)
     curve = read_training_curve(space, manifest.model)
     with task(progress, "report, parts", 4):
@@ -133,7 +139,7 @@ def build_report(  # noqa: PLR0913 - what is reported, from where, and how
         progress.advance()
         wall = [builder.show_cluster(tile) for tile in builder.list_clusters()]
         progress.advance()
-        galleries = builder.show_galleries(summary)
+        galleries = builder.show_galleries(summary, commands)
         progress.advance()
     script = read_asset("curate.pages", "pair_viewer.js") + read_asset(
         "curate.report_page", "report.js"
@@ -152,11 +158,12 @@ def build_report(  # noqa: PLR0913 - what is reported, from where, and how
                 + read_asset("curate.pages", "pair_viewer.css")
                 + read_asset("curate.report_page", "report.css")
             ),
-            "named": named,
+            "named": commands.manifest,
             "source": manifest.source,
             "model": manifest.model,
             "summary": summary,
-            "actions": list_actions(summary, named, manifest.source),
+            "actions": list_actions(summary, commands),
+            "review": commands.format("review"),
             "unreadable": builder.list_unreadable(),
             "curve": curve,
             "charts": _draw_charts(images, summary, curve, judged),
@@ -171,6 +178,26 @@ def build_report(  # noqa: PLR0913 - what is reported, from where, and how
     )
     n_on_map = len(image_map.rows) if image_map is not None else 0
     return Report(html=html, summary=summary, n_on_map=n_on_map)
+
+
+def _check_pixels(
+    images: ImagesTable, cache: PixelCache, space: Workspace, progress: Progress
+) -> None:
+    """Tell how many images the page cannot show.
+
+    Raises:
+        InputError: It can show none, as there is no workspace.
+    """
+    hashes = images.hashes[images.is_readable].tolist()
+    n_lost = len(hashes) - sum(cache.has(hashes))
+    if n_lost == 0:
+        return
+    hint = "name the workspace of this manifest with --workspace"
+    if n_lost == len(hashes) and not space.is_there():
+        raise InputError(f"no workspace at {space.root}: no image could be shown", hint=hint)
+    lost = f"{n_lost:,} of {count_of(len(hashes), 'image')} cannot be shown"
+    why = f"{lost}, for want of pixels in {space.root}"
+    progress.note(f"{why}: {hint}" if n_lost == len(hashes) else why)
 
 
 class _Builder:
@@ -235,18 +262,19 @@ class _Builder:
             result[name] = [self._show_group(described[place]) for place in fresh]
         return result
 
-    def show_galleries(self, summary: Summary) -> dict[str, Any]:
+    def show_galleries(self, summary: Summary, commands: Commands) -> dict[str, Any]:
         """Return outliers, issues and suspects."""
         n = self._params.n_gallery
         return {
-            "outliers": self._show_gallery(list_outliers(self._images, n)),
+            "outliers": self._show_gallery(list_outliers(self._images, n), commands),
             "issues": [
-                self._show_gallery(one) for one in list_issues(self._images, summary, n // 3)
+                self._show_gallery(one, commands)
+                for one in list_issues(self._images, summary, n // 3)
             ],
-            "suspects": self._show_gallery(list_suspects(self._images, n)),
+            "suspects": self._show_gallery(list_suspects(self._images, n), commands),
         }
 
-    def _show_gallery(self, gallery: Gallery | None) -> dict[str, Any] | None:
+    def _show_gallery(self, gallery: Gallery | None, commands: Commands) -> dict[str, Any] | None:
         if gallery is None:
             return None
         shown = zip(
@@ -254,8 +282,13 @@ class _Builder:
             gallery.captions,
             strict=True,
         )
-        images = [{**image, "caption": caption} for image, caption in shown]
-        return {"gallery": gallery, "images": images}
+        out = name_file(f"{gallery.sheet}.jpg")
+        order = ("--by", gallery.by, "--descending") if gallery.by else ()
+        return {
+            "gallery": gallery,
+            "images": [{**image, "caption": caption} for image, caption in shown],
+            "command": commands.format("sheet", "--where", gallery.filter, *order, "--out", out),
+        }
 
     def _show_group(self, group: DuplicateGroup) -> dict[str, Any]:
         rows = [member.row for member in group.members]

@@ -43,6 +43,7 @@ class Summary:
         bytes: Size of all files.
         unreadable: Reason and count, most frequent first.
         was_searched: Whether copies were looked for.
+        n_unjudged: Readable images of which nothing says whether they stay, as of new ones.
         evidence: Copies by evidence, strongest first.
         n_groups: Duplicate groups.
         n_copies: Images that need not be kept.
@@ -65,6 +66,7 @@ class Summary:
     bytes: int
     unreadable: list[tuple[str, int]]
     was_searched: bool
+    n_unjudged: int
     evidence: list[Evidence]
     n_groups: int
     n_copies: int
@@ -109,6 +111,7 @@ def summarize(images: ImagesTable) -> Summary:
         bytes=int(np.maximum(images.bytes, 0).sum()),
         unreadable=[(reason or "unknown", count) for reason, count in reasons.most_common()],
         was_searched="keep" in images.table.column_names,
+        n_unjudged=int(images.is_unjudged.sum()),
         evidence=_count_evidence(images, group),
         n_groups=len(GroupIndex.of(images).numbers),
         n_copies=int(dropped.sum()),

@@ -1,27 +1,46 @@
 """Columns: what was decided of clusters, outliers, labels and the sample, for the manifest."""
 
-import numpy as np
+from collections.abc import Collection
+
 import pyarrow as pa
 
 from curate.pages.images_table import ImagesTable
 from curate.review_page.decisions import DecisionLog, Verdict
-from curate.review_page.listings import list_clusters
+from curate.review_page.listings import find_decision, list_clusters
+
+COLUMNS = {
+    "cluster": "cluster_name",
+    "outlier": "outlier_review",
+    "label": "label_review",
+    "sample": "pick",
+}
+"""The column of each kind of subject."""
 
 
-def make_review_columns(images: ImagesTable, log: DecisionLog) -> pa.Table:
+def make_review_columns(
+    images: ImagesTable, log: DecisionLog, *, there: Collection[str] = ()
+) -> pa.Table:
     """Return the columns that decisions fill, as many rows as the manifest; none without decisions.
 
     Clusters of one name are merged by it: they share ``cluster_name``. Of a hidden cluster it is
     empty.
+
+    Args:
+        images: The manifest's images.
+        log: What was decided, on other manifests too.
+        there: Columns that the manifest has: what was taken back is taken out of these.
     """
     columns: dict[str, pa.Array] = {}
-    if log.of("cluster"):
-        columns["cluster_name"] = _name_clusters(images, log)
-    for subject, name in (("outlier", "outlier_review"), ("label", "label_review")):
-        if log.of(subject):
-            columns[name] = _take_verdicts(images, log, subject)
-    if log.of("sample"):
-        columns["pick"] = _take_verdicts(images, log, "sample")
+    for subject, name in COLUMNS.items():
+        if not log.speaks_of(subject):
+            continue
+        column = (
+            _name_clusters(images, log)
+            if subject == "cluster"
+            else _take_verdicts(images, log, subject)
+        )
+        if name in there or column.null_count < len(column):
+            columns[name] = column
     return pa.table(columns)
 
 
@@ -37,6 +56,9 @@ def _name_clusters(images: ImagesTable, log: DecisionLog) -> pa.Array:
 
 
 def _take_verdicts(images: ImagesTable, log: DecisionLog, subject: str) -> pa.Array:
-    verdicts = {one.hashes[0]: one.verdict.value for one in log.of(subject)}
-    hashes = np.array(images.hashes, object).tolist()
-    return pa.array([verdicts.get(content) for content in hashes], pa.string())
+    named = {one.hashes[0] for one in log.of(subject)}
+    said = [
+        find_decision(subject, row, images, log) if content in named else None
+        for row, content in enumerate(images.hashes.tolist())
+    ]
+    return pa.array([one.verdict.value if one is not None else None for one in said], pa.string())

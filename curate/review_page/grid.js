@@ -95,11 +95,11 @@ function buildGroupRow(group) {
     replaceRow(group.place, answer.group);
   });
   const all = make("button", { type: "button" }, of === "nearly" ? "A copy" : "All copies");
-  all.addEventListener("click", () => send("copy", group.members.slice(1).map((one) => one.row)));
+  all.addEventListener("click", () => send("all"));
   const look = make("button", { type: "button" }, "Look closer");
   look.addEventListener("click", () => { state.view = "one"; openGroup(group.place).catch(fail); });
   const head = make("div", { className: "head" }, make("b", {}, of === "nearly" ? `Pair ${(group.place + 1).toLocaleString("en")}` : `Group ${group.number}`),
-    ...(of === "nearly" ? [] : [make("span", { className: "quiet" }, `${group.n_members} images`)]), all, look);
+    ...(of === "nearly" ? [] : [make("span", { className: "quiet" }, `${group.n_members} images`)]), ...(group.is_equal ? [] : [all]), look);
   const shots = make("div", { className: "shots" }, ...group.members.map((one, i) => {
     const shot = make("div", { className: "shot", title: one.path }, picture(one.row, 160, one.path));
     if (i === 0) { if (of !== "nearly") shot.append(make("span", { className: "verdict" }, "stays")); }

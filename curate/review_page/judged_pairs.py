@@ -3,16 +3,18 @@
 from pathlib import Path
 
 from curate.copies.judged import Judged
+from curate.progress import Progress
 from curate.review_page.decisions import DecisionLog, Verdict
 
 
-def read_judged(root: Path) -> Judged:
+def read_judged(root: Path, progress: Progress | None = None) -> Judged:
     """Return what a person decided on copies in a workspace.
 
     Args:
         root: Folder of the workspace.
+        progress: Hears of decisions that are damaged.
     """
-    log = DecisionLog.of_workspace(root)
+    log = DecisionLog.of_workspace(root, progress)
     pairs = log.of("pair")
     return Judged(
         copies=frozenset(_pair(one.hashes) for one in pairs if one.verdict is Verdict.COPY),
@@ -21,11 +23,17 @@ def read_judged(root: Path) -> Judged:
     )
 
 
-def read_judged_probabilities(root: Path) -> tuple[list[float], list[bool]]:
-    """Return the stated probability of each judged pair, and whether a person called it a copy."""
-    pairs = [
-        one for one in DecisionLog.of_workspace(root).of("pair") if one.probability is not None
-    ]
+def read_judged_probabilities(
+    root: Path, progress: Progress | None = None
+) -> tuple[list[float], list[bool]]:
+    """Return the stated probability of each judged pair, and whether a person called it a copy.
+
+    Args:
+        root: Folder of the workspace.
+        progress: Hears of decisions that are damaged.
+    """
+    log = DecisionLog.of_workspace(root, progress)
+    pairs = [one for one in log.of("pair") if one.probability is not None]
     return (
         [float(one.probability or 0) for one in pairs],
         [one.verdict is Verdict.COPY for one in pairs],

@@ -1,10 +1,12 @@
 """Listings: clusters, outliers, label suspects and the sample, as rows that a person decides on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.algorithms.classifiers import SUSPECT_FROM
@@ -45,10 +47,23 @@ class Listing:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def find(self, place: int, images: ImagesTable, log: DecisionLog) -> Decision | None:
+        """Return what was said of a subject, or None."""
+        return find_decision(self.subject, int(self.rows[place]), images, log)
+
+    def count_decided(self, images: ImagesTable, log: DecisionLog) -> int:
+        """Return how many of the subjects are decided; the log speaks of other manifests too."""
+        named = {one.hashes[0] for one in log.of(self.subject)}
+        if not named or not len(self):
+            return 0
+        column = images.table["hash"]
+        is_named = pc.is_in(column, value_set=pa.array(sorted(named), column.type)).to_numpy()
+        places = np.flatnonzero(is_named[self.rows]).tolist()
+        return sum(self.find(place, images, log) is not None for place in places)
+
     def describe(self, place: int, images: ImagesTable, log: DecisionLog) -> dict[str, Any]:
         """Return what the page shows of a subject."""
-        row = int(self.rows[place])
-        decision = log.get(self.subject, images.hashes[row])
+        row, decision = int(self.rows[place]), self.find(place, images, log)
         return {
             "place": place,
             "row": row,
@@ -61,23 +76,44 @@ class Listing:
 
     def decide(
         self, place: int, images: ImagesTable, verdict: Verdict, text: str | None
-    ) -> Decision:
-        """Return the decision on a subject.
+    ) -> list[Decision]:
+        """Return the decisions on a subject: one, and what takes an older line on a label back.
 
         Raises:
             ValueError: That cannot be said of it.
         """
         if verdict not in (*VERDICTS[self.subject], Verdict.UNDECIDED):
             raise ValueError(f"{verdict} cannot be said of {self.subject}")
-        content = images.hashes[int(self.rows[place])]
-        return Decision(subject=self.subject, hashes=(content,), verdict=verdict, text=text)
+        row = int(self.rows[place])
+        decision = Decision(
+            subject=self.subject,
+            hashes=(images.hashes[row],),
+            label=_label_of(self.subject, row, images),
+            verdict=verdict,
+            text=text,
+        )
+        if decision.label is None or verdict is not Verdict.UNDECIDED:
+            return [decision]
+        return [decision, replace(decision, label=None)]
+
+
+def find_decision(subject: str, row: int, images: ImagesTable, log: DecisionLog) -> Decision | None:
+    """Return what was said of an image, of a label with that label, or None."""
+    content = images.hashes[row]
+    said = log.get(subject, content, label=_label_of(subject, row, images))
+    return said if said is not None else log.get(subject, content)
+
+
+def _label_of(subject: str, row: int, images: ImagesTable) -> str | None:
+    """Return the label that a verdict on an image speaks of; None where it speaks of none."""
+    return images.labels[row] if subject == "label" else None
 
 
 def list_subjects(images: ImagesTable) -> dict[str, Listing]:
     """Return the listings of a manifest; one without subjects is empty."""
     outlier = np.nan_to_num(np.where(images.is_kept, images.numbers("outlier"), np.nan), nan=-1)
     suspect = images.suspicion()
-    labels = images.texts("label")
+    labels = images.labels
     by_outlier = _rank(outlier, 0.0)
     by_suspect = _rank(suspect, SUSPECT_FROM)
     kept = np.flatnonzero(images.is_kept)

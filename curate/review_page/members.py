@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from curate.pages.images_table import ImagesTable
 from curate.pages.shown_text import show_text
 from curate.review_page.decisions import Decision, DecisionLog, Verdict, pair_key
@@ -15,20 +13,26 @@ class Members:
     def __init__(self, images: ImagesTable, log: DecisionLog) -> None:
         """Read the columns that the page shows."""
         self._hashes, self._paths, self._log = images.hashes, images.paths, log
-        self._reason = images.texts("keep_reason")
         self._label, self._split = images.texts("label"), images.texts("split")
         self._sizes = {name: images.codes(name) for name in ("width", "height", "bytes")}
 
     def describe(
-        self, row: int, kept: int, *, match: str | None, probability: float
+        self,
+        row: int,
+        kept: int,
+        *,
+        match: str | None = None,
+        probability: float | None = None,
+        reason: str | None = None,
     ) -> dict[str, Any]:
         """Return what the page shows of an image.
 
         Args:
             row: The image.
             kept: The one it is compared with.
-            match: What ties them.
-            probability: That they are copies; NaN if none is stated.
+            match: What ties them, or None.
+            probability: That they are copies, or None if none is stated.
+            reason: Why the other one stays, or None.
         """
         verdict = self.find_verdict(row, kept)
         return {
@@ -36,8 +40,8 @@ class Members:
             "path": show_text(self._paths[row]),
             "is_same_content": self._hashes[row] == self._hashes[kept],
             "match": match,
-            "probability": float(probability) if np.isfinite(probability) else None,
-            "reason": self._reason[row],
+            "probability": probability,
+            "reason": reason,
             "label": self._label[row],
             "split": self._split[row],
             "width": int(self._sizes["width"][row]),

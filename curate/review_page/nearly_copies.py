@@ -55,17 +55,15 @@ class NearlyCopies:
     def describe(self, place: int) -> dict[str, Any]:
         """Return what the page shows of a pair."""
         first, second = self.members(place)
-        nothing = float("nan")
         return {
             "place": place,
             "number": None,
             "n_members": 2,
             "is_decided": place in self._decided,
+            "is_equal": False,
             "members": [
-                self._members.describe(first, first, match=None, probability=nothing),
-                self._members.describe(
-                    second, first, match=None, probability=float(self._probability[place])
-                ),
+                self._members.describe(first, first),
+                self._members.describe(second, first, probability=float(self._probability[place])),
             ],
         }
 
@@ -86,6 +84,10 @@ class NearlyCopies:
             return []
         stated = float(self._probability[place])
         return [self._members.decide(second, first, verdict, stated)]
+
+    def judge_all(self, place: int) -> list[Decision]:
+        """Return the decision that both images of a pair are copies."""
+        return self.judge(place, self.members(place), Verdict.COPY)
 
     def choose(self, place: int, row: int) -> list[Decision]:
         """Refuse: of a pair in no common group both images stay.

@@ -13,7 +13,7 @@ from curate.review_page.members import Members, next_open
 Ints = NDArray[np.int64]
 
 _MOST_MEMBERS = 60
-"""Images of a group on the page; the kept one and the least sure ones come first."""
+"""Images of a group on the page: the kept one, and of the others the undecided ones first."""
 
 
 class ReviewQueue:
@@ -36,8 +36,12 @@ class ReviewQueue:
         self._order = np.lexsort((self._index.numbers, self._index.least))
         self._probability = images.numbers("similarity")
         self._match, self._duplicate_of = images.texts("match"), images.texts("duplicate_of")
-        self._is_kept = images.is_kept & ~images.is_dropped
+        self._reason = images.texts("keep_reason")
+        self._is_kept = images.is_kept & ~images.is_copy
         self._members = members
+        contents = images.table["hash"].combine_chunks().dictionary_encode().indices
+        codes = np.asarray(contents.fill_null(-1), np.int64)
+        self._is_equal = self._index.have_one(codes)[self._order]
         self._decided: set[int] = set()
         self._find_decided()
 
@@ -46,7 +50,7 @@ class ReviewQueue:
 
     @property
     def n_decided(self) -> int:
-        """Groups of which every pair is decided."""
+        """Groups of which every pair is decided; those of equal files have none."""
         return len(self._decided)
 
     def members(self, place: int) -> list[int]:
@@ -66,13 +70,17 @@ class ReviewQueue:
     def describe(self, place: int) -> dict[str, Any]:
         """Return what the page shows of a group."""
         members, kept = self.members(place), self.kept(place)
-        ordered = [kept, *[row for row in members if row != kept]]
+        others = [row for row in members if row != kept]
+        open_first = sorted(others, key=lambda row: not self._is_open(row, kept))
+        shown = set(open_first[: _MOST_MEMBERS - 1])
+        ordered = [kept, *[row for row in others if row in shown]]
         return {
             "place": place,
             "number": int(self._index.numbers[self._order[place]]),
             "n_members": len(members),
             "is_decided": place in self._decided,
-            "members": [self._describe_member(row, kept) for row in ordered[:_MOST_MEMBERS]],
+            "is_equal": bool(self._is_equal[place]),
+            "members": [self._describe_member(row, kept) for row in ordered],
         }
 
     def next_open(self, after: int) -> int | None:
@@ -94,6 +102,15 @@ class ReviewQueue:
             if hashes[row] != hashes[kept]
         ]
 
+    def judge_all(self, place: int) -> list[Decision]:
+        """Return the decisions that all images of a group are copies of the kept one.
+
+        What was said of some of them stays; only where all are decided it is said anew.
+        """
+        members, kept = self.members(place), self.kept(place)
+        undecided = [row for row in members if self._is_open(row, kept)]
+        return self.judge(place, undecided or members, Verdict.COPY)
+
     def choose(self, place: int, row: int) -> list[Decision]:
         """Return the decisions that an image of a group stays in place of the others."""
         hashes = self.images.hashes
@@ -111,14 +128,10 @@ class ReviewQueue:
     def refresh(self, place: int) -> None:
         """Look again whether a group is decided."""
         members, kept = self.members(place), self.kept(place)
-        hashes = self.images.hashes
-        verdicts = [
-            self._members.find_verdict(row, kept) for row in members if hashes[row] != hashes[kept]
-        ]
-        if verdicts and all(verdicts):
-            self._decided.add(place)
-        else:
+        if any(self._is_open(row, kept) for row in members):
             self._decided.discard(place)
+        else:
+            self._decided.add(place)
 
     def refresh_all(self) -> None:
         """Look again at every group, as after an undo."""
@@ -126,7 +139,8 @@ class ReviewQueue:
         self._find_decided()
 
     def _find_decided(self) -> None:
-        """Find the decided groups by the contents that decisions name."""
+        """Find the decided groups: of equal files, and by the contents that decisions name."""
+        self._decided.update(np.flatnonzero(self._is_equal).tolist())
         named = {one for decision in self._log.of("pair") for one in decision.hashes}
         if not named:
             return
@@ -144,15 +158,35 @@ class ReviewQueue:
         decision = self._log.get("image", content)
         return decision is not None and decision.verdict is Verdict.KEEP
 
-    def _stated(self, kept: int, row: int) -> float | None:
-        """Return the probability that the manifest states of a pair; it does of the kept one's."""
-        for one, other in ((kept, row), (row, kept)):
-            is_stated = self._duplicate_of[other] == self.images.paths[one]
-            if is_stated and np.isfinite(self._probability[other]):
-                return float(self._probability[other])
+    def _is_open(self, row: int, kept: int) -> bool:
+        """Return whether an image is still to be judged; one of the kept one's content is not."""
+        hashes = self.images.hashes
+        return hashes[row] != hashes[kept] and self._members.find_verdict(row, kept) is None
+
+    def _find_evidence(self, row: int, kept: int) -> int | None:
+        """Return the row that holds the evidence of a pair, or None if there is none.
+
+        The manifest has that of each image and the one that stays there, of no other pairs.
+        """
+        paths = self.images.paths
+        for one, other in ((row, kept), (kept, row)):
+            if self._duplicate_of[one] == paths[other]:
+                return one
         return None
 
+    def _stated(self, kept: int, row: int) -> float | None:
+        """Return the probability that the manifest states of a pair, or None."""
+        place = self._find_evidence(row, kept)
+        if place is None or not np.isfinite(self._probability[place]):
+            return None
+        return float(self._probability[place])
+
     def _describe_member(self, row: int, kept: int) -> dict[str, Any]:
+        place = self._find_evidence(row, kept)
         return self._members.describe(
-            row, kept, match=self._match[row], probability=float(self._probability[row])
+            row,
+            kept,
+            match=None if place is None else self._match[place],
+            probability=self._stated(kept, row),
+            reason=self._reason[row] if place == row else None,
         )

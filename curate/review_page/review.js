@@ -11,6 +11,7 @@ const TABS = [
   ["label", "Labels"],
   ["sample", "Sample"],
 ];
+const EQUAL = "Equal files: there is nothing to decide.";
 const CHOICES = {
   outlier: [["accept", "An outlier"], ["reject", "Not one"]],
   label: [["accept", "The label is right"], ["reject", "The label is wrong"]],
@@ -76,7 +77,7 @@ async function openTab(name) {
   showCount();
   if (name === "copies" && state.count.groups === 0) {
     if (state.count.was_searched) showEmpty("No image is a copy of another", "There may be something to decide in the other tabs.");
-    else showEmpty("Copies were not looked for yet", `Run curate dedup ${state.count.manifest} first, or look at the other tabs.`);
+    else showEmpty("Copies were not looked for yet", `Run ${state.count.dedup} first, or look at the other tabs.`);
   } else if (isPairs() && state.view === "one") {
     await openGroup(queueCount().next ?? 0);
   } else if (name === "label" && state.count.untold) {
@@ -150,7 +151,7 @@ async function showGroup() {
   preparePair(figure);
   listenZoom(figure);
   const look = make("div", { className: "look" }, figure,
-    make("div", { className: "names" }, describeSide(isNearly ? "one" : "stays", kept), describeSide("perhaps a copy", member)));
+    make("div", { className: "names" }, describeSide(isNearly ? "one" : "stays", kept), describeSide(member.is_same_content ? "equal file" : "perhaps a copy", member)));
   $("one").replaceChildren(look, buildSide(group, kept, member, lay));
   await Promise.all(images.map((image) => image.decode().catch(() => {})));
   if (ticket === state.ticket) { showPair(figure, state.mode); applyZoom(); preload(); }
@@ -186,11 +187,12 @@ function buildSide(group, kept, member, lay) {
     button.addEventListener("click", run);
     return button;
   };
+  if (member.is_same_content) side.append(make("p", { className: "quiet" }, EQUAL));
   side.append(make("div", { className: "acts" },
-    act(group.members.length > 2 ? "All are copies" : "A copy", "A", () => decideAll(), true),
-    act("Not a copy", "D", () => decide("different")),
-    ...(group.members.length > 2 ? [act("This one is a copy", "C", () => decide("copy"))] : []),
-    ...(state.tab === "copies" ? [act("Keep this one instead", "K", () => decide("keep"))] : []),
+    ...(group.is_equal ? [] : [act(group.members.length > 2 ? "All are copies" : "A copy", "A", () => decideAll(), true)]),
+    ...(member.is_same_content ? [] : [act("Not a copy", "D", () => decide("different"))]),
+    ...(group.members.length > 2 && !member.is_same_content ? [act("This one is a copy", "C", () => decide("copy"))] : []),
+    ...(state.tab === "copies" && !member.is_same_content ? [act("Keep this one instead", "K", () => decide("keep"))] : []),
     act("Skip", "S", () => openGroup(state.place + 1).catch(fail))));
   side.append(make("ul", { className: "strip" }, ...group.members.map((one, i) => {
     const button = make("button", { type: "button", ariaPressed: String(i === state.member), title: one.path },
@@ -224,7 +226,7 @@ async function advance(answer) {
     state.member = open;
     await showGroup();
   } else if (answer.next === null) {
-    showEmpty(state.tab === "nearly" ? "Every pair is decided" : "Every group is decided", `Run curate dedup ${state.count.manifest}: it obeys what you said. U takes the last decision back.`);
+    showEmpty(state.tab === "nearly" ? "Every pair is decided" : "Every group is decided", `Run ${state.count.dedup}: it obeys what you said. U takes the last decision back.`);
   } else {
     await openGroup(answer.next);
   }
@@ -251,6 +253,7 @@ function setBusy(value) {
 
 function decide(verb) {
   const member = state.group.members[state.member];
+  if (member.is_same_content) { say(EQUAL); return running; }
   return exclusively(async () => {
     const answer = await send(verb, [member.row]);
     say(verb);
@@ -259,9 +262,9 @@ function decide(verb) {
 }
 
 function decideAll() {
+  if (state.group.is_equal) { say(EQUAL); return running; }
   return exclusively(async () => {
-    const rows = state.group.members.slice(1).filter((one) => !one.verdict).map((one) => one.row);
-    const answer = await send("copy", rows.length ? rows : state.group.members.slice(1).map((one) => one.row));
+    const answer = await send("all");
     say("all copies");
     await advance(answer);
   });

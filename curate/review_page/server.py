@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -30,6 +31,7 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
+from curate.commands import format_command, name_file
 from curate.copies.align import Lay, align_images
 from curate.pages.images_table import ImagesTable
 from curate.pages.templates import hash_script, read_asset, render
@@ -60,6 +62,8 @@ class Review:
         cache: PixelCache,
         named: str,
         misses: pa.Table | None = None,
+        *,
+        workspace: Path | None = None,
     ) -> None:
         """Open a manifest for review.
 
@@ -69,8 +73,10 @@ class Review:
             cache: Of pixels.
             named: The manifest's file, as the page shows it.
             misses: The pairs just below the cut, or None.
+            workspace: Folder that the workspace was named by; None where none was.
         """
         self.images, self.log, self.named = images, log, named
+        self._dedup = format_command("dedup", name_file(named), workspace=workspace)
         members = Members(images, log)
         self.queue = ReviewQueue(images, members, log)
         self.nearly = NearlyCopies(images, members, misses)
@@ -86,13 +92,16 @@ class Review:
     def count(self) -> dict[str, Any]:
         """Return how much there is of each kind, and how much is decided."""
         return {
-            "manifest": self.named,
+            "dedup": self._dedup,
             "was_searched": self.images.has("keep"),
             **_count_queue(self.queue),
             "nearly": _count_queue(self.nearly),
             "untold": self._untold(),
             "subjects": {name: len(listing) for name, listing in self.listings.items()},
-            "said": {name: len(self.log.of(name)) for name in self.listings},
+            "said": {
+                name: listing.count_decided(self.images, self.log)
+                for name, listing in self.listings.items()
+            },
         }
 
     def _untold(self) -> str | None:
@@ -144,17 +153,19 @@ class Review:
         Args:
             name: Of the queue.
             place: Of the group.
-            verb: ``copy``, ``different`` or ``keep``.
-            rows: Images of the group.
+            verb: ``copy``, ``different``, ``keep``, or ``all``: all images are copies.
+            rows: Images of the group; of no meaning for ``all``.
 
         Raises:
             ValueError: An image is not of the group, or there is no such verb.
         """
         queue = self.queues[name]
         members = set(queue.members(place))
-        if not rows or not members.issuperset(rows):
+        if verb != "all" and (not rows or not members.issuperset(rows)):
             raise ValueError("these images are not of the group")
         match verb:
+            case "all":
+                decisions = queue.judge_all(place)
             case "copy" | "different":
                 decisions = queue.judge(place, rows, Verdict(verb))
             case "keep":
@@ -173,7 +184,7 @@ class Review:
         if text is not None and len(text) > _NAME_LENGTH:
             raise ValueError(f"a name has at most {_NAME_LENGTH} characters")
         listing = self.listings[subject]
-        self._append([listing.decide(place, self.images, Verdict(verdict), text)])
+        self._append(listing.decide(place, self.images, Verdict(verdict), text))
 
     def undo(self) -> bool:
         """Take back the last decision, and return whether there was one."""
@@ -354,7 +365,9 @@ def _take_decision(review: Review, asked: dict[str, Any]) -> dict[str, Any]:
     if subject is not None:
         review.decide_subject(subject, place, asked["verdict"], asked.get("text"))
         return {"count": review.count()}
-    review.decide_group(name, place, str(asked["verb"]), [int(row) for row in asked["rows"]])
+    verb = str(asked["verb"])
+    rows = [] if verb == "all" else [int(row) for row in asked["rows"]]
+    review.decide_group(name, place, verb, rows)
     return {
         "count": review.count(),
         "group": queue.describe(place),

@@ -239,7 +239,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
             if against is not None
             else None
         )
-        judged = None if config.ignore_reviews else read_judged(space.root)
+        judged = None if config.ignore_reviews else read_judged(space.root, progress)
         search = ManifestSearch(
             manifest=manifest,
             other=other,

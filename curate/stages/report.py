@@ -12,6 +12,7 @@ from curate.files import check_output, replacing
 from curate.manifest.manifest import read_manifest
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
+from curate.report_page.actions import Commands
 from curate.report_page.certainty import compare_with_judged
 from curate.report_page.page import OWN_MARK, build_report
 from curate.review_page.judged_pairs import read_judged_probabilities
@@ -86,7 +87,7 @@ def report(
         progress: Hears how it gets on.
 
     Raises:
-        InputError: The manifest or the workspace cannot be used.
+        InputError: The manifest or the workspace cannot be used, or the workspace is not there.
         UsageError: The name of the page does not end in .html.
         ResourceError: The page cannot be written, or UMAP is wanted and not installed.
     """
@@ -96,15 +97,19 @@ def report(
         raise UsageError(f"{out} is no name of a page", hint="such as --out report.html")
     read = read_manifest(Path(manifest))
     check_output(out, is_report, what="a report")
-    space = find_workspace(workspace)
+    space, progress = find_workspace(workspace), progress or Silent()
     built = build_report(
         read,
         space,
-        named=escape_address(os.fsencode(manifest)),
+        commands=Commands(
+            manifest=escape_address(os.fsencode(manifest)),
+            source=read.source,
+            workspace=Path(workspace) if workspace is not None else None,
+        ),
         by=config.map,
         seed=config.seed,
-        judged=compare_with_judged(*read_judged_probabilities(space.root)),
-        progress=progress or Silent(),
+        judged=compare_with_judged(*read_judged_probabilities(space.root, progress)),
+        progress=progress,
     )
     with replacing(out) as scratch:
         scratch.write_text(built.html, encoding="utf-8")

@@ -1,5 +1,6 @@
 """Review: a page on this machine where a person confirms or overrules what was found."""
 
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,7 +19,8 @@ from curate.pages.images_table import ImagesTable
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.review_page.columns import make_review_columns
-from curate.review_page.decisions import FILE, DecisionLog
+from curate.review_page.decisions import DecisionLog
+from curate.sources.folder import escape_address
 from curate.workspace.cuts import misses_path
 from curate.workspace.integrity import Damaged, read_table
 from curate.workspace.pixel_mending import open_pixels
@@ -26,6 +28,9 @@ from curate.workspace.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
     from curate.review_page.server import Review
+
+_ROW = ["path", "hash"]
+"""What makes a row of a manifest the same image."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +62,7 @@ class ReviewResult(ShownInNotebooks):
         manifest: The manifest reviewed.
         log: The file of decisions.
         n_groups: Duplicate groups of the manifest.
-        n_decided: Those of which every pair is decided.
+        n_decided: Those of which every pair is decided; groups of equal files have none.
         n_decisions: Decisions in the log that hold.
         columns: Columns written to the manifest when the page was closed.
     """
@@ -82,14 +87,14 @@ def review(
     """Serve the review page of a manifest until it is interrupted.
 
     Decisions are on the disk at once. `dedup` obeys those on copies; those on clusters, outliers,
-    labels and the sample are written to the manifest when the page is closed.
+    labels and the sample are written to the manifest, as it is then, when the page is closed.
 
     Args:
         manifest: The manifest.
         config: The stage's settings.
         workspace: Folder of the workspace; None takes ``CURATE_WORKSPACE`` or ``.curate``.
         on_ready: Hears the address, with its token, when the page can be opened.
-        progress: Hears of damage that is mended.
+        progress: Hears of damage that is mended, and of a manifest that changed meanwhile.
 
     Raises:
         InputError: The manifest or the workspace cannot be used.
@@ -101,28 +106,52 @@ def review(
     check_overwritable(path)
     space = find_workspace(workspace)
     images = ImagesTable.read(read)
-    log = DecisionLog.of_workspace(space.root)
     progress = progress or Silent()
+    log = DecisionLog.of_workspace(space.root, progress)
     cache, misses = open_pixels(space, progress), _read_misses(space, path, progress)
 
     def open_review() -> "Review":
         from curate.review_page.server import Review
 
-        return Review(images, log, cache, str(manifest), misses)
+        named = escape_address(os.fsencode(manifest))
+        folder = Path(workspace) if workspace is not None else None
+        return Review(images, log, cache, named, misses, workspace=folder)
 
     n_groups, n_decided = _serve(open_review, config.port, on_ready)
-    columns = make_review_columns(images, log)
-    if columns.num_columns:
-        filled = HeldRows(columns)
-        write_manifest(read.with_columns(filled, stage="review", config={}), path)
     return ReviewResult(
         manifest=str(manifest),
-        log=str(space.root / FILE),
+        log=str(space.reviews),
         n_groups=n_groups,
         n_decided=n_decided,
         n_decisions=len(log),
-        columns=columns.column_names,
+        columns=_fill_columns(path, images, log, progress),
     )
+
+
+def _fill_columns(
+    path: Path, reviewed: ImagesTable, log: DecisionLog, progress: Progress
+) -> list[str]:
+    """Write what was decided to a manifest as it is now, and return the names of the columns.
+
+    Other commands may have written it since it was opened: what they wrote stays.
+
+    Raises:
+        InputError: It cannot be read any more.
+        ResourceError: It cannot be written.
+    """
+    manifest = read_manifest(path)
+    images = ImagesTable.read(manifest)
+    columns = make_review_columns(images, log, there=manifest.rows.schema.names)
+    if not columns.num_columns:
+        return []
+    if not images.table.select(_ROW).equals(reviewed.table.select(_ROW)):
+        progress.note(
+            f"{path} has other images now than when the page was opened: the decisions are "
+            "written to those of them that it has"
+        )
+    filled = HeldRows(columns)
+    write_manifest(manifest.with_columns(filled, stage="review", config={}), path)
+    return list(columns.column_names)
 
 
 def _read_misses(space: Workspace, manifest: Path, progress: Progress) -> pa.Table | None:

@@ -10,6 +10,7 @@ from curate.errors import CurateError, InputError
 from curate.files import remove
 from curate.progress import Progress
 from curate.workspace.catalogue import Catalogue
+from curate.workspace.checked_lines import drop_damaged_lines, find_line_damage
 from curate.workspace.embedding import embed_missing
 from curate.workspace.embedding_store import EmbeddingStore
 from curate.workspace.integrity import (
@@ -57,6 +58,7 @@ def find_damage(workspace: Workspace) -> list[Damaged]:
         *_find_training_damage(workspace),
         *(damage for store in _open_stores(workspace) for damage in store.find_damage()),
         *_find_evidence_damage(workspace),
+        *find_line_damage(workspace.reviews),
     ]
 
 
@@ -64,7 +66,8 @@ def repair(workspace: Workspace, progress: Progress) -> None:
     """Make again what can be made again.
 
     The catalogue and the pixels are made by reading files, vectors by embedding; a training that
-    was interrupted begins anew. Weights cannot be made again. Evidence of results is forgotten.
+    was interrupted begins anew. Weights cannot be made again. Evidence of results is forgotten, and
+    so are damaged lines of what a person decided.
 
     Args:
         workspace: Of which only ``copies/`` is left out.
@@ -89,6 +92,9 @@ def repair(workspace: Workspace, progress: Progress) -> None:
         for damage in _find_evidence_damage(workspace):
             progress.note(f"{damage}; `curate dedup` writes it again")
             remove(damage.path)
+        for damage in find_line_damage(workspace.reviews):
+            progress.note(f"{damage}; they are forgotten: decide again with `curate review`")
+            drop_damaged_lines(workspace.reviews)
 
 
 def _find_catalogue_damage(workspace: Workspace) -> Iterator[Damaged]:

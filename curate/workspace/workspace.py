@@ -28,6 +28,7 @@ _OURS = re.compile(
 
 FORMAT = 2
 FOLDER = ".curate"
+REVIEWS = "reviews.jsonl"
 _FACTS, _COPY = "workspace.json", "workspace.copy.json"
 _MODEL_FILES = ("weights.safetensors", "model.json", "metrics.jsonl", "inputs.json")
 _at_release: dict[Path, list[Callable[[], None]]] = {}
@@ -63,6 +64,11 @@ class Workspace:
     def evidence(self) -> Path:
         """The folder of the accepted pairs that results show."""
         return self.root / "evidence"
+
+    @property
+    def reviews(self) -> Path:
+        """The file of what a person decided."""
+        return self.root / REVIEWS
 
     def model(self, name: str) -> Path:
         """Return the folder of a model."""

@@ -25,14 +25,14 @@ from folder_evidence import read_truth
 from curate.copies.rungs.near_search import NearSearch
 from curate.manifest.manifest import read_manifest
 from curate.pages.images_table import ImagesTable
-from curate.review_page.decisions import FILE, DecisionLog, Verdict, pair_key
+from curate.review_page.decisions import DecisionLog, Verdict, pair_key
 from curate.review_page.members import Members
 from curate.review_page.nearly_copies import NearlyCopies
 from curate.review_page.queue import ReviewQueue
 from curate.stages.dedup import DedupConfig, dedup
 from curate.workspace.cuts import misses_path
 from curate.workspace.integrity import read_table
-from curate.workspace.workspace import Workspace
+from curate.workspace.workspace import REVIEWS, Workspace
 
 
 def decide(manifest, log, truth, n, misses):
@@ -146,7 +146,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "workspace"
         for weight in asked.weights:
-            (root / FILE).unlink(missing_ok=True)  # what was searched stays known
+            (root / REVIEWS).unlink(missing_ok=True)  # what was searched stays known
             run(
                 asked.images,
                 truth,

@@ -7,6 +7,7 @@ from curate.errors import InputError, UsageError
 from curate.manifest.manifest import Manifest, read_manifest, write_manifest
 from curate.manifest.rows import HeldRows
 from curate.stages.report import report
+from curate.workspace.workspace import Workspace
 from tests.browser import list_serious_findings, open_browser, watch
 from tests.report_page.conftest import HOSTILE
 
@@ -147,9 +148,12 @@ def test_an_image_that_covers_another_has_no_outline_however_it_is_turned(page_f
             assert not page.evaluate(f"isWhole({matrix})")
 
 
-def test_a_manifest_without_its_workspace_still_makes_a_page(made_folder, tmp_path):
+def test_a_manifest_without_its_images_in_the_workspace_still_makes_a_page(made_folder, tmp_path):
     out = tmp_path / "bare.html"
-    done = report(made_folder / "m.parquet", out=out, workspace=tmp_path / "none")
+    space = Workspace(tmp_path / "other")
+    with space.writing():
+        space.remember(manifest=tmp_path / "another.parquet")
+    done = report(made_folder / "m.parquet", out=out, workspace=space.root)
     assert (done.n_on_map, done.n_copies) == (0, len(HOSTILE))
     assert "not in the pixel cache" in out.read_text()
 

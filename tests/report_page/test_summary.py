@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from curate.pages.group_index import GroupIndex
 from curate.pages.images_table import ImagesTable
-from curate.report_page.actions import list_actions
+from curate.report_page.actions import Commands, list_actions
 from curate.report_page.balance import measure_spread
 from curate.report_page.certainty import compare_with_judged, expect_precision
 from curate.report_page.summary import summarize
@@ -17,6 +19,7 @@ DUPLICATES = {
     "similarity": [None, 0.9, None, 1.0, None, None],
     "keep": [True, False, True, False, True, True],
 }
+COMMANDS = Commands(manifest="m.parquet", source="/i")
 
 
 def test_groups_in_several_splits_are_leaks_and_with_several_labels_conflicts():
@@ -41,13 +44,16 @@ def test_a_missing_label_or_split_is_no_conflict():
 def test_commands_quote_what_a_shell_would_take_apart():
     table = make_table(6, **DUPLICATES, split=["train", "test", *["train"] * 4])
     commands = [
-        a.command for a in list_actions(summarize(ImagesTable(table)), "a b;c.parquet", "/i")
+        a.command
+        for a in list_actions(
+            summarize(ImagesTable(table)), Commands(manifest="a b;c.parquet", source="/i")
+        )
     ]
     assert "curate split 'a b;c.parquet'" in commands
 
 
 def test_a_folder_that_was_not_searched_is_told_to_search_first():
-    actions = list_actions(summarize(ImagesTable(make_table(3))), "m.parquet", "/i")
+    actions = list_actions(summarize(ImagesTable(make_table(3))), COMMANDS)
     assert actions[0].command == "curate dedup m.parquet"
 
 
@@ -92,7 +98,7 @@ def test_classes_of_objects_are_counted_by_objects_and_by_images():
 
 def test_a_copy_without_its_kept_image_is_left_out_but_is_no_group_to_look_at():
     table = make_table(6, **DUPLICATES).slice(1, 1)
-    actions = list_actions(summarize(ImagesTable(table)), "m.parquet", "/i")
+    actions = list_actions(summarize(ImagesTable(table)), COMMANDS)
     assert [action.command.split()[1] for action in actions] == ["export"]  # of one, no groups
 
 
@@ -102,7 +108,34 @@ def test_suspects_are_no_finding_where_the_features_do_not_predict_the_labels():
     good = make_table(20, label=labels, label_suspect=[0.9] * 2 + [0.1] * 18)
     for table, n_suspects in ((weak, 0), (good, 2)):
         summary = summarize(ImagesTable(table))
-        titles = [action.title for action in list_actions(summary, "m.parquet", "/i")]
+        titles = [action.title for action in list_actions(summary, COMMANDS)]
         assert summary.n_suspects == n_suspects
         assert ("Check 2 suspicious labels" in titles) is bool(n_suspects)
         assert len(list_subjects(ImagesTable(table))["label"]) == n_suspects
+
+
+def test_images_that_nothing_was_said_of_stay_and_are_to_be_searched():
+    table = make_table(6, **(DUPLICATES | {"keep": [True, False, True, False, True, None]}))
+    actions = list_actions(summarize(ImagesTable(table)), COMMANDS)
+    found = {action.title: action.command for action in actions}
+    assert found["Search 1 more image for copies"] == "curate dedup m.parquet"
+    assert found["Leave out 2 copies (200 B)"] == "curate export m.parquet --to kept"
+    drawn = table.append_column("selected", [[True] + [False] * 5])
+    last = list_actions(summarize(ImagesTable(drawn)), COMMANDS)[-1]
+    assert last.command == "curate export m.parquet --to kept --where 'keep is not false'"
+
+
+def test_a_copy_that_a_person_keeps_is_none_to_leave_out():
+    table = make_table(6, **(DUPLICATES | {"keep": [True, True, True, False, True, True]}))
+    summary = summarize(ImagesTable(table))
+    assert (summary.n_copies, summary.copy_bytes, summary.n_groups) == (1, 100, 2)
+    assert [one.match for one in summary.evidence] == ["bytes"]
+
+
+def test_commands_name_the_workspace_and_no_file_is_taken_for_an_option():
+    commands = Commands(manifest="-m.parquet", source="/my i", workspace=Path("w w"))
+    assert commands.format("review") == "curate review ./-m.parquet --workspace 'w w'"
+    assert commands.format_grouping() == (
+        "curate train '/my i' --workspace 'w w' && "
+        "curate cluster --out ./-m.parquet --workspace 'w w'"
+    )

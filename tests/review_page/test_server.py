@@ -188,3 +188,111 @@ def test_why_no_label_is_a_suspect_is_said(tmp_path):
         "the features do not predict these labels well enough (agreement 40 %, chance 50 %): "
         "no suspects are told"
     )
+
+
+def open_labels(folder):
+    """Return the review of a label that is suspicious on the first of two equal files."""
+    same = {"hash": ["a" * 64] * 2 + [f"{row:064x}" for row in range(2, 20)]}
+    labels = ["cat", "dog", *["cat", "dog"] * 9]
+    table = make_table(20, **same, label=labels, label_suspect=[0.9] + [0.1] * 19)
+    log = DecisionLog.of_workspace(folder)
+    return Review(ImagesTable(table), log, PixelCache(folder / "pixels"), "m.parquet")
+
+
+def test_a_verdict_on_a_label_says_nothing_of_an_equal_file_with_another_label(tmp_path):
+    review = open_labels(tmp_path)
+    assert review.count()["subjects"]["label"] == 1
+    review.decide_subject("label", 0, "reject", None)
+    columns = make_review_columns(review.images, DecisionLog.of_workspace(tmp_path))
+    assert columns["label_review"].to_pylist() == ["reject"] + [None] * 19
+    assert review.count()["said"]["label"] == 1
+    assert review.undo()
+    assert review.count()["said"]["label"] == 0
+
+
+def test_a_line_without_a_label_speaks_of_the_content_until_it_is_taken_back(tmp_path):
+    review = open_labels(tmp_path)
+    review.log.append([Decision(subject="label", hashes=("a" * 64,), verdict=Verdict.REJECT)])
+    columns = make_review_columns(review.images, review.log)
+    assert columns["label_review"].to_pylist()[:3] == ["reject", "reject", None]
+    assert review.list_subjects("label", 0, 1)[0]["verdict"] == "reject"
+    review.decide_subject("label", 0, "undecided", None)
+    assert review.list_subjects("label", 0, 1)[0]["verdict"] is None
+    assert review.log.of("label") == []
+
+
+def test_decisions_on_images_of_other_manifests_are_not_counted(review):
+    elsewhere = [f"{row:064x}" for row in range(100, 109)]
+    review.log.append(
+        Decision(subject="outlier", hashes=(content,), verdict=Verdict.REJECT)
+        for content in elsewhere
+    )
+    assert review.count()["said"]["outlier"] == 0
+    review.decide_subject("outlier", 0, "reject", None)
+    assert review.count()["said"] == {"cluster": 0, "outlier": 1, "label": 0, "sample": 0}
+
+
+def test_the_command_to_run_next_is_quoted_and_names_the_workspace(review, tmp_path):
+    named = "my m; x $(id).parquet"
+    images, log, cache = review.images, review.log, PixelCache(tmp_path / "pixels")
+    opened = Review(images, log, cache, named, workspace=Path("w"))
+    assert opened.count()["dedup"] == "curate dedup 'my m; x $(id).parquet' --workspace w"
+
+
+def open_groups(folder, hashes, **columns):
+    """Return the review of images in one group, of which the first stays."""
+    n = len(hashes)
+    filled = {
+        "hash": hashes,
+        "group": [0] * n,
+        "match": [None] + ["near"] * (n - 1),
+        "duplicate_of": [None] + ["0000.png"] * (n - 1),
+        "similarity": [None] + [0.9] * (n - 1),
+        "keep": [True] + [False] * (n - 1),
+    }
+    images = ImagesTable(make_table(n, **(filled | columns)))
+    log = DecisionLog.of_workspace(folder)
+    return Review(images, log, PixelCache(folder / "pixels"), "m.parquet")
+
+
+def test_of_equal_files_there_is_nothing_to_decide(tmp_path):
+    review = open_groups(tmp_path, ["a" * 64] * 3)
+    count = review.count()
+    assert (count["groups"], count["decided"], count["next"]) == (1, 1, None)
+    assert review.list_groups("copies", 0, 1)[0]["is_equal"]
+    review.decide_group("copies", 0, "all", [])
+    assert not review.undo()
+    assert not (tmp_path / "reviews.jsonl").exists()
+
+
+def test_all_images_of_a_large_group_are_judged_those_that_are_not_shown_too(tmp_path):
+    hashes = [f"{row:064x}" for row in range(80)]
+    review = open_groups(tmp_path, hashes)
+    review.decide_group("copies", 0, "different", [79])
+    review.decide_group("copies", 0, "all", [])
+    assert review.count()["decided"] == 1
+    verdicts = [one.verdict for one in review.log.of("pair")]
+    assert (verdicts.count(Verdict.COPY), verdicts.count(Verdict.DIFFERENT)) == (78, 1)
+
+
+def test_undecided_images_of_a_large_group_are_shown_before_the_decided(tmp_path):
+    review = open_groups(tmp_path, [f"{row:064x}" for row in range(80)])
+    review.decide_group("copies", 0, "copy", list(range(1, 60)))
+    (group,) = review.list_groups("copies", 0, 1)
+    assert len(group["members"]) == 60
+    undecided = {one["row"] for one in group["members"][1:] if one["verdict"] is None}
+    assert undecided == set(range(60, 80))
+
+
+def test_evidence_is_shown_of_the_pair_that_it_was_measured_on_only(tmp_path):
+    reasons = [None, "fewer pixels", "fewer pixels"]
+    review = open_groups(tmp_path, [f"{row:064x}" for row in range(3)], keep_reason=reasons)
+
+    def show():
+        (group,) = review.list_groups("copies", 0, 1)
+        shown = ("row", "match", "probability", "reason")
+        return [tuple(one[name] for name in shown) for one in group["members"]]
+
+    assert show()[1:] == [(1, "near", 0.9, "fewer pixels"), (2, "near", 0.9, "fewer pixels")]
+    review.decide_group("copies", 0, "keep", [2])
+    assert show()[1:] == [(0, "near", 0.9, None), (1, None, None, None)]

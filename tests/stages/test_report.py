@@ -1,12 +1,16 @@
 """The report as a stage: what is on the page, from what, and what it says when it cannot."""
 
+import html
 import re
+import shlex
 import shutil
 
 import pytest
 
 import curate
 from curate.errors import InputError, UsageError
+from curate.workspace.workspace import Workspace
+from tests.conftest import Notes
 from tests.stages.made_manifest import write_made_manifest
 
 HOSTILE = "</script><script>alert(1)</script>.png"
@@ -23,6 +27,15 @@ def searched(trained, tmp_path_factory):
     curate.dedup(root / "m.parquet", workspace=space)
     curate.split(root / "m.parquet")
     return root
+
+
+@pytest.fixture
+def empty(tmp_path_factory):
+    """Return a workspace that knows nothing."""
+    space = Workspace(tmp_path_factory.mktemp("empty") / ".curate")
+    with space.writing():
+        space.remember(manifest=space.root / "another.parquet")
+    return space.root
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +73,19 @@ def test_each_advice_names_a_command_that_acts_on_this_manifest(page, searched):
     assert all(str(searched / "m.parquet") in command for command in commands)
 
 
+def test_commands_of_the_page_are_quoted_and_name_the_workspace(searched, tmp_path, monkeypatch):
+    name = "my m; x $(id) 'é'.parquet"
+    shutil.copy(searched / "m.parquet", tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    curate.report(name, out=tmp_path / "r.html", workspace=searched / ".curate")
+    text = (tmp_path / "r.html").read_text()
+    commands = [html.unescape(one) for one in re.findall(r'data-copy="([^"]+)"', text)]
+    assert {shlex.split(one)[1] for one in commands} >= {"review", "export", "sheet"}
+    for command in commands:
+        assert name in shlex.split(command)
+        assert command.endswith(f"--workspace {searched / '.curate'}")
+
+
 def test_images_are_shown_from_the_cache_when_the_source_is_gone(page, searched, tmp_path):
     _, before = page
     (searched / "images").rename(searched / "elsewhere")
@@ -73,17 +99,28 @@ def test_images_are_shown_from_the_cache_when_the_source_is_gone(page, searched,
     assert "not in the pixel cache" not in before
 
 
-def test_without_its_workspace_the_numbers_are_there_and_the_images_are_missed(searched, tmp_path):
+def test_images_that_the_workspace_lacks_are_counted_and_missed(searched, empty, tmp_path):
+    heard = Notes()
     done = curate.report(
-        searched / "m.parquet", out=tmp_path / "r.html", workspace=tmp_path / "none"
+        searched / "m.parquet", out=tmp_path / "r.html", workspace=empty, progress=heard
     )
     text = (tmp_path / "r.html").read_text()
     assert (done.n_copies, done.n_on_map) == (2, 0)
     assert "not in the pixel cache" in text
     assert 'src="data:image' not in text
+    (note,) = heard.notes
+    assert note.startswith("26 of 26 images cannot be shown")
+    assert "--workspace" in note
 
 
-def test_names_labels_and_reasons_are_shown_and_run_nothing(tmp_path):
+def test_without_a_workspace_no_page_is_written(searched, tmp_path):
+    with pytest.raises(InputError, match="no workspace at") as lost:
+        curate.report(searched / "m.parquet", out=tmp_path / "r.html", workspace=tmp_path / "no")
+    assert "--workspace" in lost.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_labels_and_reasons_are_shown_and_run_nothing(empty, tmp_path):
     manifest = write_made_manifest(
         tmp_path / "m.parquet",
         {HOSTILE: "a" * 64, "b.png": "b" * 64},
@@ -97,7 +134,7 @@ def test_names_labels_and_reasons_are_shown_and_run_nothing(tmp_path):
     )
     table = curate.read_manifest(manifest).rows.read()
     assert table["path"].to_pylist()[0] == HOSTILE
-    curate.report(manifest, out=tmp_path / "r.html", workspace=tmp_path / "none")
+    curate.report(manifest, out=tmp_path / "r.html", workspace=empty)
     text = (tmp_path / "r.html").read_text()
     assert "alert(1)" in text
     assert HOSTILE not in text
@@ -132,3 +169,31 @@ def test_a_report_is_replaced_by_the_next(page, searched):
     _, before = page
     curate.report(searched / "m.parquet", out=searched / "r.html", workspace=searched / ".curate")
     assert (searched / "r.html").read_text() == before
+
+
+def test_words_fit_their_numbers(empty, tmp_path):
+    one = write_made_manifest(tmp_path / "one.parquet", {"a.png": "a" * 64})
+    curate.report(one, out=tmp_path / "r.html", workspace=empty)
+    text = (tmp_path / "r.html").read_text()
+    assert "<title>1 image – curate report</title>" in text
+    pair = write_made_manifest(
+        tmp_path / "pair.parquet",
+        {"a.png": "a" * 64, "b.png": "b" * 64},
+        group=[0, 0],
+        match=[None, "near"],
+        duplicate_of=[None, "a.png"],
+        similarity=[None, 0.9],
+        keep=[True, False],
+        split=["train", "test"],
+        objects=[["car"], []],
+    )
+    curate.report(pair, out=tmp_path / "r.html", workspace=empty)
+    text = (tmp_path / "r.html").read_text()
+    for words in (
+        "0.1 of 1 copy is expected to be wrong",
+        "1 image needs not be kept",
+        "in 1 group; it takes",
+        "group in several splits",
+        "Objects of 1 class. 1 image holds none",
+    ):
+        assert words in text

@@ -14,7 +14,7 @@ import pytest
 
 import curate
 from curate.errors import InputError, ResourceError, UsageError
-from tests.conftest import picture, save
+from tests.conftest import Notes, picture, save
 
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 pytest.importorskip("starlette", reason="starlette is not installed")
@@ -54,8 +54,10 @@ class Person:
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def review(folder, person):
-    return curate.review(folder / "m.parquet", workspace=folder / ".curate", on_ready=person)
+def review(folder, person, progress=None):
+    return curate.review(
+        folder / "m.parquet", workspace=folder / ".curate", on_ready=person, progress=progress
+    )
 
 
 def say_different(person):
@@ -74,7 +76,7 @@ def test_what_is_said_is_in_the_log_and_dedup_obeys_it(found, tmp_path):
     person = Person(say_different)
     done = review(tmp_path, person)
     assert set(person.saw) == {"red/000.png", "red/003.png"}
-    assert (done.n_groups, done.n_decided, done.n_decisions) == (2, 1, 1)
+    assert (done.n_groups, done.n_decided, done.n_decisions) == (2, 2, 1)  # equal files: none
     assert done.columns == []
     assert [json.loads(line)["verdict"] for line in Path(done.log).read_text().splitlines()] == [
         "different"
@@ -92,7 +94,7 @@ def test_what_is_said_is_in_the_log_and_dedup_obeys_it(found, tmp_path):
 def test_a_page_that_is_closed_without_a_word_leaves_the_manifest_as_it_was(found, tmp_path):
     before = (tmp_path / "m.parquet").read_bytes()
     done = review(tmp_path, Person(lambda person: person.ask("/api/count")))
-    assert (done.n_decided, done.n_decisions, done.columns) == (0, 0, [])
+    assert (done.n_decided, done.n_decisions, done.columns) == (1, 0, [])  # of equal files
     assert (tmp_path / "m.parquet").read_bytes() == before
 
 
@@ -177,3 +179,92 @@ def test_nearly_copies_are_offered_and_dedup_takes_those_that_a_person_calls_cop
         None,
     )
     assert curate.dedup(out, strict, workspace=places).groups() == [["one.png", "two.jpg"]]
+
+
+def read_column(path, name):
+    table = curate.read_manifest(path).rows.read(["path", name])
+    return dict(zip(table["path"].to_pylist(), table[name].to_pylist(), strict=True))
+
+
+def test_what_dedup_wrote_while_the_page_was_open_stays(found, tmp_path):
+    def leave_one_and_search_again(person):
+        person.ask("/api/decide", {"place": 0, "subject": "sample", "verdict": "leave"})
+        say_different(person)
+        curate.dedup(tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+        return read_column(tmp_path / "m.parquet", "keep")
+
+    before = read_column(tmp_path / "m.parquet", "keep")
+    person = Person(leave_one_and_search_again)
+    assert review(tmp_path, person).columns == ["pick"]
+    assert read_column(tmp_path / "m.parquet", "keep") == person.saw != before
+    assert "leave" in read_column(tmp_path / "m.parquet", "pick").values()
+
+
+def test_images_that_came_while_the_page_was_open_are_told_and_stay(found, images, tmp_path):
+    def leave_one_and_add_one(person):
+        first = person.ask("/api/subjects/sample?start=0&n=1")["subjects"][0]["path"]
+        person.ask("/api/decide", {"place": 0, "subject": "sample", "verdict": "leave"})
+        save(images / "a.png", picture(99))
+        curate.dedup(images, out=tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+        return first
+
+    person, notes = Person(leave_one_and_add_one), Notes()
+    review(tmp_path, person, notes)
+    (note,) = notes.notes
+    assert "has other images now" in note
+    said = read_column(tmp_path / "m.parquet", "pick")
+    assert {path for path, verdict in said.items() if verdict} == {person.saw}
+    assert "a.png" in said
+
+
+def test_what_is_taken_back_is_taken_out_of_the_manifest(found, tmp_path):
+    def leave_one(person):
+        person.ask("/api/decide", {"place": 0, "subject": "sample", "verdict": "leave"})
+
+    review(tmp_path, Person(leave_one))
+    assert "leave" in read_column(tmp_path / "m.parquet", "pick").values()
+    done = review(tmp_path, Person(lambda person: person.ask("/api/undo", {})))
+    assert done.columns == ["pick"]
+    assert set(read_column(tmp_path / "m.parquet", "pick").values()) == {None}
+
+
+def test_decisions_on_other_manifests_add_no_column(found, images, tmp_path):
+    def leave_one(person):
+        person.ask("/api/decide", {"place": 0, "subject": "sample", "verdict": "leave"})
+
+    review(tmp_path, Person(leave_one))
+    save(tmp_path / "others" / "one.png", picture(77))
+    other = tmp_path / "other.parquet"
+    curate.dedup(tmp_path / "others", out=other, workspace=tmp_path / ".curate")
+    before = other.read_bytes()
+    person = Person(lambda person: None)
+    assert curate.review(other, workspace=tmp_path / ".curate", on_ready=person).columns == []
+    assert other.read_bytes() == before
+
+
+def test_a_manifest_whose_name_is_no_text_is_reviewed(found, tmp_path):
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/m\xff <b>.parquet"))
+    (tmp_path / "m.parquet").rename(odd)
+
+    def read_page(person):
+        with person._browser.open(person._base, timeout=20) as answer:
+            return answer.read().decode(), person.ask("/api/count")["dedup"]
+
+    person = Person(read_page)
+    curate.review(odd, workspace=tmp_path / ".curate", on_ready=person)
+    page, command = person.saw
+    assert "m%FF &lt;b&gt;.parquet" in page
+    assert "m%FF" in command
+
+
+def test_a_decision_that_is_damaged_is_told_and_forgotten_by_a_repair(found, tmp_path):
+    log = Path(review(tmp_path, Person(say_different)).log)
+    assert curate.verify(workspace=tmp_path / ".curate").found == []
+    log.write_bytes(log.read_bytes().replace(b'"different"', b'"copy"'))
+    heard = Notes()
+    curate.dedup(tmp_path / "m.parquet", workspace=tmp_path / ".curate", progress=heard)
+    assert len(heard.about("decide again with `curate review`")) == 1
+    mended = curate.verify(repairs=True, workspace=tmp_path / ".curate", progress=heard)
+    assert [one.path for one in mended.found] == ["reviews.jsonl"]
+    assert mended.left == []
+    assert log.read_bytes() == b""
