@@ -145,11 +145,9 @@ class BucketStore(RemoteStore):
                 return OSError(errno.EACCES, _CREDENTIALS)
             case errors.PreconditionError() | errors.NotModifiedError():
                 return FileChanged(name)
-            case errors.InvalidPathError():
-                said = "a name with an empty part, such as a//b, cannot be asked for"
+            case errors.NotSupportedError() | errors.InvalidPathError():
+                said = "a name that the server does not know, such as one with an empty part, a//b"
                 return OSError(errno.EINVAL, f"{name}: {said}")
-            case errors.NotSupportedError():
-                return OSError(errno.EINVAL, f"{name} is no name that the server knows")
             case _:
                 status = _find_status(error)
                 if _EXPIRED.search(str(error)):
