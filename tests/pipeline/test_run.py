@@ -2,19 +2,24 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curate import RunConfig, run
 from curate.choices import ExportAs, Level
 from curate.cli.stage_commands import ProgramCommands
-from curate.errors import InputError, UsageError
+from curate.errors import CurateError, InputError, UsageError
 from curate.pipeline.example import EXAMPLE
 from curate.pipeline.parse import read_pipeline
 from curate.pipeline.schema import make_schema
-from tests.conftest import picture, save
+from tests.conftest import make_folder, picture, save
 
 CHAIN = """\
 images = "images"
@@ -103,6 +108,107 @@ def test_a_folder_that_the_pipeline_exported_is_exported_anew_and_no_other(chain
     with pytest.raises(UsageError, match="not an empty folder"):
         ran(chain)
     assert (Path("out") / "mine.txt").exists()
+
+
+def test_an_export_that_fails_or_is_stopped_leaves_the_last_one(chain):
+    ran(chain)
+    before = sorted(path.name for path in Path("out").rglob("*"))
+    with pytest.raises(CurateError):
+        ran(chain, changes=("export.where=nonsense(",))
+    assert sorted(path.name for path in Path("out").rglob("*")) == before
+
+    class Dies(ProgramCommands):
+        def call(self, command, words):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(chain, RunConfig(start="export"), commands=Dies())
+    assert sorted(path.name for path in Path("out").rglob("*")) == before
+    assert "export" in ran(chain)
+    assert not list(Path().glob(".curate-*"))
+
+
+def test_a_folder_that_a_killed_run_laid_aside_is_put_back(chain):
+    ran(chain)
+    code = f"""
+import os
+from curate import RunConfig, run
+from curate.cli.stage_commands import ProgramCommands
+class Dies(ProgramCommands):
+    def call(self, command, words):
+        os._exit(9)
+run({str(chain)!r}, RunConfig(start="export"), commands=Dies())
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    assert not Path("out").exists()
+    with pytest.raises(UsageError):
+        ran(chain, start="export", changes=("export.changed=fail", "export.null=true"))
+    ran(chain, start="split", changes=("export.to=other",))
+    assert any(Path("out").iterdir())
+    assert not list(Path().glob(".curate-aside*"))
+
+
+def test_a_source_is_never_taken_for_what_a_step_writes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_folder(Path("shots.parquet"))
+    path = Path("p.toml")
+    path.write_text('images = "shots.parquet"\n[dedup]\nlevel = "pixels"\n[split]\nseed = 1\n')
+    assert ran(path) == ["dedup", "split"]
+    assert ran(path, changes=("dedup.level=bytes",)) == ["dedup", "split"]
+    assert len(list(Path("shots.parquet").rglob("*.png"))) > 2
+    assert Path("manifest.parquet").is_file()
+
+
+def test_a_folder_that_no_export_of_the_pipeline_wrote_is_not_removed(chain):
+    chain.write_text('images = "images"\n[dedup]\nlevel = "pixels"\nsheet = "drawn"\n')
+    ran(chain)
+    chain.write_text('images = "images"\n[dedup]\nlevel = "pixels"\n[export]\nto = "drawn"\n')
+    with pytest.raises(UsageError, match="not an empty folder"):
+        ran(chain)
+    assert any(Path("drawn").iterdir())
+
+
+@pytest.mark.parametrize("address", ["list.csv", "list.parquet#file", "t.parquet", "t*.parquet"])
+def test_lists_tables_and_patterns_are_sources_of_a_pipeline(chain, images, address):
+    files = sorted(images.rglob("0*.png"))[:4]
+    Path("list.csv").write_text("\n".join(["file", *map(str, files)]))
+    pq.write_table(pa.table({"file": [*map(str, files)]}), "list.parquet")
+    pq.write_table(pa.table({"image": [file.read_bytes() for file in files]}), "t.parquet")
+    chain.write_text(f'[dedup]\ntarget = "{address}"\nlevel = "pixels"\n[split]\nseed = 1\n')
+    assert ran(chain) == ["dedup", "split"]
+    assert ran(chain) == []
+    save(files[0], picture(99))
+    pq.write_table(pa.table({"image": [file.read_bytes() for file in files]}), "t.parquet")
+    assert reasons(chain)["dedup"] == "input changed: the images"
+
+
+def test_a_stage_writes_the_manifest_that_it_is_given(chain):
+    ran(chain)
+    shutil.copy("manifest.parquet", "other.parquet")
+    change(chain, "ratios", "manifest = 'other.parquet'\nratios")
+    step = read_pipeline(chain, (), ProgramCommands()).steps[1]
+    assert (step.reads, step.writes) == (("other.parquet",), ("other.parquet",))
+
+
+def test_without_a_source_the_newest_of_the_workspace_is_meant(chain, images):
+    ran(chain)
+    other = Path("other.toml")
+    other.write_text('[dedup]\nlevel = "bytes"\n')
+    step = read_pipeline(other, (), ProgramCommands()).steps[0]
+    assert step.writes == (str(Path("manifest.parquet").absolute()),)
+
+
+def test_frames_of_clips_are_listed_as_they_are_taken(tmp_path, monkeypatch):
+    from tests.sources.test_video import write_clip  # skips where clips cannot be read
+
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "clips" / "a.mkv", seed=1)
+    path = Path("p.toml")
+    path.write_text('images = "clips"\n[dedup]\nlevel = "pixels"\nfps = "1"\n')
+    assert ran(path) == ["dedup"]
+    assert ran(path) == []
+    write_clip(tmp_path / "clips" / "b.mkv", seed=2)
+    assert reasons(path) == {"dedup": "input changed: the images"}
 
 
 def test_from_runs_a_stage_and_all_after_it(chain):
