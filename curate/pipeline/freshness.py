@@ -144,7 +144,9 @@ class Freshness:
         for path in step.writes:
             digest = digest_path(Path(path))
             if digest != self._record.written(path):
-                return f"{path} {'is gone' if not digest else 'is not what was written'}"
+                return (
+                    f"{clean_text(path)} {'is gone' if not digest else 'is not what was written'}"
+                )
         return None
 
     def _digest_input(self, step: Step, path: str) -> str:
@@ -258,7 +260,6 @@ def check_readable(step: Step, made: set[str]) -> None:
     for path in step.reads:
         if path not in made and not Path(path).exists():
             raise InputError(
-                f"the step {step.name} reads {clean_text(path)}, which is not there and no step "
-                "before writes",
+                f"the step {step.name} reads {path}, which is not there and no step before writes",
                 hint="name another file, or add the stage that writes it",
             )

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import import_module
@@ -11,13 +12,14 @@ from typing import Any
 
 from curate.argument_types import check_arguments
 from curate.choices import closest
-from curate.errors import UsageError
+from curate.errors import CurateError, UsageError
 from curate.field_types import take_types
 from curate.files import disk_errors, remove
 from curate.pipeline.commands import Commands, Ended
 from curate.pipeline.freshness import Freshness, Record, check_readable
 from curate.pipeline.parse import Pipeline, Step, read_pipeline
 from curate.progress import Progress, Silent
+from curate.secrets import clean_text
 from curate.workspace.workspace import find_workspace
 
 _COMMANDS = "curate.cli.stage_commands"
@@ -82,6 +84,22 @@ class RunResult:
     steps: list[StepResult]
 
 
+@contextmanager
+def _clean_errors() -> Iterator[None]:
+    """Take the secrets of URLs out of errors: settings stand in many of them.
+
+    Raises:
+        CurateError: What was raised, without them.
+    """
+    try:
+        yield
+    except CurateError as error:
+        error.args = (clean_text(str(error)),)
+        error.hint = clean_text(error.hint)
+        raise
+
+
+@_clean_errors()
 @check_arguments
 def run(
     pipeline: Path | str,

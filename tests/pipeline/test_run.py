@@ -16,6 +16,7 @@ from curate import RunConfig, run
 from curate.choices import ExportAs, Level
 from curate.cli.stage_commands import ProgramCommands
 from curate.errors import CurateError, InputError, UsageError
+from curate.pipeline.commands import Ended
 from curate.pipeline.example import EXAMPLE
 from curate.pipeline.parse import read_pipeline
 from curate.pipeline.schema import make_schema
@@ -374,6 +375,37 @@ def test_what_is_no_text_is_no_pipeline(chain):
     chain.write_bytes(b"\x93\xff\x00")
     with pytest.raises(UsageError, match="is no TOML"):
         run(chain)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "[split]\nmanifest = URL", "[dedup]\nlevel = URL", "[dedup]\nlabels = URL",
+        "[dedup]\nprotect = [URL]", "[dedup]\nfps = URL", "[train]\ninit = URL",
+    ],
+)  # fmt: skip
+def test_no_error_tells_the_password_of_a_url(chain, section):
+    url = "http://me:s3cret@host/x.parquet"
+    chain.write_text(f'images = "images"\n{section.replace("URL", repr(url))}\n')
+    with pytest.raises(CurateError, match=r"host/x\.parquet") as caught:
+        run(chain)
+    assert "s3cret" not in f"{caught.value} {caught.value.hint}"
+    with pytest.raises(CurateError) as caught:
+        run(chain, RunConfig(changes=(f"imags={url}",)))
+    assert "s3cret" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_no_record_holds_the_password_of_a_url(chain):
+    class Does(ProgramCommands):
+        def call(self, command, words):
+            return Ended(exit_code=0, result={})
+
+    url = "http://me:s3cret@host/x.parquet"
+    chain.write_text(f'images = "{url}"\n[dedup]\nagainst = "{url}"\nlevel = "pixels"\n')
+    result = run(chain, commands=Does())
+    record = Path(".curate/pipelines/pipeline.json").read_text()
+    assert "host/x.parquet" in record
+    assert "s3cret" not in f"{result} {record}"
 
 
 def test_a_setting_of_what_is_no_section_is_a_mistake(chain):
