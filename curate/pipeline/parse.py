@@ -390,12 +390,11 @@ def _make_words(settings: Mapping[str, Any], options: Mapping[str, Option]) -> t
     arguments: list[str] = []
     for name, option in options.items():
         value = settings.get(name)
-        if value is None or value is False:
-            continue
         if option.is_argument:
             arguments += _texts(value, option)
-        elif value is True:
-            words.append(f"--{name}")
+        elif isinstance(value, bool):
+            if value or option.default is True:
+                words.append(f"--{name}" if value else f"--no-{name}")
         else:
             for text in _texts(value, option):
                 words += [_dashed(name), text]

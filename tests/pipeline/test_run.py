@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curate import RunConfig, run
+from curate import DedupConfig, RunConfig, dedup, run
 from curate.choices import ExportAs, Level
 from curate.cli.stage_commands import ProgramCommands
 from curate.errors import CurateError, InputError, UsageError
@@ -20,6 +20,7 @@ from curate.pipeline.commands import Ended
 from curate.pipeline.example import EXAMPLE
 from curate.pipeline.parse import read_pipeline
 from curate.pipeline.schema import make_schema
+from curate.review_page.decisions import Decision, DecisionLog, Verdict
 from tests.conftest import make_folder, picture, save
 
 CHAIN = """\
@@ -210,6 +211,107 @@ def test_frames_of_clips_are_listed_as_they_are_taken(tmp_path, monkeypatch):
     assert ran(path) == []
     write_clip(tmp_path / "clips" / "b.mkv", seed=2)
     assert reasons(path) == {"dedup": "input changed: the images"}
+
+
+def test_what_dedup_compares_with_and_all_that_it_writes_is_watched(chain, images, tmp_path):
+    save(tmp_path / "against" / "0.png", picture(50))
+    chain.write_text(
+        'images = "images"\n[dedup]\nlevel = "pixels"\nagainst = ["against"]\n'
+        'pairs = "pairs.parquet"\nsheet = "drawn"\n'
+    )
+    assert ran(chain) == ["dedup"]
+    assert ran(chain) == []
+    Path("pairs.parquet").unlink()
+    assert reasons(chain) == {"dedup": "pairs.parquet is gone"}
+    ran(chain)
+    shutil.rmtree("drawn")
+    assert reasons(chain) == {"dedup": "drawn is gone"}
+    shutil.copy(images / "red" / "000.png", "against")
+    assert reasons(chain) == {"dedup": "input changed: against"}
+
+
+def test_a_workspace_to_compare_with_is_the_source_it_has_seen_last(chain, tmp_path):
+    save(tmp_path / "other" / "0.png", picture(50))
+    dedup("other", DedupConfig(level="pixels"), out="other.parquet", workspace="theirs")
+    chain.write_text('images = "images"\n[dedup]\nlevel = "pixels"\nagainst = "theirs"\n')
+    ran(chain)
+    assert ran(chain) == []
+    save(tmp_path / "other" / "1.png", picture(51))
+    assert reasons(chain) == {"dedup": "input changed: theirs"}
+
+
+def test_decisions_of_a_review_are_an_input_where_they_are_obeyed(chain):
+    change(chain, "[split]", "[report]\n\n[split]")
+    ran(chain)
+    DecisionLog.of_workspace(Path(".curate")).append(
+        [Decision(subject="image", hashes=("0" * 64,), verdict=Verdict.KEEP)]
+    )
+    said = "input changed: the decisions of curate review"
+    assert {name: why for name, why in reasons(chain).items() if "review" in why} == {
+        "dedup": said, "report": f"input changed: manifest.parquet, {said.partition(': ')[2]}",
+    }  # fmt: skip
+    change(chain, 'level = "pixels"', 'level = "pixels"\nignore-reviews = true')
+    ran(chain)
+    assert ran(chain) == []
+    Path(".curate/reviews.jsonl").unlink()
+    assert "dedup" not in reasons(chain)
+
+
+def test_every_option_that_names_a_file_is_an_input(chain, images):
+    commands = ProgramCommands()
+    for name in ("init.safetensors", "shares.csv", "before.parquet", "other.parquet"):
+        Path(name).write_text("1")
+    chain.write_text(
+        "[train]\nimages = 'images'\ninit = 'init.safetensors'\n"
+        "[dedup]\nlabels = 'shares.csv'\ntarget = 'images'\n"
+        "[[sample]]\nsize = 2\nquota = './shares.csv'\n"
+        "[[sample]]\nsize = 2\ncontinue = 'before.parquet'\nquota = 'equal'\n"
+        "[merge]\nother = 'other.parquet'\n"
+        "[probe]\ntest = 'other.parquet'\n"
+    )
+    assert [step.reads for step in read_pipeline(chain, (), commands).steps] == [
+        ("init.safetensors",),
+        ("shares.csv",),
+        ("manifest.parquet", "shares.csv"),
+        ("sample.parquet", "before.parquet"),
+        ("sample.parquet", "other.parquet"),
+        ("merged.parquet", "other.parquet"),
+    ]
+
+
+def test_labels_in_a_list_are_an_input(chain, images):
+    files = sorted(images.rglob("0*.png"))[:2]
+    Path("list.csv").write_text(f"file,label\n{files[0]},a\n{files[1]},a\n")
+    chain.write_text('images = "list.csv"\n[dedup]\nlevel = "pixels"\nlabels = "source"\n')
+    ran(chain)
+    assert ran(chain) == []
+    Path("list.csv").write_text(f"file,label\n{files[0]},a\n{files[1]},b\n")
+    assert ran(chain) == ["dedup"]
+
+
+def test_a_model_that_was_removed_is_trained_again(chain, workspace):
+    class Trains(ProgramCommands):
+        def call(self, command, words):
+            (workspace.model("mine") / "model.json").parent.mkdir(parents=True)
+            (workspace.model("mine") / "model.json").write_text("{}")
+            return Ended(exit_code=0, result={})
+
+    chain.write_text('images = "images"\n[train]\nname = "mine"\n')
+    run(chain, commands=Trains())
+    assert reasons(chain) == {}
+    shutil.rmtree(workspace.model("mine"))
+    assert "is gone" in reasons(chain)["train"]
+
+
+def test_an_export_that_a_later_step_takes_for_its_source_need_not_be_there_yet(chain):
+    change(chain, '"copy"\nwhere', '"copy"\n[embed]\nimages = "out"\n#')
+    assert list(reasons(chain)) == ["dedup", "split", "export", "embed", "sheet", "sheet-2"]
+
+
+def test_a_setting_that_is_off_though_it_is_on_by_default_is_told(chain):
+    chain.write_text('images = "images"\n[train]\nresume = false\npretrained = false\n')
+    words = read_pipeline(chain, (), ProgramCommands()).steps[0].words
+    assert [word for word in words if word.startswith("--")] == ["--no-resume", "--"]
 
 
 def test_from_runs_a_stage_and_all_after_it(chain):
