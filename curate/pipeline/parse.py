@@ -367,8 +367,9 @@ def _list_outputs(
         is_manifest = files.writes_manifest and name == files.writes[0]
         places += map(name_place, texts or ([unnamed] if is_manifest else []))
     if files.writes_model:
-        model = str(settings.get("name", options["name"].default))
-        places.append(str(_workspace_of(settings).model(model) / "model.json"))
+        name = str(settings.get("name", options["name"].default))
+        model, here = _workspace_of(settings).model(name) / "model.json", Path.cwd()
+        places.append(str(model.relative_to(here) if model.is_relative_to(here) else model))
     return tuple(places)
 
 
