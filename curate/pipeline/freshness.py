@@ -9,15 +9,17 @@ from typing import Any
 
 from curate.errors import InputError
 from curate.files import write_json
-from curate.pipeline.parse import Pipeline, Step
+from curate.pipeline.parse import Step
+from curate.pipeline.stage_files import name_place
 from curate.secrets import clean_text
-from curate.sources import Address, Container, open_source
+from curate.sources import Address, Container, open_source, split_address
 from curate.version import __version__
 from curate.workspace.workspace import Workspace
 
 _CHUNK = 1 << 20
 _MODEL = "the model"
-_IMAGES = "the images"
+_REVIEWS = "the decisions of curate review"
+_REVIEWS_FILE = "reviews.jsonl"
 
 
 class Record:
@@ -28,9 +30,11 @@ class Record:
         self._path = path
         self._steps: dict[str, dict[str, Any]] = {}
         self._written: dict[str, str] = {}
+        self._exported: set[str] = set()
         try:
             content = json.loads(path.read_text())
             self._steps, self._written = dict(content["steps"]), dict(content["written"])
+            self._exported = set(content["exported"])
         except (OSError, ValueError, KeyError, TypeError):
             return
 
@@ -40,7 +44,15 @@ class Record:
 
     def written(self, path: str) -> str | None:
         """Return the digest of what the pipeline wrote last to a place."""
-        return self._written.get(path)
+        return self._written.get(clean_text(path))
+
+    def exported(self) -> list[str]:
+        """Return the folders that the pipeline exported, sorted."""
+        return sorted(self._exported)
+
+    def holds_export(self, path: str) -> bool:
+        """Return whether a folder is one that the pipeline exported, as it left it."""
+        return path in self._exported and digest_path(Path(path)) == self.written(path)
 
     def note(self, step: Step, facts: Mapping[str, Any]) -> None:
         """Put down that a step ended well.
@@ -49,8 +61,10 @@ class Record:
             CurateError: It cannot be written.
         """
         self._steps[step.name] = dict(facts)
-        self._written |= {path: digest_path(Path(path)) for path in step.writes}
-        write_json(self._path, {"steps": self._steps, "written": self._written})
+        self._written |= {clean_text(path): digest_path(Path(path)) for path in step.writes}
+        if step.files.needs_new_folder:
+            self._exported.update(step.writes)
+        self._write()
 
     def forget(self, step: Step) -> None:
         """Put down that a step is under way: what it writes is not to be relied on.
@@ -59,16 +73,22 @@ class Record:
             CurateError: It cannot be written.
         """
         self._steps.pop(step.name, None)
-        write_json(self._path, {"steps": self._steps, "written": self._written})
+        self._write()
+
+    def _write(self) -> None:
+        content = {
+            "steps": self._steps,
+            "written": self._written,
+            "exported": self.exported(),
+        }
+        write_json(self._path, content)
 
 
 class Freshness:
     """Looks at the steps of a pipeline one after the other."""
 
-    def __init__(self, pipeline: Pipeline, workspace: Workspace, record: Record) -> None:
+    def __init__(self, record: Record) -> None:
         """Look at none yet."""
-        self._images = pipeline.images
-        self._workspace = workspace
         self._record = record
         self._made_by: dict[str, str] = {}
         self._images_digests: dict[str, str] = {}
@@ -80,12 +100,15 @@ class Freshness:
             InputError: The images cannot be listed.
         """
         inputs = {
-            path: self._made_by.get(path) or self._digest_input(step, path) for path in step.reads
+            clean_text(path): self._made_by.get(path) or self._digest_input(step, path)
+            for path in step.reads
         }
-        if step.files.reads_images:
-            inputs[_IMAGES] = self._digest_images(step)
+        for name, address in step.sources.items():
+            inputs[name] = self._digest_images(step, address)
         if step.files.reads_model:
-            inputs[_MODEL] = self._made_by.get(_MODEL) or _digest_models(self._workspace)
+            inputs[_MODEL] = self._made_by.get(_MODEL) or _digest_models(step.workspace)
+        if step.files.reads_reviews and not step.settings.get("ignore-reviews"):
+            inputs[_REVIEWS] = digest_path(step.workspace.root / _REVIEWS_FILE)
         settings = {name: _plain(value) for name, value in step.settings.items()}
         facts = {"version": __version__, "settings": settings, "inputs": inputs}
         self._count_as_made(step, facts)
@@ -121,7 +144,9 @@ class Freshness:
         for path in step.writes:
             digest = digest_path(Path(path))
             if digest != self._record.written(path):
-                return f"{path} {'is gone' if not digest else 'is not what was written'}"
+                return (
+                    f"{clean_text(path)} {'is gone' if not digest else 'is not what was written'}"
+                )
         return None
 
     def _digest_input(self, step: Step, path: str) -> str:
@@ -132,19 +157,33 @@ class Freshness:
         """
         digest, old = digest_path(Path(path)), self._record.step(step.name)
         if old is not None and digest and digest == self._record.written(path):
-            return str(old["inputs"].get(path, digest))
+            return str(old["inputs"].get(clean_text(path), digest))
         return digest
 
-    def _digest_images(self, step: Step) -> str:
-        named = step.settings.get("images") or step.settings.get("target") or self._images
-        if named is None or str(named).endswith((".parquet", ".csv")):
-            named = self._images
-        if named is None:
+    def _digest_images(self, step: Step, address: Address | None) -> str:
+        """Return the digest of a source; a workspace is the source that it has seen last."""
+        if isinstance(address, str) and Workspace(Path(address)).is_there():
+            address = _newest_source(Workspace(Path(address)))
+        elif address is None:
+            address = _newest_source(step.workspace)
+        if address is None:
             return ""
-        name = str(named)
+        (one, *others) = split_address(address)
+        made_by = self._made_by.get(name_place(str(one)))
+        if made_by is not None and not others:
+            return made_by
+        name = str(address)
         if name not in self._images_digests:
-            self._images_digests[name] = _digest_source(named)
+            self._images_digests[name] = _digest_source(address)
         return self._images_digests[name]
+
+
+def _newest_source(workspace: Workspace) -> str | None:
+    """Return the source that a workspace has seen last; None if it has seen none."""
+    try:
+        return workspace.newest_source()
+    except InputError:
+        return None
 
 
 def _digest_source(address: Address) -> str:
@@ -157,7 +196,7 @@ def _digest_source(address: Address) -> str:
     digest = hashlib.sha256()
     for file in listing.files:
         version = file.place.version or ""
-        line = f"{file.path}\0{file.bytes}\0{file.mtime_ns}\0{version}\n"
+        line = f"{file.path}\0{file.bytes}\0{file.mtime_ns}\0{version}\0{file.label or ''}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))
     for container in listing.containers:
         digest.update(f"{container.name}\0{_version_of(container)}\n".encode())

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.annotations.open_labels import list_label_files
 from curate.choices import closest
 from curate.errors import CurateError, InputError, UsageError, first_line
 from curate.pipeline.commands import Commands, Kind, Option
-from curate.pipeline.stage_files import StageFiles, find_stage_files
+from curate.pipeline.stage_files import StageFiles, find_stage_files, list_files, name_place
+from curate.secrets import clean_text
+from curate.sources import Address, add_fps, is_source
+from curate.workspace.workspace import Workspace, find_workspace
 
 SHARED = {"images": "source of the images", "workspace": "workspace", "seed": "seed"}
 """Keys above the first section, for all stages that have such an option."""
@@ -23,7 +25,8 @@ _SHARED_KINDS = {
 }
 _EXAMPLE_HINT = "`curate run --init example.toml` writes an example"
 _NOT_IN_A_FILE = ("json", "quiet", "help")
-_FIRST_MANIFEST = "manifest.parquet"  # what `dedup` writes when it is given a folder
+_FIRST_MANIFEST = "manifest.parquet"  # what `dedup` writes when it is given a source
+IMAGES = "the images"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +38,9 @@ class Step:
         stage: Name of the command.
         settings: Its options as they are in the file, those for all and the manifest filled in.
         words: The same as on a command line.
-        reads: Files it reads.
+        reads: Files it reads, and what steps before wrote.
+        sources: Where images come from that it reads, by what people call them; None for the
+            newest source of the workspace.
         writes: What it writes.
         files: What the stage reads and writes.
     """
@@ -45,8 +50,14 @@ class Step:
     settings: Mapping[str, Any]
     words: tuple[str, ...]
     reads: tuple[str, ...]
+    sources: Mapping[str, Address | None]
     writes: tuple[str, ...]
     files: StageFiles
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace that it works in."""
+        return _workspace_of(self.settings)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,13 +67,11 @@ class Pipeline:
     Attributes:
         path: The file.
         steps: In the order in which they run.
-        images: Source of the images, or several, or None.
         workspace: The workspace, or None.
     """
 
     path: Path
     steps: tuple[Step, ...]
-    images: str | list[str] | None
     workspace: str | None
 
 
@@ -137,6 +146,8 @@ class _Reader:
         self._commands = commands
         self._changed = changed
         self._manifest: str | None = None
+        self._made: set[str] = set()
+        self._manifests: set[str] = set()
 
     def read(self) -> Pipeline:
         self._check_shared()
@@ -156,12 +167,11 @@ class _Reader:
         if not sections:
             raise UsageError(f"{self._path} has no stage", hint=f"add one; {_EXAMPLE_HINT}")
         steps = tuple(self._read_step(stage, number, one) for stage, number, one in sections)
-        images, workspace = (self._content.get(key) for key in ("images", "workspace"))
+        workspace = self._content.get("workspace")
         return Pipeline(
             path=self._path,
             steps=steps,
-            images=list(map(str, images)) if isinstance(images, list) else _text(images),
-            workspace=_text(workspace),
+            workspace=str(workspace) if workspace is not None else None,
         )
 
     def _check_shared(self) -> None:
@@ -198,15 +208,6 @@ class _Reader:
         files = find_stage_files(stage, options) or StageFiles()
         settings = self._check_keys(stage, number, section, options)
         self._fill_in(settings, options, files)
-        reads = tuple(
-            str(settings[name]) for name in files.reads if isinstance(settings.get(name), str)
-        )
-        if files.reads_images:  # a folder of them is no file
-            reads = tuple(name for name in reads if name.endswith((".parquet", ".csv")))
-        reads += tuple(map(str, list_label_files(str(settings.get("labels", "none")))))
-        writes = self._written(settings, options, files)
-        if files.writes_manifest and writes:
-            self._manifest = writes[0]
         words = _make_words(settings, options)
         try:
             self._commands.check(stage, words)
@@ -214,15 +215,23 @@ class _Reader:
             place, changes = self._place(stage, None, number), self._name_changes(stage)
             places = dict.fromkeys(filter(None, (place, changes)))
             raise UsageError(f"{', '.join(places)}: {error}", hint=error.hint) from None
-        return Step(
+        reads, sources = self._list_inputs(settings, options, files)
+        unnamed = _FIRST_MANIFEST if IMAGES in sources or not reads else reads[0]
+        step = Step(
             name=stage if number == 1 else f"{stage}-{number}",
             stage=stage,
             settings=settings,
             words=words,
             reads=reads,
-            writes=writes,
+            sources=sources,
+            writes=_list_outputs(settings, options, files, unnamed),
             files=files,
         )
+        self._made.update(step.writes)
+        if files.writes_manifest:
+            self._manifest = step.writes[0]
+            self._manifests.add(self._manifest)
+        return step
 
     def _check_keys(
         self, stage: str, number: int, section: Mapping[str, Any], options: Mapping[str, Option]
@@ -258,27 +267,42 @@ class _Reader:
         for key in SHARED:
             if key in self._content and key in options:
                 settings.setdefault(key, self._content[key])
-        first = files.reads[0] if files.reads else None
+        first = files.manifest
         if first is not None and self._manifest is not None:
             settings.setdefault(first, self._manifest)
-        if first == "target" and "images" in self._content:
+        if first in files.sources and "images" in self._content:
             settings.setdefault(first, self._content["images"])
 
-    def _written(
+    def _list_inputs(
         self, settings: Mapping[str, Any], options: Mapping[str, Option], files: StageFiles
-    ) -> tuple[str, ...]:
-        """Return what a step writes."""
-        if not files.writes_manifest:
-            named = (settings.get(name, options[name].default) for name in files.writes)
-            return tuple(str(name) for name in named if name is not None)
-        if not files.writes:
-            return ()
-        (name,) = files.writes
-        out = settings.get(name, options[name].default)
-        if out is None and self._manifest is None:
-            read = str(settings.get(files.reads[0], "")) if files.reads else ""
-            out = read if read.endswith((".parquet", ".csv")) else _FIRST_MANIFEST
-        return (str(out if out is not None else self._manifest),)
+    ) -> tuple[tuple[str, ...], dict[str, Address | None]]:
+        """Return the files that a step reads, its manifest first, and its sources of images.
+
+        Raises:
+            InputError: It takes the newest manifest of the workspace, and there is none.
+            UsageError: The frames that are asked for are no number.
+        """
+        reads: list[str] = []
+        sources: dict[str, Address | None] = {}
+        for name in files.sources:
+            texts = _texts(settings.get(name), options[name])
+            if not texts and name == files.manifest:
+                reads.append(str(_workspace_of(settings).newest_manifest()))
+            elif len(texts) == 1 and self._is_manifest(texts[0]):
+                reads.append(name_place(texts[0]))
+            elif name == "against":
+                sources |= {clean_text(text): text for text in texts}
+            else:
+                sources[IMAGES] = add_fps(texts, settings.get("fps")) if texts else None
+        for name in files.reads:
+            for text in _texts(settings.get(name), options[name]):
+                reads += list_files(name, text)
+        return tuple(reads), sources
+
+    def _is_manifest(self, text: str) -> bool:
+        """Return whether a text names a manifest, no source; one need not be written yet."""
+        place = name_place(text)
+        return place in self._manifests or (place not in self._made and not is_source(text))
 
     def _place(self, stage: str, key: str | None, number: int = 1) -> str:
         """Return ``FILE, line N`` of a section or a key, or the ``--set`` that it comes from."""
@@ -328,8 +352,25 @@ def _fits(value: Any, option: Option) -> bool:  # noqa: ANN401 - what TOML holds
             return is_text and value != "" and (not option.choices or value in option.choices)
 
 
-def _text(value: Any) -> str | None:  # noqa: ANN401 - what TOML holds
-    return str(value) if value is not None else None
+def _workspace_of(settings: Mapping[str, Any]) -> Workspace:
+    named = settings.get("workspace")
+    return find_workspace(str(named) if named is not None else None)
+
+
+def _list_outputs(
+    settings: Mapping[str, Any], options: Mapping[str, Option], files: StageFiles, unnamed: str
+) -> tuple[str, ...]:
+    """Return what a step writes, its manifest first; that is ``unnamed`` if it is given no name."""
+    places: list[str] = []
+    for name in files.writes:
+        texts = _texts(settings.get(name, options[name].default), options[name])
+        is_manifest = files.writes_manifest and name == files.writes[0]
+        places += map(name_place, texts or ([unnamed] if is_manifest else []))
+    if files.writes_model:
+        name = str(settings.get("name", options["name"].default))
+        model, here = _workspace_of(settings).model(name) / "model.json", Path.cwd()
+        places.append(str(model.relative_to(here) if model.is_relative_to(here) else model))
+    return tuple(places)
 
 
 def _describe(option: Option) -> str:
@@ -345,23 +386,29 @@ def _describe(option: Option) -> str:
 
 
 def _make_words(settings: Mapping[str, Any], options: Mapping[str, Option]) -> tuple[str, ...]:
-    """Return settings as the words of a command line; lists are repeated or joined by commas."""
+    """Return settings as the words of a command line."""
     words: list[str] = []
     arguments: list[str] = []
     for name, option in options.items():
         value = settings.get(name)
-        if value is None or value is False:
-            continue
         if option.is_argument:
-            arguments += [str(one) for one in value] if isinstance(value, list) else [str(value)]
-        elif value is True:
-            words.append(f"--{name}")
-        elif option.is_repeated:
-            for one in value if isinstance(value, list) else [value]:
-                words += [_dashed(name), str(one)]
+            arguments += _texts(value, option)
+        elif isinstance(value, bool):
+            if value or option.default is True:
+                words.append(f"--{name}" if value else f"--no-{name}")
         else:
-            words += [_dashed(name), _joined(value)]
+            for text in _texts(value, option):
+                words += [_dashed(name), text]
     return (*words, "--", *arguments) if arguments else tuple(words)
+
+
+def _texts(value: Any, option: Option) -> list[str]:  # noqa: ANN401 - what TOML holds
+    """Return what the command is given for a value; lists are repeated or joined by commas."""
+    if value is None:
+        return []
+    if isinstance(value, list) and (option.is_argument or option.is_repeated):
+        return [str(one) for one in value]
+    return [_joined(value)]
 
 
 def _dashed(name: str) -> str:

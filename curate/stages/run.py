@@ -1,21 +1,25 @@
 """Run: a pipeline of stages, each only when something changed."""
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from curate.argument_types import check_arguments
 from curate.choices import closest
-from curate.errors import UsageError
+from curate.errors import CurateError, UsageError
 from curate.field_types import take_types
-from curate.files import remove
+from curate.files import disk_errors, remove
 from curate.pipeline.commands import Commands, Ended
-from curate.pipeline.freshness import Freshness, Record, check_readable, digest_path
+from curate.pipeline.freshness import Freshness, Record, check_readable
 from curate.pipeline.parse import Pipeline, Step, read_pipeline
 from curate.progress import Progress, Silent
+from curate.secrets import clean_text
 from curate.workspace.workspace import find_workspace
 
 _COMMANDS = "curate.cli.stage_commands"
@@ -80,6 +84,22 @@ class RunResult:
     steps: list[StepResult]
 
 
+@contextmanager
+def _clean_errors() -> Iterator[None]:
+    """Take the secrets of URLs out of errors: settings stand in many of them.
+
+    Raises:
+        CurateError: What was raised, without them.
+    """
+    try:
+        yield
+    except CurateError as error:
+        error.args = (clean_text(str(error)),)
+        error.hint = clean_text(error.hint)
+        raise
+
+
+@_clean_errors()
 @check_arguments
 def run(
     pipeline: Path | str,
@@ -109,9 +129,8 @@ def run(
     commands = commands or import_module(_COMMANDS).ProgramCommands()
     read = read_pipeline(Path(pipeline), _list_changes(config, workspace), commands)
     start = _find_start(read, config.start)
-    space = find_workspace(Path(read.workspace) if read.workspace is not None else None)
-    record = Record(space.root / "pipelines" / f"{read.path.stem}.json")
-    freshness = Freshness(read, space, record)
+    record = _open_record(read, is_plan=config.is_plan)
+    freshness = Freshness(record)
     made: set[str] = set()
     for step in read.steps:
         check_readable(step, made)
@@ -140,6 +159,19 @@ def run(
     )
 
 
+def _open_record(pipeline: Pipeline, *, is_plan: bool) -> Record:
+    """Return what the pipeline did; unless nothing runs, what a killed run laid aside is back.
+
+    Raises:
+        CurateError: It cannot be put back.
+    """
+    space = find_workspace(Path(pipeline.workspace) if pipeline.workspace is not None else None)
+    record = Record(space.root / "pipelines" / f"{pipeline.path.stem}.json")
+    if not is_plan:
+        _settle_exports(record)
+    return record
+
+
 def _list_changes(config: RunConfig, workspace: Path | str | None) -> tuple[str, ...]:
     """Return the settings that count instead of those of the file."""
     if workspace is None:
@@ -163,13 +195,46 @@ def _start_from(
 
 
 def _run_step(step: Step, facts: Mapping[str, Any], record: Record, commands: Commands) -> Ended:
-    """Run a step, and put down that it ended well, if it did."""
-    _clear_folders(step, record)
+    """Run a step, and put down that it ended well, if it did.
+
+    A folder that it exported before is laid aside; it is back if the step writes no other.
+    """
     record.forget(step)
-    end = commands.call(step.stage, step.words)
-    if end.exit_code == 0:
-        record.note(step, facts)
+    try:
+        for path in filter(record.holds_export, step.writes):
+            with disk_errors(Path(path)):
+                Path(path).resolve().rename(_place_aside(path))
+        end = commands.call(step.stage, step.words)
+        if end.exit_code == 0:
+            record.note(step, facts)
+    finally:
+        _settle_exports(record)
     return end
+
+
+def _settle_exports(record: Record) -> None:
+    """Put back the folders laid aside of which no other was exported, and remove the others.
+
+    A folder stays aside while what lies in its place was not put down as exported.
+
+    Raises:
+        CurateError: One cannot be moved or removed.
+    """
+    for path in record.exported():
+        folder, aside = Path(path), _place_aside(path)
+        if not aside.is_dir():
+            continue
+        with disk_errors(folder):
+            if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+                aside.replace(folder.resolve())
+            elif record.holds_export(path):
+                remove(aside)
+
+
+def _place_aside(path: str) -> Path:
+    """Return where an exported folder waits while another is exported; a later run finds it."""
+    folder = Path(path).resolve()
+    return folder.with_name(f".curate-aside-{sha256(os.fsencode(folder.name)).hexdigest()[:16]}")
 
 
 def _find_start(pipeline: Pipeline, name: str | None) -> int | None:
@@ -187,11 +252,3 @@ def _find_start(pipeline: Pipeline, name: str | None) -> int | None:
             hint=f"its steps are: {', '.join(names)}",
         )
     return names.index(name)
-
-
-def _clear_folders(step: Step, record: Record) -> None:
-    """Remove folders that the step wrote when it ran last, and nobody changed since."""
-    for path in step.writes:
-        folder = Path(path)
-        if folder.is_dir() and digest_path(folder) == record.written(path):
-            remove(folder)

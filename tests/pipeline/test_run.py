@@ -2,19 +2,26 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from curate import RunConfig, run
+from curate import DedupConfig, RunConfig, dedup, run
 from curate.choices import ExportAs, Level
 from curate.cli.stage_commands import ProgramCommands
-from curate.errors import InputError, UsageError
+from curate.errors import CurateError, InputError, UsageError
+from curate.pipeline.commands import Ended
 from curate.pipeline.example import EXAMPLE
 from curate.pipeline.parse import read_pipeline
 from curate.pipeline.schema import make_schema
-from tests.conftest import picture, save
+from curate.review_page.decisions import Decision, DecisionLog, Verdict
+from tests.conftest import make_folder, picture, save
 
 CHAIN = """\
 images = "images"
@@ -103,6 +110,208 @@ def test_a_folder_that_the_pipeline_exported_is_exported_anew_and_no_other(chain
     with pytest.raises(UsageError, match="not an empty folder"):
         ran(chain)
     assert (Path("out") / "mine.txt").exists()
+
+
+def test_an_export_that_fails_or_is_stopped_leaves_the_last_one(chain):
+    ran(chain)
+    before = sorted(path.name for path in Path("out").rglob("*"))
+    with pytest.raises(CurateError):
+        ran(chain, changes=("export.where=nonsense(",))
+    assert sorted(path.name for path in Path("out").rglob("*")) == before
+
+    class Dies(ProgramCommands):
+        def call(self, command, words):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(chain, RunConfig(start="export"), commands=Dies())
+    assert sorted(path.name for path in Path("out").rglob("*")) == before
+    assert "export" in ran(chain)
+    assert not list(Path().glob(".curate-*"))
+
+
+def test_a_folder_that_a_killed_run_laid_aside_is_put_back(chain):
+    ran(chain)
+    code = f"""
+import os
+from curate import RunConfig, run
+from curate.cli.stage_commands import ProgramCommands
+class Dies(ProgramCommands):
+    def call(self, command, words):
+        os._exit(9)
+run({str(chain)!r}, RunConfig(start="export"), commands=Dies())
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    assert not Path("out").exists()
+    with pytest.raises(UsageError):
+        ran(chain, start="export", changes=("export.changed=fail", "export.null=true"))
+    ran(chain, start="split", changes=("export.to=other",))
+    assert any(Path("out").iterdir())
+    assert not list(Path().glob(".curate-aside*"))
+
+
+def test_a_source_is_never_taken_for_what_a_step_writes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_folder(Path("shots.parquet"))
+    path = Path("p.toml")
+    path.write_text('images = "shots.parquet"\n[dedup]\nlevel = "pixels"\n[split]\nseed = 1\n')
+    assert ran(path) == ["dedup", "split"]
+    assert ran(path, changes=("dedup.level=bytes",)) == ["dedup", "split"]
+    assert len(list(Path("shots.parquet").rglob("*.png"))) > 2
+    assert Path("manifest.parquet").is_file()
+
+
+def test_a_folder_that_no_export_of_the_pipeline_wrote_is_not_removed(chain):
+    chain.write_text('images = "images"\n[dedup]\nlevel = "pixels"\nsheet = "drawn"\n')
+    ran(chain)
+    chain.write_text('images = "images"\n[dedup]\nlevel = "pixels"\n[export]\nto = "drawn"\n')
+    with pytest.raises(UsageError, match="not an empty folder"):
+        ran(chain)
+    assert any(Path("drawn").iterdir())
+
+
+@pytest.mark.parametrize("address", ["list.csv", "list.parquet#file", "t.parquet", "t*.parquet"])
+def test_lists_tables_and_patterns_are_sources_of_a_pipeline(chain, images, address):
+    files = sorted(images.rglob("0*.png"))[:4]
+    Path("list.csv").write_text("\n".join(["file", *map(str, files)]))
+    pq.write_table(pa.table({"file": [*map(str, files)]}), "list.parquet")
+    pq.write_table(pa.table({"image": [file.read_bytes() for file in files]}), "t.parquet")
+    chain.write_text(f'[dedup]\ntarget = "{address}"\nlevel = "pixels"\n[split]\nseed = 1\n')
+    assert ran(chain) == ["dedup", "split"]
+    assert ran(chain) == []
+    save(files[0], picture(99))
+    pq.write_table(pa.table({"image": [file.read_bytes() for file in files]}), "t.parquet")
+    assert reasons(chain)["dedup"] == "input changed: the images"
+
+
+def test_a_stage_writes_the_manifest_that_it_is_given(chain):
+    ran(chain)
+    shutil.copy("manifest.parquet", "other.parquet")
+    change(chain, "ratios", "manifest = 'other.parquet'\nratios")
+    step = read_pipeline(chain, (), ProgramCommands()).steps[1]
+    assert (step.reads, step.writes) == (("other.parquet",), ("other.parquet",))
+
+
+def test_without_a_source_the_newest_of_the_workspace_is_meant(chain, images):
+    ran(chain)
+    other = Path("other.toml")
+    other.write_text('[dedup]\nlevel = "bytes"\n')
+    step = read_pipeline(other, (), ProgramCommands()).steps[0]
+    assert step.writes == (str(Path("manifest.parquet").absolute()),)
+
+
+def test_frames_of_clips_are_listed_as_they_are_taken(tmp_path, monkeypatch):
+    from tests.sources.test_video import write_clip  # skips where clips cannot be read
+
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "clips" / "a.mkv", seed=1)
+    path = Path("p.toml")
+    path.write_text('images = "clips"\n[dedup]\nlevel = "pixels"\nfps = "1"\n')
+    assert ran(path) == ["dedup"]
+    assert ran(path) == []
+    write_clip(tmp_path / "clips" / "b.mkv", seed=2)
+    assert reasons(path) == {"dedup": "input changed: the images"}
+
+
+def test_what_dedup_compares_with_and_all_that_it_writes_is_watched(chain, images, tmp_path):
+    save(tmp_path / "against" / "0.png", picture(50))
+    chain.write_text(
+        'images = "images"\n[dedup]\nlevel = "pixels"\nagainst = ["against"]\n'
+        'pairs = "pairs.parquet"\nsheet = "drawn"\n'
+    )
+    assert ran(chain) == ["dedup"]
+    assert ran(chain) == []
+    Path("pairs.parquet").unlink()
+    assert reasons(chain) == {"dedup": "pairs.parquet is gone"}
+    ran(chain)
+    shutil.rmtree("drawn")
+    assert reasons(chain) == {"dedup": "drawn is gone"}
+    shutil.copy(images / "red" / "000.png", "against")
+    assert reasons(chain) == {"dedup": "input changed: against"}
+
+
+def test_a_workspace_to_compare_with_is_the_source_it_has_seen_last(chain, tmp_path):
+    save(tmp_path / "other" / "0.png", picture(50))
+    dedup("other", DedupConfig(level="pixels"), out="other.parquet", workspace="theirs")
+    chain.write_text('images = "images"\n[dedup]\nlevel = "pixels"\nagainst = "theirs"\n')
+    ran(chain)
+    assert ran(chain) == []
+    save(tmp_path / "other" / "1.png", picture(51))
+    assert reasons(chain) == {"dedup": "input changed: theirs"}
+
+
+def test_decisions_of_a_review_are_an_input_where_they_are_obeyed(chain):
+    change(chain, "[split]", "[report]\n\n[split]")
+    ran(chain)
+    DecisionLog.of_workspace(Path(".curate")).append(
+        [Decision(subject="image", hashes=("0" * 64,), verdict=Verdict.KEEP)]
+    )
+    said = "input changed: the decisions of curate review"
+    assert {name: why for name, why in reasons(chain).items() if "review" in why} == {
+        "dedup": said, "report": f"input changed: manifest.parquet, {said.partition(': ')[2]}",
+    }  # fmt: skip
+    change(chain, 'level = "pixels"', 'level = "pixels"\nignore-reviews = true')
+    ran(chain)
+    assert ran(chain) == []
+    Path(".curate/reviews.jsonl").unlink()
+    assert "dedup" not in reasons(chain)
+
+
+def test_every_option_that_names_a_file_is_an_input(chain, images):
+    commands = ProgramCommands()
+    for name in ("init.safetensors", "shares.csv", "before.parquet", "other.parquet"):
+        Path(name).write_text("1")
+    chain.write_text(
+        "[train]\nimages = 'images'\ninit = 'init.safetensors'\n"
+        "[dedup]\nlabels = 'shares.csv'\ntarget = 'images'\n"
+        "[[sample]]\nsize = 2\nquota = './shares.csv'\n"
+        "[[sample]]\nsize = 2\ncontinue = 'before.parquet'\nquota = 'equal'\n"
+        "[merge]\nother = 'other.parquet'\n"
+        "[probe]\ntest = 'other.parquet'\n"
+    )
+    assert [step.reads for step in read_pipeline(chain, (), commands).steps] == [
+        ("init.safetensors",),
+        ("shares.csv",),
+        ("manifest.parquet", "shares.csv"),
+        ("sample.parquet", "before.parquet"),
+        ("sample.parquet", "other.parquet"),
+        ("merged.parquet", "other.parquet"),
+    ]
+
+
+def test_labels_in_a_list_are_an_input(chain, images):
+    files = sorted(images.rglob("0*.png"))[:2]
+    Path("list.csv").write_text(f"file,label\n{files[0]},a\n{files[1]},a\n")
+    chain.write_text('images = "list.csv"\n[dedup]\nlevel = "pixels"\nlabels = "source"\n')
+    ran(chain)
+    assert ran(chain) == []
+    Path("list.csv").write_text(f"file,label\n{files[0]},a\n{files[1]},b\n")
+    assert ran(chain) == ["dedup"]
+
+
+def test_a_model_that_was_removed_is_trained_again(chain, workspace):
+    class Trains(ProgramCommands):
+        def call(self, command, words):
+            (workspace.model("mine") / "model.json").parent.mkdir(parents=True)
+            (workspace.model("mine") / "model.json").write_text("{}")
+            return Ended(exit_code=0, result={})
+
+    chain.write_text('images = "images"\n[train]\nname = "mine"\n')
+    run(chain, commands=Trains())
+    assert reasons(chain) == {}
+    shutil.rmtree(workspace.model("mine"))
+    assert reasons(chain) == {"train": ".curate/models/mine/model.json is gone"}
+
+
+def test_an_export_that_a_later_step_takes_for_its_source_need_not_be_there_yet(chain):
+    change(chain, '"copy"\nwhere', '"copy"\n[embed]\nimages = "out"\n#')
+    assert list(reasons(chain)) == ["dedup", "split", "export", "embed", "sheet", "sheet-2"]
+
+
+def test_a_setting_that_is_off_though_it_is_on_by_default_is_told(chain):
+    chain.write_text('images = "images"\n[train]\nresume = false\npretrained = false\n')
+    words = read_pipeline(chain, (), ProgramCommands()).steps[0].words
+    assert [word for word in words if word.startswith("--")] == ["--no-resume", "--"]
 
 
 def test_from_runs_a_stage_and_all_after_it(chain):
@@ -268,6 +477,37 @@ def test_what_is_no_text_is_no_pipeline(chain):
     chain.write_bytes(b"\x93\xff\x00")
     with pytest.raises(UsageError, match="is no TOML"):
         run(chain)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "[split]\nmanifest = URL", "[dedup]\nlevel = URL", "[dedup]\nlabels = URL",
+        "[dedup]\nprotect = [URL]", "[dedup]\nfps = URL", "[train]\ninit = URL",
+    ],
+)  # fmt: skip
+def test_no_error_tells_the_password_of_a_url(chain, section):
+    url = "http://me:s3cret@host/x.parquet"
+    chain.write_text(f'images = "images"\n{section.replace("URL", repr(url))}\n')
+    with pytest.raises(CurateError, match=r"host/x\.parquet") as caught:
+        run(chain)
+    assert "s3cret" not in f"{caught.value} {caught.value.hint}"
+    with pytest.raises(CurateError) as caught:
+        run(chain, RunConfig(changes=(f"imags={url}",)))
+    assert "s3cret" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_no_record_holds_the_password_of_a_url(chain):
+    class Does(ProgramCommands):
+        def call(self, command, words):
+            return Ended(exit_code=0, result={})
+
+    url = "http://me:s3cret@host/x.parquet"
+    chain.write_text(f'images = "{url}"\n[dedup]\nagainst = "{url}"\nlevel = "pixels"\n')
+    result = run(chain, commands=Does())
+    record = Path(".curate/pipelines/pipeline.json").read_text()
+    assert "host/x.parquet" in record
+    assert "s3cret" not in f"{result} {record}"
 
 
 def test_a_setting_of_what_is_no_section_is_a_mistake(chain):
