@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,6 +20,7 @@ NAME_BYTES = 255
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 _FOLDER_COLUMNS = ("split", "label")
 _MAY_LEAVE = r"^/|(^|/)\.\.(/|$)|%|\x00"
+_MAY_MEET = r"//|%|(^|/)\.(/|$)"
 
 
 def check_layout(rows: Rows, layout: Layout) -> None:
@@ -63,7 +64,7 @@ def assign_places(
     places: Iterator[Path]
     match layout:
         case Layout.TREE:
-            places = paths
+            places = _number_repeats(paths) if _may_meet(rows) else paths
         case Layout.FLAT:
             places = _number_repeats(Path(path.name) for path in paths)
         case Layout.SPLIT_LABEL:
@@ -123,20 +124,73 @@ def check_names(rows: Rows, name: str) -> None:
             _path_inside(text)
 
 
+def _may_meet(rows: Rows) -> bool:
+    """Return whether two paths may want one place, as URLs and members of archives may.
+
+    Those of the files of a folder do not, and need no list of the places that are taken.
+    """
+    names = [name for name in ("path", "container") if name in rows.schema.names]
+    for batch in rows.batches(names):
+        texts = pc.cast(batch.column("path"), pa.string())
+        if pc.any(pc.match_substring_regex(texts, _MAY_MEET)).as_py():
+            return True
+        if "container" in names and batch.column("container").null_count < len(batch):
+            return True
+    return False
+
+
 def _number_repeats(paths: Iterable[Path], *, is_ending_ignored: bool = False) -> Iterator[Path]:
-    """Yield each path, with a number before its ending if an earlier one is equal."""
+    """Yield each path, with a number before its ending if an earlier one, or its folder, is equal.
+
+    A folder that an earlier path is equal to has a number, too.
+    """
     used: set[str] = set()
+    folders = _Folders(() if is_ending_ignored else used)
     last_number: dict[str, int] = {}
-    for path in paths:
+
+    def key_of(path: Path) -> str:
+        return str(path.with_suffix("") if is_ending_ignored else path)
+
+    for wanted in paths:
+        path = folders.find(wanted.parent) / wanted.name
         candidate, number = path, last_number.get(str(path), 1)
-        while (key := str(candidate.with_suffix("") if is_ending_ignored else candidate)) in used:
+        while key_of(candidate) in used or candidate in folders:
             number += 1
             ending = f"-{number}{path.suffix}"
             candidate = path.with_name(f"{shorten_name(path.stem, ending=ending)}{ending}")
         if number > 1:
             last_number[str(path)] = number
-        used.add(key)
+        used.add(key_of(candidate))
         yield candidate
+
+
+class _Folders:
+    """The folders of the places given out, none of which is a file."""
+
+    def __init__(self, files: Container[str]) -> None:
+        """Begin without a folder, with the files that were given out, which become more."""
+        self._files = files
+        self._found = {Path(): Path()}
+        self._used: set[Path] = set()
+
+    def find(self, folder: Path) -> Path:
+        """Return a folder, with numbers where it or one above it is a file."""
+        for above in () if folder in self._found else reversed((folder, *folder.parents)):
+            if above not in self._found:
+                self._found[above] = self._settle(self._found[above.parent] / above.name)
+        return self._found[folder]
+
+    def _settle(self, wanted: Path) -> Path:
+        folder, number = wanted, 1
+        while str(folder) in self._files:
+            number += 1
+            ending = f"-{number}"
+            folder = wanted.with_name(f"{shorten_name(wanted.name, ending=ending)}{ending}")
+        self._used.add(folder)
+        return folder
+
+    def __contains__(self, path: Path) -> bool:
+        return path in self._used
 
 
 def shorten_name(stem: str, *, ending: str) -> str:

@@ -23,6 +23,28 @@ def test_a_tree_keeps_the_paths_of_the_source():
     assert places(rows("a.png", "x/a.png"), Layout.TREE) == ["a.png", "x/a.png"]
 
 
+def test_paths_of_a_tree_that_become_one_place_get_numbers():
+    urls = ["http://h/x//a.png", "http://h/x/a.png", "https://h/x/a.png"]
+    assert places(rows(*urls), Layout.TREE) == ["h/x/a.png", "h/x/a-2.png", "h/x/a-3.png"]
+    images = rows("http://h/a%20b.png", "http://h/a b.png")
+    assert places(images, Layout.TREE) == ["h/a b.png", "h/a b-2.png"]
+
+
+def test_a_place_that_is_a_folder_of_others_gets_a_number():
+    images = rows(
+        "t.tar/b.png", "t.tar/b.png/c.png", "t.tar/b.png/d/e.png", container=["t.tar"] * 3
+    )
+    numbered = ["t.tar/b.png", "t.tar/b.png-2/c.png", "t.tar/b.png-2/d/e.png"]
+    assert places(images, Layout.TREE) == numbered
+    urls = rows("http://h/i/a.png", "http://h/i", "http://h/i-2/a.png")
+    assert places(urls, Layout.TREE) == ["h/i/a.png", "h/i-2", "h/i-2-2/a.png"]
+
+
+def test_a_folder_may_be_called_as_an_image_without_its_ending():
+    images = rows("http://h/a.png", "http://h/a/b.png")
+    assert places(images, Layout.TREE, needs_unique_stems=True) == ["h/a.png", "h/a/b.png"]
+
+
 def test_flat_names_that_meet_get_numbers():
     images = rows("a.png", "x/a.png", "y/a.png", "y/a-2.png")
     assert places(images, Layout.FLAT) == ["a.png", "a-2.png", "a-3.png", "a-2-2.png"]
