@@ -20,7 +20,7 @@ from curate.errors import InputError, UsageError
 from curate.exporters.base import Exporter, Item, find_exporter
 from curate.exporters.paths import assign_places, check_layout, check_names
 from curate.field_types import take_types
-from curate.files import check_apart, replacing_folder
+from curate.files import check_apart, list_content, replacing_folder
 from curate.manifest.contract import hint_at_filler
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.manifest import Manifest, read_manifest
@@ -307,7 +307,7 @@ def _check_folder(folder: Path, source: Source) -> None:
     """
     for place in source.folders:
         check_apart(folder, place)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or list_content(folder)):
         raise UsageError(
             f"{folder} is there and not an empty folder", hint="name a new folder with --to"
         )

@@ -140,6 +140,13 @@ def test_a_folder_that_holds_something_is_refused_and_an_empty_one_is_filled(pla
     assert export(manifest, place / "out").n_images == 2
 
 
+def test_the_folder_one_is_in_is_filled_and_not_replaced(place, manifest, monkeypatch):
+    (place / "out").mkdir()
+    monkeypatch.chdir(place / "out")
+    export(manifest, ".")
+    assert sorted(os.listdir()) == ["a.png", "deep"]
+
+
 @pytest.mark.parametrize("form", ExportAs)
 def test_an_image_that_is_gone_leaves_no_half_filled_folder(place, labelled, form):
     (place / "images" / "deep" / "er" / "b.png").unlink()
