@@ -6,7 +6,7 @@ that names it: ``class TarExporter(Exporter, form=ExportAs.TAR)``.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -196,6 +196,15 @@ class Exporter(ABC):
             exporter = cls(folder, resources, **settings)
             yield exporter
             exporter.close()
+
+    @classmethod
+    def rename_columns(cls, names: Sequence[str]) -> dict[str, str]:
+        """Return the columns of a manifest that have another name here, each with that name.
+
+        Args:
+            names: Of all its columns.
+        """
+        return {}
 
     @abstractmethod
     def add(self, item: Item) -> None:

@@ -137,6 +137,7 @@ def export(
     check_layout(rows, config.layout)
     if "split" in exporter_class.optional_columns and "split" in rows.schema.names:
         check_names(rows, "split")
+    _tell_renamed(exporter_class, rows, progress)
     times = _read_times(rows, opened.source, find_workspace(workspace))
     settings = _read_settings(exporter_class, opened, rows)
     if config.null:
@@ -265,6 +266,12 @@ def _leave_out_unknown(rows: Rows, progress: Progress) -> Rows:
         many = "images of whose objects nothing is known are left out"
         progress.note(count_of(n_unknown, one, many))
     return TakenRows(rows, list(rows.schema), np.flatnonzero(is_known))
+
+
+def _tell_renamed(exporter_class: type[Exporter], rows: Rows, progress: Progress) -> None:
+    """Tell which columns of the manifest have another name in the export."""
+    for name, here in exporter_class.rename_columns(rows.schema.names).items():
+        progress.note(f"the manifest's column {name!r} is {here!r}: {name!r} holds the pictures")
 
 
 def _read_settings(
