@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Container, Iterable, Iterator
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,11 +14,14 @@ from curate.choices import Layout
 from curate.errors import InputError, UsageError
 from curate.images.formats import EXTENSIONS, RAW_EXTENSIONS, ending_of
 from curate.manifest.rows import Rows
-from curate.sources.names import unescape
+from curate.sources.entry_names import tidy
+from curate.sources.names import escape, unescape
 
 NAME_BYTES = 255
 """Bytes of a file's name at most, on the usual file systems."""
+_ENDING_BYTES = 16  # of an ending at most; a longer one, as in a query, is part of the name
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
+_URL = re.compile(r"^([^/]+/)?[A-Za-z][A-Za-z0-9+.-]*://")  # behind the name of its source, if many
 _FOLDER_COLUMNS = ("split", "label")
 _MAY_LEAVE = r"^/|(^|/)\.\.(/|$)|%|\x00"
 _MAY_MEET = r"//|%|(^|/)\.(/|$)"
@@ -90,14 +94,22 @@ def _names(rows: Rows) -> Iterator[str]:
     Rows of a table have no ending; theirs is that of their format.
     """
     if "row" not in rows.schema.names or "format" not in rows.schema.names:
-        yield from (_SCHEME.sub("", path) for path in _values(rows, "path"))
+        yield from map(_path_of, _values(rows, "path"))
         return
     for path, number, image_format in zip(
         *(_values(rows, name) for name in ("path", "row", "format")), strict=True
     ):
-        name = _SCHEME.sub("", path)
+        name = _path_of(path)
         has_ending = PurePosixPath(name).suffix.lower() in EXTENSIONS | RAW_EXTENSIONS
         yield name if number is None or has_ending else f"{name}{ending_of(image_format)}"
+
+
+def _path_of(path: str) -> str:
+    """Return a URL as a path below a folder: no scheme, no way up. A path stays what it is."""
+    if not _URL.match(path):
+        return path
+    name = unescape(_SCHEME.sub("", path)).replace(b"\0", b"_")
+    return escape(os.fsencode(tidy(os.fsdecode(name))))
 
 
 def _values(rows: Rows, name: str) -> Iterator[Any]:
@@ -107,7 +119,7 @@ def _values(rows: Rows, name: str) -> Iterator[Any]:
 
 
 def check_names(rows: Rows, name: str) -> None:
-    """Check the texts of a column that become names of folders.
+    """Check the texts of a column that become paths below a folder.
 
     A pattern passes nearly all of them without a closer look.
 
@@ -121,7 +133,7 @@ def check_names(rows: Rows, name: str) -> None:
     for batch in rows.batches([name]):
         texts = pc.cast(batch.column(0), pa.string())
         for text in texts.filter(pc.match_substring_regex(texts, _MAY_LEAVE)).to_pylist():
-            _path_inside(text)
+            _path_inside(_path_of(text) if name == "path" else text)
 
 
 def _may_meet(rows: Rows) -> bool:
@@ -156,8 +168,7 @@ def _number_repeats(paths: Iterable[Path], *, is_ending_ignored: bool = False) -
         candidate, number = path, last_number.get(str(path), 1)
         while key_of(candidate) in used or candidate in folders:
             number += 1
-            ending = f"-{number}{path.suffix}"
-            candidate = path.with_name(f"{shorten_name(path.stem, ending=ending)}{ending}")
+            candidate = path.with_name(_add_to_stem(path.name, f"-{number}"))
         if number > 1:
             last_number[str(path)] = number
         used.add(key_of(candidate))
@@ -193,6 +204,15 @@ class _Folders:
         return path in self._used
 
 
+def _add_to_stem(name: str, text: str) -> str:
+    """Return a name with a text before its ending, short enough for a file."""
+    ending = PurePosixPath(name).suffix
+    if len(os.fsencode(ending)) > _ENDING_BYTES:
+        ending = ""
+    added = f"{text}{ending}"
+    return f"{shorten_name(name.removesuffix(ending), ending=added)}{added}"
+
+
 def shorten_name(stem: str, *, ending: str) -> str:
     """Return the start of a name that with an ending fits into `NAME_BYTES`; whole characters only.
 
@@ -209,6 +229,8 @@ def shorten_name(stem: str, *, ending: str) -> str:
 def _path_inside(path: str) -> Path:
     """Return a manifest's path as one that stays in the folder it is joined to.
 
+    Names that are too long for a file are cut; what tells them apart is a part of their digest.
+
     Raises:
         InputError: It would leave it, or no file can have that name.
     """
@@ -223,4 +245,11 @@ def _path_inside(path: str) -> Path:
             f"the manifest's path {path!r} leads out of the folder",
             hint="a manifest that curate wrote has none such; check where this one comes from",
         )
-    return Path(name)
+    if len(os.fsencode(name)) <= NAME_BYTES:
+        return Path(name)
+    return Path(*map(_shorten_part, PurePosixPath(name).parts))
+
+
+def _shorten_part(part: str) -> str:
+    raw = os.fsencode(part)
+    return part if len(raw) <= NAME_BYTES else _add_to_stem(part, f"-{sha256(raw).hexdigest()[:8]}")

@@ -75,6 +75,28 @@ def test_a_path_that_leads_out_of_the_folder_is_refused(path):
         places(images, Layout.TREE)
 
 
+def test_a_url_never_leads_out_of_the_folder():
+    urls = ["http://h/q/../a.png", "https://h/%2e%2e/a%00.png", "l.txt/http://h/../b.png"]
+    check_layout(rows(*urls), Layout.TREE)
+    inside = ["h/q/__/a.png", "h/__/a_.png", "l.txt/http:/h/__/b.png"]
+    assert places(rows(*urls), Layout.TREE) == inside
+
+
+@pytest.mark.parametrize("layout", [Layout.TREE, Layout.FLAT])
+def test_names_that_no_file_can_have_are_cut_and_keep_their_ending(layout):
+    long = "é" * 200
+    paths = [f"{long}/{long}.png", f"{long}x/{long}x.png", f"https://h/i.php?u={long}"]
+    parts = [Path(place).parts for place in places(rows(*paths, paths[0]), layout)]
+    assert max(len(os.fsencode(part)) for one in parts for part in one) <= 255
+    assert [one[-1].endswith(".png") for one in parts] == [True, True, False, True]
+    assert len(set(parts)) == 4
+
+
+def test_a_long_ending_is_part_of_the_name_where_it_gets_a_number():
+    name = "a." + "x" * 253
+    assert places(rows(name, f"b/{name}"), Layout.FLAT) == [name, f"{name[:-2]}-2"]
+
+
 def test_a_label_that_leads_out_of_the_folder_is_refused():
     images = rows("a.png", split=["train"], label=["../.."])
     check_layout(images, Layout.TREE)
