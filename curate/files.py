@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -72,10 +72,11 @@ def replacing_together(*paths: Path) -> Iterator[list[Path]]:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Give an empty scratch folder; it takes the place of ``folder`` only if the block succeeds.
+    """Give an empty scratch folder, of which all comes into ``folder`` only if the block succeeds.
 
     Args:
-        folder: Must be empty or not there.
+        folder: Must be empty or not there. One that is there stays the folder that it is: it may be
+            a mount point, or somebody's working directory.
 
     Raises:
         CurateError: The disk is full, the place cannot be written, or something lies in it when the
@@ -84,12 +85,14 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     folder = folder.resolve()
     with _scratch_folder(folder) as scratch:
         yield scratch
-        _settle_folder(scratch, folder)
+        with _folder_lock(scratch.parent):
+            _settle_folder(scratch, folder)
+        flush(scratch.parent)
 
 
 @contextmanager
 def replacing_own_folder(folder: Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
-    """Give an empty scratch folder that takes the place of a folder of which all is ours.
+    """Give an empty scratch folder whose content replaces that of a folder of which all is ours.
 
     Args:
         folder: From `check_output_folder`, with the same ``is_ours``.
@@ -102,41 +105,86 @@ def replacing_own_folder(folder: Path, is_ours: Callable[[Path], bool]) -> Itera
     folder = folder.resolve()
     with _scratch_folder(folder) as scratch:
         yield scratch
-        with _folder_lock(folder.parent), _scratch_folder(folder) as old:
-            if folder.exists() and all(map(is_ours, folder.iterdir())):
-                folder.replace(old)
-            _settle_folder(scratch, folder)
+        with _folder_lock(scratch.parent), _scratch_beside(scratch) as old:
+            if all(map(is_ours, list_content(folder))):
+                _move(list_content(folder), old)
+            try:
+                _settle_folder(scratch, folder)
+            except BaseException:
+                _move(list_content(old), folder)
+                raise
+        flush(scratch.parent)
 
 
 @contextmanager
 def _scratch_folder(folder: Path) -> Iterator[Path]:
+    """Give a scratch folder in a folder that is there, or beside one that is not."""
     with disk_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        remove_scraps(folder.parent)
-        scratch = scratch_beside(folder)
-        try:
-            scratch.mkdir()
+        place = _place_of_scratch(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        remove_scraps(place.parent)
+        with _scratch_beside(place) as scratch:
             yield scratch
-        finally:
-            remove(scratch)
+
+
+@contextmanager
+def _scratch_beside(path: Path) -> Iterator[Path]:
+    scratch = scratch_beside(path)
+    try:
+        scratch.mkdir()
+        yield scratch
+    finally:
+        remove(scratch)
+
+
+def _place_of_scratch(folder: Path) -> Path:
+    """Return a path beside which what becomes the content of a folder is written."""
+    return folder / "content" if folder.is_dir() else folder
+
+
+def list_content(folder: Path) -> list[Path]:
+    """Return what lies in a folder, sorted, without what a command is writing there.
+
+    Args:
+        folder: May not be there; then nothing lies in it.
+    """
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in inside if not _is_scratch(path)]
 
 
 def _settle_folder(scratch: Path, folder: Path) -> None:
-    """Move a folder onto one that is empty or not there.
+    """Bring the content of a scratch folder into a folder that is empty or not there.
 
     Raises:
         InputError: Something lies in it.
         OSError: It cannot be moved.
     """
+    filled = InputError(
+        f"{folder} was filled by something else meanwhile", hint="name another folder"
+    )
+    if scratch.parent == folder:
+        if list_content(folder):
+            raise filled
+        _move(sorted(scratch.iterdir()), folder)
+        return
     try:
         scratch.rename(folder)
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
-        raise InputError(
-            f"{folder} was filled by something else meanwhile", hint="name another folder"
-        ) from None
-    flush(folder.parent)
+        raise filled from None
+
+
+def _move(paths: Sequence[Path], folder: Path) -> None:
+    """Move files and folders into a folder; after a failure all are where they were."""
+    try:
+        for path in paths:
+            path.rename(folder / path.name)
+    except BaseException:
+        for path in paths:
+            if not os.path.lexists(path):
+                (folder / path.name).rename(path)
+        raise
 
 
 @contextmanager
@@ -154,6 +202,10 @@ def _folder_lock(folder: Path) -> Iterator[None]:
 def scratch_beside(path: Path) -> Path:
     """Return a path beside ``path`` that no other process uses, short whatever its name is."""
     return path.with_name(f"{_PREFIX}{_host()}-{os.getpid()}-{next(_numbers)}{_SUFFIX}")
+
+
+def _is_scratch(path: Path) -> bool:
+    return path.name.startswith(_PREFIX) and path.name.endswith(_SUFFIX)
 
 
 def remove_scraps(folder: Path) -> None:
@@ -289,15 +341,14 @@ def check_output_folder(folder: Path, is_ours: Callable[[Path], bool], *, what: 
         folder = folder.resolve()
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder} is a file, not a folder", hint="name a new folder")
-        inside = sorted(folder.iterdir()) if folder.exists() else []
-        foreign = next((path for path in inside if not is_ours(path)), None)
+        foreign = next((path for path in list_content(folder) if not is_ours(path)), None)
         if foreign is not None:
             raise InputError(
                 f"{folder} holds {foreign.name}, which is not one of {what} that curate made, so "
                 "the folder is not replaced",
                 hint="name a new folder",
             )
-        _check_place(folder)
+        _check_place(_place_of_scratch(folder))
 
 
 def _check_place(path: Path) -> None:

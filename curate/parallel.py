@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from threading import Condition
-from typing import Generic, TypeVar
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Condition, Thread
+from typing import Any, Generic, Self, TypeVar
 
 from curate.machine import count_decoders
 
@@ -15,6 +16,7 @@ Result = TypeVar("Result")
 _FIRST_AHEAD = 96  # requests that are begun before the size of an answer is known
 _MOST_BYTES = 512 << 20
 _ITEM_BYTES = 1 << 10  # of an item beside what it carries
+_LAST_SECONDS = 2.0  # that an interrupt leaves a thread for what it does
 
 
 @contextmanager
@@ -55,18 +57,14 @@ def ordered_map(
         ahead: Results that wait at most.
         n_threads: Threads; None for as many as may decode pictures.
     """
-    waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(n_threads or count_decoders()) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) >= ahead:
-                    yield waiting.popleft().result()
-            while waiting:
+    waiting: deque[_Job[Result]] = deque()
+    with _Threads(n_threads or count_decoders()) as threads:
+        for item in items:
+            waiting.append(threads.submit(function, item))
+            if len(waiting) >= ahead:
                 yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def fetch_ahead(
@@ -86,23 +84,19 @@ def fetch_ahead(
         n_threads: Requests at a time.
         size_of: Bytes of a result.
     """
-    waiting: deque[Future[Result]] = deque()
+    waiting: deque[_Job[Result]] = deque()
     n_done = n_bytes = 0
-    with ThreadPoolExecutor(n_threads) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(fetch, item))
-                mean = n_bytes / n_done if n_bytes else 1.0
-                room = min(2 * n_threads, _FIRST_AHEAD + n_done, int(_MOST_BYTES / mean))
-                while len(waiting) > max(1, room):
-                    result = waiting.popleft().result()
-                    n_done, n_bytes = n_done + 1, n_bytes + size_of(result)
-                    yield result
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    with _Threads(n_threads) as threads:
+        for item in items:
+            waiting.append(threads.submit(fetch, item))
+            mean = n_bytes / n_done if n_bytes else 1.0
+            room = min(2 * n_threads, _FIRST_AHEAD + n_done, int(_MOST_BYTES / mean))
+            while len(waiting) > max(1, room):
+                result = waiting.popleft().result()
+                n_done, n_bytes = n_done + 1, n_bytes + size_of(result)
+                yield result
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def read_ahead(
@@ -117,12 +111,12 @@ def read_ahead(
         n_ahead: Sources that are read at a time.
         size_of: Bytes of an item.
     """
-    waiting: deque[tuple[_Buffer[Item], Future[None]]] = deque()
-    with ThreadPoolExecutor(n_ahead) as pool:
+    waiting: deque[tuple[_Buffer[Item], _Job[None]]] = deque()
+    with _Threads(n_ahead) as threads:
         try:
             for source in sources:
                 buffer: _Buffer[Item] = _Buffer(_MOST_BYTES // n_ahead)
-                waiting.append((buffer, pool.submit(buffer.fill, source, size_of)))
+                waiting.append((buffer, threads.submit(buffer.fill, source, size_of)))
                 if len(waiting) >= n_ahead:
                     yield _take(*waiting[0])
                     waiting.popleft()
@@ -134,7 +128,7 @@ def read_ahead(
                 buffer.close()
 
 
-def _take(buffer: "_Buffer[Item]", filling: Future[None]) -> Iterator[Item]:
+def _take(buffer: "_Buffer[Item]", filling: "_Job[None]") -> Iterator[Item]:
     """Yield the items of a buffer; raise what filling it has raised."""
     yield from buffer
     filling.result()
@@ -190,3 +184,86 @@ class _Buffer(Generic[Item]):
                 self._n_bytes -= n_bytes
                 self._changed.notify_all()
             yield item
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """What a call has raised."""
+
+    error: BaseException
+
+
+class _Job(Generic[Result]):
+    """A call that a thread makes, and what comes of it."""
+
+    def __init__(self, function: Callable[..., Result], *arguments: object) -> None:
+        self._function, self._arguments = function, arguments
+        self._outcome: SimpleQueue[Result | _Failure] = SimpleQueue()
+
+    def run(self) -> None:
+        """Make the call."""
+        try:
+            self._outcome.put(self._function(*self._arguments))
+        except BaseException as error:  # noqa: BLE001 - raised where the result is taken
+            self._outcome.put(_Failure(error))
+
+    def result(self) -> Result:
+        """Wait for the result, which is taken once.
+
+        Raises:
+            BaseException: What the call has raised.
+        """
+        outcome = self._outcome.get()
+        if not isinstance(outcome, _Failure):
+            return outcome
+        try:
+            raise outcome.error
+        finally:
+            del outcome  # the error holds this frame, and would hold itself
+
+
+class _Threads:
+    """Threads that do jobs in the order that they come; what has not begun at the end is left.
+
+    Not those of ``concurrent.futures``: an interrupt may leave the lock of a ``Future`` held, for
+    which its thread then waits for ever, and Python for the thread. `SimpleQueue` has no such lock.
+    """
+
+    def __init__(self, n_threads: int) -> None:
+        self._n_threads = n_threads
+        self._threads: list[Thread] = []
+        self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
+        self._ended: SimpleQueue[None] = SimpleQueue()
+
+    def submit(self, function: Callable[..., Result], *arguments: object) -> _Job[Result]:
+        """Have a call made."""
+        job = _Job(function, *arguments)
+        self._jobs.put(job)
+        if len(self._threads) < self._n_threads:
+            self._threads.append(Thread(target=self._work, daemon=True))
+            self._threads[-1].start()
+        return job
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Wait until the threads have ended what they do; after an interrupt not for long."""
+        with suppress(Empty):
+            while True:
+                self._jobs.get_nowait()
+        for _thread in self._threads:
+            self._jobs.put(None)
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            with suppress(Empty):
+                for _thread in self._threads:
+                    self._ended.get(timeout=_LAST_SECONDS)
+        else:
+            for thread in self._threads:
+                thread.join()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job.run()
+            del job
+        self._ended.put(None)

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from curate.errors import InputError, ResourceError
-from curate.files import check_output, remove_scraps, replacing, replacing_folder, write_json
+from curate.files import (
+    check_output,
+    check_output_folder,
+    list_content,
+    remove_scraps,
+    replacing,
+    replacing_folder,
+    replacing_own_folder,
+    write_json,
+)
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
@@ -65,6 +74,70 @@ def test_two_writers_of_one_file_do_not_share_a_scratch(tmp_path):
         second.write_text("second")
     assert (tmp_path / "a").read_text() == "first"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def is_ours(path):
+    return path.name.startswith("ours")
+
+
+@pytest.mark.parametrize(
+    "replace", [replacing_folder, lambda to: replacing_own_folder(to, is_ours)]
+)
+def test_a_folder_that_is_there_is_filled_and_stays_the_folder_that_it_is(tmp_path, replace):
+    folder = tmp_path / "mount"
+    folder.mkdir()
+    before = folder.stat().st_ino
+    with replace(folder) as scratch:
+        assert scratch.parent == folder
+        assert list_content(folder) == []
+        (scratch / "ours").touch()
+        (scratch / "deep").mkdir()
+    assert names(folder) == ["deep", "ours"]
+    assert folder.stat().st_ino == before
+    assert names(tmp_path) == ["mount"]
+
+
+def test_a_folder_whose_content_cannot_be_moved_has_what_it_had(tmp_path, monkeypatch):
+    (tmp_path / "ours-before").touch()
+    rename = Path.rename
+
+    def fail_at_b(path, target):
+        if path.name == "b":
+            raise OSError(errno.EACCES, "as the system has it")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail_at_b)
+    with (
+        pytest.raises(ResourceError, match="cannot be written"),
+        replacing_own_folder(tmp_path, is_ours) as scratch,
+    ):
+        (scratch / "a").touch()
+        (scratch / "b").touch()
+    assert names(tmp_path) == ["ours-before"]
+
+
+def test_of_two_who_fill_one_folder_the_first_to_end_stays(tmp_path):
+    with (
+        pytest.raises(InputError, match="filled by something else"),
+        replacing_folder(tmp_path) as later,
+        replacing_folder(tmp_path) as first,
+    ):
+        (later / "a").write_text("later")
+        (first / "a").write_text("first")
+    assert (tmp_path / "a").read_text() == "first"
+    assert names(tmp_path) == ["a"]
+
+
+def test_what_another_command_is_writing_into_a_folder_is_not_its_content(tmp_path):
+    with replacing_own_folder(tmp_path, is_ours):
+        check_output_folder(tmp_path, is_ours, what="sheets")
+    (tmp_path / "mine").touch()
+    with pytest.raises(InputError, match="holds mine"):
+        check_output_folder(tmp_path, is_ours, what="sheets")
 
 
 def test_names_of_255_bytes_can_be_written(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from threadpoolctl import ThreadpoolController
 
 from curate import parallel
-from curate.parallel import one_thread_each, read_ahead
+from curate.parallel import fetch_ahead, one_thread_each, ordered_map, read_ahead
 
 
 def read(sources, *, n_ahead=3):
@@ -65,6 +65,62 @@ def test_left_early_it_stops_reading(monkeypatch):
     next(reading)
     reading.close()
     assert active_count() <= before
+
+
+def test_results_come_in_the_order_of_their_items_and_failures_in_their_place():
+    def halve(number):
+        if number == 50:
+            raise OSError("fifty")
+        return number / 2
+
+    halves = ordered_map(halve, range(100), ahead=7, n_threads=3)
+    assert [next(halves) for _ in range(50)] == [number / 2 for number in range(50)]
+    with pytest.raises(OSError, match="fifty"):
+        next(halves)
+
+
+def test_left_early_it_ends_what_has_begun_and_begins_nothing():
+    may_end, done = Event(), []
+
+    def work(number):
+        assert number == 0 or may_end.wait(20)
+        done.append(number)
+
+    before = active_count()
+    results = ordered_map(work, range(100), ahead=9, n_threads=2)
+    next(results)
+    may_end.set()
+    results.close()
+    assert len(done) < 100
+    assert active_count() <= before
+
+
+def interrupted(before):
+    yield from before
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "spread",
+    [
+        lambda wait: ordered_map(wait, interrupted([1])),
+        lambda wait: fetch_ahead(wait, interrupted([1]), n_threads=2, size_of=int),
+        lambda wait: read_ahead(interrupted([map(wait, [1])]), n_ahead=2, size_of=int),
+    ],
+)
+def test_an_interrupt_does_not_wait_for_what_never_ends(monkeypatch, spread):
+    monkeypatch.setattr(parallel, "_LAST_SECONDS", 0.01)
+    may_end, ended = Event(), []
+
+    def wait(number):
+        may_end.wait(20)
+        ended.append(number)
+        return number
+
+    with pytest.raises(KeyboardInterrupt):
+        list(spread(wait))
+    assert ended == []
+    may_end.set()
 
 
 def test_work_spread_over_images_leaves_one_thread_to_each():

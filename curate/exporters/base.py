@@ -6,7 +6,7 @@ that names it: ``class TarExporter(Exporter, form=ExportAs.TAR)``.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -18,7 +18,9 @@ from typing import Any, ClassVar, Self
 import pyarrow as pa
 
 from curate.choices import ExportAs
+from curate.errors import InputError
 
+_MEND = "mend the manifest, or leave the image out with --where"
 _EXPORTERS: dict[ExportAs, type["Exporter"]] = {}
 """The class of each format; classes enter themselves when their module is imported."""
 
@@ -92,7 +94,11 @@ class Item:
 
     @property
     def objects(self) -> list[BoxedObject] | None:
-        """The objects in the image that have a box; None where nothing is known of them."""
+        """The objects in the image that have a box; None where nothing is known of them.
+
+        Raises:
+            InputError: One of them has a box and no class.
+        """
         if not {"objects", "boxes"} <= set(self.row.schema.names):
             return None
         names, sides = self._value("objects"), self._value("boxes")
@@ -102,12 +108,14 @@ class Item:
         texts = self._value("details") if "details" in self.row.schema.names else None
         if texts is None or len(texts) != len(names):
             texts = [None] * len(names)
-        found = zip(names, boxes, texts, strict=True)
-        return [
+        found = [
             BoxedObject(name, box, _read_details(text))
-            for name, box, text in found
-            if not any(map(isnan, box))
+            for name, box, text in zip(names, boxes, texts, strict=True)
+            if not any(side is None or isnan(side) for side in box)
         ]
+        if any(one.name is None for one in found):
+            raise InputError(f"an object of {self.name} has a box and no class", hint=_MEND)
+        return found
 
     @property
     def format(self) -> str | None:
@@ -116,15 +124,27 @@ class Item:
 
     @property
     def width(self) -> int:
-        """Pixels in a row."""
-        width: int = self._value("width")
-        return width
+        """Pixels in a row.
+
+        Raises:
+            InputError: The manifest does not say it.
+        """
+        return self._side("width")
 
     @property
     def height(self) -> int:
-        """Pixels in a column."""
-        height: int = self._value("height")
-        return height
+        """Pixels in a column.
+
+        Raises:
+            InputError: The manifest does not say it.
+        """
+        return self._side("height")
+
+    def _side(self, column: str) -> int:
+        n_pixels: int | None = self._value(column)
+        if n_pixels is None:
+            raise InputError(f"the manifest has no {column} of {self.name}", hint=_MEND)
+        return n_pixels
 
     def _value(self, column: str) -> Any:  # noqa: ANN401 - whatever the column holds
         return self.row.column(column)[0].as_py()
@@ -196,6 +216,15 @@ class Exporter(ABC):
             exporter = cls(folder, resources, **settings)
             yield exporter
             exporter.close()
+
+    @classmethod
+    def rename_columns(cls, names: Sequence[str]) -> dict[str, str]:
+        """Return the columns of a manifest that have another name here, each with that name.
+
+        Args:
+            names: Of all its columns.
+        """
+        return {}
 
     @abstractmethod
     def add(self, item: Item) -> None:

@@ -2,11 +2,12 @@
 
 import os
 import shutil
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from curate.choices import ExportAs
-from curate.errors import UsageError
+from curate.errors import InputError, UsageError
 from curate.exporters.base import Exporter, Item
 
 LIST = "images.txt"
@@ -18,9 +19,29 @@ def make_symlink(file: Path, target: Path) -> None:
     Args:
         file: The file that it leads to.
         target: The link.
+
+    Raises:
+        InputError: To the disk, it is another image's.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.symlink_to(file)
+    with _new_file(target):
+        target.symlink_to(file)
+
+
+@contextmanager
+def _new_file(target: Path) -> Iterator[None]:
+    """Make the folders above a file that the block makes.
+
+    Raises:
+        InputError: It is there, since the disk takes the names of two images for one.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except FileExistsError:
+        raise InputError(
+            f"the disk takes the names of two images for one: {target.name}",
+            hint="export to one that tells capital from small letters, or use --as tar",
+        ) from None
 
 
 class SymlinkExporter(Exporter, form=ExportAs.SYMLINK):
@@ -38,17 +59,21 @@ class HardlinkExporter(Exporter, form=ExportAs.HARDLINK):
         """Link one image.
 
         Raises:
+            InputError: To the disk, its place is another image's.
             UsageError: It lies on another disk, so that no hard link can be made.
+            FileExistsError: Never: it becomes the first of these.
         """
         target = self.folder / item.place
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            target.hardlink_to(item.local_file.resolve())
-        except OSError as error:
-            raise UsageError(
-                f"{item.file} cannot be hard-linked to {target.parent}: {error.strerror}",
-                hint="hard links need one disk; use --as copy or --as symlink",
-            ) from None
+        with _new_file(target):
+            try:
+                target.hardlink_to(item.local_file.resolve())
+            except FileExistsError:
+                raise
+            except OSError as error:
+                raise UsageError(
+                    f"{item.file} cannot be hard-linked to {target.parent}: {error.strerror}",
+                    hint="hard links need one disk; use --as copy or --as symlink",
+                ) from None
 
 
 class CopyExporter(Exporter, form=ExportAs.COPY):
@@ -57,10 +82,14 @@ class CopyExporter(Exporter, form=ExportAs.COPY):
     writes_content = True
 
     def add(self, item: Item) -> None:
-        """Copy one image."""
+        """Copy one image.
+
+        Raises:
+            InputError: To the disk, its place is another image's.
+        """
         target = self.folder / item.place
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(item.payload)
+        with _new_file(target), target.open("xb") as file:
+            file.write(item.payload)
         if item.file is not None:
             shutil.copystat(item.file, target)
 

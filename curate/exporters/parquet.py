@@ -1,7 +1,9 @@
 """Parquet with the bytes of the images, in shards, as the ``datasets`` library reads it."""
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,12 +15,16 @@ from curate.exporters.shards import DEFAULT_SHARDS, ShardParams, Shards
 from curate.files import Utf8Name
 from curate.sources.names import escape
 
+_COLUMN = "image"
 IMAGE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 """What the ``datasets`` library takes for an image."""
 
 
 class ParquetExporter(Exporter, form=ExportAs.PARQUET):
-    """Rows of the manifest, each with a column ``image`` of the file's bytes and path."""
+    """Rows of the manifest, each with a column ``image`` of the file's bytes and path.
+
+    A column of that name of the manifest is ``image_1``.
+    """
 
     columns = None
     writes_content = True
@@ -41,6 +47,17 @@ class ParquetExporter(Exporter, form=ExportAs.PARQUET):
         self._rows: list[pa.RecordBatch] = []
         self._images: list[dict[str, object]] = []
 
+    @classmethod
+    def rename_columns(cls, names: Sequence[str]) -> dict[str, str]:
+        """Return what a column ``image`` of the manifest is called: ``image_1``, or the next free.
+
+        Args:
+            names: Of all columns.
+        """
+        if _COLUMN not in names:
+            return {}
+        return {_COLUMN: next(name for n in count(1) if (name := f"{_COLUMN}_{n}") not in names)}
+
     def add(self, item: Item) -> None:
         """Add a row with its image to the row group, and write the group once it is full."""
         self._rows.append(item.row)
@@ -57,7 +74,10 @@ class ParquetExporter(Exporter, form=ExportAs.PARQUET):
 
     def _write_row_group(self) -> None:
         rows = pa.Table.from_batches(self._rows).replace_schema_metadata(None).combine_chunks()
-        rows = rows.append_column("image", pa.array(self._images, IMAGE))
+        names = rows.schema.names
+        renamed = self.rename_columns(names)
+        rows = rows.rename_columns([renamed.get(name, name) for name in names])
+        rows = rows.append_column(_COLUMN, pa.array(self._images, IMAGE))
         writer = self._shards.writer(lambda path: open_writer(path, rows.schema))
         writer.write_table(rows)
         self._rows, self._images = [], []

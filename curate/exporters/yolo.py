@@ -75,9 +75,12 @@ class YoloExporter(Exporter, form=ExportAs.YOLO):
 def _find_polygon(one: BoxedObject) -> list[float] | None:
     """Return x and y of the corners of an outline of one polygon, in px; else None."""
     outline = one.details.get("segmentation")
-    if not isinstance(outline, list) or len(outline) != 1 or len(outline[0]) < 6:
+    if not isinstance(outline, list) or len(outline) != 1:
         return None
-    return list(outline[0])
+    sides = outline[0]
+    if not isinstance(sides, list) or len(sides) < 6:
+        return None
+    return sides if all(isinstance(side, int | float) for side in sides) else None
 
 
 def _list_corners(one: BoxedObject) -> tuple[float, ...]:

@@ -20,7 +20,7 @@ from curate.errors import InputError, UsageError
 from curate.exporters.base import Exporter, Item, find_exporter
 from curate.exporters.paths import assign_places, check_layout, check_names
 from curate.field_types import take_types
-from curate.files import check_apart, replacing_folder
+from curate.files import check_apart, list_content, replacing_folder
 from curate.manifest.contract import hint_at_filler
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.manifest import Manifest, read_manifest
@@ -137,6 +137,7 @@ def export(
     check_layout(rows, config.layout)
     if "split" in exporter_class.optional_columns and "split" in rows.schema.names:
         check_names(rows, "split")
+    _tell_renamed(exporter_class, rows, progress)
     times = _read_times(rows, opened.source, find_workspace(workspace))
     settings = _read_settings(exporter_class, opened, rows)
     if config.null:
@@ -267,6 +268,12 @@ def _leave_out_unknown(rows: Rows, progress: Progress) -> Rows:
     return TakenRows(rows, list(rows.schema), np.flatnonzero(is_known))
 
 
+def _tell_renamed(exporter_class: type[Exporter], rows: Rows, progress: Progress) -> None:
+    """Tell which columns of the manifest have another name in the export."""
+    for name, here in exporter_class.rename_columns(rows.schema.names).items():
+        progress.note(f"the manifest's column {name!r} is {here!r}: {name!r} holds the pictures")
+
+
 def _read_settings(
     exporter_class: type[Exporter], manifest: Manifest, rows: Rows
 ) -> dict[str, Any]:
@@ -307,7 +314,7 @@ def _check_folder(folder: Path, source: Source) -> None:
     """
     for place in source.folders:
         check_apart(folder, place)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or list_content(folder)):
         raise UsageError(
             f"{folder} is there and not an empty folder", hint="name a new folder with --to"
         )

@@ -1,7 +1,11 @@
+from pathlib import Path
+
+import pyarrow as pa
 import pytest
 
 from curate.choices import ExportAs
-from curate.exporters.base import Exporter, find_exporter
+from curate.errors import InputError
+from curate.exporters.base import Exporter, Item, find_exporter
 
 
 class Recorder(Exporter):
@@ -47,6 +51,30 @@ def test_a_class_without_a_format_replaces_none():
 def test_an_item_tells_label_and_size_of_its_row(items):
     assert [item.label for item in items] == ["cat", "dog", None]
     assert (items[0].width, items[0].height) == (96, 72)
+
+
+def item_of(**columns):
+    row = pa.RecordBatch.from_pydict({name: pa.array([value]) for name, value in columns.items()})
+    return Item(file=None, place=Path("a.png"), row=row, name="images/a.png")
+
+
+def test_an_object_of_which_a_side_is_not_known_has_no_box():
+    boxes = [1.0, 2.0, 3.0, None, 1.0, 2.0, 3.0, 4.0, 1.0, float("nan"), 3.0, 4.0]
+    item = item_of(objects=["cat", "dog", None], boxes=boxes)
+    assert [(one.name, one.box) for one in item.objects] == [("dog", (1.0, 2.0, 3.0, 4.0))]
+
+
+def test_a_box_without_a_class_is_a_mistake_that_names_the_image():
+    item = item_of(objects=["cat", None], boxes=[1.0, 2.0, 3.0, 4.0] * 2)
+    with pytest.raises(InputError, match=r"images/a\.png has a box and no class"):
+        _ = item.objects
+
+
+@pytest.mark.parametrize("side", ["width", "height"])
+def test_an_image_without_a_size_is_a_mistake_that_names_it(side):
+    item = item_of(**{side: None})
+    with pytest.raises(InputError, match=rf"no {side} of images/a\.png"):
+        getattr(item, side)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from curate import (
 from curate.annotations.voc import read_objects
 from curate.choices import ExportAs, Level
 from curate.errors import InputError, UsageError
-from curate.exporters.base import _read_details
+from curate.exporters.base import BoxedObject, _read_details
+from curate.exporters.yolo import _find_polygon
 from curate.manifest.manifest import read_manifest
 from tests.conftest import Notes, picture, save
 
@@ -252,6 +253,12 @@ def test_yolo_writes_outlines_where_an_image_has_some(outlined):
     assert crowd == "0" + " 0.000000 0.000000 1.000000 0.000000 1.000000 1.000000 0.000000 1.000000"
     (plain,) = folder.glob("labels/*/b.txt")
     assert len(plain.read_text().split()) == 5
+
+
+@pytest.mark.parametrize("outline", [[5], [[1, 2, 3, 4, 5, None]], {"counts": "1"}, [], None])
+def test_what_is_no_outline_is_written_as_a_box(outline):
+    one = BoxedObject("cat", (0.0, 0.0, 1.0, 1.0), {"segmentation": outline})
+    assert _find_polygon(one) is None
 
 
 def test_details_that_are_no_json_cost_nothing():

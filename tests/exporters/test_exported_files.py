@@ -1,11 +1,12 @@
 import os
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 
 from curate.choices import ExportAs
-from curate.errors import UsageError
-from curate.exporters.base import Item
+from curate.errors import InputError, UsageError
+from curate.exporters.base import Item, find_exporter
 from curate.exporters.files import LIST, HardlinkExporter, ListExporter
 
 
@@ -16,6 +17,19 @@ def test_files_lie_at_their_places(exported, form):
     assert file.read_bytes() == original.read_bytes()
     assert file.is_symlink() == (form is ExportAs.SYMLINK)
     assert os.path.samefile(file, original) == (form is not ExportAs.COPY)
+
+
+@pytest.mark.parametrize("form", [ExportAs.SYMLINK, ExportAs.HARDLINK, ExportAs.COPY])
+def test_two_images_never_become_one_file(items, tmp_path, form):
+    (tmp_path / "out").mkdir()
+    first, second = items[:2]
+    with (
+        pytest.raises(InputError, match=r"two images for one: a\.png"),
+        find_exporter(form).open(tmp_path / "out") as exporter,
+    ):
+        exporter.add(first)
+        exporter.add(replace(second, place=first.place))
+    assert (tmp_path / "out" / "a.png").read_bytes() == first.content
 
 
 def test_a_copy_keeps_the_time_of_its_file(exported):

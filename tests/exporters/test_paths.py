@@ -23,6 +23,28 @@ def test_a_tree_keeps_the_paths_of_the_source():
     assert places(rows("a.png", "x/a.png"), Layout.TREE) == ["a.png", "x/a.png"]
 
 
+def test_paths_of_a_tree_that_become_one_place_get_numbers():
+    urls = ["http://h/x//a.png", "http://h/x/a.png", "https://h/x/a.png"]
+    assert places(rows(*urls), Layout.TREE) == ["h/x/a.png", "h/x/a-2.png", "h/x/a-3.png"]
+    images = rows("http://h/a%20b.png", "http://h/a b.png")
+    assert places(images, Layout.TREE) == ["h/a b.png", "h/a b-2.png"]
+
+
+def test_a_place_that_is_a_folder_of_others_gets_a_number():
+    images = rows(
+        "t.tar/b.png", "t.tar/b.png/c.png", "t.tar/b.png/d/e.png", container=["t.tar"] * 3
+    )
+    numbered = ["t.tar/b.png", "t.tar/b.png-2/c.png", "t.tar/b.png-2/d/e.png"]
+    assert places(images, Layout.TREE) == numbered
+    urls = rows("http://h/i/a.png", "http://h/i", "http://h/i-2/a.png")
+    assert places(urls, Layout.TREE) == ["h/i/a.png", "h/i-2", "h/i-2-2/a.png"]
+
+
+def test_a_folder_may_be_called_as_an_image_without_its_ending():
+    images = rows("http://h/a.png", "http://h/a/b.png")
+    assert places(images, Layout.TREE, needs_unique_stems=True) == ["h/a.png", "h/a/b.png"]
+
+
 def test_flat_names_that_meet_get_numbers():
     images = rows("a.png", "x/a.png", "y/a.png", "y/a-2.png")
     assert places(images, Layout.FLAT) == ["a.png", "a-2.png", "a-3.png", "a-2-2.png"]
@@ -51,6 +73,28 @@ def test_a_path_that_leads_out_of_the_folder_is_refused(path):
         check_layout(images, Layout.TREE)
     with pytest.raises(InputError, match="leads out"):
         places(images, Layout.TREE)
+
+
+def test_a_url_never_leads_out_of_the_folder():
+    urls = ["http://h/q/../a.png", "https://h/%2e%2e/a%00.png", "l.txt/http://h/../b.png"]
+    check_layout(rows(*urls), Layout.TREE)
+    inside = ["h/q/__/a.png", "h/__/a_.png", "l.txt/http:/h/__/b.png"]
+    assert places(rows(*urls), Layout.TREE) == inside
+
+
+@pytest.mark.parametrize("layout", [Layout.TREE, Layout.FLAT])
+def test_names_that_no_file_can_have_are_cut_and_keep_their_ending(layout):
+    long = "é" * 200
+    paths = [f"{long}/{long}.png", f"{long}x/{long}x.png", f"https://h/i.php?u={long}"]
+    parts = [Path(place).parts for place in places(rows(*paths, paths[0]), layout)]
+    assert max(len(os.fsencode(part)) for one in parts for part in one) <= 255
+    assert [one[-1].endswith(".png") for one in parts] == [True, True, False, True]
+    assert len(set(parts)) == 4
+
+
+def test_a_long_ending_is_part_of_the_name_where_it_gets_a_number():
+    name = "a." + "x" * 253
+    assert places(rows(name, f"b/{name}"), Layout.FLAT) == [name, f"{name[:-2]}-2"]
 
 
 def test_a_label_that_leads_out_of_the_folder_is_refused():

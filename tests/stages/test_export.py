@@ -108,6 +108,16 @@ def test_every_column_of_the_manifest_goes_into_parquet(place, labelled):
     assert table["label"].to_pylist() == ["cat", "dog", None]
 
 
+def test_a_column_image_of_the_manifest_has_another_name_in_parquet(place):
+    manifest = written(place, PATHS, image=["x", "y", "z"], image_1=[1, 2, 3])
+    notes = Notes()
+    export(manifest, place / "out", ExportConfig(form=ExportAs.PARQUET), progress=notes)
+    table = pq.read_table(place / "out" / "000000.parquet")
+    assert table["image_2"].to_pylist() == ["x", "y", "z"]
+    assert table["image"][0]["path"].as_py() == "a.png"
+    assert notes.notes == ["the manifest's column 'image' is 'image_2': 'image' holds the pictures"]
+
+
 def test_a_format_that_needs_a_column_says_so_before_anything_is_written(place, labelled):
     table = pq.read_table(labelled)
     pq.write_table(table.drop_columns(["label"]), labelled)
@@ -138,6 +148,13 @@ def test_a_folder_that_holds_something_is_refused_and_an_empty_one_is_filled(pla
         export(manifest, place / "full")
     (place / "out").mkdir()
     assert export(manifest, place / "out").n_images == 2
+
+
+def test_the_folder_one_is_in_is_filled_and_not_replaced(place, manifest, monkeypatch):
+    (place / "out").mkdir()
+    monkeypatch.chdir(place / "out")
+    export(manifest, ".")
+    assert sorted(os.listdir()) == ["a.png", "deep"]
 
 
 @pytest.mark.parametrize("form", ExportAs)
