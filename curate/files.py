@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import socket
 import stat
@@ -295,6 +296,23 @@ def is_utf8(text: str) -> bool:
     return True
 
 
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+:)/")
+
+
+def check_is_here(path: Path) -> None:
+    """Check that a place was not typed as the address of a server or bucket.
+
+    Raises:
+        InputError: It was.
+    """
+    scheme = _ADDRESS.match(path.as_posix())  # of s3://bucket/m a path has s3:/bucket/m
+    if scheme is not None:
+        raise InputError(
+            f"{scheme[1]}// is an address elsewhere, and outputs are files of this machine",
+            hint="name a place here, and copy what was written",
+        )
+
+
 def check_output(path: Path, is_ours: Callable[[Path], bool], *, what: str) -> None:
     """Check that a file may be written to a place; its folder is made.
 
@@ -310,6 +328,7 @@ def check_output(path: Path, is_ours: Callable[[Path], bool], *, what: str) -> N
         InputError: It is a folder, a device, or a file that curate did not write.
         ResourceError: Its folder cannot be written.
     """
+    check_is_here(path)
     with disk_errors(path):
         path = _followed(path)
         kind = path.stat().st_mode if path.exists() else None
@@ -337,6 +356,7 @@ def check_output_folder(folder: Path, is_ours: Callable[[Path], bool], *, what: 
         InputError: It is a file, or holds something that curate did not make.
         ResourceError: It cannot be written.
     """
+    check_is_here(folder)
     with disk_errors(folder):
         folder = folder.resolve()
         if folder.exists() and not folder.is_dir():

@@ -180,3 +180,13 @@ def test_an_output_never_takes_the_place_of_what_is_not_ours(tmp_path):
     check_output(tmp_path / "new" / "m.parquet", lambda _: False, what="a manifest")
     assert (tmp_path / "new").is_dir()
     assert photo.read_bytes() == b"a photo"
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/m.parquet", "http://me:secret@host/x/m.parquet"])
+def test_the_address_of_a_bucket_is_no_place_for_an_output(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    for check in (check_output, check_output_folder):
+        with pytest.raises(InputError, match="is an address elsewhere") as caught:
+            check(Path(place), lambda _: True, what="a manifest")
+        assert "secret" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []

@@ -20,7 +20,7 @@ from curate.errors import InputError, UsageError
 from curate.exporters.base import Exporter, Item, find_exporter
 from curate.exporters.paths import assign_places, check_layout, check_names
 from curate.field_types import take_types
-from curate.files import check_apart, list_content, replacing_folder
+from curate.files import check_apart, check_is_here, list_content, replacing_folder
 from curate.manifest.contract import hint_at_filler
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.manifest import Manifest, read_manifest
@@ -310,8 +310,10 @@ def _check_folder(folder: Path, source: Source) -> None:
     """Check that the folder is empty or does not exist, and lies apart from the source.
 
     Raises:
+        InputError: It was typed as the address of a bucket.
         UsageError: It does not.
     """
+    check_is_here(folder)
     for place in source.folders:
         check_apart(folder, place)
     if folder.exists() and (not folder.is_dir() or list_content(folder)):

@@ -12,7 +12,7 @@ from curate.argument_types import check_arguments
 from curate.choices import Removal
 from curate.errors import InputError, UsageError
 from curate.field_types import take_types
-from curate.files import check_apart, disk_errors
+from curate.files import check_apart, check_is_here, disk_errors
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.progress import Progress, Silent, task
 from curate.removal.actions import make_action
@@ -142,6 +142,7 @@ def prune(
     root = _find_root(read)
     for folder in (config.to, config.unreadable):
         if folder is not None:
+            check_is_here(folder)
             check_apart(folder, root)
             _check_target(folder)
     copies, unreadable = _make_plans(read, config)
