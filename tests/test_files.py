@@ -8,8 +8,6 @@ import pytest
 
 from curate.errors import InputError, ResourceError
 from curate.files import (
-    check_output,
-    check_output_folder,
     list_content,
     remove_scraps,
     replacing,
@@ -17,6 +15,7 @@ from curate.files import (
     replacing_own_folder,
     write_json,
 )
+from curate.output_checks import check_output, check_output_folder
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from curate.errors import UsageError
-from curate.files import check_output, replacing
+from curate.files import replacing
+from curate.output_checks import check_output
 
 Pixels = NDArray[np.uint8]
 

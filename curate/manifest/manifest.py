@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from curate.argument_types import check_arguments
 from curate.errors import InputError, ResourceError, UsageError
-from curate.files import check_output
 from curate.manifest.conformed_rows import ConformedRows
 from curate.manifest.csv import companion_path, is_companion, is_csv, read_csv, write_csv
 from curate.manifest.joins import compare_column, find_partners
@@ -23,6 +22,7 @@ from curate.manifest.notebook import draw_manifest
 from curate.manifest.parquet import ParquetRows, write_parquet
 from curate.manifest.rows import FilledRows, Rows, TakenRows
 from curate.manifest.selection import is_readable
+from curate.output_checks import check_output
 from curate.version import __version__
 
 FOOTER_KEY = b"curate"

@@ -34,7 +34,7 @@ from curate.copies.search_manifest import ManifestSearch
 from curate.engine.opening import EngineConfig, open_engine
 from curate.engine.shards import Engine
 from curate.errors import UsageError
-from curate.files import check_output, check_output_folder, replacing_own_folder
+from curate.files import replacing_own_folder
 from curate.images.contact_sheet import is_own_sheet
 from curate.manifest.manifest import (
     Manifest,
@@ -44,6 +44,7 @@ from curate.manifest.manifest import (
     write_manifest,
 )
 from curate.manifest.selection import count_reasons
+from curate.output_checks import check_output, check_output_folder
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.retrieval.pair_table import PairTable

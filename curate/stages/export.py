@@ -20,13 +20,14 @@ from curate.errors import InputError, UsageError
 from curate.exporters.base import Exporter, Item, find_exporter
 from curate.exporters.paths import assign_places, check_layout, check_names
 from curate.field_types import take_types
-from curate.files import check_apart, check_is_here, list_content, replacing_folder
+from curate.files import list_content, replacing_folder
 from curate.manifest.contract import hint_at_filler
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.manifest import Manifest, read_manifest
 from curate.manifest.row_filter import matching
 from curate.manifest.rows import HeldRows, Rows, TakenRows
 from curate.manifest.selection import is_readable, is_selected
+from curate.output_checks import check_apart, check_is_here
 from curate.pages.notebook import ShownInNotebooks
 from curate.parallel import ordered_map
 from curate.progress import Progress, Silent, task

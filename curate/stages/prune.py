@@ -12,8 +12,9 @@ from curate.argument_types import check_arguments
 from curate.choices import Removal
 from curate.errors import InputError, UsageError
 from curate.field_types import take_types
-from curate.files import check_apart, check_is_here, disk_errors
+from curate.files import disk_errors
 from curate.manifest.manifest import Manifest, read_manifest
+from curate.output_checks import check_apart, check_is_here
 from curate.progress import Progress, Silent, task
 from curate.removal.actions import make_action
 from curate.removal.disk import Disk

@@ -8,8 +8,9 @@ from curate.argument_types import check_arguments
 from curate.choices import MapBy
 from curate.errors import UsageError
 from curate.field_types import take_types
-from curate.files import check_output, replacing
+from curate.files import replacing
 from curate.manifest.manifest import read_manifest
+from curate.output_checks import check_output
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
 from curate.report_page.actions import Commands
