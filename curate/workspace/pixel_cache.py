@@ -1,7 +1,7 @@
 """Read access to the pixel cache, whose shards `pixel_shards` describes."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from mmap import mmap
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from curate.errors import InputError
 from curate.images.decode import Pixels
 from curate.images.resize import squash_to_square
-from curate.machine import count_decoders
+from curate.parallel import ordered_map
 from curate.workspace.integrity import Damaged, read_table
 from curate.workspace.pixel_shards import PLACE, Packed, as_numbers, list_shards, map_file, unpack
 
@@ -136,8 +136,7 @@ class PixelCache:
             InputError: An image is not in the cache, or damaged, and cannot be made again.
         """
         read_one = self._open_reader(content_hashes)
-        with ThreadPoolExecutor(count_decoders()) as pool:
-            return list(pool.map(read_one, range(len(content_hashes))))
+        return list(ordered_map(read_one, range(len(content_hashes))))
 
     def squares(self, content_hashes: Sequence[str], side: int, *, out: NDArray[np.uint8]) -> None:
         """Fill ``out`` (N, 3, side, side) with the images, each squashed to a square."""
@@ -146,9 +145,7 @@ class PixelCache:
         def fill(row: int) -> None:
             out[row] = squash_to_square(read_one(row), side).transpose(2, 0, 1)
 
-        with ThreadPoolExecutor(count_decoders()) as pool:
-            for _ in pool.map(fill, range(len(content_hashes)), chunksize=16):
-                pass
+        deque(ordered_map(fill, range(len(content_hashes))), maxlen=0)
 
     def square_batches(
         self, content_hashes: Sequence[str], side: int, *, batch_size: int
@@ -161,16 +158,8 @@ class PixelCache:
             self.squares(hashes, side, out=out)
             return out
 
-        with ThreadPoolExecutor(1) as ahead:
-            starts = range(0, len(content_hashes), batch_size)
-            waiting = None
-            for start in starts:
-                coming = ahead.submit(batch, start)
-                if waiting is not None:
-                    yield waiting.result()
-                waiting = coming
-            if waiting is not None:
-                yield waiting.result()
+        starts = range(0, len(content_hashes), batch_size)
+        yield from ordered_map(batch, starts, ahead=2, n_threads=1)
 
     def _open_reader(self, content_hashes: Sequence[str]) -> Callable[[int], Pixels]:
         """Return what gives the image of each of some content hashes, by its number.
