@@ -105,7 +105,7 @@ def report(
         commands=Commands(
             manifest=escape_address(os.fsencode(manifest)),
             source=read.source,
-            workspace=Path(workspace) if workspace is not None else None,
+            workspace=_as_shown(workspace),
         ),
         by=config.map,
         seed=config.seed,
@@ -132,3 +132,8 @@ def is_report(path: Path) -> bool:
     """Return whether a file is a report that curate wrote."""
     with path.open("rb") as file:
         return OWN_MARK.encode() in file.read(1024)
+
+
+def _as_shown(workspace: Path | str | None) -> Path | None:
+    """Return a folder as a page can show it."""
+    return Path(escape_address(os.fsencode(workspace))) if workspace is not None else None

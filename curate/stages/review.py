@@ -114,7 +114,7 @@ def review(
         from curate.review_page.server import Review
 
         named = escape_address(os.fsencode(manifest))
-        folder = Path(workspace) if workspace is not None else None
+        folder = Path(escape_address(os.fsencode(workspace))) if workspace is not None else None
         return Review(images, log, cache, named, misses, workspace=folder)
 
     n_groups, n_decided = _serve(open_review, config.port, on_ready)

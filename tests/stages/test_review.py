@@ -242,7 +242,9 @@ def test_decisions_on_other_manifests_add_no_column(found, images, tmp_path):
     assert other.read_bytes() == before
 
 
-def test_a_manifest_whose_name_is_no_text_is_reviewed(found, tmp_path):
+def test_a_manifest_and_a_workspace_whose_names_are_no_text_are_reviewed(found, tmp_path):
+    space = Path(os.fsdecode(os.fsencode(tmp_path) + b"/w\xe8"))
+    (tmp_path / ".curate").rename(space)
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/m\xff <b>.parquet"))
     (tmp_path / "m.parquet").rename(odd)
 
@@ -251,10 +253,11 @@ def test_a_manifest_whose_name_is_no_text_is_reviewed(found, tmp_path):
             return answer.read().decode(), person.ask("/api/count")["dedup"]
 
     person = Person(read_page)
-    curate.review(odd, workspace=tmp_path / ".curate", on_ready=person)
+    curate.review(odd, workspace=space, on_ready=person)
     page, command = person.saw
     assert "m%FF &lt;b&gt;.parquet" in page
     assert "m%FF" in command
+    assert "w%E8" in command
 
 
 def test_a_decision_that_is_damaged_is_told_and_forgotten_by_a_repair(found, tmp_path):
