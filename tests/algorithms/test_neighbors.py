@@ -195,6 +195,21 @@ def test_a_gpu_that_is_of_no_use_leaves_the_search_to_the_cpu(monkeypatch, trial
     assert np.array_equal(neighbors.index, brute_force(unit(300), 5)[1])
 
 
+def test_a_gpu_that_works_is_asked_and_answers(monkeypatch):
+    FakeGpu(monkeypatch)
+    made = []
+
+    def copy_there(_resources, number, index):
+        made.append((number, faiss.clone_index(index)))
+        return made[-1][1]
+
+    monkeypatch.setattr(faiss, "index_cpu_to_gpu", copy_there)
+    neighbors = nearest(unit(300), 5, device="cuda:0", params=FEW)
+    ((number, copy),) = made
+    assert (number, copy.ntotal) == (0, 300)
+    assert np.array_equal(neighbors.index, brute_force(unit(300), 5)[1])
+
+
 def test_a_gpu_that_does_not_answer_is_not_waited_for_for_ever(monkeypatch):
     gpu = FakeGpu(monkeypatch, "import time; time.sleep(60)")
     monkeypatch.setattr(gpu_index, "_TRIAL_SECONDS", 1)
