@@ -25,7 +25,8 @@ class BudgetParams:
         pretrained_cost: Images of a random start, of crops as large, that one of a pretrained start
             costs: 71 ms and 28 ms were measured on one core.
         most_epochs: However small the folder. On an H200 k-NN of 1,434 signs was 0.362 after 400
-            epochs and 0.399 after 1,600; more were not tried (`tests/benchmarks/swav_gpu.py`).
+            epochs and 0.399 after 1,600; more were not tried (one draw, with the parts of
+            `tests/benchmarks/ssl_methods.py --device cuda --epochs 1600 --methods ours`).
     """
 
     default_seconds: float = 480.0

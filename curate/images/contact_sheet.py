@@ -26,6 +26,7 @@ _MOST_JPEG_SIDE = 65_500  # px; a limit of the library, just below that of the f
 CELL = 168
 """Side of the square that an image is fitted into, px."""
 PADDING = 8
+_COLUMN_WIDTH = CELL + PADDING
 LINE_HEIGHT = 14
 FONT_SIZE = 11
 MAX_CHARACTERS = CELL // 6
@@ -33,7 +34,6 @@ MAX_CHARACTERS = CELL // 6
 BACKGROUND = (250, 250, 248)
 INK = (32, 32, 32)
 FAINT = (120, 120, 120)
-_COLUMN_WIDTH = CELL + PADDING
 MARK = (22, 140, 70)
 BOX = (214, 69, 40)
 

@@ -153,8 +153,9 @@ def sample(
     source = read_manifest(Path(manifest))
     out = Path(out)
     check_overwritable(out)
-    drawn, n_lost = _find_drawn(source, config)
-    available = np.flatnonzero(_is_available(source, config, drawn))
+    is_asked_for = _is_asked_for(source, config)
+    drawn, n_lost = _find_drawn(source, is_asked_for, config)
+    available = np.flatnonzero(_is_available(source, drawn) & is_asked_for)
     _check_size(config.size, len(available))
     root = find_workspace(workspace).root
     is_drawn = np.isin(available, drawn)
@@ -209,16 +210,14 @@ def _describe_config(config: SampleConfig) -> dict[str, Any]:
     return {n: str(v) if isinstance(v, Path) else v for n, v in asdict(config).items()}
 
 
-def _is_available(
-    manifest: Manifest, config: SampleConfig, drawn: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Return which rows are asked for and kept: of copies those drawn before, if there are some."""
+def _is_available(manifest: Manifest, drawn: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which rows are kept: of copies those drawn before, if there are some."""
     chosen = is_kept(manifest.rows)
     if len(drawn) and "group" in manifest.rows.schema.names:
         group = manifest.rows.read(["group"])["group"]
         chosen &= ~np.asarray(pc.is_in(group, pc.drop_null(group.take(pa.array(drawn)))), bool)
     chosen[drawn] = True
-    return chosen & _is_asked_for(manifest, config)
+    return chosen
 
 
 def _is_asked_for(manifest: Manifest, config: SampleConfig) -> NDArray[np.bool_]:
@@ -255,7 +254,9 @@ def _share_out(manifest: Manifest, rows: NDArray[np.int64], config: SampleConfig
     return nested_quotas(config.size, levels, strata=strata, seed=config.seed)
 
 
-def _find_drawn(manifest: Manifest, config: SampleConfig) -> tuple[NDArray[np.int64], int]:
+def _find_drawn(
+    manifest: Manifest, is_asked_for: NDArray[np.bool_], config: SampleConfig
+) -> tuple[NDArray[np.int64], int]:
     """Return the rows that an earlier sample drew, and how many of its images are not among them.
 
     Raises:
@@ -270,7 +271,7 @@ def _find_drawn(manifest: Manifest, config: SampleConfig) -> tuple[NDArray[np.in
     by_content = find_partners(earlier.rows, manifest.rows, on="hash")
     rows = np.where(rows >= 0, rows, by_content)[is_selected]
     drawn = np.unique(rows[rows >= 0])
-    drawn = drawn[_is_asked_for(manifest, config)[drawn]]
+    drawn = drawn[is_asked_for[drawn]]
     if len(drawn) > config.size:
         raise UsageError(
             f"{config.continue_from} has {len(drawn)} images selected, more than the "
