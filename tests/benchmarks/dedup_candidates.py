@@ -1,10 +1,11 @@
 """Show what each source of candidate pairs brings, and what it costs.
 
-    python tests/benchmarks/dedup_candidates.py FOLDER WORKSPACE
+    python tests/benchmarks/dedup_candidates.py FOLDER WORKSPACE [--partners 2 4 8 12]
 
 A folder is as for ``dedup_quality.py``. The workspace is made if it is not there; if it holds a
 trained model (``curate train FOLDER/images --workspace WORKSPACE``), its neighbours are a source.
-A true pair is covered if it is a candidate itself; groups need fewer than all of them.
+A true pair is covered if it is a candidate itself; groups need fewer than all of them. With
+``--partners`` there is a row for each number of pairs that an image keeps, and one for all of them.
 """
 
 import argparse
@@ -19,7 +20,14 @@ import numpy as np
 from curate.algorithms.neighbors import nearest_prototype
 from curate.copies.candidates.from_embeddings import pair_by_embeddings
 from curate.copies.candidates.from_hashes import HashedImages, pair_by_hashes
-from curate.copies.candidates.from_keypoints import KeypointIndex, pair_by_keypoints
+from curate.copies.candidates.from_keypoints import (
+    VOTE_PARAMS,
+    KeypointIndex,
+    locate_in,
+    pair_by_keypoints,
+    select_most_voted,
+    vote,
+)
 from curate.copies.candidates.pairs import Candidates, order_pairs
 from curate.copies.candidates.thumbnails import make_thumbnail
 from curate.copies.inputs import read_inputs
@@ -63,6 +71,14 @@ def by_keypoints(keypoints, rows):
     return pair_by_keypoints(keypoints, index, rows[:0], rows)
 
 
+def by_most_voted(keypoints, rows, partners):
+    """Return the candidates that keypoints give if each image keeps so many pairs."""
+    index = KeypointIndex.train(keypoints, rows, seed=0)
+    pair_by_keypoints(keypoints, index, rows[:0], rows)  # fills the index
+    votes = vote(keypoints, rows, index, locate_in(keypoints, rows), VOTE_PARAMS.n_neighbors)
+    return select_most_voted(votes, partners)
+
+
 def timed(function):
     """Return what a function returns, and the CPU seconds it took."""
     start = time.process_time()
@@ -80,7 +96,7 @@ def scanned(images, space):
 
 def show(sources, verifier, n, truth):
     """Print a row per source."""
-    print(f"{'source':12}{'pairs/image':>12}{'covered':>9}{'only by it':>11}", end="")
+    print(f"{'source':16}{'pairs/image':>12}{'covered':>9}{'only by it':>11}", end="")
     print(f"{'CPU s':>8}{'to verify':>10}")
     covered, costs = {}, {}
     for name, source in sources.items():
@@ -91,16 +107,17 @@ def show(sources, verifier, n, truth):
     for name, (per_image, seconds, verifying) in costs.items():
         rest = set().union(*(found for key, found in covered.items() if key != name))
         print(
-            f"{name:12}{per_image:12.2f}{len(covered[name]) / len(truth):9.4f}"
+            f"{name:16}{per_image:12.2f}{len(covered[name]) / len(truth):9.4f}"
             f"{len(covered[name] - rest) / len(truth):11.4f}{seconds:8.1f}{verifying:10.1f}"
         )
-    print(f"{'together':24}{len(set().union(*covered.values())) / len(truth):9.4f}")
+    print(f"{'together':28}{len(set().union(*covered.values())) / len(truth):9.4f}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("workspace", type=Path)
+    parser.add_argument("--partners", type=int, nargs="+", default=[])
     options = parser.parse_args()
     space = Workspace(options.workspace.absolute())
     inputs, rows = scanned(options.folder / "images", space)
@@ -118,6 +135,8 @@ def main():
         "hashes": lambda: pair_by_hashes(hashed, np.ones(len(rows), bool)),
         "keypoints": lambda: by_keypoints(keypoints, everyone),
     }
+    for partners in [*options.partners, len(rows)] if options.partners else []:
+        sources[f"most voted {partners}"] = lambda n=partners: by_most_voted(keypoints, everyone, n)
     if space.models():
         sources["model"] = lambda: by_model(space, hashes, everyone)
     verifier = Verifier(

@@ -44,6 +44,10 @@ class VoteParams:
         n_neighbors: Neighbours that each keypoint votes for.
         n_later_neighbors: The same of an image that comes later: those before do not look for it.
         max_distance: Squared, between unit descriptors.
+        n_partners: Pairs that are kept of each image, those of most votes; a pair stays if either
+            image keeps it. On four folders with copies each true pair was among the first four.
+        many: Votes with which a pair stays in any case: frames of one camera know more of each
+            other than eight pairs tell.
         n_block: Images queried at a time; more take memory.
     """
 
@@ -53,6 +57,8 @@ class VoteParams:
     n_neighbors: int = 8
     n_later_neighbors: int = 16
     max_distance: float = 0.3
+    n_partners: int = 8
+    many: int = 6
     n_block: int = 2048
 
 
@@ -139,7 +145,30 @@ def pair_by_keypoints(
     else:
         locate = locate_in(keypoints, order)
         parts = (vote(keypoints, block, index, locate, n_neighbors) for block in blocks)
-    return concat_pairs([Candidates.none(), *parts])
+    votes = concat_pairs([Candidates.none(), *parts])
+    return select_most_voted(votes, VOTE_PARAMS.n_partners)
+
+
+def select_most_voted(votes: Candidates, n_partners: int) -> Candidates:
+    """Return each pair once that has many votes, or is among those of most of either image.
+
+    Where a folder shares a frame, each image has dozens of partners by chance, of two or three
+    votes, and a copy is before them all.
+
+    Args:
+        votes: A pair as often as it was voted for, either image first.
+        n_partners: Pairs that each image keeps.
+    """
+    n = 1 + int(max(votes.a.max(initial=0), votes.b.max(initial=0)))
+    pair = np.minimum(votes.a, votes.b) * n + np.maximum(votes.a, votes.b)
+    keys, counts = np.unique(pair * 2 + votes.method, return_counts=True)
+    a, b, method = keys // 2 // n, keys // 2 % n, keys % 2
+    side, other = np.concatenate([a, b]), np.concatenate([b, a])
+    order = np.lexsort((np.tile(method, 2), other, -np.tile(counts, 2), side))
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order)) - np.searchsorted(side[order], side[order])
+    is_kept = (np.minimum(*np.split(place, 2)) < n_partners) | (counts >= VOTE_PARAMS.many)
+    return Candidates(a=a[is_kept], b=b[is_kept], method=method[is_kept])
 
 
 def pair_queries_by_keypoints(

@@ -13,8 +13,9 @@ from curate.copies.candidates.from_keypoints import (
     KeypointIndex,
     pair_by_keypoints,
     pair_queries_by_keypoints,
+    select_most_voted,
 )
-from curate.copies.candidates.pairs import order_pairs
+from curate.copies.candidates.pairs import Candidates, order_pairs
 from curate.copies.candidates.thumbnails import make_thumbnail
 from curate.copies.pair_tables import concat_pairs
 from curate.copies.records import Vectors
@@ -138,3 +139,28 @@ def test_near_hashes_are_found_among_few_and_many(n_others):
     queries = stored[:4] ^ np.array([sum(1 << bit for bit in bits) for bits in flips], np.uint64)
     query, other = HashIndex(stored).find_near(queries, radius=8, n_neighbors=8)
     assert (query.tolist(), other.tolist()) == ([0, 1, 2, 3], [0, 1, 2, 3])
+
+
+def test_an_image_keeps_the_pairs_of_most_votes_and_of_many():
+    votes = {(0, 1, 0): 5, (2, 0, 0): 2, (0, 3, 0): 1, (0, 4, 1): 1, (3, 4, 0): 5, (4, 5, 0): 4}
+    votes |= {(6, 7, 0): 8, (6, 8, 0): 8, (7, 8, 0): 6, (7, 8, 1): 5}
+    columns = np.repeat(np.array(list(votes)), list(votes.values()), axis=0).T
+    a, b, method = np.random.default_rng(0).permutation(columns, axis=1)
+
+    kept = select_most_voted(Candidates(a=a, b=b, method=method), 1)
+
+    # 0-2 is the best that 2 has; 0-3 and 0-4 are nobody's best; 7-8 has many
+    assert pairs_of(kept) == {
+        (0, 1, 0),
+        (0, 2, 0),
+        (3, 4, 0),
+        (4, 5, 0),
+        (6, 7, 0),
+        (6, 8, 0),
+        (7, 8, 0),
+    }
+    assert len(kept) == 7
+
+
+def test_no_votes_give_no_pairs():
+    assert len(select_most_voted(Candidates.none(), 8)) == 0
