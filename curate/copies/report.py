@@ -318,13 +318,21 @@ def _make_tiles(
     tiles = []
     for row, image in zip(order, pixels, strict=True):
         size = f"{images.width[row]}x{images.height[row]}"
-        match = f"{copies.match[row]} {copies.similarity[row]:.3f}" if copies.match[row] else "kept"
         tiles.append(
             Tile(
                 image,
-                (compared.shown_path(row), f"{match}  {size}"),
+                (compared.shown_path(row), f"{_describe_tie(copies, row)}  {size}"),
                 is_marked=bool(copies.keep[row]),
                 box=boxes.get((int(copies.duplicate_of[row]), row)),
             )
         )
     return tiles
+
+
+def _describe_tie(copies: Copies, row: int) -> str:
+    """Return what ties an image to the one that stays for it, or why there is none."""
+    if copies.keep[row]:
+        return "kept"
+    if copies.duplicate_of[row] < 0:
+        return str(copies.reason[row])
+    return f"{copies.match[row]} {copies.similarity[row]:.3f}"
