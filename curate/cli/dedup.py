@@ -68,7 +68,8 @@ def dedup(
     per_scene: Annotated[
         int,
         typer.Option(
-            help="At --level scene keep this many of each scene: the best, then the most different."
+            help="At --level scene keep this many of each scene: the best, then the most "
+            "different. More stay where it takes more, as each that goes matches one that stays."
         ),
     ] = 1,
     keep: Annotated[

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from curate.choices import IN_DOUBT, OVERLAPS, PART_OF, Level
 from curate.copies.config import DedupConfig
 from curate.copies.placement import place_pairs
-from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK
+from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK, THRESHOLD_PARAMS
 from curate.copies.probability.context import judge_in_context
 from curate.copies.records import Pairs, QueryImage
 from curate.copies.relations import sort_relations
@@ -24,6 +24,7 @@ from curate.copies.verification.findings import (
     drop_unaligned,
     select_best,
 )
+from curate.copies.verification.frames import drop_other_frames
 from curate.copies.verification.keypoints import Keypoints, make_working_copy
 from curate.copies.verification.laying import Laid, lay_over, scale_map
 from curate.copies.verification.verifier import Verifier
@@ -88,7 +89,10 @@ def compare_pictures(first: QueryImage, second: QueryImage, config: DedupConfig)
 
 
 def _verify(first: QueryImage, second: QueryImage) -> tuple[Links, Keypoints]:
-    """Return the likeliest way to lay the one on the other, if there is any."""
+    """Return the likeliest way to lay the one on the other, if there is any.
+
+    There is none of two animations that share a frame and no others.
+    """
     images = (first.pixels, second.pixels)
     keypoints = Keypoints.of([make_working_copy(pixels) for pixels in images])
     verifier = Verifier(keypoints, lambda rows: [images[row] for row in rows], FIRST_LOOK)
@@ -105,7 +109,13 @@ def _verify(first: QueryImage, second: QueryImage) -> tuple[Links, Keypoints]:
     )
     seen = replace(best.findings, close=close_look.look(best.findings))
     probability = CLOSE_LOOK.predict(judge_in_context(seen, None))
-    return Links(findings=seen, probability=probability), keypoints
+    links = drop_other_frames(
+        Links(findings=seen, probability=probability),
+        np.array([first.frames, second.frames], np.int32),
+        lambda row: (first, second)[row].hash_frames(),
+        least=THRESHOLD_PARAMS.least,
+    )
+    return links, keypoints
 
 
 def _describe(

@@ -21,8 +21,8 @@ class DedupConfig:
         recolour: Whether an image of other hues is a copy.
         min_overlap: Least share of the smaller image that must lie on the other one, in [0, 1]; of
             two views that share less each shows something of its own.
-        per_scene: How many images of one scene stay at the level ``scene``: the best, then those
-            least alike to the ones that stay.
+        per_scene: How many images of one scene stay at least at the level ``scene``: those that the
+            others match, the best alone where it can be, then the least alike to these.
         keep: Which image of a group stays; ``central`` and ``outlying`` need the level
             ``semantic``.
         protect: Files and folders of the source that are never dropped; paths may begin at the

@@ -87,6 +87,7 @@ class Qualities:
         has_camera: (N,) bool, a camera left its name or the time.
         looks: How they look beside their copies.
         is_protected: (N,) bool, must never be dropped.
+        frames: (N,) int, frames or pages of the file, >= 1.
         centrality: (N,) float, cosine to the middle of its prototype; None without a model.
         is_chosen: (N,) bool, a person chose it to stay; None if nobody chose.
         same_pixels: (N,) int64, the same for images of equal pixels; None where that is not known.
@@ -104,6 +105,7 @@ class Qualities:
     has_camera: NDArray[np.bool_]
     looks: Looks
     is_protected: NDArray[np.bool_]
+    frames: NDArray[np.int32]
     centrality: NDArray[np.float32] | None = None
     is_chosen: NDArray[np.bool_] | None = None
     same_pixels: NDArray[np.int64] | None = None
@@ -124,7 +126,8 @@ class _Criterion:
 def order_by_preference(qualities: Qualities, policy: KeepPolicy) -> NDArray[np.int64]:
     """Return all images from the most to the least worth keeping.
 
-    Protected images come first, whatever the policy. ``best`` judges content first: nothing laid
+    Whatever the policy, protected images come first, then what a person chose, then files of more
+    frames: a still holds one of those of an animation. ``best`` judges content first: nothing laid
     over it, no frame around it, more of the scene, no JPEG saved again, more true detail, the
     source that all copies match, colour, more than 256 of them, not turned, not enlarged, no blocks
     of a bad JPEG, no noise, not far more compressed. Then the file: more pixels, what its camera
@@ -204,6 +207,7 @@ def _list_criteria(qualities: Qualities, policy: KeepPolicy) -> list[_Criterion]
             if qualities.is_chosen is None
             else [_Criterion("another was chosen in a review", ~qualities.is_chosen)]
         ),
+        _Criterion("fewer frames", -qualities.frames),
         *_list_preferences(qualities, policy),
         *([] if policy is KeepPolicy.FIRST else [shorter]),
         _Criterion("later path", place),

@@ -5,9 +5,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.choices import Level
 from curate.copies.config import DedupConfig
 from curate.copies.inputs import Inputs
-from curate.copies.label_conflicts import find_label_conflicts, resolve_label_conflicts
+from curate.copies.label_conflicts import (
+    LabelConflicts,
+    find_conflicts,
+    resolve_label_conflicts,
+    resolve_link_conflicts,
+)
 from curate.copies.lost_boxes import LostBoxes, find_lost_boxes
 from curate.copies.protected import find_protected, keep_protected
 from curate.copies.records import Copies, Images
@@ -27,8 +33,8 @@ def are_counted(images: Images, copies: Copies, *, is_against: bool) -> NDArray[
 
 def resolve_conflicts(
     manifest: Manifest, inputs: Inputs, copies: Copies, config: DedupConfig
-) -> tuple[Copies, NDArray[np.bool_] | None]:
-    """Return copies as the policy for labels wants them, and which images have copies with others.
+) -> tuple[Copies, LabelConflicts | None]:
+    """Return copies as the policy for labels wants them, and which have copies with others.
 
     That is None where no image has a label.
     """
@@ -38,23 +44,44 @@ def resolve_conflicts(
     labels = pc.cast(table["label"], pa.string())
     if labels.null_count == len(labels):
         return copies, None
-    images = inputs.images
-    known = table["path"].cast(pa.large_string())
-    rows = pc.index_in(images.path.array, value_set=known)
-    rows = pc.if_else(pa.array(images.is_other), None, rows)
-    is_conflict = find_label_conflicts(copies.group, labels.take(rows).to_pylist())
+    images, known = inputs.images, table["path"].cast(pa.large_string())
+    n_other = int(images.is_other.sum())  # these come first, and have no labels here
+    own = images.path.array[n_other:]
+    names, files = _list_links(inputs)
+    rows = pc.index_in(pa.concat_arrays([own, names]), value_set=known)
+    of_files = pc.fill_null(pc.add(pc.index_in(files, value_set=own), n_other), fill_value=-1)
+    conflicts = find_conflicts(
+        copies.group,
+        files.to_pylist(),
+        of_files.to_numpy().astype(np.int64),
+        [None] * n_other + labels.take(rows).to_pylist(),
+    )
     is_protected = find_protected(images.path, config.protect) | images.is_other
     return (
-        resolve_label_conflicts(copies, is_conflict, config.on_conflict, is_protected),
-        is_conflict,
+        resolve_label_conflicts(copies, conflicts.images, config.on_conflict, is_protected),
+        conflicts,
     )
 
 
-def count_conflicts(
-    copies: Copies, is_conflict: NDArray[np.bool_] | None, is_counted: NDArray[np.bool_]
-) -> int:
-    """Return in how many groups images that count have different labels."""
-    return 0 if is_conflict is None else len(np.unique(copies.group[is_conflict & is_counted]))
+def _list_links(inputs: Inputs) -> tuple[pa.Array, pa.Array]:
+    """Return the other names of files, and the file of each."""
+    names, files = list(inputs.links), list(inputs.links.values())
+    return pa.array(names, pa.large_string()), pa.array(files, pa.large_string())
+
+
+def count_conflicts(conflicts: LabelConflicts | None, is_counted: NDArray[np.bool_]) -> int:
+    """Return in how many groups images that count, or links, have different labels."""
+    if conflicts is None:
+        return 0
+    is_told = np.concatenate([conflicts.images & is_counted, conflicts.links])
+    return len(np.unique(conflicts.group[is_told]))
+
+
+def count_dropped_links(columns: Rows) -> int:
+    """Return how many other names of files need not be kept."""
+    table = columns.read(["match", "keep"])
+    is_link = pc.equal(table["match"], Level.FILE.value)
+    return pc.sum(pc.and_(is_link, pc.invert(table["keep"]))).as_py() or 0
 
 
 def find_manifest_boxes(manifest: Manifest, inputs: Inputs, copies: Copies) -> LostBoxes:
@@ -74,18 +101,23 @@ def make_manifest_columns(
     copies: Copies,
     config: DedupConfig,
     is_counted: NDArray[np.bool_],
-    is_conflict: NDArray[np.bool_] | None,
+    conflicts: LabelConflicts | None,
 ) -> Rows:
     """Return the columns for a manifest, a row for each of its images."""
     paths = manifest.rows.read(["path"])["path"]
     columns = make_columns(inputs, copies, paths, is_counted=is_counted)
+    names, _ = _list_links(inputs)
+    if conflicts is not None:
+        in_conflict = names.filter(pa.array(conflicts.links)).cast(paths.type)
+        columns = resolve_link_conflicts(columns, paths, in_conflict, config.on_conflict)
     columns = keep_protected(columns, find_protected(TextColumn(paths), config.protect))
     if OTHER_HASH in columns.schema.names:
         columns = tell_link_hashes(columns, manifest.rows.read(["path", "hash"]))
-    if is_conflict is not None:
+    if conflicts is not None:
         here = np.flatnonzero(~inputs.images.is_other)
-        known = inputs.images.path.take(here).array
-        flags = pa.array(is_conflict[here] & is_counted[here])
+        known = pa.concat_arrays([inputs.images.path.take(here).array, names])
+        told = conflicts.images[here] & is_counted[here]
+        flags = pa.array(np.concatenate([told, conflicts.links]))
         column = flags.take(pc.index_in(paths.cast(pa.large_string()), value_set=known))
         columns = columns.append_column("label_conflict", column)
     return HeldRows(columns)

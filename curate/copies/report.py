@@ -20,6 +20,9 @@ from curate.manifest.columns import DEDUP_COLUMNS
 
 GROUPS_A_SHEET = 36
 _TILES_A_GROUP = 16
+LABELS = "labels"
+"""What counts for images that no image stays for: their labels differ."""
+
 OTHER_HASH = "duplicate_of_hash"
 _LINK_REASON = "another name of the same file"
 _PAIRS_KEY = b"curate.pairs"
@@ -49,7 +52,8 @@ class RungCount:
     """What one kind of evidence found.
 
     Attributes:
-        match: Level of the evidence, such as ``near``.
+        match: Level of the evidence, such as ``near``; ``labels`` for images that all go, as their
+            labels differ.
         n_groups: Groups in which it is the evidence of at least one image.
         n_images: Images that need not be kept.
         bytes: Their size.
@@ -230,20 +234,31 @@ def count_rungs(
         is_dropped: (N,) bool, those to count.
         n_links: Other names of files, which take no bytes.
     """
-    match = np.array([name or "" for name in copies.match])
+    match = np.array([name or LABELS for name in copies.match])
     rungs = [RungCount(match=Level.FILE.value, n_groups=n_links, n_images=n_links, bytes=0)]
-    judged = [REVIEWED] if REVIEWED in copies.match else []
-    for level in (*(level for level in Level if level is not Level.FILE), *judged):
+    others = [REVIEWED] if REVIEWED in copies.match else []
+    others += [LABELS] if LABELS in match[is_dropped] else []
+    for level in (*(level for level in Level if level is not Level.FILE), *others):
         tied = (match == str(level)) & is_dropped
         rungs.append(
             RungCount(
                 match=str(level),
-                n_groups=len(np.unique(copies.group[tied])),
+                n_groups=count_groups(copies.group[tied]),
                 n_images=int(tied.sum()),
                 bytes=int(images.bytes[tied].sum()),
             )
         )
     return rungs
+
+
+def count_groups(group: NDArray[np.int32]) -> int:
+    """Return in how many groups images are; one that has no copies, but other names, is in one.
+
+    >>> count_groups(np.array([0, 0, 3, -1, -1]))
+    4
+    """
+    is_alone = group < 0
+    return len(np.unique(group[~is_alone])) + int(is_alone.sum())
 
 
 def write_sheets(
@@ -269,7 +284,7 @@ def write_sheets(
     Raises:
         ResourceError: A picture cannot be written.
     """
-    numbers = np.unique(copies.group[is_dropped])[:most_groups]
+    numbers = np.unique(copies.group[is_dropped & (copies.group >= 0)])[:most_groups]
     boxes = _list_boxes(copies.pairs)
     for start in range(0, len(numbers), GROUPS_A_SHEET):
         rows = [
@@ -303,13 +318,21 @@ def _make_tiles(
     tiles = []
     for row, image in zip(order, pixels, strict=True):
         size = f"{images.width[row]}x{images.height[row]}"
-        match = f"{copies.match[row]} {copies.similarity[row]:.3f}" if copies.match[row] else "kept"
         tiles.append(
             Tile(
                 image,
-                (compared.shown_path(row), f"{match}  {size}"),
+                (compared.shown_path(row), f"{_describe_tie(copies, row)}  {size}"),
                 is_marked=bool(copies.keep[row]),
                 box=boxes.get((int(copies.duplicate_of[row]), row)),
             )
         )
     return tiles
+
+
+def _describe_tie(copies: Copies, row: int) -> str:
+    """Return what ties an image to the one that stays for it, or why there is none."""
+    if copies.keep[row]:
+        return "kept"
+    if copies.duplicate_of[row] < 0:
+        return str(copies.reason[row])
+    return f"{copies.match[row]} {copies.similarity[row]:.3f}"

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.choices import Status
+from curate.copies.label_conflicts import REASON as OTHER_LABELS
 from curate.errors import UsageError
 from curate.manifest.manifest import Manifest
 from curate.manifest.row_filter import matching
@@ -26,6 +27,7 @@ EQUAL_BYTES = ("bytes",)
 NOT_WHERE = "--where leaves it out"
 NOT_READABLE = "it is no readable image"
 NAMES_NONE = "the manifest names no file that stays for it"
+NOT_FOR_LABELS = f"{OTHER_LABELS}, and none stays: `curate export` leaves it out"
 NO_EVIDENCE = "the manifest does not say by what it is a copy"
 NOT_EQUAL_BYTES = "it has not the bytes of the file that stays for it"
 
@@ -209,7 +211,10 @@ def plan_copies(manifest: Manifest, choice: Choice, *, needs_equal_bytes: bool =
     """
     for name in ("keep", "match", "duplicate_of", "similarity"):
         manifest.check(name, hint="find the copies first: `curate dedup M.parquet`")
-    table = manifest.rows.read(["status", "keep", "match", "duplicate_of", "similarity"])
+    names = ["status", "keep", "match", "duplicate_of", "similarity"]
+    if "keep_reason" in manifest.rows.schema.names:
+        names.append("keep_reason")
+    table = manifest.rows.read(names)
     claims = _claims(table, choice, needs_equal_bytes=needs_equal_bytes)
     is_leaving = _holds(pc.invert(table["keep"]))
     passed_over = {}
@@ -225,7 +230,11 @@ def _claims(
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Yield what must hold of a copy that may go, (N,) bool, each after why it may not else."""
     yield NOT_READABLE, _holds(pc.equal(table["status"], Status.OK.value))
-    yield NAMES_NONE, _holds(pc.is_valid(table["duplicate_of"]))
+    names_one = _holds(pc.is_valid(table["duplicate_of"]))
+    if "keep_reason" in table.column_names:
+        is_for_labels = _holds(pc.equal(table["keep_reason"], OTHER_LABELS))
+        yield NOT_FOR_LABELS, ~is_for_labels | names_one
+    yield NAMES_NONE, names_one
     yield NO_EVIDENCE, _is_by(table, EVIDENCE)
     if choice.match is not None:
         wanted = EVIDENCE[: EVIDENCE.index(choice.match) + 1]

@@ -16,6 +16,7 @@ from curate.copies.inputs import Inputs
 from curate.copies.manifest_columns import (
     are_counted,
     count_conflicts,
+    count_dropped_links,
     find_manifest_boxes,
     make_manifest_columns,
     resolve_conflicts,
@@ -23,6 +24,7 @@ from curate.copies.manifest_columns import (
 from curate.copies.records import Copies
 from curate.copies.report import (
     RungCount,
+    count_groups,
     count_rungs,
     is_pair_table,
     make_miss_table,
@@ -148,9 +150,9 @@ class DedupResult(ShownInNotebooks):
         use_cut(Workspace(Path(self.workspace)), Path(self.manifest))
         rows = read_manifest(Path(self.manifest)).rows.read(["path", "group", "duplicate_of"])
         found: dict[int, list[str]] = {}
-        for row in rows.filter(pc.is_valid(rows["group"])).to_pylist():
-            members = found.setdefault(row["group"], [])
-            members.insert(0 if row["duplicate_of"] is None else len(members), row["path"])
+        members = rows.filter(pc.is_valid(rows["group"])).to_pylist()
+        for row in sorted(members, key=lambda row: row["duplicate_of"] is not None):
+            found.setdefault(row["group"], []).append(row["path"])
         return [found[number] for number in sorted(found)]
 
     def at(
@@ -253,13 +255,13 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         found_copies = search.run()
         manifest, inputs = found_copies.manifest, found_copies.inputs
         config, copies = found_copies.config, found_copies.copies
-        copies, is_conflict = resolve_conflicts(manifest, inputs, copies, config)
+        copies, conflicts = resolve_conflicts(manifest, inputs, copies, config)
         is_counted = are_counted(inputs.images, copies, is_against=other is not None)
         lost = find_manifest_boxes(manifest, inputs, copies)
-        columns = make_manifest_columns(manifest, inputs, copies, config, is_counted, is_conflict)
+        columns = make_manifest_columns(manifest, inputs, copies, config, is_counted, conflicts)
         write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
         is_dropped = is_counted & ~copies.keep
-        n_links = len(inputs.links)
+        n_links = count_dropped_links(columns)
         evidence = make_pair_table(inputs, copies.pairs)
         if pairs is not None:
             write_pair_table(Path(pairs), evidence)
@@ -277,9 +279,9 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         unreadable=count_reasons(manifest.rows),
         passed_over=dict(found.passed_over) if found is not None else {},
         problems=list(found.problems) if found is not None else [],
-        n_groups=len(np.unique(copies.group[is_dropped])),
+        n_groups=count_groups(copies.group[is_dropped]),
         n_duplicates=int(is_dropped.sum()),
-        n_links=n_links,
+        n_links=len(inputs.links),
         duplicate_bytes=int(inputs.images.bytes[is_dropped].sum()),
         threshold=copies.threshold,
         rungs=count_rungs(inputs.images, copies, is_dropped=is_dropped, n_links=n_links),
@@ -289,7 +291,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         config=config,
         sheets=str(sheets) if sheets is not None else None,
         n_drawn=n_drawn,
-        n_conflicts=count_conflicts(copies, is_conflict, is_counted),
+        n_conflicts=count_conflicts(conflicts, is_counted),
         n_boxes_lost=lost.n_alike + lost.n_moved,
         n_boxes_moved=lost.n_moved,
     )

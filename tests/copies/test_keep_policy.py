@@ -29,6 +29,7 @@ def qualities(n=2, **columns):
         "has_camera": np.zeros(n, np.bool_),
         "looks": Looks.alike(n),
         "is_protected": np.zeros(n, np.bool_),
+        "frames": np.ones(n, np.int32),
         "centrality": np.ones(n, np.float32),
         "same_pixels": np.arange(n),
     }
@@ -105,6 +106,15 @@ def test_each_policy_prefers_its_own(policy, columns):
 @pytest.mark.parametrize("policy", list(KeepPolicy))
 def test_protected_images_come_first_whatever_the_policy(policy):
     assert first(policy, is_protected=[False, True], width=[999, 1], mtime_ns=[10, 10]) == 1
+
+
+@pytest.mark.parametrize("policy", list(KeepPolicy))
+def test_an_animation_comes_before_a_still_of_it_whatever_the_policy(policy):
+    worse = {"has_few_colours": [False, True], "bytes": [9000, 10], "mtime_ns": [10, 10]}
+    assert first(policy, frames=[1, 4], width=[999, 1], **worse) == 1
+    known = qualities(frames=[1, 4])
+    assert explain_drops(known, policy, np.array([0]), np.array([1])) == ["fewer frames"]
+    assert first(policy, frames=[1, 4], is_protected=[True, False]) == 0
 
 
 @pytest.mark.parametrize("policy", list(KeepPolicy))

@@ -53,6 +53,21 @@ def test_two_pictures_that_have_nothing_in_common_are_no_copies(pictures):
     assert (result.are_copies, result.relation) == (False, None)
 
 
+def test_animations_that_share_a_frame_and_no_others_are_no_copies(pictures):
+    with Image.open(pictures / "a.png") as opened:
+        first = opened.convert("RGB")
+    rest = [first.transpose(Image.Transpose.ROTATE_180), first.crop((0, 0, 160, 240))]
+    others = [first.transpose(Image.Transpose.FLIP_TOP_BOTTOM)] * 2
+    films = {"one.gif": rest, "again.webp": rest, "other.gif": others}
+    for name, frames in films.items():
+        shown = [frame.resize(first.size) for frame in frames]
+        first.save(pictures / name, save_all=True, append_images=shown)
+    result = compare(pictures / "one.gif", pictures / "other.gif")
+    assert (result.are_copies, result.relation) == (False, None)
+    assert compare(pictures / "one.gif", pictures / "again.webp").are_copies
+    assert compare(pictures / "one.gif", pictures / "a.png").are_copies
+
+
 def test_in_doubt_is_one_word_for_machines_and_people(pictures, capsys):
     names = [str(pictures / name) for name in ("piece.jpg", "a.png")]
     certain = compare(*names)

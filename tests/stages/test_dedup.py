@@ -10,6 +10,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from curate import DedupConfig, cluster, dedup
 from curate.choices import KeepPolicy, Level
 from curate.errors import InputError, UsageError
+from curate.images.contact_sheet import draw_sheet
 from curate.manifest.columns import DEDUP_COLUMNS
 from curate.workspace.scan import ScanConfig
 from tests.conftest import Notes, picture, save
@@ -181,6 +182,44 @@ def test_groups_are_drawn(copies, tmp_path):
     assert result.n_drawn == 1
     with Image.open(tmp_path / "sheets" / "groups-001.jpg") as sheet:
         assert sheet.width > 6 * 150
+
+
+@pytest.fixture
+def captions(monkeypatch):
+    """Return the second lines of the tiles that are drawn, by the path in the first."""
+    told = {}
+
+    def draw(rows):
+        told.update({tile.lines[0]: tile.lines[1] for row in rows for tile in row})
+        return draw_sheet(rows)
+
+    monkeypatch.setattr("curate.copies.report.draw_sheet", draw)
+    return told
+
+
+@pytest.mark.parametrize("policy", ["report", "drop"])
+def test_a_sheet_tells_of_each_image_why_it_goes_or_that_it_stays(tmp_path, captions, policy):
+    for path in ("gold/a.png", "gold/b.png", "web/a.png"):
+        save(tmp_path / "images" / path, picture(1))
+    for path in ("cat/a.png", "dog/a.png"):
+        save(tmp_path / "images" / path, picture(2))
+    config = DedupConfig(labels="folder", on_conflict=policy, protect=("gold",), level="pixels")
+    dedup(
+        tmp_path / "images",
+        config,
+        out=tmp_path / "m.parquet",
+        sheets=tmp_path / "sheets",
+        workspace=tmp_path / ".curate",
+    )
+    ties = {path: line.split("  ")[0] for path, line in captions.items()}
+    goes = "its copies have other labels"
+    assert ties == {
+        "gold/a.png": "kept",
+        "gold/b.png": "kept",
+        "web/a.png": "bytes 1.000",
+        "cat/a.png": "kept" if policy == "report" else goes,
+        "dog/a.png": "bytes 1.000" if policy == "report" else goes,
+    }
 
 
 def test_leaks_are_reported_against_another_folder_and_copies_within_the_folder_are_not(
@@ -455,7 +494,8 @@ def test_a_protected_link_stays_and_so_does_its_file(copies, tmp_path):
     (copies / "gold").mkdir()
     (copies / "gold" / "link.jpg").symlink_to("../jpeg.jpg")
     (copies / "link.jpg").symlink_to("jpeg.jpg")
-    _, rows = found_in(copies, tmp_path / "m.parquet", protect=("gold",))
+    result, rows = found_in(copies, tmp_path / "m.parquet", protect=("gold",))
+    assert (result.n_links, result.rungs[0].match, result.rungs[0].n_images) == (2, "file", 1)
     assert [rows[path]["keep"] for path in ("gold/link.jpg", "jpeg.jpg", "link.jpg")] == [
         True, True, False,
     ]  # fmt: skip

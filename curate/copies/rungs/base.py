@@ -150,6 +150,7 @@ class Known:
             has_camera=images.has_camera,
             looks=looks,
             is_protected=self.is_protected,
+            frames=images.frames,
             centrality=self.centrality,
             is_chosen=self.judged.find_chosen(images.content_hash) if self.judged else None,
             same_pixels=self._find_label(Level.PIXELS),

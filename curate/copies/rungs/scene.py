@@ -2,9 +2,11 @@
 
 What the rung ``near`` has aligned and then refused: the frame agrees, what fills it does not. Such
 images are dropped only where that is asked for; each is then of the scene of the very image that
-stays. Which images show one scene is told at every level from ``near`` on.
+stays, so of a scene that is a chain, such as a pan, several stay. Which images show one scene is
+told at every level from ``near`` on.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -33,8 +35,12 @@ class SameScene:
         may_drop = ~known.is_protected[np.where(rank[a] < rank[b], b, a)] & (a != b)
         a, b, likely = a[may_drop], b[may_drop], scenes.similarity[may_drop]
         dropped = choose_dropped(a, b, likely, rank)
-        for row in _find_most_different(dropped, scenes, kept, rank, known.config.per_scene):
-            del dropped[row]
+        if known.config.per_scene > 1:
+            scene = join_scenes(known.label, scenes)
+            for row in _find_most_different(
+                dropped, scenes, kept, rank, scene, per_scene=known.config.per_scene
+            ):
+                del dropped[row]
         target, similarity = np.arange(n), np.ones(n)
         for other, (keeper, probability) in dropped.items():
             target[other], similarity[other] = keeper, probability
@@ -51,39 +57,49 @@ class SameScene:
 
 
 def _find_most_different(
-    dropped: Mapping[int, tuple[int, float]], scenes: Pairs, kept: Ints, rank: Ints, per_scene: int
+    dropped: Mapping[int, tuple[int, float]],
+    scenes: Pairs,
+    kept: Ints,
+    rank: Ints,
+    scene: Ints,
+    *,
+    per_scene: int,
 ) -> list[int]:
-    """Return those of the images to drop that stay, so that some of each scene do.
+    """Return those of the images to drop that stay, so that enough of each scene do.
 
-    Beside the best image of a scene stays the one least alike to it, then the one least alike to
-    both, and so on. Two that were not paired are least alike.
+    Beside those of a scene that stay in any case, as the others match one of them, stays the one
+    least alike to these, then the one least alike to all that stay, and so on. Two that were not
+    paired are least alike.
 
     Args:
         dropped: For each image the one that stays, and how alike they are.
         scenes: Pairs of one scene.
         kept: The image that stands for each row of ``scenes``.
         rank: 0 for the image most worth keeping.
-        per_scene: How many images of each scene stay.
+        scene: Of each image, from `join_scenes`.
+        per_scene: How many images of each scene stay at least.
     """
-    if per_scene == 1:
-        return []
-    alike: dict[tuple[int, int], float] = {}
-    for one, other, likely in zip(
-        kept[scenes.a].tolist(), kept[scenes.b].tolist(), scenes.similarity.tolist(), strict=True
-    ):
-        alike[one, other] = alike[other, one] = likely
+    alike: dict[int, dict[int, float]] = {}
+    a, b = kept[scenes.a].tolist(), kept[scenes.b].tolist()
+    for one, other, likely in zip(a, b, scenes.similarity.tolist(), strict=True):
+        alike.setdefault(one, {})[other] = alike.setdefault(other, {})[one] = likely
+    n_stay = Counter(int(scene[row]) for row in alike if row not in dropped)
     members: dict[int, list[int]] = {}
-    for row, (keeper, _) in dropped.items():
-        members.setdefault(keeper, []).append(row)
+    for row in dropped:
+        members.setdefault(int(scene[row]), []).append(row)
     stays: list[int] = []
-    for keeper, rest in members.items():
-        nearest = {row: alike.get((row, keeper), 0.0) for row in rest}
-        for _ in range(min(per_scene - 1, len(rest))):
+    for number, rest in members.items():
+        nearest = {
+            row: max(likely for other, likely in alike[row].items() if other not in dropped)
+            for row in rest
+        }
+        for _ in range(min(per_scene - n_stay[number], len(rest))):
             chosen = min(nearest, key=lambda row: (nearest[row], int(rank[row])))
             del nearest[chosen]
             stays.append(chosen)
-            for row in nearest:
-                nearest[row] = max(nearest[row], alike.get((row, chosen), 0.0))
+            for row, likely in alike[chosen].items():
+                if row in nearest:
+                    nearest[row] = max(nearest[row], likely)
     return stays
 
 

@@ -46,12 +46,26 @@ def test_the_most_different_images_of_a_scene_stay_beside_the_best():
         similarity=np.array([0.9, 0.8, 0.85, 0.99], np.float32),
     )
     dropped = {1: (0, 0.9), 2: (0, 0.8), 3: (0, 0.85)}
-    rows, rank = np.arange(4), np.arange(4)
-    assert _find_most_different(dropped, scenes, rows, rank, 1) == []
-    assert _find_most_different(dropped, scenes, rows, rank, 2) == [2]
+    rows, rank, scene = np.arange(4), np.arange(4), np.zeros(4, np.int64)
+
+    def stay(per_scene):
+        return _find_most_different(dropped, scenes, rows, rank, scene, per_scene=per_scene)
+
+    assert stay(1) == []
+    assert stay(2) == [2]
     # 1 is like 2, which stays; 3 was paired with the first only
-    assert _find_most_different(dropped, scenes, rows, rank, 3) == [2, 3]
-    assert _find_most_different(dropped, scenes, rows, rank, 9) == [2, 3, 1]
+    assert stay(3) == [2, 3]
+    assert stay(9) == [2, 3, 1]
+
+
+def test_no_more_of_a_chain_stay_than_are_asked_for_or_needed():
+    a = np.array([0, 0, 1, 3, 3])  # 0 and 3 stay: 1 and 2 match the one, 4 and 5 the other
+    scenes = pair_whole_images(a, np.array([1, 2, 3, 4, 5]), Level.SCENE)
+    rows, scene = np.arange(6), np.zeros(6, np.int64)
+    dropped = {1: (0, 1.0), 2: (0, 1.0), 4: (3, 1.0), 5: (3, 1.0)}
+    for per_scene, n_more in ((1, 0), (2, 0), (3, 1), (4, 2), (9, 4)):
+        stays = _find_most_different(dropped, scenes, rows, rows, scene, per_scene=per_scene)
+        assert len(stays) == n_more
 
 
 def test_two_images_of_a_scene_stay_if_asked(folder, scene):
