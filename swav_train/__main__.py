@@ -313,7 +313,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if result.warning:
         print(result.warning, file=sys.stderr)
     epochs = "1 epoch" if result.epochs == 1 else f"{result.epochs} epochs"
-    print(f"{epochs} in {result.seconds:.0f} s; the model is in {result.folder}")
+    before = ", finished before" if result.was_finished else ""
+    print(f"{epochs} in {result.seconds:.0f} s{before}; the model is in {result.folder}")
     return 0
 
 

@@ -127,4 +127,5 @@ def _measure_isolation(neighbors: Neighbors) -> Vectors:
     """Return 1 minus the mean cosine to the neighbours, (M,); 1 where there are none."""
     if neighbors.similarity.shape[1] == 0:
         return np.ones(len(neighbors.similarity), np.float32)
-    return np.asarray(1 - neighbors.similarity.mean(axis=1), np.float32)
+    mean = neighbors.similarity.mean(axis=1)
+    return np.asarray(np.clip(1 - mean, 0, 2), np.float32)  # equal unit rows may round above 1

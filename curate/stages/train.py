@@ -37,6 +37,8 @@ _ENLARGED = (
     "256 px; `python -m swav_train IMAGES --set cache_size=512` reads larger images"
 )
 WHEEL_BACKBONE = "efficientnet_lite0"
+_LONGEST_NAME = 200
+"""File systems take 255, and a training adds some while it runs."""
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
 
@@ -113,6 +115,11 @@ class TrainConfig:
                 f"{self.name!r} cannot name a model",
                 hint="use letters, digits, '-', '_' and '.', not at the start",
             )
+        if len(self.name) > _LONGEST_NAME:
+            raise UsageError(
+                f"the name of the model has {len(self.name)} characters",
+                hint=f"use at most {_LONGEST_NAME}",
+            )
 
     def overrides(self) -> dict[str, object]:
         """Return the settings that were given, by swav_train's names.
@@ -161,7 +168,8 @@ class TrainResult(ShownInNotebooks):
             it, among the images held out of training; of a small folder, among those trained on.
         n_held_out: How many were held out: a twentieth of 400 images or more, at most 256; else 0.
         images_per_second: Rate of training.
-        seconds: Time of training.
+        seconds: Time of training, with all that it took: a first attempt that was mended, sittings
+            before an interruption, making the model ready after the last epoch.
         warning: What to do if little was learned; None if all is well.
         advice: What would give better features, where trials showed something would; else None.
         mended: What went wrong first and with what settings it began again; None if nothing did.

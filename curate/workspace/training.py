@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -112,13 +113,15 @@ class SwavRun:
             began: When the budget began to run, of the monotonic clock.
         """
         with disk_errors(self._scratch):
-            if not self.resumes or self._read_begun(progress) != self.inputs:
-                remove(self._scratch)
-            self._scratch.mkdir(parents=True, exist_ok=True)
-            write_checked_json(self._scratch / INPUTS, self.inputs)
-            settings = self._settle_settings(progress)
+            begun = self._read_begun(progress)
+            goes_on = self.resumes and begun == self.inputs
+            settings = self._read_settings(progress) if goes_on else self.fit_settings()
             squares, held = self._squares(settings.cache_size, progress)
             try:
+                if not goes_on:
+                    self._check_start(settings)
+                    self._drop_begun(begun, progress)
+                self._begin(settings)
                 self._learn(settings, squares, progress, began=began)
             finally:
                 del squares
@@ -137,8 +140,36 @@ class SwavRun:
             progress.note(f"{damage}; the training begins anew")
             return {}
 
-    def _settle_settings(self, progress: Progress) -> "swav_config.TrainConfig":
-        """Return the settings to train with: of an interrupted training, or for this machine."""
+    def _check_start(self, settings: "swav_config.TrainConfig") -> None:
+        """Check the weights to start from while what another training left is still there."""
+        from swav_train.run.state import check_start
+
+        with _explaining():
+            check_start(settings, init=self.init)
+
+    def _drop_begun(self, begun: Mapping[str, Any], progress: Progress) -> None:
+        """Remove what an interrupted training left; one of something else is told."""
+        from swav_train.run.checkpoint import count_other_epochs
+        from swav_train.run.train import describe_drop
+
+        epochs = count_other_epochs(self._scratch)
+        if epochs is not None and begun not in ({}, self.inputs):
+            progress.note(describe_drop(epochs))
+        remove(self._scratch)
+
+    def _begin(self, settings: "swav_config.TrainConfig") -> None:
+        """Write down what the training is of and with what settings, where that is not known."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        facts = {"inputs": self.inputs, "settings": settings.to_dict()}
+        for path, values in (
+            (self._scratch / INPUTS, self.inputs),
+            (self._scratch / _SETTINGS, facts),
+        ):
+            if not path.exists():
+                write_checked_json(path, values)
+
+    def _read_settings(self, progress: Progress) -> "swav_config.TrainConfig":
+        """Return the settings of the interrupted training, or those for this machine."""
         from swav_train import TrainConfig
 
         path = self._scratch / _SETTINGS
@@ -153,8 +184,8 @@ class SwavRun:
             progress.note(f"{path} belongs to another training; this machine is measured anew")
             kept = None
         if kept is None:
-            kept = {"inputs": self.inputs, "settings": self.fit_settings().to_dict()}
-            write_checked_json(path, kept)
+            remove(path)
+            return self.fit_settings()
         return TrainConfig.from_dict(kept["settings"])
 
     def _learn(
@@ -165,40 +196,27 @@ class SwavRun:
         *,
         began: float,
     ) -> None:
-        """Let SwAV learn.
-
-        Raises:
-            TrainingError: It diverged or collapsed.
-            ResourceError: The pretrained weights cannot be had.
-            InputError: The weights to start from are not of this backbone.
-        """
+        """Let SwAV learn."""
         from swav_train import train as train_swav
-        from swav_train.errors import TrainingDiverged, WeightsUnavailable, WeightsUnusable
 
         width, height = (self.table[name].to_numpy() for name in ("width", "height"))
         watch = _Watch(progress, settings, self.budget_seconds)
         try:
-            train_swav(
-                squares,
-                settings,
-                self._scratch,
-                budget_seconds=self.budget_seconds,
-                spent_seconds=time.monotonic() - began,
-                aspects=width / height,
-                on_epoch=watch.epoch,
-                on_retry=progress.note,
-                init=self.init,
-                beside=(INPUTS, _SETTINGS),
-            )
+            with _explaining():
+                train_swav(
+                    squares,
+                    settings,
+                    self._scratch,
+                    budget_seconds=self.budget_seconds,
+                    spent_seconds=time.monotonic() - began,
+                    aspects=width / height,
+                    on_epoch=watch.epoch,
+                    on_retry=progress.note,
+                    init=self.init,
+                    images_digest=self.inputs["images"],
+                    beside=(INPUTS, _SETTINGS),
+                )
             watch.complete()
-        except TrainingDiverged as error:
-            raise TrainingError(f"training failed: {error.reason}", hint=error.advice) from None
-        except WeightsUnavailable as error:
-            raise ResourceError(error.reason, hint=error.advice) from None
-        except WeightsUnusable as error:
-            raise InputError(
-                str(error), hint="name weights of this backbone, or another one with --backbone"
-            ) from None
         finally:
             watch.end()
 
@@ -219,6 +237,29 @@ class SwavRun:
                 cache.squares(hashes[part], side, out=squares[part])
                 progress.advance(len(hashes[part]))
         return squares, scratch
+
+
+@contextmanager
+def _explaining() -> Iterator[None]:
+    """Turn what a training lacks into an error with a way out.
+
+    Raises:
+        TrainingError: It diverged or collapsed.
+        ResourceError: The pretrained weights cannot be had.
+        InputError: The weights to start from are not of this backbone.
+    """
+    from swav_train.errors import TrainingDiverged, WeightsUnavailable, WeightsUnusable
+
+    try:
+        yield
+    except TrainingDiverged as error:
+        raise TrainingError(f"training failed: {error.reason}", hint=error.advice) from None
+    except WeightsUnavailable as error:
+        raise ResourceError(error.reason, hint=error.advice) from None
+    except WeightsUnusable as error:
+        raise InputError(
+            str(error), hint="name weights of this backbone, or another one with --backbone"
+        ) from None
 
 
 class _Watch:
@@ -283,7 +324,7 @@ def _describe_training(facts: Mapping[str, Any]) -> dict[str, Any]:
         "usage_entropy": facts["usage_entropy"],
         "view_agreement": last["view_agreement"],
         "images_per_second": last["images_per_second"],
-        "seconds": last["seconds"],
+        "seconds": facts["seconds"],
         "warning": facts["warning"],
         "mended": facts["mended"],
         "kept": facts["kept"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,6 +59,15 @@ class PixelSource:
         if values.shape != (len(self),) or not bool((values > 0).all()):
             raise ValueError(f"aspects must be ({len(self)},) and positive, got {values.shape}")
         return values
+
+    def digest(self) -> str:
+        """Return the SHA-256, hex, of all images in their order, with sizes and aspects."""
+        total = hashlib.sha256(self.aspects.numpy().tobytes())
+        for index in range(len(self)):
+            image = np.ascontiguousarray(self._images[index])
+            total.update(f"{image.shape}".encode())
+            total.update(image.data)
+        return total.hexdigest()
 
     def read(self, indices: Tensor) -> Tensor:
         """Return the images at ``indices`` (B,), as (B, 3, S, S) uint8 on the CPU."""

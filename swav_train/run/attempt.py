@@ -44,6 +44,7 @@ from swav_train.run.retry import Retry, remove_retry
 from swav_train.run.state import (
     TrainState,
     build_published,
+    describe_weights,
     load_backbone_weights,
     new_state,
 )
@@ -222,7 +223,7 @@ def open_attempt(attempt: Attempt, *, init: Path | None = None) -> TrainStart:
         attempt.clock.add_earlier(state.seconds)
     elif init is not None:
         weights = read_backbone_weights(init)
-        load_backbone_weights(state, weights, origin=f"the weights of {init.name}")
+        load_backbone_weights(state, weights, origin=describe_weights(init))
     if config.pretrained and init is None:
         weights, origin = job.parts.read_published(config.backbone)
         if state.step == 0:

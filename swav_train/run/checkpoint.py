@@ -131,6 +131,22 @@ def load_checkpoint(state: TrainState, out: Path, *, identity: Mapping[str, Any]
     return True
 
 
+def count_other_epochs(out: Path, *, identity: Mapping[str, Any] | None = None) -> int | None:
+    """Return how many epochs a whole checkpoint of another training has done; None without one.
+
+    Args:
+        out: The folder of the model.
+        identity: What this training is of, in whichever attempt; None takes each for another one.
+    """
+    try:
+        _, scalars = _read(out / FOLDER / FILE)
+    except DamagedFile:
+        return None
+    stored = {name: scalars["identity"].get(name) for name in identity or {}}
+    is_other = identity is None or not is_same_training(stored, identity)
+    return int(scalars["epoch"]) if is_other else None
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a checkpoint.
 

@@ -8,28 +8,40 @@ from pathlib import Path
 from typing import Any
 
 from swav_train.config import TrainConfig
+from swav_train.errors import DamagedFile, WeightsUnusable
+from swav_train.files import digest_file
 
 Identity = Mapping[str, Any]
 """JSON values."""
 
 
 def identify(
-    config: TrainConfig, *, budget_seconds: float | None, n_images: int, init: Path | None
+    config: TrainConfig, *, budget_seconds: float | None, images: str, init: Path | None
 ) -> dict[str, Any]:
-    """Return what a training is of.
+    """Return what a training is of: files count by what they hold, whatever they are called.
 
     Args:
         config: Its settings.
         budget_seconds: Time for it, if it has a budget.
-        n_images: It learns from.
+        images: Digest of those that it learns from.
         init: The weights it starts from, if given.
+
+    Raises:
+        WeightsUnusable: These are not there or cannot be read.
     """
     return {
         "config": config.to_dict(),
         "budget_seconds": budget_seconds,
-        "n_images": n_images,
-        "init": str(init) if init else None,
+        "images": images,
+        "init": _digest_weights(init) if init is not None else None,
     }
+
+
+def _digest_weights(init: Path) -> str:
+    try:
+        return digest_file(init)
+    except DamagedFile:
+        raise WeightsUnusable(f"no file {init} to start from") from None
 
 
 def is_same_training(stored: object, asked: Identity) -> bool:

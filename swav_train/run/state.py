@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from swav_train.distributed import world_size
 from swav_train.errors import WeightsUnusable
 from swav_train.method.embedding_queue import EmbeddingQueue
 from swav_train.networks.backbone import build_backbone
+from swav_train.networks.pretrained import read_backbone_weights, read_published_weights
 from swav_train.networks.swav_model import SwavModel
 from swav_train.run.optim import build_optimizer
 from swav_train.sync_batch_norm import synchronise_batch_norm
@@ -132,18 +134,57 @@ def load_backbone_weights(state: TrainState, weights: Mapping[str, Tensor], *, o
         WeightsUnusable: A tensor of the backbone is absent or has another shape.
     """
     wanted = state.model.backbone.state_dict()
-    missing = sorted(n for n in wanted if n not in weights or weights[n].shape != wanted[n].shape)
-    if missing:
-        raise WeightsUnusable(
-            f"{origin} do not fit backbone {state.config.backbone} with stem {state.config.stem}: "
-            f"absent or of another shape of {len(wanted)} tensors: {len(missing)}, "
-            f"the first is {missing[0]}"
-        )
+    _check_fit(wanted, weights, state.config, origin=origin)
     state.model.backbone.load_state_dict({name: weights[name] for name in wanted})
     with torch.no_grad():
         for name, average in state.average.items():
             average.copy_(state.model.get_parameter(name))
     state.started_from = origin
+
+
+def describe_weights(init: Path) -> str:
+    """Return what is said to be the start of a training from a file of weights.
+
+    Args:
+        init: The file.
+    """
+    return f"the weights of {init.name}"
+
+
+def check_start(config: TrainConfig, *, init: Path | None) -> None:
+    """Check that the weights which a training starts from can be had, and are of its backbone.
+
+    Args:
+        config: Its settings.
+        init: Safetensors file to start the backbone from, if given.
+
+    Raises:
+        WeightsUnusable: What ``init`` names is none, or not of this backbone.
+        WeightsUnavailable: Pretrained weights cannot be had.
+    """
+    if init is not None:
+        with torch.random.fork_rng(devices=[]):
+            wanted = build_backbone(config.backbone, config.stem).state_dict()
+        weights = read_backbone_weights(init)
+        _check_fit(wanted, weights, config, origin=describe_weights(init))
+    elif config.pretrained:
+        read_published_weights(config.backbone)
+
+
+def _check_fit(
+    wanted: Mapping[str, Tensor],
+    weights: Mapping[str, Tensor],
+    config: TrainConfig,
+    *,
+    origin: str,
+) -> None:
+    missing = sorted(n for n in wanted if n not in weights or weights[n].shape != wanted[n].shape)
+    if missing:
+        raise WeightsUnusable(
+            f"{origin} do not fit backbone {config.backbone} with stem {config.stem}: "
+            f"absent or of another shape of {len(wanted)} tensors: {len(missing)}, "
+            f"the first is {missing[0]}"
+        )
 
 
 def build_published(

@@ -29,7 +29,11 @@ from swav_train.run.attempt import (
     open_attempt,
 )
 from swav_train.run.checkpoint import FOLDER as CHECKPOINT_FOLDER
-from swav_train.run.checkpoint import find_checkpoint_damage, remove_checkpoint
+from swav_train.run.checkpoint import (
+    count_other_epochs,
+    find_checkpoint_damage,
+    remove_checkpoint,
+)
 from swav_train.run.clock import subtract_spent
 from swav_train.run.identity import identify
 from swav_train.run.loop import OnEpoch, run_loop
@@ -66,13 +70,15 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
     on_epoch: OnEpoch | None = None,
     on_retry: OnRetry | None = None,
     init: Path | None = None,
+    images_digest: str | None = None,
     beside: Collection[str] = (),
     parts: RunParts = STANDARD_PARTS,
 ) -> TrainResult:
     """Learn an encoder and prototypes from images, and write them to a folder.
 
     A run that was killed goes on from its last checkpoint when it is called again with the same
-    settings and as many images. A run whose loss is not a number, whose images get one code or that
+    settings, images and weights to start from; with others, what it left is told and dropped before
+    the first step. A run whose loss is not a number, whose images get one code or that
     predicts nothing begins once more with gentler settings
     (:func:`swav_train.run.retry.fallback_config`) and the time that is left. With epochs given (no
     budget), on a CPU, the outcome is the same to the bit. A finished run is not repeated. Under
@@ -89,8 +95,11 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
         aspects: (N,) width / height of the originals of squashed images; None: as they are.
         on_start: Called once before the first step, in the first process.
         on_epoch: Called after each epoch, in the first process.
-        on_retry: Told why a failed or damaged run begins again and with what, in the first process.
+        on_retry: Told why a failed or damaged run begins again and with what, and that another
+            interrupted one is dropped, in the first process.
         init: Safetensors file to start the backbone from, of this package or of timm.
+        images_digest: What the images are known by, where the caller knows it: equal ones are taken
+            for equal images. None reads all of them once to find out.
         beside: Names of files that the caller keeps in ``out``. Anything else there that is no part
             of a model is left alone, and no model is written.
         parts: What is called for the work, for tests and comparisons.
@@ -110,11 +119,12 @@ def train(  # noqa: PLR0913 - the one entrance: data, settings, place, and who l
     check_budget(budget_seconds)
     check_place(out, beside=beside)
     source = PixelSource(data, size=config.cache_size, aspects=aspects)
+    images = source.digest() if images_digest is None else images_digest
     job = Job(
         config=config,
         source=source,
         out=out,
-        identity=identify(config, budget_seconds=budget_seconds, n_images=len(source), init=init),
+        identity=identify(config, budget_seconds=budget_seconds, images=images, init=init),
         budget_seconds=subtract_spent(budget_seconds, spent_seconds),
         parts=parts,
     )
@@ -172,23 +182,18 @@ def _run_attempts(
     while True:
         attempt = new_attempt(job, retry=retry)
         try:
-            return _run_attempt(attempt, init=init, on_start=on_start, on_epoch=on_epoch)
+            start = open_attempt(attempt, init=init)
+            if rank() == 0:
+                drop_other(attempt, on_drop=on_retry or _ignore)
+                (on_start or _ignore)(start)
+            run_loop(attempt, on_epoch=on_epoch)
+            return close_attempt(attempt)
         except TrainingDiverged as failure:
             if retry is not None:
                 raise
             retry = plan_retry(attempt, failure)
         if on_retry is not None and rank() == 0:
             on_retry(retry.reason)
-
-
-def _run_attempt(
-    attempt: Attempt, *, init: Path | None, on_start: OnStart | None, on_epoch: OnEpoch | None
-) -> TrainResult:
-    start = open_attempt(attempt, init=init)
-    if on_start is not None and rank() == 0:
-        on_start(start)
-    run_loop(attempt, on_epoch=on_epoch)
-    return close_attempt(attempt)
 
 
 def find_damage(out: Path) -> list[DamagedFile]:
@@ -214,7 +219,36 @@ def drop_damaged(out: Path, *, on_drop: OnRetry) -> None:
         remove_retry(out)
 
 
-def _ignore(_: str) -> None:
+def drop_other(attempt: Attempt, *, on_drop: OnRetry) -> None:
+    """Forget an interrupted run of another training, whose place this one takes.
+
+    Args:
+        attempt: Opened: nothing that it starts from is missing.
+        on_drop: Told what is dropped.
+    """
+    out = attempt.job.out
+    epochs = count_other_epochs(out, identity=attempt.job.identity)
+    if epochs is None:
+        return
+    on_drop(describe_drop(epochs))
+    remove_checkpoint(out)
+    if attempt.retry is None:
+        remove_retry(out)
+
+
+def describe_drop(epochs: int) -> str:
+    """Return what a person is told of an interrupted training that another one replaces.
+
+    Args:
+        epochs: That it had done.
+    """
+    return (
+        "an interrupted training of other images, settings or weights "
+        f"({epochs} {'epoch' if epochs == 1 else 'epochs'} done) is dropped"
+    )
+
+
+def _ignore(_: object) -> None:
     """Tell nobody."""
 
 

@@ -82,3 +82,11 @@ def test_a_single_content_is_alone(prototypes):
     assert clusters.cluster.tolist() == [0, 0]
     assert clusters.isolation.tolist() == [1, 1]
     assert clusters.neighbors.index.shape == (1, 0)
+
+
+def test_isolation_of_images_that_look_the_same_is_not_below_0():
+    same = np.zeros((12, 8), np.float32)
+    same[:, 0] = np.nextafter(np.float32(1), np.float32(2))  # rounded up, as unit rows may be
+    contents = ContentVectors(embeddings=same, projections=same, content_of=np.arange(12))
+    clusters = cluster_by_prototypes(contents, same[:1], n_clusters=1)
+    assert (clusters.isolation >= 0).all()

@@ -3,13 +3,13 @@ import os
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 import curate.workspace.training
 import swav_train.networks.pretrained
 import swav_train.run.choose_start
 from curate import TrainConfig, train
-from curate.errors import InputError, UsageError
+from curate.errors import InputError, ResourceError, UsageError
 from curate.progress import Silent
 from curate.workspace.integrity import read_checked_json, write_checked_json
 from curate.workspace.training import SwavRun
@@ -216,8 +216,6 @@ def test_too_few_images_and_missing_weights_are_refused(tmp_path, workspace):
 
 @pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_is_said_so(images, workspace):
-    from curate.errors import ResourceError
-
     with pytest.raises(ResourceError, match="no CUDA device"):
         train(images, TrainConfig(device="cuda"), workspace=workspace.root)
 
@@ -240,3 +238,109 @@ def test_settings_that_were_fitted_to_a_machine_outlive_an_interruption(images, 
     assert read_checked_json(final / "settings.json")["epochs"] == 321
     assert result.was_trained
     assert not train(images, config, workspace=workspace.root).was_trained
+
+
+class Noting(Silent):
+    """Remembers the notes; with a number, interrupts the training after so many epochs."""
+
+    def __init__(self, interrupts_after=None):
+        self.notes = []
+        self._left = interrupts_after
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def status(self, text):
+        if self._left is not None:
+            self._left -= 1
+            if self._left == 0:
+                raise KeyboardInterrupt
+
+
+LONG = SMALL | {"epochs": 3}
+DROPPED = "an interrupted training of other images, settings or weights (2 epochs done) is dropped"
+
+
+@pytest.fixture
+def begun(images, workspace):
+    """Return the checkpoint of a training that was interrupted after its second epoch."""
+    with pytest.raises(KeyboardInterrupt):
+        train(images, TrainConfig(**LONG), workspace=workspace.root, progress=Noting(2))
+    return workspace.model(".default.training") / "checkpoint" / "state.safetensors"
+
+
+def test_a_training_that_cannot_begin_leaves_an_interrupted_one_alone(
+    images, workspace, begun, tmp_path, monkeypatch
+):
+    save_file({"conv1.weight": np.zeros(1, np.float32)}, tmp_path / "other.safetensors")
+    of_another_backbone = TrainConfig(**LONG, init=tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match="do not fit backbone"):
+        train(images, of_another_backbone, workspace=workspace.root)
+    with pytest.raises(ResourceError, match="no pretrained weights"):
+        nowhere = TrainConfig(**LONG, backbone="resnet10_w32", start="pretrained")
+        train(images, nowhere, workspace=workspace.root)
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="unreadable"):
+        patched.setattr(curate.workspace.training, "open_pixels", _fail)
+        train(images, TrainConfig(**LONG | {"seed": 1}), workspace=workspace.root)
+    assert begun.exists()
+    noting = Noting()
+    assert train(images, TrainConfig(**LONG), workspace=workspace.root, progress=noting).epochs == 3
+    assert DROPPED not in noting.notes
+
+
+def _fail(*_):
+    raise OSError("unreadable")
+
+
+@pytest.mark.parametrize("changed", ["settings", "images"])
+def test_an_interrupted_training_that_another_one_replaces_is_told(
+    images, workspace, begun, changed
+):
+    if changed == "images":
+        save(images / "new.png", picture(99))
+    config = TrainConfig(**LONG | ({"seed": 1} if changed == "settings" else {}))
+    noting = Noting()
+    train(images, config, workspace=workspace.root, progress=noting)
+    assert DROPPED in noting.notes
+
+
+def test_no_resume_drops_the_same_training_without_a_word(images, workspace, begun):
+    noting = Noting()
+    anew = TrainConfig(**LONG, resume=False)
+    train(images, anew, workspace=workspace.root, progress=noting)
+    assert not any("dropped" in note for note in noting.notes)
+
+
+def test_weights_to_start_from_are_known_by_what_they_hold(trained, images, workspace, tmp_path):
+    weights = (trained / ".curate" / "models" / "default" / "weights.safetensors").read_bytes()
+    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    one.write_bytes(weights)
+    backbone = json.loads((trained / ".curate" / "models" / "default" / "model.json").read_text())
+    same = LONG | {"backbone": backbone["config"]["backbone"]}
+    with pytest.raises(KeyboardInterrupt):
+        train(images, TrainConfig(**same, init=one), workspace=workspace.root, progress=Noting(2))
+    one.rename(two)
+    noting = _Resuming()
+    train(images, TrainConfig(**same, init=two), workspace=workspace.root, progress=noting)
+    assert noting.epochs == ["epoch 3"]
+
+
+class _Resuming(Noting):
+    def __init__(self):
+        super().__init__()
+        self.epochs = []
+
+    def status(self, text):
+        self.epochs.append(text.partition(",")[0])
+
+
+def test_the_time_of_training_is_that_of_the_model(images, workspace):
+    result = train(images, TrainConfig(**SMALL), workspace=workspace.root)
+    facts = json.loads((workspace.model("default") / "model.json").read_text())
+    assert result.seconds == facts["seconds"] != facts["metrics"]["seconds"]
+
+
+def test_a_name_that_no_file_system_takes_is_refused_before_the_scan():
+    TrainConfig(name="a" * 200)
+    with pytest.raises(UsageError, match="has 201 characters"):
+        TrainConfig(name="a" * 201)

@@ -3,7 +3,7 @@ import errno
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.torch import save_file
 
 from swav_train import __main__ as command
@@ -148,6 +148,20 @@ def start(folder, tmp_path):
     (folder / "broken.jpg").unlink()
     options = "--device cpu --set epochs=2 --set backbone=test_resnet".split()
     return lambda *words: call(folder, "--out", tmp_path / "model", *options, *words)
+
+
+def test_a_model_that_was_finished_before_is_told_and_of_other_images_it_is_another(
+    start, folder, capsys
+):
+    assert start() == 0
+    assert "finished before" not in capsys.readouterr().out
+    assert start() == 0
+    assert "finished before; the model is in" in capsys.readouterr().out
+    first, second = folder / "part0/0.png", folder / "part1/1.png"
+    with Image.open(second) as image:
+        ImageOps.invert(image).save(first)
+    assert start() == 0
+    assert "epoch 2/2" in capsys.readouterr().out
 
 
 def test_weights_of_another_backbone_are_exit_code_3(start, tmp_path, capsys):

@@ -35,3 +35,15 @@ def test_images_of_any_shape_become_squares_and_keep_their_aspects():
     source = PixelSource(images, size=16)
     assert source.read(torch.tensor([0, 2])).shape == (2, 3, 16, 16)
     assert source.aspects.tolist() == [0.5, 1.0, 2.0]
+
+
+def test_images_are_known_by_their_pixels_order_and_aspects():
+    def digest(images=IMAGES, aspects=None):
+        return PixelSource(images, size=16, aspects=aspects).digest()
+
+    changed = IMAGES.copy()
+    changed[-1, -1, -1, -1] ^= 1
+    others = [digest(changed), digest(IMAGES[::-1]), digest(aspects=np.full(60, 2.0)), digest()]
+    assert len(set(others)) == 4
+    assert digest(list(IMAGES)) == digest()
+    assert digest([torch.from_numpy(image) for image in IMAGES]) == digest()

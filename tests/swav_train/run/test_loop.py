@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from swav_train import load_encoder, train
 from swav_train.config import parse_crops
-from swav_train.errors import TrainingDiverged
+from swav_train.errors import TrainingDiverged, WeightsUnusable
 from swav_train.networks.backbone import build_backbone
 from swav_train.run.attempt import RunParts
 from swav_train.run.checkpoint import CheckpointParams
@@ -148,12 +148,44 @@ def test_an_interrupt_saves_and_the_next_run_goes_on(tmp_path):
     assert_equal_models(out, tmp_path / "whole")
 
 
-def test_a_checkpoint_of_other_settings_is_left_alone(tmp_path):
+@pytest.mark.parametrize(
+    ("images", "config"), [(IMAGES, replace(SHORT, seed=5)), (255 - IMAGES, SHORT)]
+)
+def test_a_checkpoint_of_other_settings_or_images_is_told_and_dropped(tmp_path, images, config):
     with pytest.raises(KeyboardInterrupt):
         train(IMAGES, SHORT, tmp_path, on_epoch=interrupt)
-    seen = []
-    train(IMAGES, replace(SHORT, seed=5), tmp_path, on_epoch=seen.append)
+    seen, said, left = [], [], []
+    train(
+        images,
+        config,
+        tmp_path,
+        on_epoch=seen.append,
+        on_retry=said.append,
+        on_start=lambda _: left.extend(tmp_path.glob("checkpoint")),
+    )
     assert [metrics.epoch for metrics in seen] == [1, 2, 3, 4]
+    assert len(said) == 1
+    assert "(2 epochs done) is dropped" in said[0]
+    assert not left
+
+
+def test_weights_that_do_not_fit_leave_an_interrupted_run_alone(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(IMAGES, SHORT, tmp_path / "a", on_epoch=interrupt)
+    save_file({"conv1.weight": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(WeightsUnusable, match="do not fit"):
+        train(IMAGES, SHORT, tmp_path / "a", init=tmp_path / "other.safetensors")
+    seen, said = [], []
+    train(IMAGES, SHORT, tmp_path / "a", on_epoch=seen.append, on_retry=said.append)
+    assert [metrics.epoch for metrics in seen] == [3, 4]
+    assert not said
+
+
+def test_a_model_of_other_images_is_not_taken_for_theirs(tmp_path):
+    train(IMAGES, SHORT, tmp_path)
+    assert not train(255 - IMAGES, SHORT, tmp_path).was_finished
+    assert not train(IMAGES, SHORT, tmp_path, images_digest="mine").was_finished
+    assert train(255 - IMAGES, SHORT, tmp_path, images_digest="mine").was_finished
 
 
 def test_a_budget_replaces_the_epochs(tmp_path):
