@@ -18,11 +18,13 @@ from curate.manifest.text_column import TextColumn
 
 
 def are_counted(images: Images, copies: Copies, *, is_against: bool) -> NDArray[np.bool_]:
-    """Return which images count, (N,): all, or those that are copies of the other source's."""
-    is_other = images.is_other
+    """Return which images count, (N,): all, or our copies of the other source's, and what stays."""
     if not is_against:
-        return ~is_other
-    return ~is_other & (copies.duplicate_of >= 0) & is_other[copies.duplicate_of]
+        return ~images.is_other
+    is_copy = copies.duplicate_of >= 0
+    is_counted = is_copy & images.are_reported(np.arange(len(images)), copies.duplicate_of)
+    is_counted[copies.duplicate_of[is_counted]] |= True
+    return is_counted & ~images.is_other
 
 
 def resolve_conflicts(
@@ -44,6 +46,7 @@ def resolve_conflicts(
     rows = pc.if_else(pa.array(images.is_other), None, rows)
     is_conflict = find_label_conflicts(copies.group, labels.take(rows).to_pylist())
     is_protected = find_protected(images.path, config.protect) | images.is_other
+    is_protected |= images.is_shared
     return (
         resolve_label_conflicts(copies, is_conflict, config.on_conflict, is_protected),
         is_conflict,

@@ -328,8 +328,8 @@ COLUMNS = (
         name="duplicate_of_hash",
         type="string",
         filled_by="dedup",
-        meaning="with `--against`: SHA-256 of the kept image, hex, where that lies in the other "
-        "source; else null",
+        meaning="with `--against`: SHA-256 of the kept image, hex, where only the other source "
+        "has it; else null",
         is_optional=True,
     ),
     Column(

@@ -56,8 +56,9 @@ class ByCopies:
             table.select(["source", "path", "hash", *PLACE_SCHEMA.names]),
         )
         column = table.schema.get_field_index("path")
+        none = np.zeros(len(table), np.bool_)
         by_whole_path = table.set_column(column, "path", table["whole"])
-        self._images: Images = make_images(by_whole_path, np.zeros(len(table), np.bool_))
+        self._images: Images = make_images(by_whole_path, none, none)
         self._reader = ImageReader(
             open_pixels(space, progress),
             lambda row: read_place(sources, places.slice(row, 1).to_pylist()[0]),

@@ -390,6 +390,27 @@ def test_what_is_new_is_compared_with_all_else_of_the_folder_that_it_lies_in(cop
     assert rows["a.jpg"]["duplicate_of"] == str(copies / "3.png")
 
 
+def test_copies_of_a_folder_within_the_source_are_told_and_those_elsewhere_in_it_are_not(
+    copies, tmp_path
+):
+    (copies / "golden").mkdir()
+    for name in ("jpeg.jpg", "mirror.jpg", "5.png"):
+        (copies / name).rename(copies / "golden" / name)
+    save(copies / "4 again.jpg", detailed(4), quality=80)
+    out = tmp_path / "m.parquet"
+    result, rows = against(copies, copies / "golden", out)
+    told = {path for path, row in rows.items() if row["keep"] is False}
+    assert told == {"0.png", "bytes.png", "pixels.bmp", "crop.jpg"}
+    assert {rows[path]["duplicate_of"] for path in told} <= {"golden/jpeg.jpg", "golden/mirror.jpg"}
+    assert {rows[path]["keep_reason"] for path in told} == {"the kept one is in both sources"}
+    kept = rows[rows["0.png"]["duplicate_of"]]
+    assert (kept["group"], kept["match"], kept["keep"]) == (rows["0.png"]["group"], None, True)
+    assert result.n_duplicates == 4
+    save(copies / "golden" / "new.jpg", detailed(5), quality=80)  # the manifest has it not
+    _, rows = against(out, copies / "golden", out)
+    assert {path for path, row in rows.items() if row["keep"] is False} == told | {"golden/5.png"}
+
+
 def test_a_link_to_an_image_of_the_other_source_is_another_name_of_it(copies, tmp_path):
     mine = tmp_path / "mine"
     save(mine / "new.png", detailed(70))
