@@ -315,6 +315,19 @@ def test_columns_of_the_user_and_of_other_stages_survive(copies, tmp_path):
     assert pq.read_table(tmp_path / "m.parquet")["mine"].to_pylist() == list(range(15))
 
 
+def test_what_an_earlier_run_was_asked_for_does_not_stay(copies, tmp_path):
+    out = tmp_path / "m.parquet"
+    options = {"out": out, "workspace": tmp_path / ".curate"}
+    pixels = Level.PIXELS
+    save(tmp_path / "theirs" / "0.png", detailed(0))
+    config = DedupConfig(level=pixels, labels="regex:([a-z]+)")
+    dedup(copies, config, against=tmp_path / "theirs", **options)
+    columns = {"duplicate_of_hash", "label_conflict"}
+    assert columns <= set(pq.read_table(out).column_names)
+    dedup(copies, DedupConfig(level=pixels), **options)
+    assert not columns & set(pq.read_table(out).column_names)
+
+
 @pytest.mark.parametrize("keep", ["best", "shortest-path", "first", "largest", "oldest"])
 def test_a_link_is_another_name_and_is_never_kept_in_place_of_its_file(copies, tmp_path, keep):
     (copies / "0").symlink_to(copies / "5.png")
