@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from curate import DedupConfig, cluster, dedup
+from curate import ClusterConfig, DedupConfig, cluster, dedup
 from curate.choices import KeepPolicy, Level
 from curate.errors import InputError, UsageError
 from curate.manifest.columns import DEDUP_COLUMNS
@@ -295,6 +295,27 @@ def test_the_semantic_rung_adds_to_the_near_one(trained, tmp_path):
     capped = dedup(tmp_path / "m.parquet", config, workspace=space)
     assert capped.n_duplicates == near.n_duplicates > 0
     assert capped.rungs[-1].match == "semantic"
+
+
+def test_the_semantic_rung_uses_the_model_of_the_manifest_or_the_one_named(trained, tmp_path):
+    space = tmp_path / ".curate"
+    shutil.copytree(trained / ".curate", space)
+    (space / "models" / "default").rename(space / "models" / "one")
+    shutil.copytree(space / "models" / "one", space / "models" / "two")
+    out, folder = tmp_path / "m.parquet", trained / "images"
+    semantic = {"level": Level.SEMANTIC}
+    cluster(folder, ClusterConfig(model="two"), out=out, workspace=space)
+    dedup(out, DedupConfig(**semantic), workspace=space)
+    with pytest.raises(UsageError, match="several models"):
+        dedup(folder, DedupConfig(**semantic), out=tmp_path / "n.parquet", workspace=space)
+    named = DedupConfig(**semantic, model="one")
+    dedup(folder, named, out=tmp_path / "n.parquet", workspace=space)
+    shutil.rmtree(space / "models" / "two")
+    with pytest.raises(UsageError, match="no model 'two'"):
+        dedup(out, DedupConfig(**semantic), workspace=space)
+    dedup(out, named, workspace=space)
+    with pytest.raises(UsageError, match="no model takes part"):
+        DedupConfig(model="one")
 
 
 def test_a_manifest_whose_images_changed_is_refused(copies, tmp_path):
