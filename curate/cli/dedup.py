@@ -92,6 +92,13 @@ def dedup(
     max_removed: Annotated[
         float, typer.Option(help="Let --level semantic drop at most this share of the images.")
     ] = 1.0,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="At --level semantic use the model of this name.",
+            show_default="that of the manifest, or else the one named default, or the only one",
+        ),
+    ] = None,
     ignore_reviews: Annotated[
         bool,
         typer.Option("--ignore-reviews", help="Leave out what was decided in curate review."),
@@ -155,6 +162,7 @@ def dedup(
         keep=keep,
         protect=tuple(protect or ()),
         max_removed=max_removed,
+        model=model,
         ignore_reviews=ignore_reviews,
         labels=labels,
         on_conflict=on_conflict,

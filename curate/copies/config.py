@@ -30,6 +30,8 @@ class DedupConfig:
         semantic_similarity: Least cosine of two images that are alike in content, in (0, 1].
         max_removed: Largest share of the images that the semantic rung may drop, in [0, 1]; the
             most alike go first.
+        model: At the level ``semantic``: name of the model; None takes that of the manifest, or
+            else ``default`` or the only one.
         ignore_reviews: Leave out what a person decided in `curate review`.
         labels: Where labels come from, where a folder is named: ``folder``, ``regex:PATTERN``, a
             table (``FILE:COLUMN``), COCO's JSON, YOLO's ``data.yaml``, VOC's folder, or ``none``.
@@ -49,6 +51,7 @@ class DedupConfig:
     protect: tuple[str, ...] = ()
     semantic_similarity: float = 0.95
     max_removed: float = 1.0
+    model: str | None = None
     ignore_reviews: bool = False
     labels: str = Labels.NONE
     on_conflict: OnConflict = OnConflict.REPORT
@@ -85,6 +88,11 @@ class DedupConfig:
             raise UsageError(
                 f"keeping the {self.keep} image needs a trained model",
                 hint="add --level semantic, or keep another one, such as --keep best",
+            )
+        if self.model is not None and self.level is not Level.SEMANTIC:
+            raise UsageError(
+                f"no model takes part at the level {self.level}",
+                hint="add --level semantic, or leave out --model",
             )
         self._check_numbers()
 

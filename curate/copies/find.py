@@ -27,6 +27,7 @@ from curate.copies.sharded.helpers import Helpers
 from curate.parallel import one_thread_each
 from curate.progress import Progress, Silent
 
+_IN_BOTH = "the kept one is in both sources"
 LADDER: tuple[Rung, ...] = (SameBytes(), SamePixels(), NearCopies(), SameScene(), AlikeContent())
 """The rungs, from the strongest evidence to the weakest."""
 
@@ -126,7 +127,10 @@ def _choose_what_stays(known: Known) -> Copies:
     reason: list[str | None] = [None] * n
     qualities = known.describe_qualities(known.looks)
     complaints = explain_drops(qualities, known.config.keep, dropped, kept[dropped])
+    is_shared = known.images.is_shared
     for row, complaint in zip(dropped.tolist(), complaints, strict=True):
+        if is_shared[kept[row]] and not is_shared[row]:
+            complaint = _IN_BOTH
         reason[row] = _name_frames(complaint, known.images, row, int(kept[row]))
     # the strongest rung that ties each image to its kept one
     rung = np.argmax([one.label == one.label[kept] for one in groupings], axis=0)

@@ -284,9 +284,9 @@ def spread_over_label(numbers: Ints, heads: Ints, label: Ints) -> tuple[Ints, In
 
 
 def choose_dropped(
-    a: Ints, b: Ints, strength: NDArray[np.floating], rank: Ints, *, most: int | None = None
+    a: Ints, b: Ints, strength: NDArray[np.floating], rank: Ints
 ) -> dict[int, tuple[int, float]]:
-    """Return which image stays for each one that is dropped, and how alike they are.
+    """Return which image stays for each one that is dropped, and how alike they are; closest first.
 
     Images are visited from the most worth keeping; each takes its alike neighbours along, unless
     they are dropped already.
@@ -296,7 +296,6 @@ def choose_dropped(
         b: (P,) the other.
         strength: (P,) float, how alike they are.
         rank: (N,) int64, 0 for the image most worth keeping.
-        most: How many may be dropped, the most alike first; None for all.
     """
     keeps, drops = np.where(rank[a] < rank[b], a, b), np.where(rank[a] < rank[b], b, a)
     order = np.lexsort((rank[drops], -strength, rank[keeps]))
@@ -306,7 +305,7 @@ def choose_dropped(
         if keeper not in dropped and other not in dropped:
             dropped[other] = (keeper, float(strength[row]))
     closest_first = sorted(dropped, key=lambda other: (-dropped[other][1], int(rank[other])))
-    return {other: dropped[other] for other in closest_first[:most]}
+    return {other: dropped[other] for other in closest_first}
 
 
 def _merge_links(links: Links, more: Links, n: int) -> Links:

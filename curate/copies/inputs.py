@@ -40,7 +40,7 @@ class Inputs:
     """Images to compare.
 
     Attributes:
-        images: What is known of them; those of the second manifest come first.
+        images: What is known of them; those of the second manifest alone come first.
         sources: Those that they come from.
         addresses: Of the source of each.
         reader: Where their pixels come from.
@@ -224,9 +224,9 @@ def read_inputs(
     )
     is_file = table["link_of"].is_null()
     table, is_other = table.filter(is_file), is_other[is_file.to_numpy()]
-    sources = OpenSources()
+    sources, is_shared = OpenSources(), np.zeros(len(table), np.bool_)
     if other is not None:
-        table, is_other, names = _leave_out_shared(table, is_other, sources)
+        table, is_other, is_shared, names = _merge_shared(table, is_other, sources)
         # a name of our file that is itself a name of theirs
         links = {path: names.get(file, file) for path, file in links.items()} | names
     places = table.select(["source", "path", "hash", *_PLACE])
@@ -235,20 +235,23 @@ def read_inputs(
         lambda row: read_place(sources, places.slice(row, 1).to_pylist()[0]),
         lambda row: progress.note(describe_lost(places["path"][row].as_py())),
     )
-    return Inputs(make_images(table, is_other), sources, table["source"], reader, places, links)
+    images = make_images(table, is_other, is_shared)
+    return Inputs(images, sources, table["source"], reader, places, links)
 
 
-def _leave_out_shared(
+def _merge_shared(
     table: pa.Table, is_other: NDArray[np.bool_], sources: OpenSources
-) -> tuple[pa.Table, NDArray[np.bool_], dict[str, str]]:
-    """Return images and whose they are, without those that both have, and our names of others.
+) -> tuple[pa.Table, NDArray[np.bool_], NDArray[np.bool_], dict[str, str]]:
+    """Return images, whether they are the other's, or of both; and our names of the other's.
 
-    What both list by one name is an image of the first manifest only: it is no copy of itself.
+    What both list by one name is there once, as ours: it is no copy of itself.
     """
     own, other = table.filter(pa.array(~is_other)), table.filter(pa.array(is_other))
     shared = find_shared(own, other, sources)
+    is_shared = np.zeros(len(table), np.bool_)
+    is_shared[len(other) + np.array(list(shared.itself), np.int64)] = True
     stays = np.ones(len(table), np.bool_)
-    stays[shared.itself] = False
+    stays[list(shared.itself.values())] = False
     stays[len(other) + np.array(list(shared.names), np.int64)] = False
     names = {
         own["path"][row].as_py(): _show(
@@ -256,7 +259,7 @@ def _leave_out_shared(
         )
         for row, there in shared.names.items()
     }
-    return table.filter(pa.array(stays)), is_other[stays], names
+    return table.filter(pa.array(stays)), is_other[stays], is_shared[stays], names
 
 
 def _read_part(manifest: Manifest, workspace: Workspace, progress: Progress) -> pa.Table:
@@ -319,12 +322,15 @@ def _list_links(facts: pa.Table) -> pa.Array:
     return pc.if_else(is_here, link_of, pa.scalar(None, pa.string()))
 
 
-def make_images(table: pa.Table, is_other: NDArray[np.bool_]) -> Images:
+def make_images(
+    table: pa.Table, is_other: NDArray[np.bool_], is_shared: NDArray[np.bool_]
+) -> Images:
     """Return images from a table of their facts.
 
     Args:
         table: N rows, those of the second manifest first, each part sorted by path.
-        is_other: (N,) whether an image is of the second manifest.
+        is_other: (N,) whether an image is of the second manifest alone.
+        is_shared: (N,) whether it is of both.
     """
 
     def numbers(name: str, dtype: type) -> NDArray[Any]:
@@ -335,6 +341,7 @@ def make_images(table: pa.Table, is_other: NDArray[np.bool_]) -> Images:
     return Images(
         path=TextColumn(table["path"]),
         is_other=is_other,
+        is_shared=is_shared,
         content_hash=TextColumn(table["hash"]),
         bytes=numbers("bytes", np.int64),
         width=numbers("width", np.int32),

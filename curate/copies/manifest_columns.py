@@ -24,11 +24,13 @@ from curate.manifest.text_column import TextColumn
 
 
 def are_counted(images: Images, copies: Copies, *, is_against: bool) -> NDArray[np.bool_]:
-    """Return which images count, (N,): all, or those that are copies of the other source's."""
-    is_other = images.is_other
+    """Return which images count, (N,): all, or our copies of the other source's, and what stays."""
     if not is_against:
-        return ~is_other
-    return ~is_other & (copies.duplicate_of >= 0) & is_other[copies.duplicate_of]
+        return ~images.is_other
+    is_copy = copies.duplicate_of >= 0
+    is_counted = is_copy & images.are_reported(np.arange(len(images)), copies.duplicate_of)
+    is_counted[copies.duplicate_of[is_counted]] |= True
+    return is_counted & ~images.is_other
 
 
 def resolve_conflicts(
@@ -57,6 +59,7 @@ def resolve_conflicts(
         [None] * n_other + labels.take(rows).to_pylist(),
     )
     is_protected = find_protected(images.path, config.protect) | images.is_other
+    is_protected |= images.is_shared
     return (
         resolve_label_conflicts(copies, conflicts.images, config.on_conflict, is_protected),
         conflicts,

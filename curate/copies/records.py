@@ -25,7 +25,7 @@ class Images:
 
     Attributes:
         path: Unique within each source.
-        is_other: (N,) bool, of the other source, of which no image is ever dropped.
+        is_other: (N,) bool, of the other source alone, of which no image is ever dropped.
         content_hash: SHA-256 of the bytes, hex.
         bytes: (N,) int64, file sizes.
         width: (N,) int32, px, upright.
@@ -37,6 +37,7 @@ class Images:
         mtime_ns: (N,) int64, ns.
         taken_ms: (N,) int64, by the camera's clock, ms since 1970; `UNKNOWN_TIME` where not known.
         has_camera: (N,) bool, whether a camera left its name or the time.
+        is_shared: (N,) bool, of both sources; of none where it is left out.
     """
 
     path: TextColumn
@@ -52,14 +53,17 @@ class Images:
     mtime_ns: NDArray[np.int64]
     taken_ms: NDArray[np.int64]
     has_camera: NDArray[np.bool_]
+    is_shared: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     def __post_init__(self) -> None:
+        if len(self.is_shared) == 0:
+            object.__setattr__(self, "is_shared", np.zeros(len(self.path), np.bool_))
         for name in ("path", "content_hash", "format"):
             object.__setattr__(self, name, TextColumn.of(getattr(self, name)))
         columns = (
             self.is_other, self.content_hash, self.bytes, self.width, self.height, self.format,
             self.frames, self.phash, self.sharpness, self.mtime_ns,
-            self.taken_ms, self.has_camera,
+            self.taken_ms, self.has_camera, self.is_shared,
         )  # fmt: skip
         if any(len(column) != len(self.path) for column in columns):
             raise ValueError("all columns must have one entry per path")
@@ -70,6 +74,29 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.path)
+
+    @property
+    def is_against(self) -> bool:
+        """Whether the images are compared with another source."""
+        return bool((self.is_other | self.is_shared).any())
+
+    def are_reported(
+        self, dropped: NDArray[np.int64], kept: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Return of which pairs the first image may be told to be a copy of the second, (P,) bool.
+
+        Of images that are compared with another source, those are ours, and their copies there; an
+        image of both is a copy only of one that the other source alone has.
+
+        Args:
+            dropped: (P,) int64, rows.
+            kept: (P,) int64, rows.
+        """
+        is_own = ~self.is_other[dropped]
+        if not self.is_against:
+            return is_own
+        is_new_there = self.is_shared[kept] & ~self.is_shared[dropped]
+        return np.asarray(is_own & (self.is_other[kept] | is_new_there), np.bool_)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,7 +21,7 @@ from curate.manifest.manifest import Manifest
 from curate.manifest.text_column import TextColumn
 from curate.progress import Progress
 from curate.workspace.embedding import embed_missing
-from curate.workspace.models import find_model, prototypes_of
+from curate.workspace.models import Model, find_model, model_of, prototypes_of
 from curate.workspace.refusals import ImagesRefused, leave_out_refused, without_refused
 from curate.workspace.shared_pixels import share_pixels
 from curate.workspace.workspace import Workspace
@@ -131,6 +131,18 @@ class ManifestSearch:
         pixels = share_pixels(self.engine.store, self.workspace)
         return Helpers(engine=self.engine, pixels=pixels, places=inputs.places)
 
+    def _find_model(self) -> Model:
+        """Return the model that is named, or that of the manifest, or the workspace's.
+
+        Raises:
+            InputError: It is not there, or is another than the manifest was written with.
+            UsageError: The name is unknown, or none is named and there are several.
+        """
+        named, written_with = self.config.model, self.manifest.model
+        if named is None and written_with is not None:
+            return model_of(self.workspace, written_with)
+        return find_model(self.workspace, named)
+
     def _load_vectors(self, inputs: Inputs) -> Vectors | None:
         """Return embeddings for the semantic rung, which needs a trained model; else none.
 
@@ -140,7 +152,7 @@ class ManifestSearch:
         if self.config.level is not Level.SEMANTIC:
             return None
         hashes = inputs.images.content_hash
-        model = find_model(self.workspace, None)
+        model = self._find_model()
         done = embed_missing(
             self.workspace,
             model,

@@ -21,12 +21,12 @@ class SharedFiles:
     """Which images of two tables are one object.
 
     Attributes:
-        itself: Rows of the other table that are an image of ours itself: no copy of it.
+        itself: Rows of our table that are an image of the other table itself; and the row there.
         names: Rows of our table that are another name, a link, of a file of the other table; and
             the row there.
     """
 
-    itself: list[int]
+    itself: dict[int, int]
     names: dict[int, int]
 
 
@@ -43,7 +43,7 @@ def find_shared(own: pa.Table, other: pa.Table, sources: OpenSources) -> SharedF
     for number, row in enumerate(other.select(_COLUMNS).to_pylist()):
         if alike[number]:
             rows_of[_identify(row)] = number
-    itself: list[int] = []
+    itself: dict[int, int] = {}
     names: dict[int, int] = {}
     for number, row in enumerate(own.select(_COLUMNS).to_pylist() if rows_of else ()):
         there = rows_of.get(_identify(row))
@@ -54,7 +54,7 @@ def find_shared(own: pa.Table, other: pa.Table, sources: OpenSources) -> SharedF
         if is_file and _is_another_name(row, place, sources):
             names[number] = there
         else:
-            itself.append(there)
+            itself[number] = there
     return SharedFiles(itself=itself, names=names)
 
 

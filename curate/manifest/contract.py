@@ -328,8 +328,8 @@ COLUMNS = (
         name="duplicate_of_hash",
         type="string",
         filled_by="dedup",
-        meaning="with `--against`: SHA-256 of the kept image, hex, where that lies in the other "
-        "source; else null",
+        meaning="with `--against`: SHA-256 of the kept image, hex, where only the other source "
+        "has it; else null",
         is_optional=True,
     ),
     Column(
@@ -389,6 +389,12 @@ def filled_by(stage: str) -> tuple[Column, ...]:
     return tuple(column for column in COLUMNS if column.filled_by == stage)
 
 
+def find_filler(name: str) -> str | None:
+    """Return the stage that fills a column, such as ``cluster_12``; None for a column of others."""
+    listed = re.sub(r"^cluster_\d+$", "cluster_N", name)
+    return next((column.filled_by for column in COLUMNS if column.name == listed), None)
+
+
 _FILLERS = {"scan": "`curate dedup IMAGES`, with --labels for labels and boxes,"}
 
 
@@ -399,8 +405,7 @@ def hint_at_filler(name: str, *, otherwise: str) -> str:
         name: Of the column.
         otherwise: The other way out, such as "choose a column with --by".
     """
-    wanted = re.sub(r"^cluster_\d+$", "cluster_N", name)
-    stage = next((column.filled_by for column in COLUMNS if column.name == wanted), None)
+    stage = find_filler(name)
     if stage is None:
         return otherwise
     command = _FILLERS.get(stage, f"`curate {stage}`")

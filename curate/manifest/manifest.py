@@ -16,6 +16,7 @@ import pyarrow as pa
 from curate.argument_types import check_arguments
 from curate.errors import InputError, ResourceError, UsageError
 from curate.manifest.conformed_rows import ConformedRows
+from curate.manifest.contract import find_filler
 from curate.manifest.csv import companion_path, is_companion, is_csv, read_csv, write_csv
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.notebook import draw_manifest
@@ -50,17 +51,22 @@ class Manifest:
         """How many rows cannot be used."""
         return len(self.rows) - int(is_readable(self.rows).sum())
 
-    def with_columns(self, columns: Rows, *, stage: str, config: Mapping[str, Any]) -> "Manifest":
+    def with_columns(
+        self, columns: Rows, *, stage: str, config: Mapping[str, Any], fills_all: bool = True
+    ) -> "Manifest":
         """Return this manifest with a stage's columns filled, others kept in their place.
 
         Args:
             columns: The stage's columns, as many rows as the manifest.
             stage: Name of the stage.
             config: Its options, for the history in the footer.
+            fills_all: Columns of the stage that it does not fill are of an earlier run, and go.
         """
+        there = self.rows.schema.names if fills_all else []
+        stale = {name for name in there if find_filler(name) == stage} - {*columns.schema.names}
         return replace(
             self,
-            rows=FilledRows(self.rows, columns),
+            rows=FilledRows(self.rows, columns, without=stale),
             stages={**self.stages, stage: dict(config)},
         )
 
@@ -241,13 +247,20 @@ def _is_own(path: Path) -> bool:
 def carry_over(fresh: Manifest, old: Manifest) -> Manifest:
     """Return ``fresh`` with the columns only ``old`` has, where path and hash agree.
 
+    Those of a stage that filled ``fresh`` are of an earlier run, and are left.
+
     Args:
         fresh: Gives the rows and their columns.
         old: Gives further columns, if it is of the same source.
     """
     if fresh.source != old.source:
         return fresh
-    extra = [column for column in old.rows.schema if column.name not in fresh.rows.schema.names]
+    extra = [
+        column
+        for column in old.rows.schema
+        if column.name not in fresh.rows.schema.names
+        and find_filler(column.name) not in fresh.stages
+    ]
     if not extra:
         return fresh
     numbers = find_partners(fresh.rows, old.rows, on="path")

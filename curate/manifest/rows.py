@@ -15,7 +15,7 @@ as they were, so this stays.
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -164,15 +164,17 @@ class HeldRows(Rows):
 class FilledRows(Rows):
     """Rows with columns filled by others: those of the same name in their place, new ones last."""
 
-    def __init__(self, rows: Rows, columns: Rows) -> None:
+    def __init__(self, rows: Rows, columns: Rows, *, without: Collection[str] = ()) -> None:
         """Fill columns; there are as many rows of both.
 
         Args:
             rows: Give the other columns.
             columns: Those to fill.
+            without: Columns of the rows that are left out.
         """
         self._rows, self._columns = rows, columns
-        fields = {field.name: field for field in (*rows.schema, *columns.schema)}
+        kept = [field for field in rows.schema if field.name not in without]
+        fields = {field.name: field for field in (*kept, *columns.schema)}
         self._schema = pa.schema(list(fields.values()), rows.schema.metadata)
 
     @property

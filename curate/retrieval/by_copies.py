@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
@@ -32,7 +31,7 @@ class ByCopies:
 
     Attributes:
         model: None.
-        n_searched: Images searched.
+        n_searched: Images searched, every file.
         threshold: Least probability that counts.
     """
 
@@ -56,8 +55,9 @@ class ByCopies:
             table.select(["source", "path", "hash", *PLACE_SCHEMA.names]),
         )
         column = table.schema.get_field_index("path")
+        none = np.zeros(len(table), np.bool_)
         by_whole_path = table.set_column(column, "path", table["whole"])
-        self._images: Images = make_images(by_whole_path, np.zeros(len(table), np.bool_))
+        self._images: Images = make_images(by_whole_path, none, none)
         self._reader = ImageReader(
             open_pixels(space, progress),
             lambda row: read_place(sources, places.slice(row, 1).to_pylist()[0]),
@@ -94,9 +94,11 @@ class ByCopies:
         for query, itself, end in zip(queries, rows_of, ends, strict=True):
             rows = list(range(start, end))
             found = []
-            if query.is_in_workspace:
+            if query.image is not None:
                 rows = [row for row in rows if int(pairs.b[row]) != itself]
-                found = [(_equal_file(path), query.content_hash) for path in self._others(query)]
+                others = self._equal_files.get(query.content_hash, [])
+                others = [path for path in others if path != query.image.file]
+                found = [(_equal_file(path), query.content_hash) for path in others]
             for row in rows:
                 content = self._images.content_hash[int(pairs.b[row])]
                 first = self._describe(pairs, row)
@@ -112,13 +114,6 @@ class ByCopies:
             )
             start = end
         return hits
-
-    def _others(self, query: Query) -> list[str]:
-        """Return the other files with the bytes of an image of the workspace."""
-        files = self._equal_files.get(query.content_hash, [])
-        here = str(Path(query.name).absolute())
-        itself = next((one for one in files if one.endswith(f"/{query.name}") or one == here), "")
-        return [path for path in files if path != (itself or files[0])]
 
     def _load(self, query: Query, row: int) -> QueryImage:
         """Return a query image; one of the workspace, of that row, as the workspace holds it."""

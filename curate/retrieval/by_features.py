@@ -78,7 +78,7 @@ class ByFeatures:
             kept = [
                 (place, float(cosine))
                 for place, cosine in zip(places, cosines, strict=True)
-                if not (query.is_in_workspace and place["hash"] == query.content_hash)
+                if not (query.image is not None and place["hash"] == query.content_hash)
             ][:k]
             images = [
                 Found(path=f"{place['source']}/{place['path']}", similarity=round(cosine, 4))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -43,8 +44,21 @@ def list_equal_files(space: Workspace) -> dict[str, list[str]]:
     return {content: sorted(paths) for content, paths in equal.items()}
 
 
-def find_contents(space: Workspace, paths: Sequence[str]) -> list[str]:
-    """Return the content hashes of images of the workspace, by path; of two, the newest source's.
+@dataclass(frozen=True, slots=True)
+class KnownImage:
+    """An image of a workspace.
+
+    Attributes:
+        file: Whole path or address of the file: its source, a slash and its path there.
+        content_hash: SHA-256 of the bytes, hex.
+    """
+
+    file: str
+    content_hash: str
+
+
+def find_images(space: Workspace, paths: Sequence[str]) -> list[KnownImage]:
+    """Return images of the workspace, by path; of two, the newest source's.
 
     Args:
         space: The workspace.
@@ -53,22 +67,22 @@ def find_contents(space: Workspace, paths: Sequence[str]) -> list[str]:
     Raises:
         UsageError: One is not there, or could not be read.
     """
-    known = dict(zip(paths, find_known_contents(space, paths), strict=True))
-    typed = _find_typed(space, [path for path, content in known.items() if content is None])
-    contents = [known[path] or typed.get(path) for path in paths]
-    for path, content in zip(paths, contents, strict=True):
-        if content is None:
+    known = dict(zip(paths, find_known_images(space, paths), strict=True))
+    typed = _find_typed(space, [path for path, image in known.items() if image is None])
+    images = [known[path] or typed.get(path) for path in paths]
+    for path, image in zip(paths, images, strict=True):
+        if image is None:
             raise UsageError(
                 f"the workspace has no readable image {path!r}",
                 hint="name a path as the manifest has it, or an image file without --like",
             )
-    return [content for content in contents if content is not None]
+    return [image for image in images if image is not None]
 
 
-def find_known_contents(
+def find_known_images(
     space: Workspace, paths: Sequence[str], *, source: str | None = None
-) -> list[str | None]:
-    """Return the content hashes of images of the workspace, None for one that it does not know.
+) -> list[KnownImage | None]:
+    """Return images of the workspace, None for one that it does not know.
 
     Args:
         space: The workspace.
@@ -81,13 +95,18 @@ def find_known_contents(
     behind = [path.removeprefix(f"{name}/") for path in paths for name in age]
     rows = _read_rows(space, [*paths, *behind])
     rows.sort(key=lambda row: (row["source"] == source, age.get(row["source"], -1)))
-    content_of = {f"{row['source']}/{row['path']}": row["hash"] for row in rows}
-    content_of |= {row["path"]: row["hash"] for row in rows}
-    return [content_of.get(path) for path in paths]
+    images = [_make_image(row) for row in rows]
+    image_of = {image.file: image for image in images}
+    image_of |= {row["path"]: image for row, image in zip(rows, images, strict=True)}
+    return [image_of.get(path) for path in paths]
 
 
-def _find_typed(space: Workspace, paths: Sequence[str]) -> dict[str, str]:
-    """Return the content hashes of those images whose paths people may have typed so."""
+def _make_image(row: dict[str, str]) -> KnownImage:
+    return KnownImage(f"{row['source']}/{row['path']}", row["hash"])
+
+
+def _find_typed(space: Workspace, paths: Sequence[str]) -> dict[str, KnownImage]:
+    """Return those images whose paths people may have typed so."""
     if not paths:
         return {}
     sources = _open_roots(space)
@@ -96,12 +115,12 @@ def _find_typed(space: Workspace, paths: Sequence[str]) -> dict[str, str]:
         for path in paths
     }
     rows = _read_rows(space, [name for names in meant.values() for _, name in names])
-    content_of = {(row["source"], row["path"]): row["hash"] for row in rows}
+    image_of = {(row["source"], row["path"]): _make_image(row) for row in rows}
     found = {
-        path: next((content_of[one] for one in names if one in content_of), None)
+        path: next((image_of[one] for one in names if one in image_of), None)
         for path, names in meant.items()
     }
-    return {path: content for path, content in found.items() if content is not None}
+    return {path: image for path, image in found.items() if image is not None}
 
 
 def _open_roots(space: Workspace) -> dict[str, Roots]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from curate.pages.notebook import ShownPair, draw_pairs
 from curate.pages.pictures import Pictures
 from curate.progress import Silent
-from curate.retrieval.catalogue_images import find_known_contents
+from curate.retrieval.catalogue_images import find_known_images
 from curate.workspace.pixel_mending import open_pixels
 from curate.workspace.workspace import find_workspace
 
@@ -61,7 +61,8 @@ class PairTable:
         rows = self.table.slice(0, _MOST_PAIRS).to_pylist()
         space = find_workspace(Path(self._workspace))
         paths = [path for row in rows for path in (row["path"], row["other_path"])]
-        contents = find_known_contents(space, paths, source=self._source)
+        images = find_known_images(space, paths, source=self._source)
+        contents = [image.content_hash if image is not None else None for image in images]
         sources = Pictures(open_pixels(space, Silent())).pack(contents, side=_SIDE)
         pairs = [
             ShownPair(

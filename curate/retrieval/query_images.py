@@ -10,6 +10,7 @@ from curate.errors import InputError
 from curate.images.decode import Decoded, Pixels, Unreadable, decode
 from curate.images.perceptual_hash import perceptual_hash
 from curate.parallel import ordered_map
+from curate.retrieval.catalogue_images import KnownImage
 from curate.sources import open_source
 from curate.workspace.pixel_cache import PixelCache
 from curate.workspace.pixel_shards import pack, unpack
@@ -21,12 +22,12 @@ class QuerySource:
 
     Attributes:
         name: The file, or the path of an image of the workspace.
-        content_hash: Of the image of the workspace; None for a file.
+        image: The image of the workspace; None for a file.
         is_named: Whether it was named itself, not the folder it lies in.
     """
 
     name: str
-    content_hash: str | None = None
+    image: KnownImage | None = None
     is_named: bool = True
 
 
@@ -36,7 +37,7 @@ class Query:
 
     Attributes:
         name: The file, or the path of an image of the workspace.
-        is_in_workspace: Whether it is an image of the workspace, which is not to find itself.
+        image: The image of the workspace, which is not to find itself; None for a file.
         content_hash: SHA-256 of the bytes, hex.
         pixels: (h, w, 3) uint8, upright RGB, as the pixel cache would have it.
         width: px, upright; as of ``pixels`` for an image of the workspace.
@@ -46,7 +47,7 @@ class Query:
     """
 
     name: str
-    is_in_workspace: bool
+    image: KnownImage | None
     content_hash: str
     pixels: Pixels
     width: int
@@ -83,14 +84,14 @@ class Query:
 
 
 def list_queries(
-    files: Sequence[Path | str], paths: Sequence[str], content_hashes: Sequence[str]
+    files: Sequence[Path | str], paths: Sequence[str], images: Sequence[KnownImage]
 ) -> list[QuerySource]:
     """Return where the query images come from; of a folder, all image files below it.
 
     Args:
         files: Image files and folders of them.
         paths: Paths of images of the workspace.
-        content_hashes: Theirs.
+        images: Which they are.
 
     Raises:
         InputError: A folder has no image file.
@@ -104,8 +105,7 @@ def list_queries(
         inside = [str(folder.local_file(one.path)) for one in folder.list_files().files]
         sources += [QuerySource(name=name, is_named=False) for name in inside]
     return sources + [
-        QuerySource(name=path, content_hash=content_hash)
-        for path, content_hash in zip(paths, content_hashes, strict=True)
+        QuerySource(name=path, image=image) for path, image in zip(paths, images, strict=True)
     ]
 
 
@@ -138,10 +138,10 @@ def read_queries(
 
 
 def _read(source: QuerySource, cache: PixelCache) -> Query | Unreadable:
-    if source.content_hash is not None:
-        (pixels,) = cache.read([source.content_hash])
+    if source.image is not None:
+        (pixels,) = cache.read([source.image.content_hash])
         decoded = Decoded(pixels, pixels.shape[1], pixels.shape[0], "")
-        return _make_query(source, source.content_hash, decoded)
+        return _make_query(source, source.image.content_hash, decoded)
     try:
         raw = Path(source.name).read_bytes()
     except OSError as error:
@@ -157,7 +157,7 @@ def _read(source: QuerySource, cache: PixelCache) -> Query | Unreadable:
 def _make_query(source: QuerySource, content_hash: str, decoded: Decoded) -> Query:
     return Query(
         name=source.name,
-        is_in_workspace=source.content_hash is not None,
+        image=source.image,
         content_hash=content_hash,
         pixels=decoded.pixels,
         width=decoded.width,

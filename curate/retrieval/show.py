@@ -7,7 +7,7 @@ from curate.argument_types import check_arguments
 from curate.pages.notebook import ShownImages
 from curate.pages.pictures import Pictures
 from curate.progress import Silent
-from curate.retrieval.catalogue_images import find_contents
+from curate.retrieval.catalogue_images import find_images
 from curate.workspace.pixel_mending import open_pixels
 from curate.workspace.workspace import find_workspace
 
@@ -37,5 +37,6 @@ def show(
         raise ValueError(f"need a line for each of {len(paths)} paths, got {len(lines)}")
     space = find_workspace(workspace)
     pictures = Pictures(open_pixels(space, Silent()))
-    sources = pictures.pack(find_contents(space, paths), side=_SIDE)
+    contents = [image.content_hash for image in find_images(space, paths)]
+    sources = pictures.pack(contents, side=_SIDE)
     return ShownImages(sources=sources, lines=list(lines if lines is not None else paths))

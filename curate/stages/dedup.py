@@ -78,6 +78,7 @@ class DedupResult(ShownInNotebooks):
         manifest: The file written.
         source: Folder of the images.
         against: Folder that they were compared with, or None.
+        against_from: The manifest that named the images there, or the source itself; or None.
         n_images: Images of the manifest.
         n_unreadable: Rows that cannot be used.
         n_groups: Duplicate groups.
@@ -100,6 +101,7 @@ class DedupResult(ShownInNotebooks):
     manifest: str
     source: str
     against: str | None
+    against_from: str | None
     n_images: int
     n_unreadable: int
     n_groups: int
@@ -175,7 +177,8 @@ class DedupResult(ShownInNotebooks):
         space = Workspace(Path(self.workspace))
         cut_name = f"at-{asked:g}" if threshold is None else f"from-{threshold:g}"
         out = cut_path(space, Path(self.manifest), cut_name)
-        cut = dedup(self.manifest, config, out=out, against=self.against, workspace=space.root)
+        other = self.against_from
+        cut = dedup(self.manifest, config, out=out, against=other, workspace=space.root)
         with space.writing():
             drop_old_cuts(space, out)
         return cut
@@ -237,11 +240,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         manifest, found = _read_or_scan(
             named, out, space, config.labels, progress, scan_config, shards
         )
-        other = (
-            _read_other(against, space, progress, scan_config, shards)
-            if against is not None
-            else None
-        )
+        other, other_from = _read_other(against, space, progress, scan_config, shards)
         judged = None if config.ignore_reviews else read_judged(space.root, progress)
         search = ManifestSearch(
             manifest=manifest,
@@ -274,6 +273,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         manifest=str(out),
         source=manifest.source,
         against=other.source if other is not None else None,
+        against_from=other_from,
         n_images=int((~inputs.images.is_other).sum()) + len(inputs.links),
         n_unreadable=manifest.n_unreadable,
         unreadable=count_reasons(manifest.rows),
@@ -357,18 +357,23 @@ def _read_or_scan(  # noqa: PLR0913 - what `dedup` was asked
 
 
 def _read_other(
-    other: Path | str,
+    other: Path | str | None,
     space: Workspace,
     progress: Progress,
     config: ScanConfig | None,
     engine: Engine | None,
-) -> Manifest:
-    """Return the manifest of what the images are compared with; the limit of pixels holds there."""
+) -> tuple[Manifest, str] | tuple[None, None]:
+    """Return the manifest of what the images are compared with, and what names the same anywhere.
+
+    The limit of pixels holds there.
+    """
+    if other is None:
+        return None, None
     limit = ScanConfig(max_pixels=config.max_pixels) if config is not None else None
     if Workspace(Path(other)).is_there():
         other = Workspace(Path(other)).newest_source()
     if not is_source(other):
-        return read_manifest(Path(other))
+        return read_manifest(Path(other)), str(Path(other).absolute())
     found = scan(other, space, progress, config=limit, engine=engine)
     found.readable()
-    return found.manifest()
+    return found.manifest(), found.source

@@ -150,7 +150,8 @@ def _fill_columns(
             "written to those of them that it has"
         )
     filled = HeldRows(columns)
-    write_manifest(manifest.with_columns(filled, stage="review", config={}), path)
+    decided = manifest.with_columns(filled, stage="review", config={}, fills_all=False)
+    write_manifest(decided, path)
     return list(columns.column_names)
 
 

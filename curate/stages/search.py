@@ -15,7 +15,7 @@ from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent, task
 from curate.retrieval.by_copies import ByCopies
 from curate.retrieval.by_features import ByFeatures
-from curate.retrieval.catalogue_images import find_contents
+from curate.retrieval.catalogue_images import find_images
 from curate.retrieval.query_images import Query, list_queries, read_queries
 from curate.retrieval.results import Found, Hits, Placement
 from curate.workspace.models import require_device
@@ -66,7 +66,7 @@ class Answer:
 
     Attributes:
         query: Its file, or its path in the workspace.
-        found: Best first; one file for each content. By copies it may be empty.
+        found: Best first. By features one file for each content; by copies every file, if any.
         n_more: By copies: copies beyond the ``k`` best.
     """
 
@@ -83,7 +83,7 @@ class SearchResult(ShownInNotebooks):
         by: ``features`` or ``copies``.
         model: By features: name and weights of the model; else None.
         threshold: By copies: least probability that counted; else None.
-        n_searched: Different images searched.
+        n_searched: Images searched: by features of different content, by copies all files.
         answers: One for each query image.
         unreadable: Query images of a folder that cannot be read, and why.
         sheet: The contact sheet, or None.
@@ -148,7 +148,7 @@ def search(  # noqa: PLR0913 - one question, several places for the answer
         check_sheet(Path(sheet))
     space = find_workspace(workspace)
     mend_catalogue(space, progress)
-    sources = list_queries(queries, like, find_contents(space, like))
+    sources = list_queries(queries, like, find_images(space, like))
     index = _open_index(space, method, config, progress)
     cache = open_pixels(space, progress)
     answers: list[Answer] = []

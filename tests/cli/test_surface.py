@@ -17,8 +17,8 @@ PROMISED = {
     "cluster": "--out --clusters --levels --assign --labels --cluster --shared",
     "dedup": (
         "--out --level --precision --threshold --overlays --recolour --min-overlap --keep "
-        "--protect --against --pairs --sheet --check --ignore-reviews --labels --on-conflict "
-        "--cluster --shared"
+        "--protect --against --max-removed --model --pairs --sheet --check --ignore-reviews "
+        "--labels --on-conflict --cluster --shared"
     ),
     "compare": "--out --precision",
     "sample": "--size --out --by --stratify --within --quota --continue --include --exclude",

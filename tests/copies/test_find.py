@@ -10,6 +10,7 @@ import pytest
 from curate.choices import KeepPolicy, Level
 from curate.copies.config import DedupConfig
 from curate.copies.find import find_copies
+from curate.copies.manifest_columns import are_counted
 from curate.copies.records import Vectors
 from curate.errors import UsageError
 
@@ -278,6 +279,24 @@ def test_at_most_a_share_of_the_images_goes_for_being_alike(folder, scene):
     config = DedupConfig(level=Level.SEMANTIC, keep=KeepPolicy.CENTRAL, max_removed=0.3)
     copies = find_copies(made.images, made, config, vectors=alike_vectors(*range(10)))
     assert (~copies.keep).sum() == 3
+
+
+def test_the_share_that_goes_is_of_our_images_and_counts_only_what_is_told(folder, scene):
+    theirs = {f"t{row}": scene(row) for row in range(6)}
+    ours = {f"o{row}": scene(10 + row) for row in range(8)}
+    again = {"o0 again": ours["o0"], "o1 again": ours["o1"]}
+    made = folder(theirs | ours | again, others=set(theirs))
+    place = {path: row for row, path in enumerate(made.images.path)}
+    angles = np.zeros(len(place))
+    for path, row in place.items():
+        angles[row] = 25.0 * int(path[1])  # o0, its copy and t0 are alike, and so on
+    angles[place["o6"]], angles[place["o7"]] = 200.0, 200.1  # alike, but both are ours
+    for most, n_told in ((1.0, 8), (0.4, 4), (0.1, 1)):
+        config = DedupConfig(level=Level.SEMANTIC, max_removed=most)
+        copies = find_copies(made.images, made, config, vectors=alike_vectors(*angles))
+        told = are_counted(made.images, copies, is_against=True)
+        assert n_told - 1 <= told.sum() <= n_told
+        assert not told[[place["o6"], place["o7"]]].any()
 
 
 def test_what_is_central_is_not_known_without_a_model():

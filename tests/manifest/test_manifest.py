@@ -50,6 +50,19 @@ def test_a_stage_fills_its_columns_and_keeps_the_others():
     assert again.stages == {"scan": {}, "cluster": {}}
 
 
+def test_columns_of_a_stage_that_it_does_not_fill_again_go():
+    old = manifest(cluster=[1, 2], cluster_3=[0, 1], label_conflict=[True, None], mine=["x", "y"])
+    filled = HeldRows(pa.table({"cluster": [3, 4]}))
+    again = old.with_columns(filled, stage="cluster", config={})
+    carried = carry_over(manifest().with_columns(filled, stage="cluster", config={}), old)
+    for one in (again, carried):
+        names = one.rows.read().column_names
+        assert "cluster_3" not in names
+        assert {"cluster", "label_conflict", "mine"} <= set(names)
+    some = old.with_columns(filled, stage="cluster", config={}, fills_all=False)
+    assert "cluster_3" in some.rows.schema.names
+
+
 @pytest.mark.parametrize("batch_rows", [1, 7, 50])
 def test_batches_and_blocks_change_nothing_of_what_is_filled_and_written(tmp_path, batch_rows):
     written = set()

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from curate import DedupConfig, cluster, dedup
+from curate import ClusterConfig, DedupConfig, cluster, dedup
 from curate.choices import KeepPolicy, Level
 from curate.errors import InputError, UsageError
 from curate.images.contact_sheet import draw_sheet
@@ -336,6 +336,27 @@ def test_the_semantic_rung_adds_to_the_near_one(trained, tmp_path):
     assert capped.rungs[-1].match == "semantic"
 
 
+def test_the_semantic_rung_uses_the_model_of_the_manifest_or_the_one_named(trained, tmp_path):
+    space = tmp_path / ".curate"
+    shutil.copytree(trained / ".curate", space)
+    (space / "models" / "default").rename(space / "models" / "one")
+    shutil.copytree(space / "models" / "one", space / "models" / "two")
+    out, folder = tmp_path / "m.parquet", trained / "images"
+    semantic = {"level": Level.SEMANTIC}
+    cluster(folder, ClusterConfig(model="two"), out=out, workspace=space)
+    dedup(out, DedupConfig(**semantic), workspace=space)
+    with pytest.raises(UsageError, match="several models"):
+        dedup(folder, DedupConfig(**semantic), out=tmp_path / "n.parquet", workspace=space)
+    named = DedupConfig(**semantic, model="one")
+    dedup(folder, named, out=tmp_path / "n.parquet", workspace=space)
+    shutil.rmtree(space / "models" / "two")
+    with pytest.raises(UsageError, match="no model 'two'"):
+        dedup(out, DedupConfig(**semantic), workspace=space)
+    dedup(out, named, workspace=space)
+    with pytest.raises(UsageError, match="no model takes part"):
+        DedupConfig(model="one")
+
+
 def test_a_manifest_whose_images_changed_is_refused(copies, tmp_path):
     found_in(copies, tmp_path / "m.parquet")
     save(copies / "5.png", picture(5))
@@ -352,6 +373,19 @@ def test_columns_of_the_user_and_of_other_stages_survive(copies, tmp_path):
     dedup(tmp_path / "m.parquet", workspace=tmp_path / ".curate")
     dedup(copies, out=tmp_path / "m.parquet", workspace=tmp_path / ".curate")
     assert pq.read_table(tmp_path / "m.parquet")["mine"].to_pylist() == list(range(15))
+
+
+def test_what_an_earlier_run_was_asked_for_does_not_stay(copies, tmp_path):
+    out = tmp_path / "m.parquet"
+    options = {"out": out, "workspace": tmp_path / ".curate"}
+    pixels = Level.PIXELS
+    save(tmp_path / "theirs" / "0.png", detailed(0))
+    config = DedupConfig(level=pixels, labels="regex:([a-z]+)")
+    dedup(copies, config, against=tmp_path / "theirs", **options)
+    columns = {"duplicate_of_hash", "label_conflict"}
+    assert columns <= set(pq.read_table(out).column_names)
+    dedup(copies, DedupConfig(level=pixels), **options)
+    assert not columns & set(pq.read_table(out).column_names)
 
 
 @pytest.mark.parametrize("keep", ["best", "shortest-path", "first", "largest", "oldest"])
@@ -427,6 +461,27 @@ def test_what_is_new_is_compared_with_all_else_of_the_folder_that_it_lies_in(cop
     result, rows = against(copies / "new", copies, tmp_path / "m.parquet")
     assert (result.n_duplicates, rows["b.png"]["keep"]) == (1, True)
     assert rows["a.jpg"]["duplicate_of"] == str(copies / "3.png")
+
+
+def test_copies_of_a_folder_within_the_source_are_told_and_those_elsewhere_in_it_are_not(
+    copies, tmp_path
+):
+    (copies / "golden").mkdir()
+    for name in ("jpeg.jpg", "mirror.jpg", "5.png"):
+        (copies / name).rename(copies / "golden" / name)
+    save(copies / "4 again.jpg", detailed(4), quality=80)
+    out = tmp_path / "m.parquet"
+    result, rows = against(copies, copies / "golden", out)
+    told = {path for path, row in rows.items() if row["keep"] is False}
+    assert told == {"0.png", "bytes.png", "pixels.bmp", "crop.jpg"}
+    assert {rows[path]["duplicate_of"] for path in told} <= {"golden/jpeg.jpg", "golden/mirror.jpg"}
+    assert {rows[path]["keep_reason"] for path in told} == {"the kept one is in both sources"}
+    kept = rows[rows["0.png"]["duplicate_of"]]
+    assert (kept["group"], kept["match"], kept["keep"]) == (rows["0.png"]["group"], None, True)
+    assert result.n_duplicates == 4
+    save(copies / "golden" / "new.jpg", detailed(5), quality=80)  # the manifest has it not
+    _, rows = against(out, copies / "golden", out)
+    assert {path for path, row in rows.items() if row["keep"] is False} == told | {"golden/5.png"}
 
 
 def test_a_link_to_an_image_of_the_other_source_is_another_name_of_it(copies, tmp_path):

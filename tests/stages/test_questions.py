@@ -1,9 +1,11 @@
 import copy
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 import curate
 from curate.errors import UsageError
@@ -81,6 +83,23 @@ def test_another_cut_leaves_the_manifest_as_it_is_and_searches_nothing(found, tm
     assert (tmp_path / "m.parquet").read_bytes() == before
     newest = curate.info(workspace=tmp_path / ".curate").manifests[-1]
     assert newest == str(tmp_path / "m.parquet")
+
+
+def test_a_cut_is_compared_with_the_manifest_that_was_named_and_not_all_its_source(
+    images, tmp_path, monkeypatch
+):
+    for name in ("000", "003"):
+        save(tmp_path / "other" / f"{name}.png", np.asarray(Image.open(images / f"red/{name}.png")))
+    space = {"workspace": tmp_path / ".curate"}
+    half = tmp_path / "half.parquet"
+    curate.dedup(tmp_path / "other", out=half, **space)
+    half_rows = pq.read_table(half)
+    pq.write_table(half_rows.slice(0, 1), half)
+    monkeypatch.chdir(tmp_path)
+    found = curate.dedup(images, out=tmp_path / "m.parquet", against="half.parquet", **space)
+    monkeypatch.chdir("/")
+    assert found.at(precision=0.99).n_duplicates == found.n_duplicates > 0
+    assert (found.against, found.against_from) == (str(tmp_path / "other"), str(half))
 
 
 def test_each_cut_stays_what_it_is_when_another_is_made(found, images, tmp_path):

@@ -88,6 +88,18 @@ def test_an_image_of_the_manifest_finds_its_copies_and_not_itself(searched):
     assert found["5.png"] == []
 
 
+def test_an_image_finds_its_equals_of_the_same_name_in_other_folders_and_not_itself(tmp_path):
+    for path in ("z.jpg", "a/z.jpg", "b/z.jpg"):
+        save(tmp_path / "images" / path, scene(1))
+    save(tmp_path / "images" / "other.jpg", scene(2))
+    dedup(tmp_path / "images", out=tmp_path / "m.parquet", workspace=tmp_path / ".curate")
+    whole = {path: str(tmp_path / "images" / path) for path in ("z.jpg", "a/z.jpg", "b/z.jpg")}
+    for path, file in whole.items():
+        for named in (path, file):
+            (answer,) = search(like=[named], by="copies", workspace=tmp_path / ".curate").answers
+            assert {one.path for one in answer.found} == set(whole.values()) - {file}
+
+
 def test_a_picture_of_the_folder_finds_itself_first(searched):
     found = copies_in(searched, [searched / "images/2.png"])["2.png"]
     assert [one.match for one in found] == ["bytes", "pixels"]

@@ -9,7 +9,7 @@ from PIL import Image
 
 from curate import DedupConfig, SearchConfig, SheetConfig, cluster, dedup, search, sheet
 from curate.errors import InputError, UsageError
-from curate.retrieval.catalogue_images import find_contents
+from curate.retrieval.catalogue_images import find_images
 from curate.workspace.workspace import Workspace
 from tests.conftest import picture, save
 
@@ -118,6 +118,10 @@ def test_an_image_of_the_manifest_finds_the_others_like_it(trained, monkeypatch)
     named = search([trained / "images/red/006.png"], SearchConfig(k=4), workspace=space)
     assert answer.query == "red/006.png"
     assert [one.path for one in answer.found] == [one.path for one in named.answers[0].found[1:]]
+
+
+def find_contents(space, paths):
+    return [image.content_hash for image in find_images(space, paths)]
 
 
 @pytest.fixture

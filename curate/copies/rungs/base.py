@@ -116,6 +116,11 @@ class Known:
         return parts[-1] if parts else Pairs.none()
 
     @cached_property
+    def turn(self) -> Ints:
+        """(N,) int64, what stays whatever the policy: 0 protected, 1 of both sources, 2 neither."""
+        return np.where(self.is_protected, 0, np.where(self.images.is_shared, 1, 2))
+
+    @cached_property
     def rank(self) -> Ints:
         """(N,) int64, place of each image in the order of preference."""
         return self.rank_images(self.looks).rank
@@ -129,10 +134,12 @@ class Known:
         """Return which images are worth keeping, beside copies that look so."""
         qualities = self.describe_qualities(looks)
         order = order_by_preference(qualities, self.config.keep)
+        order = order[np.argsort(self.turn[order], kind="stable")]
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
-        is_best = self.config.keep is KeepPolicy.BEST  # the others leave no room
-        return Ranking(rank=rank, worth=find_worth(qualities) if is_best else rank)
+        if self.config.keep is not KeepPolicy.BEST:  # they leave no room
+            return Ranking(rank=rank, worth=rank)
+        return Ranking(rank=rank, worth=self.turn * len(order) + find_worth(qualities))
 
     def describe_qualities(self, looks: Looks) -> Qualities:
         """Return what the policy of what stays looks at."""

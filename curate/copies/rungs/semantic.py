@@ -57,11 +57,15 @@ class AlikeContent:
         kept, rank = known.kept, known.rank
         keepers = np.nonzero(kept == np.arange(n))[0]
         a, b, cosine = pair_alike(known.vectors, keepers, least=config.semantic_similarity)
-        may_drop = ~known.is_protected[np.where(rank[a] < rank[b], b, a)]
+        drops, keeps = np.where(rank[a] < rank[b], (b, a), (a, b))
+        may_drop = ~known.is_protected[drops] & known.images.are_reported(drops, keeps)
         a, b, cosine = a[may_drop], b[may_drop], cosine[may_drop]
-        target = np.arange(n)
-        most = int(config.max_removed * n)
-        for other, (keeper, _) in choose_dropped(a, b, cosine, rank, most=most).items():
+        target, n_gone = np.arange(n), 0
+        most, n_going = int(config.max_removed * (~known.images.is_other).sum()), _count_new(known)
+        for other, (keeper, _) in choose_dropped(a, b, cosine, rank).items():
+            n_gone += int(n_going[other])
+            if n_gone > most:
+                break
             target[other] = keeper
         moved = target[kept] != kept
         embeddings = known.vectors.embeddings
@@ -110,6 +114,16 @@ def pair_alike(
     a, b, cosine = (np.concatenate([part[k] for part in parts]) for k in range(3))
     _, once = np.unique(a * len(vectors.embeddings) + b, return_index=True)
     return a[once], b[once], cosine[once]
+
+
+def _count_new(known: Known) -> Ints:
+    """Return how many more images go if a kept one does, (N,) int64: itself, and what goes with it.
+
+    Copies of ours among ours stay where they are compared with another source.
+    """
+    kept, rows = known.kept, np.arange(len(known.images))
+    is_gone = (kept != rows) & known.images.are_reported(rows, kept)
+    return np.bincount(kept[~is_gone & ~known.is_protected], minlength=len(rows))
 
 
 def measure_centrality(vectors: Vectors) -> NDArray[np.float32]:
