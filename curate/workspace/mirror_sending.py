@@ -15,6 +15,7 @@ from curate.parallel import ordered_map
 from curate.progress import Progress, task
 from curate.workspace.mirror import Mirror
 from curate.workspace.mirror_record import (
+    NOWHERE,
     Facts,
     KnownFile,
     Phase,
@@ -49,7 +50,7 @@ class Sender:
         self._record.phase = Phase.WRITING
         mirror.write_record(self._record)
         self._known = dict(self._record.files)
-        self._sent = {one.sha256 for one in self._known.values()}
+        self._sent = {one.sha256 for one in self._known.values() if one.facts != NOWHERE}
 
     def send(self, progress: Progress, *, is_last: bool = False) -> bool:
         """Make what the mirror holds the next version; return whether it stood still for that.
@@ -122,7 +123,8 @@ class Sender:
             self._check()
             number = 1 + (record.version.number if record.version else 0)
             entries = {path: one.entry for path, one in files.items()}
-            if not self._mirror.bucket.publish(number, entries):
+            bucket = self._mirror.bucket
+            if bucket.newest() != record.version or not bucket.publish(number, entries):
                 raise VersionTaken(
                     f"{self._mirror.address} was written by another machine meanwhile",
                     hint="run the command again: it begins from what is there now, and sets aside "
