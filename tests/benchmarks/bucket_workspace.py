@@ -31,8 +31,8 @@ counts = Counter()
 
 def counted(name, call):
     def counting(*args, **options):
-        result = call(*args, **options)
         counts[name] += 1
+        result = call(*args, **options)
         if name == "get":
             counts["bytes"] += result.meta["size"]
         return result
