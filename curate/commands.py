@@ -5,12 +5,12 @@ import shlex
 from pathlib import Path
 
 
-def format_command(*words: str | Path, workspace: Path | None = None) -> str:
+def format_command(*words: str | Path, workspace: Path | str | None = None) -> str:
     """Return a command of curate as a shell takes it.
 
     Args:
         words: What follows ``curate``.
-        workspace: Folder that the workspace was named by; None where none was.
+        workspace: What the workspace was named by; None where nothing was.
 
     >>> format_command("dedup", "my images.parquet", workspace=Path("w"))
     "curate dedup 'my images.parquet' --workspace w"
@@ -28,6 +28,6 @@ def name_file(path: Path | str) -> str:
     return f"./{path}" if str(path).startswith("-") else str(path)
 
 
-def _is_usual(workspace: Path) -> bool:
+def _is_usual(workspace: Path | str) -> bool:
     """Return whether a workspace is the one that the next command takes if none is named."""
     return str(workspace) == os.environ.get("CURATE_WORKSPACE")

@@ -104,7 +104,7 @@ def cluster(
     )
 
 
-def _describe(result: "ClusterResult", workspace: Path | None) -> "Iterator[str | Drawing]":
+def _describe(result: "ClusterResult", workspace: str | None) -> "Iterator[str | Drawing]":
     yield Drawing(draw=lambda: draw_histogram(result.sizes))
     unreadable = f", {result.n_unreadable:,} of them unreadable" if result.n_unreadable else ""
     yield (

@@ -215,7 +215,7 @@ def _list_rungs(result: "DedupResult") -> list[str]:
     ]
 
 
-def _describe(result: "DedupResult", workspace: Path | None) -> "Iterator[str | Drawing]":
+def _describe(result: "DedupResult", workspace: str | None) -> "Iterator[str | Drawing]":
     copies = f"{count_of(result.n_duplicates, 'image')} ({format_bytes(result.duplicate_bytes)})"
     images, groups = count_of(result.n_images, "image"), count_of(result.n_groups, "group")
     if result.against is None:

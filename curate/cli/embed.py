@@ -1,7 +1,6 @@
 """The command ``curate embed``: compute feature vectors."""
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curate.amounts import count_of
@@ -56,7 +55,7 @@ def embed(
     )
 
 
-def _describe(result: "EmbedResult", workspace: Path | None) -> "Iterator[str]":
+def _describe(result: "EmbedResult", workspace: str | None) -> "Iterator[str]":
     rate = f", {result.images_per_second:,.0f} images/s" if result.n_embedded else ""
     yield (
         f"embedded {result.n_embedded:,} of {count_of(result.n_images, 'image')}{rate}; "

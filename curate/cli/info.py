@@ -70,7 +70,7 @@ def info(
         raise typer.Exit(EXIT_DAMAGED)
 
 
-def _verify(*, repairs: bool, workspace: Path | None, as_json: bool, quiet: bool) -> None:
+def _verify(*, repairs: bool, workspace: str | None, as_json: bool, quiet: bool) -> None:
     from curate.stages.verify import verify
 
     result = run_stage(

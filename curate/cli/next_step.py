@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _MOST_DRAWN = 500
 
 
-def suggest_clusters(model: str, workspace: Path | None = None) -> str:
+def suggest_clusters(model: str, workspace: str | None = None) -> str:
     """Return the command that groups images by a model.
 
     Args:
         model: Its name, with its weights or without.
-        workspace: Folder that the workspace was named by; None where none was.
+        workspace: What the workspace was named by; None where nothing was.
 
     >>> suggest_clusters("mine@0f3c")
     'curate cluster --out manifest.parquet --model mine'
@@ -31,7 +31,7 @@ def suggest_clusters(model: str, workspace: Path | None = None) -> str:
     return format_command("cluster", "--out", "manifest.parquet", *chosen, workspace=workspace)
 
 
-def suggest_next(manifest: Path | str, workspace: Path | None = None) -> str:
+def suggest_next(manifest: Path | str, workspace: str | None = None) -> str:
     """Return the command that follows for a manifest in which copies were looked for.
 
     A sample is drawn where there are clusters and images to draw from; else a report is written,
@@ -39,7 +39,7 @@ def suggest_next(manifest: Path | str, workspace: Path | None = None) -> str:
 
     Args:
         manifest: What the command before wrote.
-        workspace: Folder that the workspace was named by; None where none was.
+        workspace: What the workspace was named by; None where nothing was.
     """
     from curate.manifest.manifest import read_manifest
     from curate.manifest.selection import is_kept
@@ -52,12 +52,12 @@ def suggest_next(manifest: Path | str, workspace: Path | None = None) -> str:
     return format_command("sample", file, "--size", size, workspace=workspace)
 
 
-def suggest_export(manifest: Path | str, workspace: Path | None = None) -> str:
+def suggest_export(manifest: Path | str, workspace: str | None = None) -> str:
     """Return the command that exports the images of a manifest, to a folder that is free.
 
     Args:
         manifest: What the command before wrote.
-        workspace: Folder that the workspace was named by; None where none was.
+        workspace: What the workspace was named by; None where nothing was.
     """
     from curate.manifest.manifest import read_manifest
     from curate.sources import open_source

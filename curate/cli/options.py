@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from curate.workspace.scan import ScanConfig
 
 Workspace = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--workspace",
         "-w",
         envvar="CURATE_WORKSPACE",
         show_envvar=False,
-        help="Use this folder as the workspace.",
+        metavar="PLACE",
+        help="Use this folder as the workspace, or a place in a bucket: s3://, gs:// or az://.",
         show_default="CURATE_WORKSPACE, or .curate here",
     ),
 ]

@@ -1,7 +1,6 @@
 """The command ``curate review``: confirm or overrule on a page."""
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -63,7 +62,7 @@ def review(
     )
 
 
-def _describe(result: "ReviewResult", workspace: Path | None) -> "Iterator[str]":
+def _describe(result: "ReviewResult", workspace: str | None) -> "Iterator[str]":
     are_decided = "is decided" if result.n_decided == 1 else "are decided"
     yield f"{result.n_decided:,} of {count_of(result.n_groups, 'group')} {are_decided}"
     yield f"decisions: {show_path(result.log)}, {result.n_decisions:,} in all"

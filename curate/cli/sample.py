@@ -104,7 +104,7 @@ def sample(
     )
 
 
-def _describe(result: "SampleResult", workspace: Path | None) -> "Iterator[str]":
+def _describe(result: "SampleResult", workspace: str | None) -> "Iterator[str]":
     of_each = f"{result.smallest:,} to {result.largest:,} from each of {result.n_groups:,} groups"
     yield (
         f"drew {result.n_selected:,} of {count_of(result.n_available, 'image')}, "

@@ -16,6 +16,7 @@ import typer
 from curate.cli.events import BothProgress, EventProgress
 from curate.cli.session import Session, output, session
 from curate.progress import Progress, Silent
+from curate.workspace.bucket_address import show_addresses
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -99,7 +100,7 @@ class Drawing:
 
 def _print_part(part: str | Drawing) -> None:
     if isinstance(part, str):
-        for line in wrap_line(make_visible(part), _find_width()):
+        for line in wrap_line(make_visible(show_addresses(part)), _find_width()):
             say(line)
     elif sys.stderr.isatty():
         from rich.console import Console
@@ -142,7 +143,7 @@ def wrap_line(line: str, width: int | None) -> list[str]:
 
 def say(line: str) -> None:
     """Write a line to stderr; what in a name would steer the terminal is escaped."""
-    print(make_visible(line), file=sys.stderr, flush=True)  # noqa: T201 - the place that prints
+    print(make_visible(show_addresses(line)), file=sys.stderr, flush=True)  # noqa: T201 - the place that prints
 
 
 def make_visible(text: str) -> str:
@@ -169,9 +170,9 @@ def print_json(content: dict[str, Any]) -> None:
     It is ASCII where a name in it has bytes that are no text, or marks that a terminal would obey:
     the same object, in escapes.
     """
-    text = json.dumps(content, ensure_ascii=False, default=str)
+    text = show_addresses(json.dumps(content, ensure_ascii=False, default=str))
     if not text.isprintable():
-        text = json.dumps(content, default=str)
+        text = show_addresses(json.dumps(content, default=str))
     print(text, flush=True)  # noqa: T201 - the place that prints
 
 
@@ -283,7 +284,8 @@ class BarProgress:
 
     def note(self, text: str) -> None:
         """Print one fact above the bars."""
-        self._bars.console.print(make_visible(text), highlight=False, markup=False)
+        text = make_visible(show_addresses(text))
+        self._bars.console.print(text, highlight=False, markup=False)
 
     def status(self, text: str) -> None:
         """Show a text in place of the rate."""

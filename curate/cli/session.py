@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.cli.log_file import add_line, open_log
+from curate.workspace.bucket_address import show_addresses
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +28,7 @@ class Output:
             CurateError: It cannot be written.
         """
         if self.log is not None:
-            add_line(self.log, line)
+            add_line(self.log, show_addresses(line))
 
 
 class Session:

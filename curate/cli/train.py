@@ -149,7 +149,7 @@ def train(
     )
 
 
-def _describe(result: "TrainResult", workspace: Path | None) -> "Iterator[str | Drawing]":
+def _describe(result: "TrainResult", workspace: str | None) -> "Iterator[str | Drawing]":
     settings = result.settings
     verb = "trained" if result.was_trained else "was trained already:"
     yield (

@@ -1,6 +1,6 @@
-"""A shared store in a bucket, by obstore; credentials come from the environment of each machine."""
+"""A store in a bucket, by obstore; credentials come from the environment of each machine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,30 @@ from curate.secrets import clean_text, without_secrets
 _HINT = "check the address of --shared, and the credentials in the environment of each node"
 
 
+class ObjectGone(ResourceError):
+    """There is no such object, or not any more."""
+
+
 class BucketStore:
     """Objects below a prefix of a bucket."""
 
-    def __init__(self, url: str, folder: str) -> None:
+    def __init__(
+        self, url: str, folder: str, *, noun: str = "the shared store", hint: str = _HINT
+    ) -> None:
         """Name the bucket and prefix.
 
         Args:
             url: What the store is addressed by.
             folder: What the keys of its objects begin with there, and no others.
+            noun: What people are told that the store is.
+            hint: What they are told to do where it cannot be used.
 
         Raises:
             InputError: There is no such address.
             ResourceError: The extra ``cloud`` is not installed.
         """
         self.address = without_secrets(url)
+        self._noun, self._hint = noun, hint
         self._store, prefix = connect(url)
         self._prefix = f"{prefix}/{folder}" if prefix else folder
         import obstore
@@ -77,13 +86,20 @@ class BucketStore:
             raise self._explain(error) from None
 
     def fetch(self, key: str, path: Path) -> None:
-        """Copy an object into a file; see `curate.engine.store.SharedStore`."""
+        """Copy an object into a file; see `curate.engine.store.SharedStore`.
+
+        Raises:
+            ObjectGone: It is not there.
+            CurateError: The store cannot be read.
+        """
         scratch = scratch_beside(path)
         try:
             with scratch.open("wb") as file:
                 for chunk in self._obstore.get(self._store, self._full(key)).stream():
                     file.write(chunk)
             scratch.replace(path)
+        except FileNotFoundError:
+            raise ObjectGone(f"{self.address} has no {key} (any more)", hint=self._hint) from None
         except (self._errors.BaseError, OSError) as error:
             raise self._explain(error) from None
         finally:
@@ -91,24 +107,40 @@ class BucketStore:
 
     def list_keys(self, prefix: str) -> Iterator[str]:
         """Yield keys; see `curate.engine.store.SharedStore`."""
+        yield from sorted(self.list_times(prefix))
+
+    def list_times(self, prefix: str) -> dict[str, float]:
+        """Return the keys that begin so and when each was stored, seconds of the bucket's clock.
+
+        Args:
+            prefix: Up to a ``/``.
+
+        Raises:
+            CurateError: The store cannot be read.
+        """
         below = len(self._full(""))
         try:
-            keys = [
-                meta["path"][below:]
+            return {
+                meta["path"][below:]: meta["last_modified"].timestamp()
                 for batch in self._obstore.list(self._store, self._full(prefix))
                 for meta in batch
-            ]
+            }
         except (self._errors.BaseError, OSError) as error:
             raise self._explain(error) from None
-        yield from sorted(keys)
 
     def remove(self, prefix: str) -> None:
         """Remove objects; see `curate.engine.store.SharedStore`."""
-        is_one = not prefix.endswith("/")
-        keys = [self._full(key) for key in ([prefix] if is_one else self.list_keys(prefix))]
+        self.remove_keys(list(self.list_keys(prefix)) if prefix.endswith("/") else [prefix])
+
+    def remove_keys(self, keys: Sequence[str]) -> None:
+        """Remove objects; one that is not there is fine.
+
+        Raises:
+            CurateError: The store cannot be written.
+        """
         try:
             if keys:
-                self._obstore.delete(self._store, keys)
+                self._obstore.delete(self._store, [self._full(key) for key in keys])
         except (self._errors.BaseError, OSError) as error:
             raise self._explain(error) from None
 
@@ -118,4 +150,4 @@ class BucketStore:
     def _explain(self, error: Any) -> CurateError:  # noqa: ANN401 - of obstore
         """Return what an error of obstore is to us, without what is secret."""
         said = clean_text(first_line(error))
-        return ResourceError(f"the shared store {self.address} cannot be used: {said}", hint=_HINT)
+        return ResourceError(f"{self._noun} {self.address} cannot be used: {said}", hint=self._hint)

@@ -1,4 +1,4 @@
-"""One driver at a time on a shared store: a lease that is renewed, and taken over when it is not.
+"""One writer at a time on a store: a lease that is renewed, and taken over when it is not.
 
 Leases are numbered; who stores the next number first has the store (put-if-absent, which every
 bucket has). No clocks are compared: a lease is stale if its beat stays the same for a while.
@@ -20,26 +20,36 @@ from curate.progress import Progress
 LEASES, _BEATS = "lease/", "beat/"
 BEAT_SECONDS = 5.0
 STALE_SECONDS = 30.0
+_HINT = "wait until it ends, or use another store with --shared"
 
 
 class Lease:
-    """What a driver holds while it works on a store."""
+    """What a writer holds while it works on a store, such as the driver of a cluster."""
 
     def __init__(
-        self, store: SharedStore, progress: Progress, *, stale_seconds: float = STALE_SECONDS
+        self,
+        store: SharedStore,
+        progress: Progress,
+        *,
+        stale_seconds: float | None = None,
+        hint: str = _HINT,
     ) -> None:
         """Take the store.
 
         Args:
             store: The shared store.
             progress: Hears that a stale lease is waited for.
-            stale_seconds: How long a beat may stay the same.
+            stale_seconds: How long a beat may stay the same; None for ``STALE_SECONDS``.
+            hint: What one who is refused is told to do.
 
         Raises:
-            ResourceError: Another driver has it.
+            ResourceError: Another writer has it.
         """
         self._store = store
-        self._number = self._take(progress, stale_seconds)
+        self._hint = hint
+        self._number = self._take(
+            progress, STALE_SECONDS if stale_seconds is None else stale_seconds
+        )
         self._is_over = Event()
         self._lost = False
         self._beats = Thread(target=self._beat, name="curate-lease", daemon=True)
@@ -53,7 +63,7 @@ class Lease:
         """
         if self._lost:
             raise ResourceError(
-                f"another driver has taken over {self._store.address}: this one did not renew its "
+                f"another process has taken over {self._store.address}: this one did not renew its "
                 "lease in time",
                 hint="let the other one end; what is finished is kept",
             )
@@ -69,20 +79,20 @@ class Lease:
         """Return the number of the lease that was taken.
 
         Raises:
-            ResourceError: Another driver has the store.
+            ResourceError: Another writer has the store.
         """
         last = self._find_last()
         if last and not self._is_free(last, progress, stale_seconds):
             raise ResourceError(
                 f"{self._store.address} is being worked on by {self._describe(last)}",
-                hint="wait until it ends, or use another store with --shared",
+                hint=self._hint,
             )
         number = last + 1
         self._store.put(_beat_of(number), b"0")
         if not self._store.put_new(f"{LEASES}{number:06d}", json.dumps(_describe_self()).encode()):
             raise ResourceError(
-                f"another driver has just begun to work on {self._store.address}",
-                hint="wait until it ends, or use another store with --shared",
+                f"another process has just begun to work on {self._store.address}",
+                hint=self._hint,
             )
         for prefix in (LEASES, _BEATS):
             for key in list(self._store.list_keys(prefix))[:-2]:  # those of long ago
@@ -122,7 +132,7 @@ class Lease:
         )
 
     def _beat(self) -> None:
-        """Renew the lease until it is given back, or another driver has the next one."""
+        """Renew the lease until it is given back, or another writer has the next one."""
         n_beats = 0
         while not self._is_over.wait(BEAT_SECONDS):
             n_beats += 1

@@ -14,6 +14,7 @@ from curate.pipeline.stage_files import name_place
 from curate.secrets import clean_text
 from curate.sources import Address, Container, open_source, split_address
 from curate.version import __version__
+from curate.workspace.bucket_address import show_addresses
 from curate.workspace.workspace import Workspace
 
 _CHUNK = 1 << 20
@@ -44,7 +45,7 @@ class Record:
 
     def written(self, path: str) -> str | None:
         """Return the digest of what the pipeline wrote last to a place."""
-        return self._written.get(clean_text(path))
+        return self._written.get(_name_of(path))
 
     def exported(self) -> list[str]:
         """Return the folders that the pipeline exported, sorted."""
@@ -61,7 +62,7 @@ class Record:
             CurateError: It cannot be written.
         """
         self._steps[step.name] = dict(facts)
-        self._written |= {clean_text(path): digest_path(Path(path)) for path in step.writes}
+        self._written |= {_name_of(path): digest_path(Path(path)) for path in step.writes}
         if step.files.needs_new_folder:
             self._exported.update(step.writes)
         self._write()
@@ -233,7 +234,13 @@ def digest_path(path: Path) -> str:
 
 def _digest_models(workspace: Workspace) -> str:
     files = [workspace.model(name) / "model.json" for name in workspace.models()]
-    return _digest_text("".join(f"{file}\0{digest_path(file)}\n" for file in files))
+    named = [(show_addresses(str(file)), digest_path(file)) for file in files]
+    return _digest_text("".join(f"{name}\0{digest}\n" for name, digest in named))
+
+
+def _name_of(path: str) -> str:
+    """Return what a file is put down as: without secrets, and the same on all machines."""
+    return clean_text(show_addresses(path))
 
 
 def _digest_text(text: str) -> str:

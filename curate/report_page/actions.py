@@ -1,7 +1,6 @@
 """Actions: what to do next, most urgent first, each with the command that does it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from curate.algorithms.classifiers import SUSPECT_FROM
 from curate.amounts import count_of, format_bytes
@@ -25,12 +24,12 @@ class Commands:
     Attributes:
         manifest: Its file.
         source: Folder of its images.
-        workspace: Folder that the workspace was named by; None where none was.
+        workspace: What the workspace was named by; None where nothing was.
     """
 
     manifest: str
     source: str
-    workspace: Path | None = None
+    workspace: str | None = None
 
     def format(self, verb: str, *words: str) -> str:
         """Return a command on the manifest.

@@ -194,9 +194,9 @@ def _check_pixels(
         return
     hint = "name the workspace of this manifest with --workspace"
     if n_lost == len(hashes) and not space.is_there():
-        raise InputError(f"no workspace at {space.root}: no image could be shown", hint=hint)
+        raise InputError(f"no workspace at {space}: no image could be shown", hint=hint)
     lost = f"{n_lost:,} of {count_of(len(hashes), 'image')} cannot be shown"
-    why = f"{lost}, for want of pixels in {space.root}"
+    why = f"{lost}, for want of pixels in {space}"
     progress.note(f"{why}: {hint}" if n_lost == len(hashes) else why)
 
 

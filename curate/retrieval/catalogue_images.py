@@ -27,7 +27,7 @@ def read_distinct_images(space: Workspace, columns: Sequence[str]) -> pa.Table:
     table = Catalogue(space).read_readable(columns)
     if len(table) == 0:
         raise InputError(
-            f"{space.root} has no images", hint="start with `curate train` or `curate dedup IMAGES`"
+            f"{space} has no images", hint="start with `curate train` or `curate dedup IMAGES`"
         )
     _, first = np.unique(np.array(table["hash"].to_pylist()), return_index=True)
     return table.take(pa.array(np.sort(first)))

@@ -1,6 +1,5 @@
 """Pair table: pairs of images with their evidence, an Arrow table that a notebook shows."""
 
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -59,7 +58,7 @@ class PairTable:
     def _repr_html_(self) -> str:
         """Return the first pairs, side by side, with their evidence."""
         rows = self.table.slice(0, _MOST_PAIRS).to_pylist()
-        space = find_workspace(Path(self._workspace))
+        space = find_workspace(self._workspace)
         paths = [path for row in rows for path in (row["path"], row["other_path"])]
         images = find_known_images(space, paths, source=self._source)
         contents = [image.content_hash if image is not None else None for image in images]

@@ -11,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -63,7 +62,7 @@ class Review:
         named: str,
         misses: pa.Table | None = None,
         *,
-        workspace: Path | None = None,
+        workspace: str | None = None,
     ) -> None:
         """Open a manifest for review.
 
@@ -73,7 +72,7 @@ class Review:
             cache: Of pixels.
             named: The manifest's file, as the page shows it.
             misses: The pairs just below the cut, or None.
-            workspace: Folder that the workspace was named by; None where none was.
+            workspace: What the workspace was named by; None where nothing was.
         """
         self.images, self.log, self.named = images, log, named
         self._dedup = format_command("dedup", name_file(named), workspace=workspace)

@@ -162,7 +162,7 @@ def cluster(  # noqa: PLR0913 - one question, several places for the answer
         ResourceError: The device is not there, the lock is held or the disk is full.
     """
     config, progress = config or ClusterConfig(), progress or Silent()
-    space = find_workspace(workspace)
+    space = find_workspace(workspace, progress)
     source = images if images is not None else space.newest_source()
     model = find_model(space, config.model)
     prototypes = prototypes_of(model)

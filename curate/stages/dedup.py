@@ -132,7 +132,7 @@ class DedupResult(ShownInNotebooks):
         Raises:
             Damaged: They are lost, or are not what was written.
         """
-        space = Workspace(Path(self.workspace))
+        space = find_workspace(self.workspace)
         use_cut(space, Path(self.manifest))
         path = evidence_path(space, Path(self.manifest))
         try:
@@ -149,7 +149,7 @@ class DedupResult(ShownInNotebooks):
 
     def groups(self) -> list[list[str]]:
         """Return the paths of each duplicate group, the kept image first, in order of number."""
-        use_cut(Workspace(Path(self.workspace)), Path(self.manifest))
+        use_cut(find_workspace(self.workspace), Path(self.manifest))
         rows = read_manifest(Path(self.manifest)).rows.read(["path", "group", "duplicate_of"])
         found: dict[int, list[str]] = {}
         members = rows.filter(pc.is_valid(rows["group"])).to_pylist()
@@ -174,11 +174,11 @@ class DedupResult(ShownInNotebooks):
         """
         asked = self.config.precision if precision is None else precision
         config = replace(self.config, precision=asked, threshold=threshold)
-        space = Workspace(Path(self.workspace))
+        space = find_workspace(self.workspace)
         cut_name = f"at-{asked:g}" if threshold is None else f"from-{threshold:g}"
         out = cut_path(space, Path(self.manifest), cut_name)
         other = self.against_from
-        cut = dedup(self.manifest, config, out=out, against=other, workspace=space.root)
+        cut = dedup(self.manifest, config, out=out, against=other, workspace=self.workspace)
         with space.writing():
             drop_old_cuts(space, out)
         return cut
@@ -231,7 +231,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         ResourceError: The lock is held or the disk is full.
     """
     config, progress = config or DedupConfig(), progress or Silent()
-    space = find_workspace(workspace)
+    space = find_workspace(workspace, progress)
     named = target if target is not None else space.newest_manifest()
     out = Path(out if out is not None else _FIRST if is_source(named) else str(_only(named)))
     _check_outputs(out, pairs, sheets)
@@ -287,7 +287,7 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         rungs=count_rungs(inputs.images, copies, is_dropped=is_dropped, n_links=n_links),
         n_reviews=judged.count(inputs.images.content_hash) if judged is not None else 0,
         evidence=str(pairs) if pairs is not None else None,
-        workspace=str(space.root),
+        workspace=str(space),
         config=config,
         sheets=str(sheets) if sheets is not None else None,
         n_drawn=n_drawn,

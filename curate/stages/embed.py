@@ -88,7 +88,7 @@ def embed(
     """
     config = config or EmbedConfig()
     progress = progress or Silent()
-    space = find_workspace(workspace)
+    space = find_workspace(workspace, progress)
     source = images if images is not None else space.newest_source()
     model = find_model(space, config.model)
     if engine is None:  # its workers have devices of their own

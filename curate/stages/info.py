@@ -121,16 +121,14 @@ def info(
     """
     space = find_workspace(workspace)
     if not space.is_there():
-        raise InputError(
-            f"no workspace at {space.root}", hint="make one with `curate train IMAGES`"
-        )
+        raise InputError(f"no workspace at {space}", hint="make one with `curate train IMAGES`")
     facts = space.facts()
     table = Catalogue(space).read(["status", "bytes"]) if facts["sources"] else None
     is_ok = pc.equal(table["status"], Status.OK.value) if table is not None else None
     models, damage = _open_models(space)
     named = read_manifest(Path(manifest or space.newest_manifest())) if clusters else None
     return InfoResult(
-        workspace=str(space.root),
+        workspace=str(space),
         sources=facts["sources"],
         n_files=len(table) if table is not None else 0,
         n_unreadable=len(is_ok) - (pc.sum(is_ok).as_py() or 0) if is_ok is not None else 0,

@@ -145,7 +145,7 @@ def probe(
         ResourceError: The device is not there, the lock is held or the disk is full.
     """
     config = config or ProbeConfig()
-    space = find_workspace(workspace)
+    space = find_workspace(workspace, progress)
     learned = read_manifest(Path(manifest))
     model = model_of(space, learned.model)
     require_device(config.device)

@@ -98,7 +98,7 @@ def report(
         raise UsageError(f"{out} is no name of a page", hint="such as --out report.html")
     read = read_manifest(Path(manifest))
     check_output(out, is_report, what="a report")
-    space, progress = find_workspace(workspace), progress or Silent()
+    space, progress = find_workspace(workspace, progress), progress or Silent()
     built = build_report(
         read,
         space,
@@ -134,6 +134,6 @@ def is_report(path: Path) -> bool:
         return OWN_MARK.encode() in file.read(1024)
 
 
-def _as_shown(workspace: Path | str | None) -> Path | None:
-    """Return a folder as a page can show it."""
-    return Path(escape_address(os.fsencode(workspace))) if workspace is not None else None
+def _as_shown(workspace: Path | str | None) -> str | None:
+    """Return what a workspace was named by as a page can show it."""
+    return escape_address(os.fsencode(workspace)) if workspace is not None else None

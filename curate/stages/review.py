@@ -21,9 +21,11 @@ from curate.progress import Progress, Silent
 from curate.review_page.columns import make_review_columns
 from curate.review_page.decisions import DecisionLog
 from curate.sources.folder import escape_address
+from curate.workspace.bucket_address import show_addresses
 from curate.workspace.cuts import misses_path
 from curate.workspace.integrity import Damaged, read_table
 from curate.workspace.pixel_mending import open_pixels
+from curate.workspace.sending_rest import REVIEW_SECONDS, sending_rest
 from curate.workspace.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ def review(
     path = Path(manifest)
     read = read_manifest(path)
     check_overwritable(path)
-    space = find_workspace(workspace)
+    space = find_workspace(workspace, progress)
     images = ImagesTable.read(read)
     progress = progress or Silent()
     log = DecisionLog.of_workspace(space.root, progress)
@@ -114,17 +116,19 @@ def review(
         from curate.review_page.server import Review
 
         named = escape_address(os.fsencode(manifest))
-        folder = Path(escape_address(os.fsencode(workspace))) if workspace is not None else None
-        return Review(images, log, cache, named, misses, workspace=folder)
+        place = escape_address(os.fsencode(workspace)) if workspace is not None else None
+        return Review(images, log, cache, named, misses, workspace=place)
 
-    n_groups, n_decided = _serve(open_review, config.port, on_ready)
+    with sending_rest(space, progress, seconds=REVIEW_SECONDS):
+        n_groups, n_decided = _serve(open_review, config.port, on_ready)
+        columns = _fill_columns(path, images, log, progress)
     return ReviewResult(
         manifest=str(manifest),
-        log=str(space.reviews),
+        log=show_addresses(str(space.reviews)),
         n_groups=n_groups,
         n_decided=n_decided,
         n_decisions=len(log),
-        columns=_fill_columns(path, images, log, progress),
+        columns=columns,
     )
 
 

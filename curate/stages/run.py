@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import import_module
@@ -20,7 +20,8 @@ from curate.pipeline.freshness import Freshness, Record, check_readable
 from curate.pipeline.parse import Pipeline, Step, read_pipeline
 from curate.progress import Progress, Silent
 from curate.secrets import clean_text
-from curate.workspace.workspace import find_workspace
+from curate.workspace.sending_rest import sending_rest
+from curate.workspace.workspace import Workspace, find_workspace
 
 _COMMANDS = "curate.cli.stage_commands"
 """The commands that a pipeline runs, found by name: they stand above the stages."""
@@ -129,7 +130,8 @@ def run(
     commands = commands or import_module(_COMMANDS).ProgramCommands()
     read = read_pipeline(Path(pipeline), _list_changes(config, workspace), commands)
     start = _find_start(read, config.start)
-    record = _open_record(read, is_plan=config.is_plan)
+    space = find_workspace(read.workspace, progress)
+    record = _open_record(read, space, is_plan=config.is_plan)
     freshness = Freshness(record)
     made: set[str] = set()
     for step in read.steps:
@@ -137,35 +139,35 @@ def run(
         made.update(step.writes)
     ended: list[StepResult] = []
     exit_code = 0
-    for number, step in enumerate(read.steps):
-        facts = freshness.facts_of(step)
-        reason = freshness.why_run(step, facts)
-        if start is not None:
-            reason = _start_from(step, reason, freshness, is_before=number < start)
-        is_run = reason is not None
-        said = reason or ("it comes before --from" if start is not None else "nothing changed")
-        end = Ended(exit_code=0, result={})
-        if not config.is_plan:
-            verb = "runs" if is_run else "is skipped"
-            progress.note(f"[{number + 1}/{len(read.steps)}] {step.name} {verb}: {said}")
-            if is_run:
-                end = _run_step(step, facts, record, commands)
-        ended.append(StepResult(name=step.name, is_run=is_run, reason=said, result=end.result))
-        exit_code = end.exit_code
-        if exit_code:
-            break
+    with nullcontext() if config.is_plan else sending_rest(space, progress):
+        for number, step in enumerate(read.steps):
+            facts = freshness.facts_of(step)
+            reason = freshness.why_run(step, facts)
+            if start is not None:
+                reason = _start_from(step, reason, freshness, is_before=number < start)
+            is_run = reason is not None
+            said = reason or ("it comes before --from" if start is not None else "nothing changed")
+            end = Ended(exit_code=0, result={})
+            if not config.is_plan:
+                verb = "runs" if is_run else "is skipped"
+                progress.note(f"[{number + 1}/{len(read.steps)}] {step.name} {verb}: {said}")
+                if is_run:
+                    end = _run_step(step, facts, record, commands)
+            ended.append(StepResult(name=step.name, is_run=is_run, reason=said, result=end.result))
+            exit_code = end.exit_code
+            if exit_code:
+                break
     return RunResult(
         pipeline=str(pipeline), is_plan=config.is_plan, exit_code=exit_code, steps=ended
     )
 
 
-def _open_record(pipeline: Pipeline, *, is_plan: bool) -> Record:
+def _open_record(pipeline: Pipeline, space: Workspace, *, is_plan: bool) -> Record:
     """Return what the pipeline did; unless nothing runs, what a killed run laid aside is back.
 
     Raises:
         CurateError: It cannot be put back.
     """
-    space = find_workspace(Path(pipeline.workspace) if pipeline.workspace is not None else None)
     record = Record(space.root / "pipelines" / f"{pipeline.path.stem}.json")
     if not is_plan:
         _settle_exports(record)

@@ -146,7 +146,7 @@ def search(  # noqa: PLR0913 - one question, several places for the answer
         )
     if sheet is not None:
         check_sheet(Path(sheet))
-    space = find_workspace(workspace)
+    space = find_workspace(workspace, progress)
     mend_catalogue(space, progress)
     sources = list_queries(queries, like, find_images(space, like))
     index = _open_index(space, method, config, progress)
@@ -191,7 +191,7 @@ def _open_index(
         return ByCopies(space, DedupConfig(seed=config.seed), progress)
     if not space.models():
         raise InputError(
-            f"{space.root} has no trained model",
+            f"{space} has no trained model",
             hint="train one with `curate train IMAGES`; copies need none: add --by copies",
         )
     require_device(config.device)

@@ -106,7 +106,10 @@ def sheet(
     check_sheet_size(Path(out), n_drawn, columns=config.columns, n_lines=n_lines)
     drawn = rows[:n_drawn] if config.by is not None else _take_even_steps(rows, n_drawn)
     tiles = _make_tiles(
-        opened, drawn, config.by, open_pixels(find_workspace(workspace), progress or Silent())
+        opened,
+        drawn,
+        config.by,
+        open_pixels(find_workspace(workspace, progress), progress or Silent()),
     )
     rows_of_tiles = [tiles[i : i + config.columns] for i in range(0, n_drawn, config.columns)]
     write_sheet(Path(out), draw_sheet(rows_of_tiles, columns=config.columns))

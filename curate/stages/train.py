@@ -242,7 +242,7 @@ def train(
 
     config = config or TrainConfig()
     progress = progress or Silent()
-    space = find_workspace(workspace)
+    space = find_workspace(workspace, progress)
     began = time.monotonic()
     with space.writing(progress):
         _check_early(config)

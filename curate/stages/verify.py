@@ -62,11 +62,9 @@ def verify(
         InputError: There is no workspace.
         ResourceError: It is to be mended, and the lock is held or the disk is full.
     """
-    space = find_workspace(workspace)
+    space = find_workspace(workspace, progress)
     if not space.is_there():
-        raise InputError(
-            f"no workspace at {space.root}", hint="make one with `curate train IMAGES`"
-        )
+        raise InputError(f"no workspace at {space}", hint="make one with `curate train IMAGES`")
     found = left = _find_all(space)
     if repairs and found:
         repair(space, progress or Silent())
@@ -75,7 +73,7 @@ def verify(
         left = _find_all(space)
     files = [path for path in space.root.rglob("*") if path.is_file()]
     return VerifyResult(
-        workspace=str(space.root),
+        workspace=str(space),
         n_files=len(files),
         bytes=sum(path.stat().st_size for path in files),
         found=_describe(space, found),

@@ -90,7 +90,7 @@ class Catalogue:
         path = self._workspace.catalogue
         if not path.exists() and not self._workspace.facts()["sources"]:
             raise InputError(
-                f"{self._workspace.root} has no images",
+                f"{self._workspace} has no images",
                 hint="start with `curate train IMAGES` or `curate dedup IMAGES`",
             )
         rows = [("source", "=", source)] if source is not None else None

@@ -50,7 +50,7 @@ def find_model(workspace: Workspace, name: str | None) -> Model:
     names = workspace.models()
     if not names:
         raise InputError(
-            f"{workspace.root} has no trained model", hint="train one with `curate train IMAGES`"
+            f"{workspace} has no trained model", hint="train one with `curate train IMAGES`"
         )
     if name is None and len(names) > 1 and "default" not in names:
         raise UsageError(

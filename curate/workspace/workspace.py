@@ -3,12 +3,9 @@
 import json
 import os
 import re
-import socket
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +14,9 @@ from filelock import FileLock, Timeout
 from curate.errors import InputError, ResourceError
 from curate.files import disk_errors, remove
 from curate.progress import Progress, Silent
-from curate.secrets import clean_text
+from curate.workspace.bucket_address import mirror_folder, read_address
 from curate.workspace.integrity import Damaged, read_checked_json, write_checked_json
+from curate.workspace.lock_holder import describe_holder, describe_self
 from curate.workspace.permissions import ALL, restrict_below, restrict_folder
 
 _OURS = re.compile(
@@ -40,10 +38,16 @@ class Workspace:
     """One workspace on disk.
 
     Attributes:
-        root: Its folder.
+        root: Its folder; of one in a bucket, that of its mirror on this machine.
+        address: Of one in a bucket; else None.
     """
 
     root: Path
+    address: str | None = None
+
+    def __str__(self) -> str:
+        """Return what people call it: its address or its folder."""
+        return self.address or str(self.root)
 
     @property
     def catalogue(self) -> Path:
@@ -138,7 +142,7 @@ class Workspace:
         """
         if found is not None and found != FORMAT:
             raise InputError(
-                f"{self.root} is a workspace of format {found}, this curate reads {FORMAT}",
+                f"{self} is a workspace of format {found}, this curate reads {FORMAT}",
                 hint="use the curate that made it, or another workspace with --workspace DIR",
             )
 
@@ -210,7 +214,7 @@ class Workspace:
         sources = self.facts()["sources"]
         if not sources:
             raise InputError(
-                f"no images have been scanned into {self.root}",
+                f"no images have been scanned into {self}",
                 hint="start with `curate train IMAGES`, or name the folder of images",
             )
         return str(sources[-1])
@@ -225,7 +229,7 @@ class Workspace:
             if Path(name).is_file():
                 return Path(name)
         raise InputError(
-            f"{self.root} knows of no manifest",
+            f"{self} knows of no manifest",
             hint="write one with `curate cluster --out M.parquet`, or name a folder or manifest",
         )
 
@@ -247,19 +251,20 @@ class Workspace:
             self.root.mkdir(parents=True, exist_ok=True)
             holder = self.root / "lock.json"
             lock = FileLock(self.root / "lock")
-            if not _is_acquired(lock):
+            if not _is_acquired(lock, seconds=0 if self.address is None else 3):
                 raise ResourceError(
-                    f"{self.root} is being written by {_describe_holder(holder)}",
+                    f"{self} is being written by {describe_holder(holder)}",
                     hint="wait until it ends, or use another workspace with --workspace DIR",
                 )
         try:
             _at_release[self.root] = []
-            write_checked_json(holder, _describe_self())
-            self.sweep()
-            self._mend_facts(progress or Silent())
-            yield
-            for finish in _at_release[self.root]:
-                finish()
+            write_checked_json(holder, describe_self())
+            with self._sharing(progress or Silent()):
+                self.sweep()
+                self._mend_facts(progress or Silent())
+                yield
+                for finish in _at_release[self.root]:
+                    finish()
         finally:
             del _at_release[self.root]
             remove(holder)
@@ -270,6 +275,28 @@ class Workspace:
                     self._remove_if_unused()
             finally:
                 lock.release()
+
+    def _sharing(self, progress: Progress) -> AbstractContextManager[None]:
+        """Return what brings a workspace of a bucket up to date, and sends what is written."""
+        if self.address is None:
+            return nullcontext()
+        from curate.workspace.bucket_sharing import sharing
+
+        return sharing(self.address, self.root, progress)
+
+    def send_rest(self, progress: Progress) -> None:
+        """Send what was written without the lock, such as decisions; of a folder there is nothing.
+
+        Raises:
+            ResourceError: Another process writes the workspace, or the bucket cannot be used.
+        """
+        if self.address is None or self.is_held:
+            return
+        from curate.workspace.bucket_sharing import has_unsent
+
+        if has_unsent(self.address, self.root):
+            with self.writing(progress):
+                pass
 
     def _remove_if_unused(self) -> None:
         """Remove a folder that was made for nothing: it holds the lock and no more."""
@@ -305,7 +332,7 @@ class Workspace:
         foreign = [name for name in names if not _OURS.match(name)]
         if foreign:
             raise InputError(
-                f"{self.root} holds {foreign[0]} and is no workspace",
+                f"{self} holds {foreign[0]} and is no workspace",
                 hint="name a new folder with --workspace DIR",
             )
 
@@ -316,34 +343,12 @@ class Workspace:
                 remove(scrap)
 
 
-def _is_acquired(lock: FileLock) -> bool:
+def _is_acquired(lock: FileLock, *, seconds: float) -> bool:
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=seconds)
     except Timeout:
         return False
     return True
-
-
-def _describe_self() -> dict[str, object]:
-    """Return what others are told of the process that writes."""
-    return {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "command": clean_text(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
-        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
-    }
-
-
-def _describe_holder(path: Path) -> str:
-    """Return who holds a lock, with the command and since when, in local time."""
-    with suppress(OSError, InputError, KeyError, ValueError):
-        facts = read_checked_json(path)
-        since = datetime.fromisoformat(facts["since"]).astimezone()
-        return (
-            f"process {facts['pid']} on {facts['host']} "
-            f"(`{facts['command']}`, since {since:%Y-%m-%d %H:%M:%S})"
-        )
-    return "another process"
 
 
 def _read_format(path: Path) -> int | None:
@@ -355,8 +360,25 @@ def _read_format(path: Path) -> int | None:
     return None
 
 
-def find_workspace(named: Path | str | None) -> Workspace:
-    """Return the workspace named, else the one of ``CURATE_WORKSPACE``, else ``./.curate``."""
-    if named is not None:
+def find_workspace(named: Path | str | None, progress: Progress | None = None) -> Workspace:
+    """Return the workspace named, else the one of ``CURATE_WORKSPACE``, else ``./.curate``.
+
+    Args:
+        named: A folder, or the address of one in a bucket, whose mirror is brought up to date.
+        progress: Hears of what is fetched.
+
+    Raises:
+        UsageError: It is an address of something else, or with a secret in it.
+        CurateError: The bucket cannot be used.
+    """
+    if named is None:
+        named = os.environ.get("CURATE_WORKSPACE") or FOLDER
+    address = read_address(named)
+    if address is None:
         return Workspace(Path(named).absolute())
-    return Workspace(Path(os.environ.get("CURATE_WORKSPACE") or FOLDER).absolute())
+    workspace = Workspace(mirror_folder(address), address)
+    if not workspace.is_held:
+        from curate.workspace.bucket_sharing import refresh
+
+        refresh(address, workspace.root, progress or Silent())
+    return workspace

@@ -60,5 +60,5 @@ def test_a_driver_that_was_taken_over_stops(store, monkeypatch):
     lease.check()
     store.put_new(f"{LEASES}000002", b"{}")
     lease._beats.join(timeout=5)
-    with pytest.raises(ResourceError, match="another driver has taken over"):
+    with pytest.raises(ResourceError, match="another process has taken over"):
         lease.check()
