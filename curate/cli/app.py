@@ -32,6 +32,7 @@ from curate.cli.screen import print_json, say
 from curate.cli.search import search
 from curate.cli.session import Output, output, use_output
 from curate.cli.sheet import sheet
+from curate.cli.signals import interrupted_when_terminated
 from curate.cli.split import split
 from curate.cli.train import train
 from curate.errors import CurateError, UsageError
@@ -111,7 +112,8 @@ def main(arguments: Sequence[str] | None = None, *, program: typer.Typer = app) 
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     use_output(Output(is_json_lines="--json-lines" in words))
     try:
-        code = _run(words, program)
+        with interrupted_when_terminated():
+            code = _run(words, program)
     finally:
         use_output(Output())
     sys.exit(code)
