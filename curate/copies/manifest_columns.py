@@ -17,7 +17,7 @@ from curate.copies.label_conflicts import (
 from curate.copies.lost_boxes import LostBoxes, find_lost_boxes
 from curate.copies.protected import find_protected, keep_protected
 from curate.copies.records import Copies, Images
-from curate.copies.report import OTHER_HASH, make_columns, tell_link_hashes
+from curate.copies.report import LINK_REASON, OTHER_HASH, make_columns, tell_link_hashes
 from curate.manifest.manifest import Manifest
 from curate.manifest.rows import HeldRows, Rows
 from curate.manifest.text_column import TextColumn
@@ -82,8 +82,9 @@ def count_conflicts(conflicts: LabelConflicts | None, is_counted: NDArray[np.boo
 
 def count_dropped_links(columns: Rows) -> int:
     """Return how many other names of files need not be kept."""
-    table = columns.read(["match", "keep"])
-    is_link = pc.equal(table["match"], Level.FILE.value)
+    table = columns.read(["match", "keep", "keep_reason"])
+    is_name = pc.equal(table["match"], Level.FILE.value)
+    is_link = pc.or_kleene(is_name, pc.equal(table["keep_reason"], LINK_REASON))
     return pc.sum(pc.and_(is_link, pc.invert(table["keep"]))).as_py() or 0
 
 

@@ -24,7 +24,7 @@ LABELS = "labels"
 """What counts for images that no image stays for: their labels differ."""
 
 OTHER_HASH = "duplicate_of_hash"
-_LINK_REASON = "another name of the same file"
+LINK_REASON = "another name of the same file"
 _PAIRS_KEY = b"curate.pairs"
 
 
@@ -104,12 +104,10 @@ def make_columns(
         columns[name] = pc.if_else(pa.array(is_counted), columns[name], None)
     by_path = {name: column.take(rows) for name, column in columns.items()}
     table = pa.table([by_path[name] for name in DEDUP_COLUMNS.names], schema=DEDUP_COLUMNS)
-    if compared.links:
-        table = _fill_links(table, paths, compared.links)
     if first:
         hashes = images.content_hash.array.take(kept).take(rows).cast(pa.string())
         table = table.append_column(OTHER_HASH, hashes)
-    return table
+    return _fill_links(table, paths, compared.links) if compared.links else table
 
 
 def tell_link_hashes(columns: pa.Table, rows: pa.Table) -> pa.Table:
@@ -130,6 +128,8 @@ def tell_link_hashes(columns: pa.Table, rows: pa.Table) -> pa.Table:
 def _fill_links(table: pa.Table, paths: pa.ChunkedArray, links: Mapping[str, str]) -> pa.Table:
     """Return duplicate columns in which the other names of a file stand behind it.
 
+    Where the file goes itself, they are tied to what stays, and as it is.
+
     Args:
         table: The duplicate columns.
         paths: Paths of the rows.
@@ -142,14 +142,25 @@ def _fill_links(table: pa.Table, paths: pa.ChunkedArray, links: Mapping[str, str
     target = targets.take(which)
     row_of_target = pc.index_in(target, value_set=paths.combine_chunks())
     scene, group = (_number_linked(table[name], paths, targets) for name in ("scene", "group"))
-    filled = {
+    of_file = table.take(row_of_target)
+    goes = pc.and_(pc.invert(of_file["keep"]), of_file["duplicate_of"].is_valid())
+    goes = pc.and_(is_link, pc.fill_null(goes, fill_value=False))
+    as_name = {
+        "match": Level.FILE.value,
+        "duplicate_of": target,
+        "similarity": pa.scalar(1.0, pa.float32()),
+        OTHER_HASH: pa.scalar(None, pa.string()),
+    }
+    tied = {
+        name: pc.if_else(goes, of_file[name], pc.if_else(is_link, value, table[name]))
+        for name, value in as_name.items()
+        if name in table.column_names
+    }
+    filled = tied | {
         "scene": pc.if_else(is_link, scene.take(row_of_target), scene),
         "group": pc.if_else(is_link, group.take(row_of_target), group),
-        "match": pc.if_else(is_link, Level.FILE.value, table["match"]),
-        "duplicate_of": pc.if_else(is_link, target, table["duplicate_of"]),
-        "similarity": pc.if_else(is_link, pa.scalar(1.0, pa.float32()), table["similarity"]),
         "keep": pc.if_else(is_link, pa.scalar(value=False), table["keep"]),
-        "keep_reason": pc.if_else(is_link, _LINK_REASON, table["keep_reason"]),
+        "keep_reason": pc.if_else(is_link, LINK_REASON, table["keep_reason"]),
     }
     return pa.table([filled[name] for name in table.schema.names], schema=table.schema)
 

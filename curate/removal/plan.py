@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from curate.choices import Status
 from curate.copies.label_conflicts import REASON as OTHER_LABELS
+from curate.copies.report import LINK_REASON
 from curate.errors import UsageError
 from curate.manifest.manifest import Manifest
 from curate.manifest.row_filter import matching
@@ -148,9 +149,15 @@ class CopyPlan(Plan):
         is_leaving: NDArray[np.bool_],
         passed_over: Mapping[str, int] | None = None,
     ) -> None:
-        """Take the rows that may go, (N,) bool, and the count of those that may not."""
+        """Take the rows that may go, (N,) bool, and the count of those that may not.
+
+        Links come first: what they lead to may go after them.
+        """
         super().__init__(manifest, is_leaving)
         self.passed_over = dict(passed_over or {})
+        if "keep_reason" in manifest.rows.schema.names:
+            is_name = _holds(pc.equal(self._read("keep_reason"), LINK_REASON))
+            self._rows = np.concatenate([self._rows[is_name], self._rows[~is_name]])
 
     @property
     def by_match(self) -> dict[str, int]:
@@ -162,7 +169,7 @@ class CopyPlan(Plan):
         return {name: counts[name] for name in EVIDENCE if name in counts}
 
     def files(self, most: int | None = None) -> Iterator[Leaving]:
-        """Yield the files in the order of the manifest.
+        """Yield the files in the order of the manifest, links before all others.
 
         Args:
             most: How many at most; None for all.

@@ -1,14 +1,15 @@
 import json
 import shutil
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from curate import ClusterConfig, DedupConfig, cluster, dedup
-from curate.choices import KeepPolicy, Level
+from curate import ClusterConfig, DedupConfig, PruneConfig, cluster, dedup, prune, restore
+from curate.choices import KeepPolicy, Level, Removal
 from curate.errors import InputError, UsageError
 from curate.images.contact_sheet import draw_sheet
 from curate.manifest.columns import DEDUP_COLUMNS
@@ -395,13 +396,32 @@ def test_a_link_is_another_name_and_is_never_kept_in_place_of_its_file(copies, t
     (copies / "again").symlink_to(copies / "0.png")
     result, rows = found_in(copies, tmp_path / "m.parquet", keep=KeepPolicy(keep))
     for name, file in (("0", "5.png"), ("hard.png", "5.png"), ("again", "0.png")):
-        row = rows[name]
-        assert (row["match"], row["duplicate_of"], row["keep"]) == ("file", file, False)
-        assert row["group"] == rows[file]["group"] is not None
+        row, of_file = rows[name], rows[file]
+        tie = ("file", file) if of_file["keep"] else (of_file["match"], of_file["duplicate_of"])
+        assert (row["match"], row["duplicate_of"], row["keep"]) == (*tie, False)
+        assert row["group"] == of_file["group"] is not None
     assert rows["5.png"]["keep"]
     (links,) = (count for count in result.rungs if count.match == "file")
     assert (links.n_images, links.bytes) == (3, 0)
     assert (result.n_images, result.n_duplicates, result.n_links) == (18, 5, 3)
+
+
+def test_a_link_goes_with_its_file_for_what_stays_and_comes_back_with_it(copies, tmp_path):
+    (copies / "zlink").symlink_to("jpeg.jpg")
+    (copies / "zhard.jpg").hardlink_to(copies / "jpeg.jpg")
+    _, rows = found_in(copies, tmp_path / "m.parquet")
+    ties = ("match", "duplicate_of", "similarity", "group", "keep")
+    for name in ("zlink", "zhard.jpg"):
+        assert [rows[name][tie] for tie in ties] == [rows["jpeg.jpg"][tie] for tie in ties]
+        assert rows[name]["keep_reason"] == "another name of the same file"
+    before = sorted(copies.iterdir())
+    config = PruneConfig(action=Removal.MOVE, to=tmp_path / "gone", is_plan=False)
+    pruned = prune(tmp_path / "m.parquet", config)
+    assert (pruned.n_images, pruned.left) == (7, {})
+    assert not (copies / "zlink").is_symlink()
+    restore(Path(pruned.journal))
+    assert sorted(copies.iterdir()) == before
+    assert (copies / "zlink").read_bytes() == (copies / "jpeg.jpg").read_bytes()
 
 
 def test_a_link_whose_file_lies_elsewhere_is_judged_like_a_file(copies, tmp_path):
