@@ -27,6 +27,7 @@ from curate.sources.store import DiskStore
 from curate.sources.url_container import UrlContainer, UrlReader
 
 _BATCH = 8_192
+_MOST_LOST = 100  # names that are looked for in the whole list: more are of files that are gone
 _URL = r"^[A-Za-z][A-Za-z0-9+.-]*://"
 _UNTIDY = re.compile(r"(^|/)\.\.?(/|$)|//")
 
@@ -36,7 +37,8 @@ class ListSource:
 
     Paths that do not begin with ``/`` start at the folder of the list. In manifests the paths of
     files begin below the deepest folder that holds all of them, so that they read as those of a
-    folder do; those of URLs are the URLs without secrets.
+    folder do; those of URLs are the URLs without secrets. A list that has grown or shrunk may have
+    another such folder; paths of manifests written before are found all the same.
     """
 
     def __init__(
@@ -65,7 +67,8 @@ class ListSource:
         )
         self.roots: Roots = {"": self._below}
         self._store = DiskStore(self._below)
-        self._containers = ContainerReader(self._store)
+        self._containers = {self._store: ContainerReader(self._store)}
+        self._n_lost = 0
         self._url_reader = UrlReader()
 
     @property
@@ -111,7 +114,7 @@ class ListSource:
 
     def open_container(self, name: str) -> Container:
         """Return an archive, table or clip by its name."""
-        return make_container(self._store, name, fps=self._fps)
+        return make_container(self._store_of(name), name, fps=self._fps)
 
     def read(self, path: str, place: Place = NO_PLACE) -> bytes:
         """Return the bytes of one image.
@@ -120,10 +123,11 @@ class ListSource:
             OSError: It cannot be read, or is of another version.
         """
         if place.container is not None:
-            return self._containers.read(place.container, place)
+            store = self._store_of(place.container)
+            return self._containers[store].read(place.container, place)
         if place.row is not None:
             return self._url_reader.read(self._find_url(path, place.row), path, place.version)
-        return self._store.read(path, None)
+        return self._store_of(path).read(path, None)
 
     def local_file(self, path: str) -> Path:
         """Return where an image lies on this machine.
@@ -131,7 +135,7 @@ class ListSource:
         Raises:
             UsageError: It is no file of its own here.
         """
-        file = self._store.disk_path(path)
+        file = self._store_of(path).disk_path(path)
         if re.match(_URL, path) or not file.is_file():
             raise UsageError(f"{path} is no file on this machine", hint=NOT_FILES_HINT)
         return file
@@ -140,7 +144,34 @@ class ListSource:
         """Yield the files that lie on this machine."""
         for name in names:
             if not re.match(_URL, name) and name != self._list.name:
-                yield self._store.disk_path(name)
+                yield self._store_of(name).disk_path(name)
+
+    def _store_of(self, name: str) -> DiskStore:
+        """Return the store in which a file of this name lies, now or as the list was before."""
+        for store in list(self._containers):
+            if os.path.lexists(store.disk_path(name)):
+                return store
+        folder = self._find_former_folder(name) if self._n_lost < _MOST_LOST else None
+        if folder is None:
+            self._n_lost += 1
+            return self._store
+        store = DiskStore(folder)
+        self._containers[store] = ContainerReader(store)
+        return store
+
+    def _find_former_folder(self, name: str) -> Path | None:
+        """Return the folder below which one file of the list has a name; None if none or several.
+
+        It is below the one of today where the list has grown, above it where it has shrunk.
+        """
+        entries = self._local["entry"]
+        longer = entries.filter(pc.ends_with(entries, f"/{name}")).to_pylist()
+        folders = {self._store.disk_path(entry[: -len(name) - 1]) for entry in longer}
+        for folder in self._below.parents:
+            below = escape(os.fsencode(self._below.relative_to(folder))) + "/"
+            if name.startswith(below) and pc.index(entries, name.removeprefix(below)).as_py() >= 0:
+                folders.add(folder)
+        return folders.pop() if len(folders) == 1 else None
 
     def _is_image(self, name: str) -> bool:
         """Return whether a file whose name does not tell is an image, or is not there."""

@@ -216,6 +216,8 @@ def _is_list(path: Path, column: str | None) -> bool:
 def _open_pattern(address: str, fps: FrameRate | None) -> Source:
     """Return the source of the files that a pattern stands for.
 
+    Paths begin below the folder that it names outright: other files tomorrow have no other paths.
+
     Raises:
         InputError: There are none.
     """
@@ -225,7 +227,7 @@ def _open_pattern(address: str, fps: FrameRate | None) -> Source:
         found += sorted(glob.glob(one, recursive=True)) if glob.has_magic(one) else [one]  # noqa: PTH207
     if not any(os.path.exists(one) for one in found):  # noqa: PTH110
         raise InputError(f"no file is named {address}", hint="check the pattern")
-    folder = os.path.commonpath([os.path.dirname(one) for one in found])  # noqa: PTH120
+    folder = os.path.dirname(re.split(r"[*?\[{]", whole, maxsplit=1)[0])  # noqa: PTH120
     names = [escape(os.fsencode(os.path.relpath(one, folder))) for one in dict.fromkeys(found)]
     return FilesSource(with_fps(whole, fps), DiskStore(Path(folder)), names, fps=fps)
 

@@ -1,16 +1,21 @@
 import os
+from dataclasses import fields
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from curate import DedupConfig, dedup
+from curate.choices import Level
 from curate.errors import InputError
+from curate.manifest.manifest import read_manifest
 from curate.progress import Silent
 from curate.secrets import clean_text, without_secrets
 from curate.sources import open_source
+from curate.sources.base import Place
 from curate.sources.patterns import expand_braces
 from curate.workspace.scan import ScanConfig, scan
-from tests.sources.made_sources import some_images, write_folder
+from tests.sources.made_sources import picture_bytes, some_images, tar_bytes, write_folder
 
 
 @pytest.fixture
@@ -52,6 +57,45 @@ def test_a_list_finds_its_files_again_and_says_which_are_gone(folder):
     assert source.local_file("cat/000.png") == folder / "cat/000.png"
     with pytest.raises(OSError, match="No such file"):
         source.read("gone.png")
+
+
+@pytest.mark.parametrize("shrinks", [False, True])
+def test_paths_of_a_list_are_found_after_it_grew_or_shrank(folder, tmp_path, shrinks):
+    cats = ["cat/000.png", "cat/002.png", "cat/some.tar"]
+    every = [*cats, "dog/001.png", "dog/003.png"]
+    tar = tar_bytes([("tree.png", picture_bytes(9))])
+    images = {name: (folder / name).read_bytes() for name in cats[:2]}
+    write_folder(folder, {"cat/some.tar": tar})
+    before, now = (every, cats) if shrinks else (cats, every)
+    source = folder.parent / "list.txt"
+    source.write_text("".join(f"images/{name}\n" for name in before))
+    manifest = tmp_path / "m.parquet"
+    config = DedupConfig(level=Level.PIXELS)
+    dedup(source, config, out=manifest, workspace=tmp_path / ".curate")
+    source.write_text("".join(f"images/{name}\n" for name in now))
+    again = open_source(source)
+    found = {}
+    for row in read_manifest(manifest).rows.read().to_pylist():
+        if row["path"].startswith("dog"):  # the list names it no more
+            continue
+        place = Place(**{part.name: row.get(part.name) for part in fields(Place)})
+        found[row["path"]] = again.read(row["path"], place)
+        if place.container is None:
+            assert again.local_file(row["path"]).read_bytes() == found[row["path"]]
+    start = "cat/" if shrinks else ""
+    assert found == {
+        f"{start}000.png": images["cat/000.png"],
+        f"{start}002.png": images["cat/002.png"],
+        f"{start}some.tar/tree.png": picture_bytes(9),
+    }
+
+
+def test_a_pattern_names_its_files_alike_however_many_there_are(folder):
+    address = f"{folder}/c*/*.png"
+    assert paths(address) == ["cat/000.png", "cat/002.png"]
+    write_folder(folder, {"cow/000.png": (folder / "cat/000.png").read_bytes()})
+    assert paths(address) == ["cat/000.png", "cat/002.png", "cow/000.png"]
+    assert paths(f"{folder}/cat/*.png") == ["000.png", "002.png"]
 
 
 def test_braces_stand_for_names():
