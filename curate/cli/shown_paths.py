@@ -2,16 +2,20 @@
 
 from pathlib import Path
 
+from curate.workspace.bucket_address import show_addresses
+
 
 def show_path(path: str) -> str:
     """Return a path from the working directory on if it lies below it, else as it is.
+
+    One in the mirror of a workspace is called by the address of that.
 
     >>> show_path(str(Path.cwd() / "images"))
     'images'
     >>> show_path("s3://bucket/images")
     's3://bucket/images'
     """
-    here = Path.cwd()
+    path, here = show_addresses(path), Path.cwd()
     if not Path(path).is_relative_to(here) or Path(path) == here:
         return path
     return str(Path(path).relative_to(here))
