@@ -80,7 +80,7 @@ class NearCopies:
                 )
             )
             of_images = known.rank_images(take_pairs(looks[-1], place))
-            best = np.full((2, len(heads)), len(known.images), np.int64)
+            best = np.full((2, len(heads)), np.iinfo(np.int64).max, np.int64)
             np.minimum.at(best[0], place, of_images.rank)
             np.minimum.at(best[1], place, of_images.worth)
             return Ranking(rank=best[0], worth=best[1])

@@ -52,7 +52,6 @@ def test_films_of_one_cover_are_no_copies_and_a_still_of_a_film_is_one(folder, s
     assert copies.reason == [None, "fewer frames; one frame of 8 compared"]
 
 
-@pytest.mark.xfail(reason="films b and c go: open, see the closing note", strict=True)
 def test_no_film_goes_for_a_still_of_the_frame_they_share(folder, scene):
     cover, again = scene(1), encoded(scene(1))
     smaller = cv2.resize(again, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA)
