@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from curate.engine.bucket_store import BucketStore
 from curate.engine.folder_store import FolderStore
+from curate.own_folders import ENGINE_FOLDER
 
 
 class SharedStore(Protocol):
@@ -69,9 +70,6 @@ class SharedStore(Protocol):
         """
 
 
-_FOLDER = "curate-engine"
-
-
 def open_store(address: str) -> SharedStore:
     """Return a shared store; all its objects lie in a folder of their own.
 
@@ -83,8 +81,8 @@ def open_store(address: str) -> SharedStore:
         ResourceError: A package that it needs is not installed.
     """
     if "://" in address:
-        return BucketStore(address, _FOLDER)
-    return FolderStore(Path(address), _FOLDER)
+        return BucketStore(address, ENGINE_FOLDER)
+    return FolderStore(Path(address), ENGINE_FOLDER)
 
 
 def pack_table(table: pa.Table) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 from curate.amounts import count_of
 from curate.errors import InputError
 from curate.images.formats import HEAD_BYTES, OTHER_EXTENSIONS, sniff
+from curate.own_folders import OWN_FOLDERS, is_own_folder, refuse_own_folder
 from curate.sources.base import (
     DEFAULT_EXCLUDES,
     NO_PLACE,
@@ -101,6 +102,8 @@ class FolderSource:
             raise InputError(f"{folder} {problem}", hint="name a folder of images")
         walk = _Walk(os.fsencode(folder), exclude, takes_clips=self._fps is not None)
         try:
+            inside = os.listdir(folder)  # noqa: PTH208 - names alone
+            refuse_own_folder(str(folder), is_own=is_own_folder(folder.absolute().name, inside))
             walk.run()
         except OSError as error:
             raise InputError(
@@ -215,6 +218,9 @@ class _Walk:
             except OSError as error:
                 self.problems.append(f"{_shortened(inside)} cannot be listed: {error.strerror}")
                 continue
+            if self._is_own(folder, found):
+                self.passed_over[OWN_FOLDERS] += 1
+                continue
             for entry in found:
                 path = inside + entry.name
                 try:
@@ -247,6 +253,12 @@ class _Walk:
             self.files.append((_source_file(path, entry.stat()), is_link or entry.is_symlink()))
         else:
             self._take_other(entry.name.decode("utf-8", "replace"), path)
+
+    @staticmethod
+    def _is_own(folder: bytes, found: "Sequence[os.DirEntry[bytes]]") -> bool:
+        """Return whether a folder is one in which curate keeps what it knows."""
+        inside = {os.fsdecode(entry.name) for entry in found}
+        return is_own_folder(os.fsdecode(os.path.basename(folder)), inside)  # noqa: PTH119 - bytes
 
     def _take_other(self, name: str, path: bytes) -> None:
         """Note a file that is no image: a clip whose frames are wanted, or what may hold images."""

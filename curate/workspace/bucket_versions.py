@@ -16,9 +16,9 @@ from typing import Any
 
 from curate.engine.bucket_store import BucketStore, ObjectGone
 from curate.errors import InputError
+from curate.own_folders import BUCKET_FOLDER
 
 FORMAT = 1
-_FOLDER = "curate-workspace"
 _VERSIONS, _CONTENTS = "versions/", "contents/"
 _VERSION = re.compile(r"versions/(\d{6,})\.json")
 _CONTENT = re.compile(r"contents/([0-9a-f]{64})")
@@ -69,7 +69,7 @@ class BucketVersions:
             InputError: There is no such address.
             ResourceError: The extra ``cloud`` is not installed.
         """
-        self.store = BucketStore(address, _FOLDER, noun="the workspace", hint=_HINT)
+        self.store = BucketStore(address, BUCKET_FOLDER, noun="the workspace", hint=_HINT)
 
     def newest(self) -> VersionId | None:
         """Return the newest version; None if there is none yet.
@@ -89,7 +89,7 @@ class BucketVersions:
         """
         key = _key_of(version.number)
         content = self.store.get(key)
-        name = f"{self.store.address}/{_FOLDER}/{key}"
+        name = f"{self.store.address}/{BUCKET_FOLDER}/{key}"
         if content is None:
             raise ObjectGone(f"{name} is gone", hint="run the command again")
         try:

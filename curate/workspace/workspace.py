@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from curate.errors import InputError, ResourceError
 from curate.files import disk_errors, remove
+from curate.own_folders import WORKSPACE_FILES
 from curate.progress import Progress, Silent
 from curate.workspace.bucket_address import mirror_folder, read_address
 from curate.workspace.integrity import Damaged, read_checked_json, write_checked_json
@@ -27,7 +28,7 @@ _OURS = re.compile(
 FORMAT = 2
 FOLDER = ".curate"
 REVIEWS = "reviews.jsonl"
-_FACTS, _COPY = "workspace.json", "workspace.copy.json"
+_FACTS, _COPY = WORKSPACE_FILES
 _MODEL_FILES = ("weights.safetensors", "model.json", "metrics.jsonl", "inputs.json")
 _at_release: dict[Path, list[Callable[[], None]]] = {}
 """Workspaces that this process writes, and what is to be done before it stops to."""

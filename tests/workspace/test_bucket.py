@@ -22,6 +22,7 @@ from curate.engine.lease import Lease
 from curate.errors import CurateError, InputError, ResourceError, UsageError
 from curate.progress import Silent
 from curate.review_page.decisions import Decision, DecisionLog, Verdict
+from curate.sources import open_source
 from curate.stages.dedup import dedup
 from curate.stages.info import info
 from curate.stages.run import run
@@ -690,3 +691,26 @@ def test_a_bucket_that_cannot_be_reached_is_an_error(turn, monkeypatch):
     with pytest.raises(CurateError, match=f"the workspace {WORKSPACE} cannot be used") as told:
         find_workspace(WORKSPACE)
     assert SECRET not in f"{told.value} {told.value.hint}"
+
+
+@needs_rclone
+@pytest.mark.parametrize("below", ["", "/curate-workspace", "/curate-workspace/contents"])
+def test_a_workspace_is_no_source_of_images(bucket, turn, tmp_path, below):
+    make_folder(tmp_path / "images", 6)
+    dedup(tmp_path / "images", out=tmp_path / "m.parquet", workspace=WORKSPACE)
+    here, out = tmp_path / "here", tmp_path / "n.parquet"
+    for target, against in [(WORKSPACE + below, None), (tmp_path / "images", WORKSPACE + below)]:
+        with pytest.raises(InputError, match="is a workspace of curate, no source of images"):
+            dedup(target, out=out, against=against, workspace=here)
+
+
+@needs_rclone
+def test_a_workspace_beside_images_is_passed_over(server, bucket, turn, tmp_path):
+    write(catalogue="a1")
+    assert find_workspace(WORKSPACE).is_there()
+    s3 = BucketStore(WORKSPACE, "photos")
+    save(tmp_path / "a.png", picture(1))
+    s3.put("a.png", (tmp_path / "a.png").read_bytes())
+    listing = open_source(WORKSPACE).list_files()
+    assert [file.path for file in listing.files] == ["photos/a.png"]
+    assert listing.passed_over == {"folders of curate": 1}

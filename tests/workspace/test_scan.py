@@ -320,3 +320,16 @@ def test_frames_modes_and_truncated_files_are_facts(images, workspace):
     assert (rows["deep.png"]["frames"], rows["deep.png"]["mode"]) == (1, "I;16")
     assert (rows["cut.jpg"]["status"], "truncated" in rows["cut.jpg"]["issues"]) == ("ok", True)
     assert rows["broken.jpg"]["frames"] is None
+
+
+def test_the_pixels_of_a_workspace_in_the_folder_are_no_images_of_it(images):
+    space = Workspace(images / "made")
+    first, again = scanned(images, space), scanned(images, space)
+    assert rows_of(first) == rows_of(again)
+    assert again.passed_over == {"folders of curate": 1}
+
+
+def test_a_workspace_is_no_source(images, workspace, tmp_path):
+    scanned(images, workspace)
+    with pytest.raises(InputError, match="is a workspace of curate, no source of images"):
+        scanned(workspace.root, Workspace(tmp_path / "other"))
