@@ -389,6 +389,10 @@ def filled_by(stage: str) -> tuple[Column, ...]:
     return tuple(column for column in COLUMNS if column.filled_by == stage)
 
 
+ANNOTATIONS = ("label", "objects", "boxes", "details")
+"""Columns that a scan fills only where it is told where labels come from."""
+
+
 def find_filler(name: str) -> str | None:
     """Return the stage that fills a column, such as ``cluster_12``; None for a column of others."""
     listed = re.sub(r"^cluster_\d+$", "cluster_N", name)

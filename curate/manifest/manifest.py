@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from curate.argument_types import check_arguments
+from curate.choices import Labels
 from curate.errors import InputError, ResourceError, UsageError
 from curate.manifest.conformed_rows import ConformedRows
-from curate.manifest.contract import find_filler
+from curate.manifest.contract import ANNOTATIONS, find_filler
 from curate.manifest.csv import companion_path, is_companion, is_csv, read_csv, write_csv
 from curate.manifest.joins import compare_column, find_partners
 from curate.manifest.notebook import draw_manifest
@@ -245,29 +246,50 @@ def _is_own(path: Path) -> bool:
 
 
 def carry_over(fresh: Manifest, old: Manifest) -> Manifest:
-    """Return ``fresh`` with the columns only ``old`` has, where path and hash agree.
+    """Return ``fresh`` with what ``old`` has and it was not asked for, where path and hash agree.
 
-    Those of a stage that filled ``fresh`` are of an earlier run, and are left.
+    Those are the columns that only ``old`` has and, unless ``fresh`` was told where labels come
+    from, the labels and boxes. Columns of a stage that filled ``fresh`` are of an earlier run, and
+    are left.
 
     Args:
         fresh: Gives the rows and their columns.
-        old: Gives further columns, if it is of the same source.
+        old: Gives further columns; of the same source.
     """
-    if fresh.source != old.source:
-        return fresh
-    extra = [
-        column
-        for column in old.rows.schema
-        if column.name not in fresh.rows.schema.names
-        and find_filler(column.name) not in fresh.stages
-    ]
+    extra = find_carried(fresh, old)
     if not extra:
         return fresh
     numbers = find_partners(fresh.rows, old.rows, on="path")
     old_hashes = TakenRows(old.rows, [old.rows.schema.field("hash")], numbers)
     numbers = np.where(compare_column(fresh.rows, old_hashes, "hash"), -1, numbers)
+    stages = {**old.stages, **fresh.stages}
+    if not _names_labels(fresh) and "scan" in old.stages:
+        stages["scan"] = old.stages["scan"]  # says where the labels that stay came from
     return replace(
-        fresh,
-        rows=FilledRows(fresh.rows, TakenRows(old.rows, extra, numbers)),
-        stages={**old.stages, **fresh.stages},
+        fresh, rows=FilledRows(fresh.rows, TakenRows(old.rows, extra, numbers)), stages=stages
     )
+
+
+def find_carried(fresh: Manifest, old: Manifest) -> list[pa.Field]:
+    """Return the columns of an older manifest that `carry_over` keeps.
+
+    Args:
+        fresh: The manifest that takes its place.
+        old: The older one.
+    """
+    there = set(fresh.rows.schema.names)
+    kept = set() if _names_labels(fresh) else set(ANNOTATIONS)
+    return [
+        column
+        for column in old.rows.schema
+        if column.name in kept
+        or (
+            column.name not in there
+            and (column.name == "track" or find_filler(column.name) not in fresh.stages)
+        )
+    ]
+
+
+def _names_labels(manifest: Manifest) -> bool:
+    """Return whether a scan was told where labels come from."""
+    return bool(manifest.stages.get("scan", {}).get("labels", Labels.NONE) != Labels.NONE)

@@ -32,6 +32,7 @@ from curate.sources.opening import (
     is_source,
     is_url,
     open_source,
+    real_address,
     split_address,
 )
 
@@ -65,5 +66,6 @@ __all__ = [
     "make_place",
     "open_source",
     "place_patterns",
+    "real_address",
     "split_address",
 ]

@@ -84,7 +84,7 @@ class FolderSource:
     @property
     def address(self) -> str:
         """The folder's absolute path; bytes that are not UTF-8 are escaped as in manifests."""
-        folder = escape_address(os.fsencode(self._folder.absolute()))
+        folder = escape_address(os.fsencode(absolute_place(self._folder)))
         return with_fps(folder, self._fps)
 
     def list_files(self, exclude: Sequence[str] = DEFAULT_EXCLUDES) -> Listing:
@@ -147,6 +147,18 @@ class FolderSource:
     def disk_paths(self, names: Iterable[str]) -> Iterator[Path]:
         """Yield where files and archives lie."""
         return map(self._store.disk_path, names)
+
+
+def absolute_place(path: Path) -> Path:
+    """Return where a path lies, without ``..``; links keep the names that they were called by.
+
+    What stands before a ``..`` is followed to its real place, since that is where it leads up from.
+    """
+    parts = path.absolute().parts
+    if ".." not in parts:
+        return path.absolute()
+    end = len(parts) - parts[::-1].index("..")
+    return Path(os.path.realpath(Path(*parts[:end])), *parts[end:])
 
 
 def escape_address(folder: bytes) -> str:

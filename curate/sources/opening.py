@@ -21,7 +21,7 @@ from curate.sources.bucket import BucketStore
 from curate.sources.bucket_source import BucketSource
 from curate.sources.entry_names import is_container, is_video
 from curate.sources.files import FilesSource
-from curate.sources.folder import FolderSource, open_address
+from curate.sources.folder import FolderSource, absolute_place, open_address
 from curate.sources.frame_rate import FPS_MARK, FrameRate, parse_frame_rate, with_fps
 from curate.sources.fsspec_store import FsspecStore
 from curate.sources.list_entries import is_list_name, read_column_names
@@ -44,6 +44,8 @@ _FOOTER = b"curate"  # of a manifest, which is no source
 def open_source(address: Address) -> Source:
     """Return the source of an address, or of several as one.
 
+    Several names of one place are one source, by the first of them.
+
     Args:
         address: A folder; a list (``.txt``, ``.csv``, ``.parquet`` with a column of paths or URLs,
             named behind ``#`` if need be); archives (``shards/{00..99}.tar``); Parquet or Arrow
@@ -55,10 +57,15 @@ def open_source(address: Address) -> Source:
         ResourceError: A package that it needs is not installed.
         UsageError: It is empty, or a pattern stands for too many names.
     """
-    several = split_address(address)
+    several = [str(one) for one in split_address(address)]
+    if len(several) > 1 and not isinstance(address, str):  # as a person names them
+        named: dict[str, str] = {}
+        for one in several:
+            named.setdefault(real_address(one), one)
+        several = list(named.values())
     if len(several) > 1:
-        return ManySources([_open_one(str(one)) for one in several])
-    return _open_one(str(several[0]))
+        return ManySources([_open_one(one) for one in several])
+    return _open_one(several[0])
 
 
 def is_url(address: object) -> bool:
@@ -93,6 +100,24 @@ def is_source(target: Address) -> bool:
     except InputError:
         return False
     return not ("path" in columns and ("hash" in columns or "status" in columns))
+
+
+def real_address(address: str) -> str:
+    """Return an address in which files and folders have their real paths, without links and ``..``.
+
+    Two names of one source have one; what is not there any more keeps its name.
+
+    Args:
+        address: Of a source, or of several, as a manifest has it.
+    """
+    several = [str(one) for one in split_address(address)]
+    if len(several) > 1:
+        return json.dumps([real_address(one) for one in several])
+    named, fps = _split_fps(several[0])
+    path = open_address(named)
+    if is_url(named) or not path.exists():
+        return address
+    return with_fps(os.path.realpath(path), fps)
 
 
 def split_address(address: Address) -> Sequence[Path | str]:
@@ -172,12 +197,12 @@ def _open_file(path: Path, column: str | None, fps: FrameRate | None) -> Source:
     Raises:
         InputError: It is none.
     """
-    address = f"{path.absolute()}#{column}" if column else str(path.absolute())
+    whole = absolute_place(path)
+    address = f"{whole}#{column}" if column else str(whole)
     name = path.name.lower()
     if is_list_name(name) or (name.endswith(".parquet") and _is_list(path, column)):
         return ListSource(with_fps(address, fps), path, column, fps)
     if is_container(name) or (fps is not None and is_video(name)):
-        whole = path.absolute()
         names = [escape(os.fsencode(whole.name))]
         return FilesSource(with_fps(address, fps), DiskStore(whole.parent), names, fps=fps)
     raise InputError(

@@ -28,9 +28,7 @@ from curate.manifest.columns import CLUSTER_COLUMNS
 from curate.manifest.label_agreement import read_agreement
 from curate.manifest.manifest import (
     Manifest,
-    carry_over,
     check_overwritable,
-    read_manifest,
     write_manifest,
 )
 from curate.manifest.rows import FilledRows, HeldRows
@@ -42,6 +40,7 @@ from curate.sources import Address
 from curate.workspace.embedding import embed_scanned
 from curate.workspace.embedding_store import Embedded
 from curate.workspace.models import find_model, prototypes_of, require_device
+from curate.workspace.older_manifest import keep_columns
 from curate.workspace.scan import Scan, ScanConfig, scan
 from curate.workspace.workspace import find_workspace
 
@@ -184,10 +183,9 @@ def cluster(  # noqa: PLR0913 - one question, several places for the answer
         outlier = outlier_score(vectors.embeddings[content_of], measures)
         named = replace(catalogue.manifest(), model=model.identity)
         labelled = add_labels(named, config.labels, progress, said=catalogue.said)
+        labelled = keep_columns(labelled, out, progress)
         manifest = _add_clusters(labelled, catalogue, clusters, outlier, config)
         manifest = _add_label_suspicion(manifest, content_of, clusters.neighbors)
-        if out.is_file():
-            manifest = carry_over(manifest, read_manifest(out))
         write_manifest(manifest, out)
         space.remember(manifest=out.absolute())
     n_clusters = config.clusters or len(prototypes)

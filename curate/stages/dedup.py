@@ -40,7 +40,6 @@ from curate.files import replacing_own_folder
 from curate.images.contact_sheet import is_own_sheet
 from curate.manifest.manifest import (
     Manifest,
-    carry_over,
     check_overwritable,
     read_manifest,
     write_manifest,
@@ -61,6 +60,7 @@ from curate.workspace.cuts import (
     use_cut,
 )
 from curate.workspace.integrity import Damaged, read_table, write_table
+from curate.workspace.older_manifest import keep_columns
 from curate.workspace.scan import Scan, ScanConfig, scan
 from curate.workspace.workspace import Workspace, find_workspace
 
@@ -353,7 +353,7 @@ def _read_or_scan(  # noqa: PLR0913 - what `dedup` was asked
     found = scan(target, space, progress, config=config, engine=engine)
     found.readable()
     manifest = add_labels(found.manifest(), labels, progress, said=found.said)
-    return (carry_over(manifest, read_manifest(out)) if out.is_file() else manifest), found
+    return keep_columns(manifest, out, progress), found
 
 
 def _read_other(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from curate.argument_types import check_arguments
 from curate.errors import InputError, UsageError
 from curate.manifest.conformed_rows import ConformedRows
-from curate.manifest.contract import filled_by
+from curate.manifest.contract import ANNOTATIONS, filled_by
 from curate.manifest.csv import is_csv, read_csv
 from curate.manifest.joins import as_keys, find_partners, find_possible_twins, key_type
 from curate.manifest.manifest import check_overwritable, read_manifest, write_manifest
@@ -19,8 +19,7 @@ from curate.manifest.parquet import ParquetRows
 from curate.manifest.rows import FilledRows, PatchedRows, Rows, TakenRows
 from curate.pages.notebook import ShownInNotebooks
 
-_ANNOTATIONS = {"label", "objects", "boxes", "details"}
-FILE_FACTS = frozenset(column.name for column in filled_by("scan")) - _ANNOTATIONS
+FILE_FACTS = frozenset(column.name for column in filled_by("scan")) - {*ANNOTATIONS}
 """What a scan finds out about a file: another table gives it only where it is told to."""
 _HINT = "mend its values, or name other columns with --columns"
 

@@ -167,6 +167,29 @@ class Catalogue:
         for pending in self._workspace.root.glob(_PENDING):
             remove(pending)
 
+    def rename_source(self, old: str, new: str) -> None:
+        """Call a source by another name; if that has rows already, the old one's go.
+
+        Args:
+            old: Its address until now.
+            new: Its address.
+
+        Raises:
+            ResourceError: The disk is full or cannot be written.
+        """
+        path = self._workspace.catalogue
+        if not path.exists():
+            return
+        rows = read_table(path, optional=CAPTURE_FACTS)
+        is_old = pc.equal(rows["source"], old)
+        if pc.any(pc.equal(rows["source"], new), min_count=0).as_py():
+            rows = rows.filter(pc.invert(is_old))
+        else:
+            place = rows.schema.get_field_index("source")
+            names = pc.if_else(is_old, new, rows["source"])
+            rows = rows.set_column(place, rows.schema.field(place), names)
+        write_table(rows, path)
+
     def mark_refused(self, refusals: pa.Table) -> None:
         """Have refused images count as unreadable in all sources.
 

@@ -37,6 +37,7 @@ from curate.sources import (
     is_url,
     open_source,
     place_patterns,
+    real_address,
 )
 from curate.workspace.catalogue import Catalogue, Journal
 from curate.workspace.examination import Decoder
@@ -210,6 +211,7 @@ def scan(  # noqa: PLR0913 - what is scanned, how, and where it goes
     Catalogue(workspace).drop_damaged(progress)
     drop_lost_pixels(workspace, progress)
     source = open_source(address)
+    _take_name(source.address, workspace)
     found = _scan_source(
         source,
         workspace,
@@ -222,6 +224,15 @@ def scan(  # noqa: PLR0913 - what is scanned, how, and where it goes
     _scan_lost_sources(workspace, progress)
     workspace.remember(source=source.address)
     return found
+
+
+def _take_name(address: str, workspace: Workspace) -> None:
+    """Have a workspace call a source by this name alone, where it knows it by others."""
+    real = real_address(address)
+    for known in workspace.facts()["sources"]:
+        if known != address and real_address(known) == real:
+            Catalogue(workspace).rename_source(known, address)
+            workspace.rename_source(known, address)
 
 
 def _refuse_secrets(address: Address) -> None:

@@ -160,6 +160,16 @@ class Workspace:
                 facts[key] = [*kept, str(value)]
         self._write_facts(facts)
 
+    def rename_source(self, old: str, new: str) -> None:
+        """Know a source by another name, with the patterns of what its scans pass over."""
+        facts = self.facts()
+        kept = [item for item in facts["sources"] if item != new]
+        facts["sources"] = [new if item == old else item for item in kept]
+        excludes = facts.get("excludes", {})
+        if old in excludes:
+            excludes.setdefault(new, excludes.pop(old))
+        self._write_facts(facts)
+
     def forget(self, source: str) -> None:
         """Forget a source."""
         facts = self.facts()

@@ -96,10 +96,29 @@ def test_columns_of_an_older_manifest_follow_their_rows():
     assert fresh.rows.read()["mine"].to_pylist() == ["x", None]
 
 
-def test_columns_of_another_source_do_not_follow():
-    old = manifest(mine=["x", "y"])
-    other = Manifest(rows=old.rows, source="/elsewhere")
-    assert "mine" not in carry_over(manifest(), other).rows.schema.names
+def labelled(stages, **columns):
+    rows = manifest().rows.read()
+    for name, values in columns.items():
+        rows = rows.drop_columns([name] if name in rows.column_names else [])
+        rows = rows.append_column(name, pa.array(values))
+    return Manifest(rows=HeldRows(rows), source="/images", stages={"scan": stages})
+
+
+def test_labels_and_boxes_are_kept_unless_others_are_asked_for():
+    given = {
+        "label": ["cat", "dog"], "objects": [["cat"], []], "boxes": [[1, 2, 3, 4], []],
+        "details": [[None], []], "track": ["x", "y"],
+    }  # fmt: skip
+    old = labelled({"labels": "coco.json", "classes": {"cat": 7}}, **given)
+    kept = carry_over(labelled({"labels": "none"}), old)
+    assert kept.rows.read(list(given)).to_pydict() == given
+    assert kept.stages["scan"] == {"labels": "coco.json", "classes": {"cat": 7}}
+    asked = carry_over(labelled({"labels": "folder"}, label=["a", None]), old)
+    assert asked.rows.read(["label", "track"]).to_pydict() == {
+        "label": ["a", None], "track": ["x", "y"],
+    }  # fmt: skip
+    assert not {"objects", "boxes", "details"} & set(asked.rows.schema.names)
+    assert asked.stages["scan"] == {"labels": "folder"}
 
 
 @pytest.mark.parametrize("content", [b"no parquet", b""])
