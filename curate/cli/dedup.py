@@ -201,7 +201,7 @@ def _draw(result: "DedupResult") -> "Table":
             draw_bar(rung.n_images / result.n_duplicates),
         )
         for rung in result.rungs
-        if rung.n_images and rung.match != "file"
+        if rung.n_images and rung.match != Level.FILE.value
     ]
     return draw_table(("evidence", "groups", "images", "size", ""), rows)
 
@@ -211,7 +211,7 @@ def _list_rungs(result: "DedupResult") -> list[str]:
     return lines + [
         f"  {rung.match:10} {rung.n_groups:8,} {rung.n_images:8,} {format_bytes(rung.bytes):>10}"
         for rung in result.rungs
-        if rung.n_images and rung.match != "file"
+        if rung.n_images and rung.match != Level.FILE.value
     ]
 
 

@@ -54,7 +54,8 @@ def report(
 def _describe(result: "ReportResult") -> "Iterator[str]":
     yield (
         f"{count_of(result.n_images, 'image')}, {result.n_unreadable:,} unreadable, "
-        f"{count_of(result.n_copies, 'copy', 'copies')} in {count_of(result.n_groups, 'group')}, "
+        f"{count_of(result.n_groups, 'group')} of copies, "
+        f"{count_of(result.n_copies, 'image needs', 'images need')} not be kept, "
         f"{count_of(result.n_leaks, 'leak')} between splits, "
         f"{count_of(result.n_conflicts, 'label conflict')}"
     )

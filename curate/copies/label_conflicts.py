@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from curate.choices import OnConflict
 from curate.copies.records import Copies
+from curate.manifest.duplicates import LABELS_REASON, LINK_LABELS_REASON
 
-REASON = "its copies have other labels"
 _TIES = ("match", "duplicate_of", "similarity")
 
 
@@ -103,7 +103,7 @@ def resolve_label_conflicts(
     is_freed = is_changed & (keeps | ~has_kept)
     similarity = np.where(is_freed, np.nan, copies.similarity).astype(np.float32)
     reasons = [
-        (None if keeps else REASON) if changed else reason
+        (None if keeps else LABELS_REASON) if changed else reason
         for changed, reason in zip(is_changed, copies.reason, strict=True)
     ]
     return replace(
@@ -137,7 +137,9 @@ def resolve_link_conflicts(
     changed = {name: pc.if_else(is_freed, None, columns[name]) for name in _TIES}
     changed["keep"] = pc.if_else(is_changed, pa.scalar(keeps), columns["keep"])
     changed["keep_reason"] = pc.if_else(
-        is_changed, pa.scalar(None if keeps else REASON, pa.string()), columns["keep_reason"]
+        is_changed,
+        pa.scalar(None if keeps else LINK_LABELS_REASON, pa.string()),
+        columns["keep_reason"],
     )
     for name, column in changed.items():
         columns = columns.set_column(columns.schema.get_field_index(name), name, column)

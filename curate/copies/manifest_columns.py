@@ -5,7 +5,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.choices import Level
 from curate.copies.config import DedupConfig
 from curate.copies.inputs import Inputs
 from curate.copies.label_conflicts import (
@@ -17,7 +16,7 @@ from curate.copies.label_conflicts import (
 from curate.copies.lost_boxes import LostBoxes, find_lost_boxes
 from curate.copies.protected import find_protected, keep_protected
 from curate.copies.records import Copies, Images
-from curate.copies.report import LINK_REASON, OTHER_HASH, make_columns, tell_link_hashes
+from curate.copies.report import OTHER_HASH, make_columns, tell_link_hashes
 from curate.manifest.manifest import Manifest
 from curate.manifest.rows import HeldRows, Rows
 from curate.manifest.text_column import TextColumn
@@ -78,14 +77,6 @@ def count_conflicts(conflicts: LabelConflicts | None, is_counted: NDArray[np.boo
         return 0
     is_told = np.concatenate([conflicts.images & is_counted, conflicts.links])
     return len(np.unique(conflicts.group[is_told]))
-
-
-def count_dropped_links(columns: Rows) -> int:
-    """Return how many other names of files need not be kept."""
-    table = columns.read(["match", "keep", "keep_reason"])
-    is_name = pc.equal(table["match"], Level.FILE.value)
-    is_link = pc.or_kleene(is_name, pc.equal(table["keep_reason"], LINK_REASON))
-    return pc.sum(pc.and_(is_link, pc.invert(table["keep"]))).as_py() or 0
 
 
 def find_manifest_boxes(manifest: Manifest, inputs: Inputs, copies: Copies) -> LostBoxes:

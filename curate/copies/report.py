@@ -1,7 +1,6 @@
 """The report: copies as columns of the manifest, as a table of evidence and as pictures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -12,19 +11,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.choices import Level
-from curate.copies.judged import REVIEWED
 from curate.copies.records import Copies, Images, Pairs, PixelReader
 from curate.files import Utf8Name, replacing
 from curate.images.contact_sheet import Tile, draw_sheet, write_sheet
 from curate.manifest.columns import DEDUP_COLUMNS
+from curate.manifest.duplicates import LINK_REASON
 
 GROUPS_A_SHEET = 36
 _TILES_A_GROUP = 16
-LABELS = "labels"
-"""What counts for images that no image stays for: their labels differ."""
-
 OTHER_HASH = "duplicate_of_hash"
-LINK_REASON = "another name of the same file"
 _PAIRS_KEY = b"curate.pairs"
 
 
@@ -45,24 +40,6 @@ class ComparedImages(Protocol):
 
     def shown_path(self, row: int) -> str:
         """Return the path that people see."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RungCount:
-    """What one kind of evidence found.
-
-    Attributes:
-        match: Level of the evidence, such as ``near``; ``labels`` for images that all go, as their
-            labels differ.
-        n_groups: Groups in which it is the evidence of at least one image.
-        n_images: Images that need not be kept.
-        bytes: Their size.
-    """
-
-    match: str
-    n_groups: int
-    n_images: int
-    bytes: int
 
 
 def make_columns(
@@ -234,50 +211,12 @@ def is_pair_table(path: Path) -> bool:
         return False
 
 
-def count_rungs(
-    images: Images, copies: Copies, *, is_dropped: NDArray[np.bool_], n_links: int = 0
-) -> list[RungCount]:
-    """Return what is dropped, by the evidence that ties it to the image that stays.
-
-    Args:
-        images: Those compared.
-        copies: What was found.
-        is_dropped: (N,) bool, those to count.
-        n_links: Other names of files, which take no bytes.
-    """
-    match = np.array([name or LABELS for name in copies.match])
-    rungs = [RungCount(match=Level.FILE.value, n_groups=n_links, n_images=n_links, bytes=0)]
-    others = [REVIEWED] if REVIEWED in copies.match else []
-    others += [LABELS] if LABELS in match[is_dropped] else []
-    for level in (*(level for level in Level if level is not Level.FILE), *others):
-        tied = (match == str(level)) & is_dropped
-        rungs.append(
-            RungCount(
-                match=str(level),
-                n_groups=count_groups(copies.group[tied]),
-                n_images=int(tied.sum()),
-                bytes=int(images.bytes[tied].sum()),
-            )
-        )
-    return rungs
-
-
-def count_groups(group: NDArray[np.int32]) -> int:
-    """Return in how many groups images are; one that has no copies, but other names, is in one.
-
-    >>> count_groups(np.array([0, 0, 3, -1, -1]))
-    4
-    """
-    is_alone = group < 0
-    return len(np.unique(group[~is_alone])) + int(is_alone.sum())
-
-
 def write_sheets(
     folder: Path,
     compared: ComparedImages,
     copies: Copies,
     *,
-    is_dropped: NDArray[np.bool_],
+    is_counted: NDArray[np.bool_],
     most_groups: int,
 ) -> int:
     """Draw the duplicate groups, the kept image first, and return how many were drawn.
@@ -289,13 +228,13 @@ def write_sheets(
         folder: Where ``groups-001.jpg`` and so on go.
         compared: The images that were compared.
         copies: What was found.
-        is_dropped: (N,) images whose group is drawn.
+        is_counted: (N,) images whose group is drawn, whether one of it goes or all stay.
         most_groups: Groups drawn at most, in the order of their numbers.
 
     Raises:
         ResourceError: A picture cannot be written.
     """
-    numbers = np.unique(copies.group[is_dropped & (copies.group >= 0)])[:most_groups]
+    numbers = np.unique(copies.group[is_counted & (copies.group >= 0)])[:most_groups]
     boxes = _list_boxes(copies.pairs)
     for start in range(0, len(numbers), GROUPS_A_SHEET):
         rows = [

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from curate.algorithms.label_agreement import LabelAgreement
 from curate.choices import Status
+from curate.manifest.duplicates import DuplicateCounts, count_duplicates
 from curate.manifest.label_agreement import find_agreement
 from curate.manifest.manifest import Manifest
+from curate.manifest.rows import HeldRows
 
 Ints = NDArray[np.int64]
 
@@ -119,8 +121,13 @@ class ImagesTable:
 
     @cached_property
     def is_dropped(self) -> NDArray[np.bool_]:
-        """(N,) whether the image is a copy that need not be kept."""
-        return self.is_copy & ~self.is_kept
+        """(N,) whether the image need not be kept, links left out: `count_duplicates`."""
+        return self.duplicates.is_dropped
+
+    @cached_property
+    def duplicates(self) -> DuplicateCounts:
+        """What need not be kept, by evidence."""
+        return count_duplicates(HeldRows(self.table))
 
     @cached_property
     def is_unjudged(self) -> NDArray[np.bool_]:

@@ -10,9 +10,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.choices import Status
-from curate.copies.label_conflicts import REASON as OTHER_LABELS
-from curate.copies.report import LINK_REASON
 from curate.errors import UsageError
+from curate.manifest.duplicates import LABELS_REASON, LINK_LABELS_REASON, LINK_REASON
 from curate.manifest.manifest import Manifest
 from curate.manifest.row_filter import matching
 from curate.manifest.rows import TakenRows
@@ -28,7 +27,7 @@ EQUAL_BYTES = ("bytes",)
 NOT_WHERE = "--where leaves it out"
 NOT_READABLE = "it is no readable image"
 NAMES_NONE = "the manifest names no file that stays for it"
-NOT_FOR_LABELS = f"{OTHER_LABELS}, and none stays: `curate export` leaves it out"
+NOT_FOR_LABELS = f"{LABELS_REASON}, and none stays: `curate export` leaves it out"
 NO_EVIDENCE = "the manifest does not say by what it is a copy"
 NOT_EQUAL_BYTES = "it has not the bytes of the file that stays for it"
 
@@ -156,7 +155,10 @@ class CopyPlan(Plan):
         super().__init__(manifest, is_leaving)
         self.passed_over = dict(passed_over or {})
         if "keep_reason" in manifest.rows.schema.names:
-            is_name = _holds(pc.equal(self._read("keep_reason"), LINK_REASON))
+            names = pa.array([LINK_REASON, LINK_LABELS_REASON])
+            is_name = _holds(
+                pc.is_in(pc.cast(self._read("keep_reason"), pa.string()), value_set=names)
+            )
             self._rows = np.concatenate([self._rows[is_name], self._rows[~is_name]])
 
     @property
@@ -239,7 +241,9 @@ def _claims(
     yield NOT_READABLE, _holds(pc.equal(table["status"], Status.OK.value))
     names_one = _holds(pc.is_valid(table["duplicate_of"]))
     if "keep_reason" in table.column_names:
-        is_for_labels = _holds(pc.equal(table["keep_reason"], OTHER_LABELS))
+        reasons = pa.array([LABELS_REASON, LINK_LABELS_REASON])
+        why = pc.cast(table["keep_reason"], pa.string())
+        is_for_labels = _holds(pc.is_in(why, value_set=reasons))
         yield NOT_FOR_LABELS, ~is_for_labels | names_one
     yield NAMES_NONE, names_one
     yield NO_EVIDENCE, _is_by(table, EVIDENCE)

@@ -119,14 +119,14 @@ def _act_on_copies(summary: Summary, commands: Commands) -> list[Action]:
                 section="leaks",
             )
         )
-    # of a part of a manifest, the images that copies stand for may be absent
-    if summary.n_groups and summary.expected_wrong > 0:
+    n_tied = summary.n_copies - summary.n_for_labels
+    if summary.n_groups_here and summary.expected_wrong > 0:
         actions.append(
             Action(
                 title=f"Confirm or overrule the doubtful ones of "
                 f"{count_of(summary.n_groups, 'duplicate group')}",
                 reason=f"By the stated probabilities {format_few(summary.expected_wrong)} of "
-                f"{count_of(summary.n_copies, 'copy is', 'copies are')} expected to be wrong. What "
+                f"{count_of(n_tied, 'copy is', 'copies are')} expected to be wrong. What "
                 "you decide holds for every later run.",
                 command=commands.format("review"),
                 section="copies",
@@ -136,7 +136,7 @@ def _act_on_copies(summary: Summary, commands: Commands) -> list[Action]:
         all_that_stay = ("--where", "keep is not false") if summary.n_selected else ()
         actions.append(
             Action(
-                title=f"Leave out {count_of(summary.n_copies, 'copy', 'copies')} "
+                title=f"Leave out {count_of(summary.n_copies, 'image')} that need not be kept "
                 f"({format_bytes(summary.copy_bytes)})",
                 reason="Export the images that stay. Nothing in your folder is changed.",
                 command=commands.format("export", "--to", "kept", *all_that_stay),

@@ -9,29 +9,13 @@ from numpy.typing import NDArray
 from curate.algorithms.classifiers import SUSPECT_FROM
 from curate.algorithms.label_agreement import LabelAgreement
 from curate.choices import Level
+from curate.manifest.duplicates import LABELS, RungCount
 from curate.pages.group_index import GroupIndex
 from curate.pages.images_table import ImagesTable
 from curate.report_page.balance import Balance, measure_balance
 from curate.report_page.object_classes import ObjectClasses, count_object_classes
 
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Evidence:
-    """The copies that one kind of evidence found.
-
-    Attributes:
-        match: Such as ``near``.
-        n_images: Images that need not be kept.
-        n_groups: Groups that they are in.
-        bytes: Their size.
-    """
-
-    match: str
-    n_images: int
-    n_groups: int
-    bytes: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,9 +28,13 @@ class Summary:
         unreadable: Reason and count, most frequent first.
         was_searched: Whether copies were looked for.
         n_unjudged: Readable images of which nothing says whether they stay, as of new ones.
-        evidence: Copies by evidence, strongest first.
-        n_groups: Duplicate groups.
+        evidence: Images that need not be kept by evidence, strongest first; links are counted in
+            ``n_links`` alone.
+        n_groups: Duplicate groups, those of which all images stay too; links alone make none.
+        n_groups_here: Groups of which several rows are here, so that they can be looked at: of a
+            part of a manifest, or of copies of another source, not all are.
         n_copies: Images that need not be kept.
+        n_links: Links that need not be kept: other names of files, no copies.
         copy_bytes: Their size.
         expected_wrong: Sum of 1 - probability over these: how many are likely no copies.
         leaks: Numbers of the groups whose images lie in several splits.
@@ -67,9 +55,11 @@ class Summary:
     unreadable: list[tuple[str, int]]
     was_searched: bool
     n_unjudged: int
-    evidence: list[Evidence]
+    evidence: list[RungCount]
     n_groups: int
+    n_groups_here: int
     n_copies: int
+    n_links: int
     copy_bytes: int
     expected_wrong: float
     leaks: list[int]
@@ -90,6 +80,17 @@ class Summary:
         return sum(count for _, count in self.unreadable)
 
     @property
+    def n_for_labels(self) -> int:
+        """Images that go with all their copies, as their labels differ."""
+        return sum(one.n_images for one in self.evidence if one.match == LABELS)
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether equal bytes or pixels tie all that need not be kept to what stays."""
+        certain = {Level.BYTES.value, Level.PIXELS.value}
+        return bool(self.evidence) and {one.match for one in self.evidence} <= certain
+
+    @property
     def n_readable(self) -> int:
         """Images that can be used."""
         return self.n_images - self.n_unreadable
@@ -98,7 +99,7 @@ class Summary:
 def summarize(images: ImagesTable) -> Summary:
     """Return what a manifest says."""
     reasons = Counter(images.texts("reason")[~images.is_readable].tolist())
-    group, dropped = images.codes("group"), images.is_dropped
+    group, duplicates = images.codes("group"), images.duplicates
     issues: Counter[str] = Counter()
     if images.has("issues"):
         issues.update(issue for row in images.values("issues") for issue in row or ())
@@ -112,11 +113,15 @@ def summarize(images: ImagesTable) -> Summary:
         unreadable=[(reason or "unknown", count) for reason, count in reasons.most_common()],
         was_searched="keep" in images.table.column_names,
         n_unjudged=int(images.is_unjudged.sum()),
-        evidence=_count_evidence(images, group),
-        n_groups=len(GroupIndex.of(images).numbers),
-        n_copies=int(dropped.sum()),
-        copy_bytes=int(images.bytes[dropped].sum()),
-        expected_wrong=float((1 - similarity[dropped]).sum()),
+        evidence=[
+            one for one in duplicates.rungs if one.n_images and one.match != Level.FILE.value
+        ],
+        n_groups=duplicates.n_groups,
+        n_groups_here=len(GroupIndex.of(images).numbers),
+        n_copies=duplicates.n_duplicates,
+        n_links=duplicates.n_links,
+        copy_bytes=duplicates.bytes,
+        expected_wrong=float((1 - similarity[duplicates.is_dropped]).sum()),
         leaks=find_mixed_groups(group, images.texts("split")),
         conflicts=find_mixed_groups(group, labels),
         splits=splits.most_common(),
@@ -145,22 +150,3 @@ def find_mixed_groups(group: Ints, values: NDArray[np.object_]) -> list[int]:
         if seen.setdefault(number, value) != value:
             mixed.add(number)
     return sorted(mixed)
-
-
-def _count_evidence(images: ImagesTable, group: Ints) -> list[Evidence]:
-    match = images.texts("match")
-    known = [level.value for level in Level]
-    names = [*known, *sorted({m for m in match.tolist() if m is not None} - set(known))]
-    counts = []
-    for name in names:
-        tied = (match == name) & images.is_dropped
-        if tied.any():
-            counts.append(
-                Evidence(
-                    match=name,
-                    n_images=int(tied.sum()),
-                    n_groups=len(np.unique(group[tied])),
-                    bytes=int(images.bytes[tied].sum()),
-                )
-            )
-    return counts

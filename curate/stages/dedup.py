@@ -16,16 +16,12 @@ from curate.copies.inputs import Inputs
 from curate.copies.manifest_columns import (
     are_counted,
     count_conflicts,
-    count_dropped_links,
     find_manifest_boxes,
     make_manifest_columns,
     resolve_conflicts,
 )
 from curate.copies.records import Copies
 from curate.copies.report import (
-    RungCount,
-    count_groups,
-    count_rungs,
     is_pair_table,
     make_miss_table,
     make_pair_table,
@@ -38,6 +34,7 @@ from curate.engine.shards import Engine
 from curate.errors import UsageError
 from curate.files import replacing_own_folder
 from curate.images.contact_sheet import is_own_sheet
+from curate.manifest.duplicates import RungCount, count_duplicates
 from curate.manifest.manifest import (
     Manifest,
     check_overwritable,
@@ -81,7 +78,7 @@ class DedupResult(ShownInNotebooks):
         against_from: The manifest that named the images there, or the source itself; or None.
         n_images: Images of the manifest.
         n_unreadable: Rows that cannot be used.
-        n_groups: Duplicate groups.
+        n_groups: Duplicate groups, those of which all images stay too; links alone make none.
         n_duplicates: Images that need not be kept; with ``against``, copies of images there.
         n_links: Other names of files: links, which are no copies and take no bytes.
         duplicate_bytes: Size of the duplicates.
@@ -258,14 +255,14 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         is_counted = are_counted(inputs.images, copies, is_against=other is not None)
         lost = find_manifest_boxes(manifest, inputs, copies)
         columns = make_manifest_columns(manifest, inputs, copies, config, is_counted, conflicts)
-        write_manifest(manifest.with_columns(columns, stage="dedup", config=asdict(config)), out)
-        is_dropped = is_counted & ~copies.keep
-        n_links = count_dropped_links(columns)
+        written = manifest.with_columns(columns, stage="dedup", config=asdict(config))
+        write_manifest(written, out)
+        counts = count_duplicates(written.rows)
         evidence = make_pair_table(inputs, copies.pairs)
         if pairs is not None:
             write_pair_table(Path(pairs), evidence)
         _keep_evidence(space, out, evidence, make_miss_table(inputs.images, copies.misses))
-        n_drawn = _draw_sheets(sheets, inputs, copies, is_dropped, most_groups)
+        n_drawn = _draw_sheets(sheets, inputs, copies, is_counted, most_groups)
         space.remember(manifest=out.absolute())
     for note in (*copies.notes, *filter(None, [lost.describe()])):
         progress.note(note)
@@ -279,12 +276,12 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
         unreadable=count_reasons(manifest.rows),
         passed_over=dict(found.passed_over) if found is not None else {},
         problems=list(found.problems) if found is not None else [],
-        n_groups=count_groups(copies.group[is_dropped]),
-        n_duplicates=int(is_dropped.sum()),
+        n_groups=counts.n_groups,
+        n_duplicates=counts.n_duplicates,
         n_links=len(inputs.links),
-        duplicate_bytes=int(inputs.images.bytes[is_dropped].sum()),
+        duplicate_bytes=counts.bytes,
         threshold=copies.threshold,
-        rungs=count_rungs(inputs.images, copies, is_dropped=is_dropped, n_links=n_links),
+        rungs=counts.rungs,
         n_reviews=judged.count(inputs.images.content_hash) if judged is not None else 0,
         evidence=str(pairs) if pairs is not None else None,
         workspace=str(space),
@@ -323,14 +320,14 @@ def _draw_sheets(
     sheets: Path | str | None,
     inputs: Inputs,
     copies: Copies,
-    is_dropped: NDArray[np.bool_],
+    is_counted: NDArray[np.bool_],
     most_groups: int,
 ) -> int:
     """Draw the groups where a folder for them is named; return how many are drawn."""
     if sheets is None:
         return 0
     with replacing_own_folder(Path(sheets), is_own_sheet) as folder:
-        return write_sheets(folder, inputs, copies, is_dropped=is_dropped, most_groups=most_groups)
+        return write_sheets(folder, inputs, copies, is_counted=is_counted, most_groups=most_groups)
 
 
 def _only(target: Address) -> Path | str:

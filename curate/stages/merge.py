@@ -20,7 +20,7 @@ from curate.manifest.rows import FilledRows, PatchedRows, Rows, TakenRows
 from curate.pages.notebook import ShownInNotebooks
 
 FILE_FACTS = frozenset(column.name for column in filled_by("scan")) - {*ANNOTATIONS}
-"""What a scan finds out about a file: another table gives it only where it is told to."""
+"""What a scan finds out about a file: no other table gives it."""
 _HINT = "mend its values, or name other columns with --columns"
 
 
@@ -61,12 +61,14 @@ def merge(
         other: Gives the columns; its values of ``on`` must differ from each other.
         out: The manifest to write.
         on: Column that both share: ``path``, ``hash`` or one of yours.
-        columns: Those to take; none takes all but what a scan finds out, such as the hash.
+        columns: Those to take, none that a scan finds out, such as the hash; none named takes all
+            others.
 
     Raises:
-        InputError: A file or the output cannot be used, ``on`` is ambiguous in ``other``, or one of
-            its values is not of its column's type.
-        UsageError: A column is not there.
+        InputError: A file or the output cannot be used, ``on`` is ambiguous in ``other``, one of
+            its values is not of its column's type, it has no column to take, or none of its rows
+            is of an image of the manifest.
+        UsageError: A column is not there, or is what a scan finds out.
     """
     left = read_manifest(Path(manifest))
     right = _read_table(Path(other), on=on, kind=_type_of(left.rows, on))
@@ -76,13 +78,22 @@ def merge(
     for name in (on, *columns):
         if name not in names:
             raise UsageError(f"{other} has no column {name!r}", hint=f"it has: {', '.join(names)}")
+    filled = _choose_columns(str(other), names, on=on, columns=columns)
     if _is_ambiguous(right, on, key_type(left.rows, right, on)):
         raise InputError(
             f"{other} has several rows with one {on}",
             hint="leave one row each, or use another --on",
         )
     partners = find_partners(left.rows, right, on=on)
-    filled = list(columns) or [n for n in names if n != on and n not in FILE_FACTS]
+    if len(left.rows) and len(right) and (partners < 0).all():
+        theirs, ours = (
+            rows.take([on], np.zeros(1, np.int64))[on][0] for rows in (right, left.rows)
+        )
+        raise InputError(
+            f"no row of {other} has a {on} of {manifest}",
+            hint=f"its first {on} is {theirs}, that of the manifest {ours}; --on names another "
+            "column to match by",
+        )
     given = ConformedRows(right, str(other), problem="cannot be merged", hint=_HINT)
     merged = left.with_columns(
         _fill(left.rows, given, filled, partners),
@@ -98,6 +109,30 @@ def merge(
         n_rows=len(partners),
         n_unused=int((np.bincount(used, minlength=len(right)) == 0).sum()),
     )
+
+
+def _choose_columns(
+    other: str, names: list[str], *, on: str, columns: tuple[str, ...]
+) -> list[str]:
+    """Return which columns of the other table are taken.
+
+    Raises:
+        UsageError: One that is named is what a scan finds out of a file.
+        InputError: None is left.
+    """
+    facts = [name for name in columns if name in FILE_FACTS]
+    if facts:
+        raise UsageError(
+            f"{', '.join(facts)}: what a scan finds out of the files is not merged",
+            hint="leave it out of --columns, or give your column another name",
+        )
+    chosen = list(columns) or [name for name in names if name != on and name not in FILE_FACTS]
+    if not chosen:
+        raise InputError(
+            f"{other} has no column to take: {', '.join(names)}",
+            hint="beside the one to match by, what a scan finds out of the files is left out",
+        )
+    return chosen
 
 
 def _fill(rows: Rows, given: Rows, names: list[str], partners: NDArray[np.int64]) -> Rows:

@@ -51,8 +51,8 @@ class ReportResult(ShownInNotebooks):
         bytes: Its size.
         n_images: Images of the manifest.
         n_unreadable: Those that cannot be used.
-        n_groups: Duplicate groups.
-        n_copies: Images that need not be kept.
+        n_groups: Duplicate groups, those of which all images stay too.
+        n_copies: Images that need not be kept, as `curate dedup` counts them: links are none.
         n_leaks: Duplicate groups that lie in several splits.
         n_conflicts: Duplicate groups with different labels.
         n_on_map: Images on the map.

@@ -299,7 +299,9 @@ def close_attempt(attempt: Attempt) -> TrainResult:
         started_from=state.started_from,
         metrics=attempt.history[-1],
         usage_entropy=finished.usage_entropy,
-        warning=describe_weakness(attempt.history[-1]) if is_trained else None,
+        warning=describe_weakness(attempt.history[-1], usage_entropy=finished.usage_entropy)
+        if is_trained
+        else None,
         was_finished=False,
         mended=retry.reason if retry else None,
         kept=comparison.describe() if comparison else None,

@@ -115,11 +115,15 @@ def refuse_stall(
         )
 
 
-def describe_weakness(metrics: EpochMetrics, params: DiagnosisParams = DIAGNOSIS) -> str | None:
-    """Return one sentence on what is wrong with the last epoch and what to try, None if nothing.
+def describe_weakness(
+    metrics: EpochMetrics, *, usage_entropy: float, params: DiagnosisParams = DIAGNOSIS
+) -> str | None:
+    """Return one sentence on what is wrong with a model and what to try, None if nothing.
 
     Args:
         metrics: Of the last epoch.
+        usage_entropy: Of the finished prototypes over whole images, as the result tells it: that
+            of the crops of an epoch is lower, and the prototypes were refined since.
         params: What counts as weak.
     """
     if metrics.loss_ratio > params.little_predicted:
@@ -129,9 +133,9 @@ def describe_weakness(metrics: EpochMetrics, params: DiagnosisParams = DIAGNOSIS
             " of log K, where 1 means that nothing is predicted; train longer, or with fewer"
             " prototypes, larger crops or weaker colour changes."
         )
-    if metrics.usage_entropy < params.uneven:
+    if usage_entropy < params.uneven:
         return (
-            f"Prototypes are used unevenly (entropy {metrics.usage_entropy:.2f} of log K); train"
-            " longer, or with fewer prototypes."
+            f"Prototypes are used unevenly: usage is {usage_entropy:.3f}, where 1 means that all"
+            " are used alike; train longer, or with fewer prototypes."
         )
     return None

@@ -54,7 +54,8 @@ def first_line(module, *arguments):
         (
             report,
             {},
-            "1 image, 1 unreadable, 1 copy in 1 group, 1 leak between splits, 1 label conflict",
+            "1 image, 1 unreadable, 1 group of copies, 1 image needs not be kept, "
+            "1 leak between splits, 1 label conflict",
         ),
         (restore, {}, "1 file brought back, 1 was there already"),
         (review, {}, "1 of 1 group is decided"),

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from curate import DedupConfig, PruneConfig, dedup, export, prune
+from curate import DedupConfig, PruneConfig, dedup, export, prune, report
 from curate.choices import Labels, Level, OnConflict
 from curate.copies.label_conflicts import find_conflicts, find_label_conflicts
 from tests.conftest import picture, save
@@ -100,7 +100,7 @@ def test_a_link_has_a_label_of_its_own(labelled, is_hard):
     result, rows = found(labelled, OnConflict.DROP)
     assert [rows[path]["keep"] for path in pair] == [False, False]
     assert [rows[path]["duplicate_of"] for path in pair] == [None, None]
-    assert rows["dog/z.png"]["keep_reason"] == "its copies have other labels"
+    assert rows["dog/z.png"]["keep_reason"] == "another name of the same file: labels differ"
     assert (result.n_groups, result.n_duplicates, result.n_links) == (3, 4, 1)
     _, rows = found(labelled, OnConflict.DROP, protect=("dog/z.png",))
     assert [rows[path]["keep"] for path in pair] == [True, True]
@@ -141,3 +141,19 @@ def test_a_missing_label_and_an_image_alone_conflict_with_nothing():
     labels = ["a", None, "a", "a", "b", "a", "b"]
     assert find_label_conflicts(group, labels).tolist() == [False] * 3 + [True] * 2 + [False] * 2
     assert not find_label_conflicts(group, [None] * 7).any()
+
+
+@pytest.mark.parametrize("policy", OnConflict)
+def test_dedup_and_report_tell_one_count_whatever_becomes_of_conflicts_and_links(labelled, policy):
+    save(labelled / "images" / "cat" / "y.png", picture(9))
+    for folder in ("cat", "dog"):
+        (labelled / "images" / folder / "z.png").symlink_to("../cat/y.png")
+    result, rows = found(labelled, policy)
+    page = report(labelled / "m.parquet", out=labelled / "r.html", workspace=labelled / ".curate")
+    assert (page.n_copies, page.n_groups) == (result.n_duplicates, result.n_groups)
+    counted = [one for one in result.rungs if one.match != "file"]
+    assert sum(one.n_images for one in counted) == result.n_duplicates
+    assert sum(not row["keep"] for row in rows.values()) == sum(
+        one.n_images for one in result.rungs
+    )
+    assert all(one.n_groups <= one.n_images for one in result.rungs)

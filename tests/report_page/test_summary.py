@@ -119,7 +119,10 @@ def test_images_that_nothing_was_said_of_stay_and_are_to_be_searched():
     actions = list_actions(summarize(ImagesTable(table)), COMMANDS)
     found = {action.title: action.command for action in actions}
     assert found["Search 1 more image for copies"] == "curate dedup m.parquet"
-    assert found["Leave out 2 copies (200 B)"] == "curate export m.parquet --to kept"
+    assert (
+        found["Leave out 2 images that need not be kept (200 B)"]
+        == "curate export m.parquet --to kept"
+    )
     drawn = table.append_column("selected", [[True] + [False] * 5])
     last = list_actions(summarize(ImagesTable(drawn)), COMMANDS)[-1]
     assert last.command == "curate export m.parquet --to kept --where 'keep is not false'"

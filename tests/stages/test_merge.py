@@ -45,14 +45,31 @@ def test_tables_that_cannot_be_joined_say_why(tmp_path, manifest):
         merge(manifest, tmp_path / "nowhere.csv", out=manifest)
 
 
-def test_facts_of_the_file_are_not_taken_unless_they_are_named(tmp_path, manifest):
+def test_facts_of_the_file_are_not_taken(tmp_path, manifest):
     other = write_made_manifest(tmp_path / "o", {"a": "9", "b": "9"}, keep=[True, False])
     result = merge(manifest, other, out=tmp_path / "out.parquet")
     assert "keep" in result.columns
     assert {"path", "hash", "status"}.isdisjoint(result.columns)
     assert pq.read_table(tmp_path / "out.parquet")["keep"].to_pylist() == [True, False, None]
-    assert merge(manifest, other, out=tmp_path / "h.parquet", columns=("hash",)).n_matched == 2
-    assert pq.read_table(tmp_path / "h.parquet")["hash"].to_pylist() == ["9", "9", "3"]
+
+
+@pytest.mark.parametrize("name", ["hash", "path", "bytes", "status", "sharpness", "issues"])
+def test_facts_of_the_file_cannot_be_overwritten_by_a_table(tmp_path, manifest, name):
+    (tmp_path / "t.csv").write_text(f"mine,kind,{name}\n1,hat,9\n")
+    before = manifest.read_bytes()
+    with pytest.raises(UsageError, match=f"^{name}: what a scan finds out"):
+        merge(manifest, tmp_path / "t.csv", out=manifest, on="mine", columns=("kind", name))
+    assert manifest.read_bytes() == before
+
+
+def test_a_table_that_fills_nothing_is_an_error(tmp_path, manifest):
+    (tmp_path / "facts.csv").write_text("path,hash,bytes\na,1,2\n")
+    (tmp_path / "others.csv").write_text("path,kind\nx/a,1\nx/b,1\n")
+    with pytest.raises(InputError, match="no column to take: path, hash, bytes"):
+        merge(manifest, tmp_path / "facts.csv", out=manifest)
+    with pytest.raises(InputError, match=r"no row of .* has a path of") as error:
+        merge(manifest, tmp_path / "others.csv", out=manifest)
+    assert "its first path is x/a, that of the manifest a" in error.value.hint
 
 
 def test_a_value_without_text_is_ambiguous_where_it_stands_twice(tmp_path, manifest):
@@ -75,8 +92,8 @@ def test_rows_without_a_partner_keep_what_they_had(tmp_path, manifest):
 
 @pytest.mark.parametrize(
     "columns",
-    [{"keep": ["yes", "no"]}, {"cluster": ["red", "blue"]}, {"status": [None, "ok"]}],
-    ids=["keep", "cluster", "status"],
+    [{"keep": ["yes", "no"]}, {"cluster": ["red", "blue"]}],
+    ids=["keep", "cluster"],
 )
 def test_values_that_no_manifest_may_have_are_refused_and_nothing_is_written(
     tmp_path, manifest, columns

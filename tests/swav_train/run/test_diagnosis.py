@@ -28,11 +28,16 @@ def metrics(loss_ratio, usage_entropy=0.99):
     ("ratio", "usage", "words"), [(0.99, 0.99, "Little was learned"), (0.6, 0.5, "unevenly")]
 )
 def test_a_poor_run_gets_a_warning(ratio, usage, words):
-    assert words in describe_weakness(metrics(ratio, usage))
+    assert words in describe_weakness(metrics(ratio), usage_entropy=usage)
 
 
 def test_a_good_run_needs_no_words():
-    assert describe_weakness(metrics(0.6)) is None
+    assert describe_weakness(metrics(0.6), usage_entropy=0.97) is None
+
+
+def test_the_usage_of_whole_images_is_judged_as_it_is_told_and_not_that_of_the_crops():
+    assert describe_weakness(metrics(0.6, usage_entropy=0.75), usage_entropy=0.97) is None
+    assert "usage is 0.750" in describe_weakness(metrics(0.6), usage_entropy=0.75)
 
 
 @pytest.mark.parametrize(
