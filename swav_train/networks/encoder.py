@@ -85,20 +85,29 @@ class EncoderParts:
     head: PrototypeHead
 
 
-def describe_images(backbone: nn.Module, images: Tensor, *, n_stages: int) -> list[Tensor]:
+def describe_images(
+    backbone: nn.Module, images: Tensor, *, n_stages: int, vertical_flip: bool = False
+) -> list[Tensor]:
     """Return what embeddings are made of.
 
     Args:
         backbone: In evaluation mode.
         images: (B, 3, S, S) float, normalised.
         n_stages: Last stages to describe with, 1 to 3.
+        vertical_flip: Whether the images have no up.
 
     Returns:
         One (B, F_i) float32 per stage, see :func:`swav_train.networks.backbone.pool_features`, the
-        mean of an image and its mirror.
+        mean of an image and its mirror, and of both upside down where images have no up.
     """
     n_at_once = len(images) if images.is_cuda else DESCRIBE.count_images(images.shape[-1])
-    described = [_describe_few(backbone, few, n_stages) for few in images.split(max(1, n_at_once))]
+    described = []
+    for few in images.split(max(1, n_at_once)):
+        parts = _describe_few(backbone, few, n_stages)
+        if vertical_flip:
+            turned = _describe_few(backbone, few.flip(2), n_stages)
+            parts = [(one + two) / 2 for one, two in zip(parts, turned, strict=True)]
+        described.append(parts)
     return [torch.cat(parts) for parts in zip(*described, strict=True)]
 
 
@@ -121,6 +130,7 @@ class Encoder:
         """
         self.image_size = config.image_size
         self._n_stages = config.embedding_stages
+        self._vertical_flip = config.vertical_flip
         self._device = device
         self._backbone = parts.backbone.to(device).to(memory_format=torch.channels_last).eval()
         self._whitening = Whitening(
@@ -164,7 +174,9 @@ class Encoder:
             given = f"{tuple(batch.shape)} {batch.dtype}"
             raise ValueError(f"pixels must be (B, 3, {size}, {size}) uint8, got {given}")
         images = normalise(batch.to(self._device)).contiguous(memory_format=torch.channels_last)
-        parts = describe_images(self._backbone, images, n_stages=self._n_stages)
+        parts = describe_images(
+            self._backbone, images, n_stages=self._n_stages, vertical_flip=self._vertical_flip
+        )
         embeddings = self._whitening(torch.cat(parts, dim=1))
         return Encoded(embeddings=embeddings.cpu(), projections=self._head(embeddings).cpu())
 

@@ -53,7 +53,7 @@ def describe_source(
     """
     backbone.eval()
     described = [
-        describe_images(backbone, batch, n_stages=config.embedding_stages)
+        describe(backbone, batch, config)
         for batch in stop_when(is_over, read_whole(source, parts, config, device))
     ]
     stages = [torch.cat(stage) for stage in zip(*described, strict=True)]
@@ -87,8 +87,18 @@ def embed_views(features: Features, images: Tensor, config: TrainConfig) -> Tens
         images: (B, 3, S, S) float.
         config: Its settings of the encoder are used.
     """
-    stages = describe_images(features.backbone, images, n_stages=config.embedding_stages)
+    stages = describe(features.backbone, images, config)
     return features.whitening(torch.cat(stages, dim=1))
+
+
+def describe(backbone: nn.Module, images: Tensor, config: TrainConfig) -> list[Tensor]:
+    """Return what the encoder of a training makes embeddings of."""
+    return describe_images(
+        backbone,
+        images,
+        n_stages=config.embedding_stages,
+        vertical_flip=config.vertical_flip,
+    )
 
 
 def stop_when(is_over: Callable[[], bool], batches: Iterable[Tensor]) -> Iterator[Tensor]:

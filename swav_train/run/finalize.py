@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from swav_train.data.pixel_source import PixelSource
 from swav_train.data.seeds import make_generator
 from swav_train.method.neighbor_prediction import learn_prototypes
-from swav_train.networks.encoder import EncoderParts, describe_images
+from swav_train.networks.encoder import EncoderParts
 from swav_train.networks.swav_model import calibrate_batch_norm
 from swav_train.run.clock import Deadline
 from swav_train.run.described import (
     Features,
+    describe,
     describe_source,
     draw_views,
     embed_views,
@@ -261,9 +262,9 @@ def measure_seconds_per_image(
     few = torch.arange(min(len(source), n_images))
     (images,) = read_whole(source, [few], config, state.device)
     with torch.no_grad():
-        describe_images(model.backbone, images[:1], n_stages=config.embedding_stages)
+        describe(model.backbone, images[:1], config)
         began = read_clock()
-        stages = describe_images(model.backbone, images, n_stages=config.embedding_stages)
+        stages = describe(model.backbone, images, config)
         stages[-1].sum().item()
     model.train(was_training)
     return (read_clock() - began) / len(images)

@@ -29,6 +29,7 @@ _KEPT_SETTINGS = (
     "embedding_stages",
     "whitening_power",
     "flip",
+    "vertical_flip",
     "average_decay",
     "precision",
     "device",

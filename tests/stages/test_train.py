@@ -8,6 +8,7 @@ from safetensors.numpy import load_file, save_file
 import curate.workspace.training
 import swav_train.networks.pretrained
 import swav_train.run.choose_start
+import swav_train.run.orientation
 from curate import TrainConfig, train
 from curate.errors import InputError, ResourceError, UsageError
 from curate.progress import Silent
@@ -15,6 +16,7 @@ from curate.workspace.integrity import read_checked_json, write_checked_json
 from curate.workspace.training import SwavRun
 from curate.workspace.training_start import advise_start
 from swav_train.run.choose_start import StartComparison
+from swav_train.run.orientation import Orientation, OrientationParams
 from tests.conftest import picture, save
 
 SMALL = {"epochs": 1, "image_size": 32, "batch_size": 8, "prototypes": 6, "device": "cpu"}
@@ -129,6 +131,40 @@ def test_auto_takes_the_weights_that_the_images_speak_for(
     result = train(images, TrainConfig(start="auto"), workspace=workspace.root)
     assert result.settings["pretrained"] == is_taken
     assert result.start_reason == found.describe()
+
+
+@pytest.mark.parametrize(("told_rightly", "counts_alike"), [(0.5, True), (0.9, False)])
+def test_the_images_are_asked_whether_they_have_an_up(
+    images, workspace, monkeypatch, told_rightly, counts_alike
+):
+    found = Orientation(told_rightly=told_rightly)
+    orientation = swav_train.run.orientation
+    monkeypatch.setattr(swav_train.networks.pretrained, "are_weights_installed", lambda _: True)
+    monkeypatch.setattr(orientation, "ORIENTATION", OrientationParams(fewest_images=2))
+    monkeypatch.setattr(orientation, "tell_orientation", lambda *_: found)
+    _skip_training(workspace, monkeypatch)
+    result = train(images, TrainConfig(start="pretrained"), workspace=workspace.root)
+    assert result.settings["vertical_flip"] == counts_alike
+    assert result.orientation == found.describe()
+
+
+@pytest.mark.parametrize(
+    ("options", "flips"),
+    [
+        ({"start": "pretrained"}, False),
+        ({"start": "pretrained", "vertical_flip": True}, True),
+        ({"start": "scratch"}, False),
+        ({"start": "scratch", "vertical_flip": True}, True),
+    ],
+)
+def test_few_images_and_those_who_were_told_are_not_asked(
+    images, workspace, monkeypatch, options, flips
+):
+    monkeypatch.setattr(swav_train.networks.pretrained, "are_weights_installed", lambda _: True)
+    _skip_training(workspace, monkeypatch)
+    result = train(images, TrainConfig(**options), workspace=workspace.root)
+    assert result.settings["vertical_flip"] == flips
+    assert result.orientation is None
 
 
 def test_the_recipe_of_the_paper_says_that_its_crops_are_enlarged(images, workspace, monkeypatch):

@@ -186,3 +186,18 @@ def test_squash_keeps_the_mean():
     assert squashed.shape == (2, 3, 16, 16)
     assert squashed.dtype == torch.uint8
     assert math.isclose(squashed.float().mean(), images.float().mean(), abs_tol=1.5)
+
+
+@pytest.mark.parametrize("vertical_flip", [False, True])
+def test_half_of_the_crops_are_upside_down_where_images_have_no_up(vertical_flip):
+    """The upper half of the image is white: so is that of a crop, or its lower half."""
+    pixels = torch.zeros(200, 3, 16, 16, dtype=torch.uint8)
+    pixels[:, :, :8] = 255
+    config = TrainConfig.from_dict(
+        {"crops": "2x16@1-1", "color_strength": 0.0, "gray_probability": 0.0}
+        | {"vertical_flip": vertical_flip}
+    )
+    for crops in MultiCrop(config)(pixels, torch.ones(200), generator()):
+        is_turned = crops[:, 0, 0, 0] < crops[:, 0, -1, 0]
+        share = is_turned.float().mean().item()
+        assert (0.3 < share < 0.7) if vertical_flip else share == 0
