@@ -144,8 +144,10 @@ class Pruning:
         """Return whether to remove a file would remove the kept one, or free nothing."""
         if Path(os.path.realpath(kept)) == _real_name(file):
             return True
-        is_one_file = identify(file, follow=True) == identify(kept, follow=True)
-        return self._action.needs_equal_bytes and is_one_file
+        if identify(file, follow=True) != identify(kept, follow=True):
+            return False
+        has_one_name = not file.is_symlink() and file.stat().st_nlink == 1  # seen by two mounts
+        return self._action.needs_equal_bytes or has_one_name
 
     def _make_entry(self, file: Path, content_hash: str | None, kept: Path | None) -> Entry:
         facts = file.lstat()

@@ -1,10 +1,14 @@
 """Several sources as one: the paths of each begin with its name."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.errors import InputError
 from curate.sources.base import (
@@ -71,11 +75,43 @@ class ManySources:
             problems += listing.problems
             containers += [_Below(name, one) for one in listing.containers]
         return Listing(
-            files=FileList(builder.finish().sort_by("path")),
+            files=FileList(self._name_links(builder.finish()).sort_by("path")),
             passed_over=dict(passed_over),
             problems=problems,
             containers=containers,
         )
+
+    def _name_links(self, files: pa.Table) -> pa.Table:
+        """Return files of which those that two sources reach are one, and another name of it.
+
+        Args:
+            files: `curate.sources.file_list.FILE_SCHEMA`, in the order of the sources.
+        """
+        is_own = pc.and_(pc.greater(files["inode"], 0), pc.is_null(files["container"]))
+        own = files.filter(pc.and_(is_own, pc.is_null(files["link_of"])))
+        counts = own.group_by(["device", "inode"]).aggregate([("path", "count")])
+        if pc.max(counts["path_count"]).as_py() in (None, 1):
+            return files
+        paths_of: dict[tuple[int, int], list[str]] = {}
+        for row in own.select(["device", "inode", "path"]).to_pylist():
+            paths_of.setdefault((row["device"], row["inode"]), []).append(row["path"])
+        file_of = {}
+        for paths in paths_of.values():
+            file = next(filter(self._is_real, paths), paths[0]) if len(paths) > 1 else paths[0]
+            file_of.update({path: file for path in paths if path != file})
+        link_of = [
+            file_of.get(link or path, link)
+            for path, link in zip(
+                files["path"].to_pylist(), files["link_of"].to_pylist(), strict=True
+            )
+        ]
+        place = files.schema.get_field_index("link_of")
+        return files.set_column(place, files.schema.field(place), [link_of])
+
+    def _is_real(self, path: str) -> bool:
+        """Return whether a file is called by its real path, not by that of a link."""
+        file = self.local_file(path)
+        return os.path.realpath(file) == os.path.abspath(file)  # noqa: PTH100 - links stay
 
     def open_container(self, name: str) -> Container:
         """Return a container of one of the sources by its name."""

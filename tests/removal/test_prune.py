@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,8 +14,9 @@ import pytest
 
 from curate import DedupConfig, PruneConfig, dedup, prune, restore
 from curate.choices import Removal
-from curate.errors import InputError, ResourceError, UsageError
+from curate.errors import CurateError, InputError, ResourceError, UsageError
 from curate.removal.disk import Disk
+from curate.removal.prune_files import SAME_FILE
 from tests.conftest import picture, save
 from tests.removal.scenes import FragileDisk, PowerCut, snapshot, write_copies, write_files
 
@@ -315,6 +317,22 @@ def test_the_kept_file_seen_through_a_linked_folder_is_not_removed(source, tmp_p
     result = prune(manifest, act(Removal.DELETE))
     assert result.n_images == 0
     assert (source / "deep/x.jpg").read_text() == "only here"
+
+
+@pytest.mark.parametrize("action", list(Removal))
+def test_the_only_file_stays_when_a_mount_shows_it_twice(source, tmp_path, monkeypatch, action):
+    write_files(source, {"real/x.jpg": "x"})
+    (source / "mount").symlink_to("real")
+    to = tmp_path / "away" if action is Removal.MOVE else None
+    # a link that nobody sees through is what a mount is
+    monkeypatch.setattr(os.path, "realpath", lambda path, **_: os.path.abspath(path))
+    for gone, kept in [("mount/x.jpg", "real/x.jpg"), ("real/x.jpg", "mount/x.jpg")]:
+        paths = ["mount/x.jpg", "real/x.jpg"]
+        manifest = write_copies(tmp_path / "m.parquet", source, {gone: kept}, paths=paths)
+        with suppress(CurateError):  # a disk may have no trash, or share no blocks
+            assert prune(manifest, act(action, to=to)).left == {SAME_FILE: 1}
+        assert (source / "real/x.jpg").read_text() == "x"
+        assert [one.name for one in (source / "real").iterdir()] == ["x.jpg"]
 
 
 def test_a_file_stays_when_the_kept_one_is_a_link_to_it(source, tmp_path):

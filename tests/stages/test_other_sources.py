@@ -107,3 +107,23 @@ def test_load_dataset_reads_an_export(pictures, tmp_path, monkeypatch):
         "test-000000.parquet", "train-000000.parquet",
     ]  # fmt: skip
     assert io.BytesIO(row["image"]["bytes"]).read(4) == b"\x89PNG"
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("reached", ["by the folder around it", "by a link in another folder"])
+def test_a_file_that_two_sources_reach_is_one_file_and_no_copy(tmp_path, pictures, reached, first):
+    own = write_folder(tmp_path / "all/own", pictures)
+    other = tmp_path / ("all" if reached == "by the folder around it" else "links")
+    write_folder(other, {"further.png": some_images(9)["cat/006.png"]})
+    if reached == "by a link in another folder":
+        (other / "deep").symlink_to(own)
+    sources = [own, other] if first else [other, own]
+    result = make_manifest([str(one) for one in sources], tmp_path)
+    assert (result.n_links, result.n_duplicates) == (9, 2)
+    assert result.n_images == 9 + 10
+    assert result.duplicate_bytes == sum(len(pictures[f"cat/00{n}.png"]) for n in (0, 6))
+    rows = {row["path"]: row for row in pq.read_table(result.manifest).to_pylist()}
+    links = {path for path, row in rows.items() if row["match"] == "file"}
+    assert len(links) >= 7
+    if reached == "by a link in another folder":
+        assert all(path.startswith("links/deep/") for path in links)
