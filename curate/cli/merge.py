@@ -39,7 +39,8 @@ def merge(
 ) -> None:
     """Fill columns of a manifest from another table; images without a row of it keep theirs.
 
-    What a scan finds out of a file, such as its hash, is never taken. Nothing in this command is random.
+    What a scan finds out of a file, such as its hash, is never taken. Nothing in this command is
+    random.
 
     Example: curate merge manifest.parquet labels.csv --out manifest.parquet
     """
