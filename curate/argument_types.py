@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from numbers import Integral
 from os import PathLike, fspath
 from pathlib import Path
@@ -45,7 +45,20 @@ def _bind(
     try:
         return inspect.signature(verb).bind(*args, **kwargs).arguments
     except TypeError as error:
-        raise TypeError(f"{verb.__name__}() {error}") from None
+        raise TypeError(f"{verb.__name__}() {error}{_explain_settings(verb, kwargs)}") from None
+
+
+def _explain_settings(verb: Callable[..., object], kwargs: Mapping[str, object]) -> str:
+    """Return how settings that were given as arguments of a verb are given; empty for others."""
+    parameters = inspect.signature(verb).parameters
+    told = ""
+    for name, parameter in parameters.items():
+        for kind in filter(is_dataclass, _list_kinds(parameter.annotation)):
+            settings = {one.name for one in fields(kind)} - {*parameters}
+            given = [f"{one}=..." for one in kwargs if one in settings]
+            if given:
+                told += f"; write {name}={_class_name(kind)}({', '.join(given)})"
+    return told
 
 
 def _check(name: str, value: object, kind: Any) -> None:  # noqa: ANN401 - any type

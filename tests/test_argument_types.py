@@ -88,6 +88,29 @@ def test_a_wrong_parameter_is_told_with_the_verb():
         curate.dedup(images="images")
 
 
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            lambda: curate.dedup("m", level="scene"),
+            r"'level'; write config=DedupConfig\(level=...\)",
+        ),
+        (lambda: curate.sample("m", size=5), r"'config'; write config=SampleConfig\(size=...\)"),
+        (
+            lambda: curate.dedup("m", keep="best", max_pixels=9),
+            r"write config=DedupConfig\(keep=...\); write scan_config=ScanConfig\(max_pixels=...\)",
+        ),
+    ],
+)
+def test_a_setting_that_is_given_as_an_argument_is_told_where_it_goes(call, told):
+    with pytest.raises(TypeError, match=told):
+        call()
+
+
+def test_all_public_names_can_be_listed():
+    assert {*curate.__all__} <= {*dir(curate)}
+
+
 def test_paths_may_be_text_and_one_picture_is_one(trained, monkeypatch, tmp_path):
     shutil.copytree(trained, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -51,6 +52,13 @@ def test_the_pythons_of_the_readme_run(trained, tmp_path, monkeypatch):
     config = TrainConfig(epochs=2, image_size=32, batch_size=8, prototypes=6, device="cpu")
     exec(compile(quick, "README.md", "exec"), {"QUICK": config})
     assert (trained / "manifest.parquet").is_file()
+
+
+def test_the_pythons_of_the_docs_run(trained, tmp_path, monkeypatch):
+    shutil.copytree(trained, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/python.md").read_text(), re.DOTALL)
+    exec(compile(code, "python.md", "exec"), {})
 
 
 def test_the_make_targets_that_the_readme_names_exist():

@@ -46,8 +46,8 @@ def info(
 ) -> None:
     """Show sources, images, models and manifests of the workspace.
 
-    Of clusters, cohesion is the mean cosine of the images to their prototype, and the medoid is the
-    image that is most like all others of its cluster. Nothing in this command is random.
+    Of clusters, cohesion is the mean cosine of the images to the cluster's mean, and the medoid is
+    the image that is most like all others of its cluster. Nothing in this command is random.
 
     The exit code is 3 if something is, or stays, damaged. Without --verify only the models are
     looked at. All can be made again from your images but the weights of a model: train that again.

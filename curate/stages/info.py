@@ -60,7 +60,8 @@ class ClusterInfo:
     Attributes:
         cluster: Its number.
         size: Images in it.
-        cohesion: Mean cosine of its images to its prototype, in [-1, 1]; None if that is unknown.
+        cohesion: Mean cosine of its images to the cluster's mean, in [-1, 1]; None if that is
+            unknown.
         medoid: Path of the image that stands for it best.
     """
 
