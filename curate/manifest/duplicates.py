@@ -14,6 +14,7 @@ from curate.manifest.selection import is_kept, is_readable
 LABELS_REASON = "its copies have other labels"
 LINK_REASON = "another name of the same file"
 LINK_LABELS_REASON = "another name of the same file: labels differ"
+LINK_REASONS = (LINK_REASON, LINK_LABELS_REASON)
 """Why a row does not stay, in ``keep_reason``: all go for their labels, or the name of a link."""
 
 LABELS = "labels"
@@ -99,7 +100,7 @@ def count_duplicates(rows: Rows) -> DuplicateCounts:
 def _are_links(table: pa.Table) -> NDArray[np.bool_]:
     """Return which rows are other names of a file, (N,) bool."""
     is_link = np.zeros(len(table), np.bool_)
-    reasons = pa.array([LINK_REASON, LINK_LABELS_REASON])
+    reasons = pa.array(LINK_REASONS)
     for name, values in (("match", pa.array([Level.FILE.value])), ("keep_reason", reasons)):
         if name in table.column_names:
             texts = pc.cast(table[name], pa.string())

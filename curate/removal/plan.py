@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from curate.choices import Status
 from curate.errors import UsageError
-from curate.manifest.duplicates import LABELS_REASON, LINK_LABELS_REASON, LINK_REASON
+from curate.manifest.duplicates import LABELS_REASON, LINK_LABELS_REASON, LINK_REASONS
 from curate.manifest.manifest import Manifest
 from curate.manifest.row_filter import matching
 from curate.manifest.rows import TakenRows
@@ -155,7 +155,7 @@ class CopyPlan(Plan):
         super().__init__(manifest, is_leaving)
         self.passed_over = dict(passed_over or {})
         if "keep_reason" in manifest.rows.schema.names:
-            names = pa.array([LINK_REASON, LINK_LABELS_REASON])
+            names = pa.array(LINK_REASONS)
             is_name = _holds(
                 pc.is_in(pc.cast(self._read("keep_reason"), pa.string()), value_set=names)
             )

