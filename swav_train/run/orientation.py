@@ -21,9 +21,9 @@ from swav_train.run.state import build_published
 class OrientationParams:
     """How the images are asked; measured by ``tests/benchmarks/orientation.py``.
 
-    Upright is told from upside down, of 256 images, three draws, in 0.48 to 0.54 of satellite tiles,
-    in 0.76 to 0.81 of CIFAR-10, and in more of photographs, clothes, signs and faces: ``chance`` is
-    between, chosen on these folders.
+    Upright is told from upside down, of 256 images, three draws, in 0.48 to 0.54 of satellite
+    tiles, in 0.76 to 0.81 of CIFAR-10, and in more of photographs, clothes, signs and faces:
+    ``chance`` is between, chosen on these folders.
 
     Attributes:
         most_images: That are asked; the classifier is off by 0.03 then.
