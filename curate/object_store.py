@@ -1,7 +1,10 @@
 """How obstore reaches a bucket, with what the environment grants."""
 
+import errno
 import json
 import os
+import re
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +15,61 @@ _RETRIES = {"max_retries": 5}
 _HINT = "pip install 'curate-images[cloud]'"
 _NOBODY = {"disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
 """The account that an emulator of Google's storage is asked by."""
+
+_STATUS = re.compile(r"\b([45]\d\d) [A-Z][a-z]+|status(?: code)?:? ?([45]\d\d)")
+_EXPIRED = re.compile(r"ExpiredToken|TokenRefreshRequired|RequestExpired|InvalidAccessKeyId")
+_CREDENTIALS = "401: the credentials are missing, wrong or expired"
+_SAID = {"401": "needs other credentials", "403": "is denied", "404": "is not there"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """Why a bucket did not do what it was asked for.
+
+    Attributes:
+        text: In words; nothing secret is in it.
+        number: Of the operating system's errors that which it is like.
+        may_pass: Whether the same may go well another time.
+    """
+
+    text: str
+    number: int = errno.EIO
+    may_pass: bool = False
+
+
+def explain_fault(error: Exception, name: str) -> Fault:
+    """Return what an error of obstore means; its own text may hold what is secret.
+
+    Args:
+        error: What obstore raised.
+        name: What people are told that was asked for, such as "the bucket".
+    """
+    from obstore import exceptions
+
+    match error:
+        case FileNotFoundError():
+            return Fault(text=f"404: {name} is not there", number=errno.ENOENT)
+        case exceptions.PermissionDeniedError():
+            return Fault(text=f"403: access to {name} is denied", number=errno.EACCES)
+        case exceptions.UnauthenticatedError():
+            return Fault(text=_CREDENTIALS, number=errno.EACCES)
+        case exceptions.NotSupportedError() | exceptions.InvalidPathError():
+            said = "a name that the server does not know, such as one with an empty part, a//b"
+            return Fault(text=f"{name}: {said}", number=errno.EINVAL)
+        case _:
+            return _explain_by_text(str(error), name)
+
+
+def _explain_by_text(text: str, name: str) -> Fault:
+    """Return what an error means of which only the text tells what the server said."""
+    found = _STATUS.search(text)
+    status = (found[1] or found[2]) if found else None
+    if _EXPIRED.search(text):
+        return Fault(text=_CREDENTIALS, number=errno.EACCES)
+    if status in _SAID:
+        return Fault(text=f"{status}: {name} {_SAID[status]}", number=errno.EACCES)
+    said = f"the server answers {status}" if status else "the connection failed"
+    return Fault(text=said, may_pass=True)
 
 
 def connect(url: str) -> tuple[Any, str]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from curate.errors import UsageError
 from curate.manifest.text_column import TextColumn
-from curate.sources import Source, list_names
+from curate.sources import Source, list_names, name_source
 
 
 def find_protected(paths: Sequence[str], prefixes: Sequence[str]) -> NDArray[np.bool_]:
@@ -49,7 +49,8 @@ def resolve_protected(
         meant = [name for name in names if find_protected(paths, [name]).any()]
         if not meant:
             raise UsageError(
-                f"nothing to protect: no image of {source.address} is {one!r} or lies below it",
+                f"nothing to protect: no image of {name_source(source.address)} is {one!r} or "
+                "lies below it",
                 hint=f"name a file or folder of the source, such as {paths[0]}",
             )
         prefixes += meant

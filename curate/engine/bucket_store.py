@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from curate.errors import CurateError, ResourceError, first_line
+from curate.errors import CurateError, ResourceError
 from curate.files import scratch_beside
-from curate.object_store import connect
-from curate.secrets import clean_text, without_secrets
+from curate.object_store import connect, explain_fault
+from curate.secrets import without_secrets
 
 _HINT = "check the address of --shared, and the credentials in the environment of each node"
 
@@ -149,5 +149,5 @@ class BucketStore:
 
     def _explain(self, error: Any) -> CurateError:  # noqa: ANN401 - of obstore
         """Return what an error of obstore is to us, without what is secret."""
-        said = clean_text(first_line(error))
+        said = explain_fault(error, "the bucket").text
         return ResourceError(f"{self._noun} {self.address} cannot be used: {said}", hint=self._hint)

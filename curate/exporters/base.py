@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from curate.choices import ExportAs
 from curate.errors import InputError
+from curate.manifest.rows import Rows
 
 _MEND = "mend the manifest, or leave the image out with --where"
 _EXPORTERS: dict[ExportAs, type["Exporter"]] = {}
@@ -216,6 +217,19 @@ class Exporter(ABC):
             exporter = cls(folder, resources, **settings)
             yield exporter
             exporter.close()
+
+    @classmethod
+    def check_rows(cls, rows: Rows, **settings: Any) -> None:  # noqa: ANN401 - the format's
+        """Check that the format can hold all images, before the first is written.
+
+        Args:
+            rows: The images.
+            settings: As `open` takes them.
+
+        Raises:
+            UsageError: It cannot.
+        """
+        del rows, settings
 
     @classmethod
     def rename_columns(cls, names: Sequence[str]) -> dict[str, str]:

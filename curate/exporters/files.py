@@ -5,10 +5,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
 
 from curate.choices import ExportAs
 from curate.errors import InputError, UsageError
 from curate.exporters.base import Exporter, Item
+from curate.manifest.rows import Rows
 
 LIST = "images.txt"
 
@@ -110,6 +114,20 @@ class ListExporter(Exporter, form=ExportAs.LIST):
         self._end = b"\0" if has_null_ends else b"\n"
         self._list = resources.enter_context((folder / LIST).open("wb"))
 
+    @classmethod
+    def check_rows(cls, rows: Rows, **settings: Any) -> None:  # noqa: ANN401 - see `open`
+        """Check that no path has a line break where lines end them.
+
+        Raises:
+            UsageError: One has.
+        """
+        if settings.get("has_null_ends"):
+            return
+        for batch in rows.batches(["path"]):
+            broken = batch.filter(pc.match_substring(batch["path"], "\n"))
+            for name in broken["path"].to_pylist():
+                _check_one_line(name, is_one=False)
+
     def add(self, item: Item) -> None:
         """List one image; its name may be no UTF-8.
 
@@ -117,9 +135,18 @@ class ListExporter(Exporter, form=ExportAs.LIST):
             UsageError: There is a line break in it, and lines end the paths.
         """
         name = os.fsencode(item.local_file)
-        if self._end in name:
-            raise UsageError(
-                f"{item.file} has a line break in its name, so a list of lines cannot hold it",
-                hint="add --null, which ends each path with a zero byte, as `xargs -0` reads it",
-            )
+        _check_one_line(str(item.file), is_one=self._end not in name)
         self._list.write(name + self._end)
+
+
+def _check_one_line(name: str, *, is_one: bool) -> None:
+    """Check that a name stands on one line.
+
+    Raises:
+        UsageError: It does not.
+    """
+    if not is_one:
+        raise UsageError(
+            f"{name} has a line break in its name, so a list of lines cannot hold it",
+            hint="add --null, which ends each path with a zero byte, as `xargs -0` reads it",
+        )

@@ -28,6 +28,7 @@ from curate.output_checks import check_output
 from curate.version import __version__
 
 FOOTER_KEY = b"curate"
+_ENDINGS = (".parquet", ".csv")
 _HINT = "name a file that `curate cluster` or `curate dedup` wrote"
 
 
@@ -227,8 +228,14 @@ def check_overwritable(path: Path) -> None:
 
     Raises:
         InputError: It is a folder, or a file that is no manifest and would be lost.
+        UsageError: A new file would have a name that no command takes for a manifest's.
         ResourceError: Its folder cannot be written.
     """
+    if not path.exists() and path.suffix.lower() not in _ENDINGS:
+        raise UsageError(
+            f"{path} is no name for a manifest: it ends in neither .parquet nor .csv",
+            hint=f"name it {path.stem or 'manifest'}.parquet",
+        )
     check_output(path, _is_own, what="a manifest")
     if is_csv(path):
         check_output(companion_path(path), is_companion, what="the facts of a manifest")
@@ -237,7 +244,7 @@ def check_overwritable(path: Path) -> None:
 def _is_own(path: Path) -> bool:
     """Return whether a file is a manifest, or an empty file named like one."""
     if path.stat().st_size == 0:
-        return path.suffix.lower() in (".parquet", ".csv")
+        return path.suffix.lower() in _ENDINGS
     try:
         read_manifest(path)
     except InputError:

@@ -1,13 +1,12 @@
 """Buckets: S3, Google Cloud Storage, Azure, by obstore; what else there is, by fsspec."""
 
 import errno
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from curate.object_store import connect
+from curate.object_store import connect, explain_fault
 from curate.sources.names import escape, unescape
 from curate.sources.remote import Answer, CutOffError, RemoteStore
 from curate.sources.store import FileChanged, FileFacts
@@ -16,12 +15,8 @@ from curate.sources.web import WebStore
 SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "adl")
 _CHUNK = 1 << 20
 _TIME = "time "  # begins a version where a server gives no ETag
-_STATUS = re.compile(r"\b([45]\d\d) [A-Z][a-z]+|status(?: code)?:? ?([45]\d\d)")
 _NOT_PARTIAL = "non-partial response"  # of obstore, to a part under the status of the whole
 _SIGNED_FOR = timedelta(hours=1)
-_EXPIRED = re.compile(r"ExpiredToken|TokenRefreshRequired|RequestExpired|InvalidAccessKeyId")
-_CREDENTIALS = "401: the credentials are missing, wrong or expired"
-_SAID = {"401": "needs other credentials", "403": "is denied", "404": "is not there"}
 
 
 class BucketStore(RemoteStore):
@@ -126,7 +121,7 @@ class BucketStore(RemoteStore):
                 n_read += len(chunk)
                 yield bytes(chunk)
         except (self._errors.BaseError, OSError) as error:
-            raise CutOffError(_say(error)) from None
+            raise CutOffError(explain_fault(error, "the object").text) from None
         if n_read < n_bytes:
             raise CutOffError("the answer ends early")
 
@@ -135,38 +130,10 @@ class BucketStore(RemoteStore):
 
     def _explain(self, error: Exception, name: str) -> Exception:
         """Return what an error of obstore is to us; its text is not, it may hold what is secret."""
-        errors = self._errors
-        match error:
-            case errors.NotFoundError() | FileNotFoundError():
-                return OSError(errno.ENOENT, f"404: there is no {name}")
-            case errors.PermissionDeniedError():
-                return OSError(errno.EACCES, f"403: access to {name} is denied")
-            case errors.UnauthenticatedError():
-                return OSError(errno.EACCES, _CREDENTIALS)
-            case errors.PreconditionError() | errors.NotModifiedError():
-                return FileChanged(name)
-            case errors.NotSupportedError() | errors.InvalidPathError():
-                said = "a name that the server does not know, such as one with an empty part, a//b"
-                return OSError(errno.EINVAL, f"{name}: {said}")
-            case _:
-                status = _find_status(error)
-                if _EXPIRED.search(str(error)):
-                    return OSError(errno.EACCES, _CREDENTIALS)
-                if status in _SAID:
-                    return OSError(errno.EACCES, f"{status}: {name} {_SAID[status]}")
-                return CutOffError(_say(error))
-
-
-def _say(error: Exception) -> str:
-    """Return in words what failed, without what a server or library wrote into its text."""
-    status = _find_status(error)
-    return f"the server answers {status}" if status else "the connection failed"
-
-
-def _find_status(error: Exception) -> str | None:
-    """Return the status that a server gave, or None."""
-    found = _STATUS.search(str(error))
-    return (found[1] or found[2]) if found else None
+        if isinstance(error, self._errors.PreconditionError | self._errors.NotModifiedError):
+            return FileChanged(name)
+        fault = explain_fault(error, name)
+        return CutOffError(fault.text) if fault.may_pass else OSError(fault.number, fault.text)
 
 
 def _is_etag(version: str) -> bool:

@@ -31,6 +31,18 @@ from curate.sources.named_paths import Roots
 from curate.sources.names import escape, unescape
 from curate.sources.store import DiskStore
 
+_FOLDERS = {
+    "hidden folders": "hidden folder",
+    "excluded folders": "excluded folder",
+    OWN_FOLDERS: "folder of curate",
+}
+_ONE = {
+    **_FOLDERS,
+    "links to nothing": "link to nothing",
+    "special files": "special file",
+    "tables without images": "table without images",
+}
+"""What one of those that are passed over is called, by what several are."""
 _SHOWN = 300  # characters of a path in a message
 _Identity = tuple[int, int]
 
@@ -97,9 +109,7 @@ class FolderSource:
             InputError: The folder is missing, is no folder, cannot be listed or has no image file.
         """
         folder = self._folder
-        if not folder.is_dir():
-            problem = "is a file, not a folder" if folder.exists() else "does not exist"
-            raise InputError(f"{folder} {problem}", hint="name a folder of images")
+        check_folder(folder)
         walk = _Walk(os.fsencode(folder), exclude, takes_clips=self._fps is not None)
         try:
             inside = os.listdir(folder)  # noqa: PTH208 - names alone
@@ -147,6 +157,17 @@ class FolderSource:
     def disk_paths(self, names: Iterable[str]) -> Iterator[Path]:
         """Yield where files and archives lie."""
         return map(self._store.disk_path, names)
+
+
+def check_folder(folder: Path) -> None:
+    """Check that a folder is there.
+
+    Raises:
+        InputError: It is not, or is none.
+    """
+    if not folder.is_dir():
+        problem = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise InputError(f"{folder} {problem}", hint="name a folder of images")
 
 
 def absolute_place(path: Path) -> Path:
@@ -260,7 +281,7 @@ class _Walk:
                 waiting.append((entry.path, path + b"/"))
         elif not entry.is_file():
             is_dead = entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110 - bytes
-            self.passed_over["links to nothing" if is_dead else "no regular files"] += 1
+            self.passed_over["links to nothing" if is_dead else "special files"] += 1
         elif _may_be_image(entry):
             self.files.append((_source_file(path, entry.stat()), is_link or entry.is_symlink()))
         else:
@@ -348,10 +369,11 @@ def _list_counts(passed_over: Counter[str]) -> str:
 
 def describe_passed_over(passed_over: Mapping[str, int]) -> str:
     """Return such as "15 files passed over: 12 .txt, 3 .mp4"."""
-    total = sum(passed_over.values())
+    n_folders = sum(count for kind, count in passed_over.items() if kind in _FOLDERS)
+    n_files = sum(passed_over.values()) - n_folders
+    counts = ((n_files, "file"), (n_folders, "folder"))
+    total = " and ".join(count_of(count, one) for count, one in counts if count)
     ranked = sorted(passed_over.items(), key=lambda item: (-item[1], item[0]))
-    shown = ", ".join(
-        count_of(count, name.replace(" folders", " folder"), name) for name, count in ranked[:8]
-    )
+    shown = ", ".join(count_of(count, _ONE.get(name, name), name) for name, count in ranked[:8])
     more = f", and {count_of(len(ranked) - 8, 'other kind')}" if len(ranked) > 8 else ""
-    return f"{count_of(total, 'file')} passed over: {shown}{more}"
+    return f"{total} passed over: {shown}{more}"

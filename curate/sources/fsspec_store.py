@@ -92,7 +92,7 @@ def _calling(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise OSError(errno.ENOENT, f"404: there is no {name}") from None
+        raise OSError(errno.ENOENT, f"404: {name} is not there") from None
     except PermissionError:
         raise OSError(errno.EACCES, f"403: access to {name} is denied") from None
     except (ValueError, RuntimeError, LookupError, TypeError) as error:

@@ -21,7 +21,7 @@ from curate.sources.bucket import BucketStore
 from curate.sources.bucket_source import BucketSource
 from curate.sources.entry_names import is_container, is_video
 from curate.sources.files import FilesSource
-from curate.sources.folder import FolderSource, absolute_place, open_address
+from curate.sources.folder import FolderSource, absolute_place, check_folder, open_address
 from curate.sources.frame_rate import FPS_MARK, FrameRate, parse_frame_rate, with_fps
 from curate.sources.fsspec_store import FsspecStore
 from curate.sources.list_entries import is_list_name, read_column_names
@@ -39,6 +39,8 @@ Address = Path | str | Sequence[Path | str]
 
 _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
 _FOOTER = b"curate"  # of a manifest, which is no source
+_PARQUET = b"PAR1"
+_PACKED = (".zip", ".7z", ".rar")
 
 
 def open_source(address: Address) -> Source:
@@ -100,6 +102,25 @@ def is_source(target: Address) -> bool:
     except InputError:
         return False
     return not ("path" in columns and ("hash" in columns or "status" in columns))
+
+
+def check_source(address: Address) -> None:
+    """Check that a source can be opened, and that its folders are there, before other work.
+
+    Raises:
+        InputError: It is none, or a folder is not there.
+    """
+    for folder in open_source(address).folders:
+        check_folder(folder)
+
+
+def name_source(address: str) -> str:
+    """Return an address for a message; of several they stand side by side.
+
+    >>> name_source('["/a.tar", "s3://bucket/b"]')
+    '/a.tar, s3://bucket/b'
+    """
+    return ", ".join(str(one) for one in split_address(address))
 
 
 def real_address(address: str) -> str:
@@ -200,17 +221,36 @@ def _open_file(path: Path, column: str | None, fps: FrameRate | None) -> Source:
     whole = absolute_place(path)
     address = f"{whole}#{column}" if column else str(whole)
     name = path.name.lower()
+    if is_list_name(name) and _is_parquet(path):
+        raise InputError(
+            f"{path} is a Parquet file, and no list as its name says",
+            hint=f"call it {path.stem}.parquet",
+        )
     if is_list_name(name) or (name.endswith(".parquet") and _is_list(path, column)):
         return ListSource(with_fps(address, fps), path, column, fps)
     if is_container(name) or (fps is not None and is_video(name)):
         names = [escape(os.fsencode(whole.name))]
         return FilesSource(with_fps(address, fps), DiskStore(whole.parent), names, fps=fps)
+    if name.endswith(_PACKED):
+        raise InputError(
+            f"{path} is a {path.suffix.lower()[1:]} archive, which is not read",
+            hint="unpack it and name the folder, or pack it as .tar",
+        )
     raise InputError(
         f"{path} is a file, and no archive, table or list of images",
         hint="add --fps 1, which takes a frame a second, or --fps scenes"
         if is_video(name)
         else "name a folder of images, a .tar, a .parquet, or a .txt with a path a line",
     )
+
+
+def _is_parquet(path: Path) -> bool:
+    """Return whether a file is Parquet by how it begins; one that cannot be read is not."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_PARQUET)) == _PARQUET
+    except OSError:
+        return False
 
 
 def _is_list(path: Path, column: str | None) -> bool:
@@ -244,17 +284,37 @@ def _open_pattern(address: str, fps: FrameRate | None) -> Source:
     Paths begin below the folder that it names outright: other files tomorrow have no other paths.
 
     Raises:
-        InputError: There are none.
+        InputError: There are none, or folders and files.
     """
     whole = os.path.abspath(address)  # noqa: PTH100 - Path would take a pattern apart
     found: list[str] = []
     for one in expand_braces(whole):
         found += sorted(glob.glob(one, recursive=True)) if glob.has_magic(one) else [one]  # noqa: PTH207
-    if not any(os.path.exists(one) for one in found):  # noqa: PTH110
+    there = [Path(one) for one in dict.fromkeys(found) if os.path.exists(one)]  # noqa: PTH110
+    if not there:
         raise InputError(f"no file is named {address}", hint="check the pattern")
+    if any(one.is_dir() for one in there):
+        return _open_folders(address, found, fps)
     folder = os.path.dirname(re.split(r"[*?\[{]", whole, maxsplit=1)[0])  # noqa: PTH120
     names = [escape(os.fsencode(os.path.relpath(one, folder))) for one in dict.fromkeys(found)]
     return FilesSource(with_fps(whole, fps), DiskStore(Path(folder)), names, fps=fps)
+
+
+def _open_folders(address: str, names: Sequence[str], fps: FrameRate | None) -> Source:
+    """Return the source of the folders that a pattern stands for.
+
+    Raises:
+        InputError: Some of them are files.
+    """
+    folders = [Path(one) for one in dict.fromkeys(names)]
+    file = next((one for one in folders if one.is_file()), None)
+    if file is not None:
+        raise InputError(
+            f"{address} stands for folders and for files, such as {file.name}",
+            hint="name the folder that they lie in, or a pattern of one kind",
+        )
+    sources = [FolderSource(one, fps) for one in folders]
+    return ManySources(sources) if len(sources) > 1 else sources[0]
 
 
 def _open_url(url: str, fps: FrameRate | None) -> Source:

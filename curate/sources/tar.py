@@ -160,7 +160,7 @@ class TarContainer(StoredContainer):
                 self._passed_over[ending_of_name(name)] += 1
             return None
         if not member.isreg() and not member.issparse():
-            self._passed_over["no regular files"] += 1
+            self._passed_over["special files"] += 1
             return None
         return self._read_regular(archive, member, name, max_bytes)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from curate.annotations.add_labels import add_labels
 from curate.annotations.open_labels import open_labels
 from curate.argument_types import check_arguments
+from curate.choices import Level
 from curate.copies.config import DedupConfig
 from curate.copies.inputs import Inputs
 from curate.copies.manifest_columns import (
@@ -48,7 +49,7 @@ from curate.progress import Progress, Silent
 from curate.retrieval.pair_table import PairTable
 from curate.retrieval.show import show
 from curate.review_page.judged_pairs import read_judged
-from curate.sources import Address, is_source
+from curate.sources import Address, check_source, is_source
 from curate.workspace.cuts import (
     cut_path,
     drop_old_cuts,
@@ -57,6 +58,7 @@ from curate.workspace.cuts import (
     use_cut,
 )
 from curate.workspace.integrity import Damaged, read_table, write_table
+from curate.workspace.models import find_model
 from curate.workspace.older_manifest import keep_columns
 from curate.workspace.scan import Scan, ScanConfig, scan
 from curate.workspace.workspace import Workspace, find_workspace
@@ -232,7 +234,8 @@ def dedup(  # noqa: PLR0913 - one question, several places for the answer
     named = target if target is not None else space.newest_manifest()
     out = Path(out if out is not None else _FIRST if is_source(named) else str(_only(named)))
     _check_outputs(out, pairs, sheets)
-    open_labels(config.labels)
+    against = _find_other(against)
+    _check_inputs(named, against, config, space)
     with space.writing(progress), open_engine(engine, space.root, progress) as shards:
         manifest, found = _read_or_scan(
             named, out, space, config.labels, progress, scan_config, shards
@@ -316,6 +319,32 @@ def _check_outputs(out: Path, pairs: Path | str | None, sheets: Path | str | Non
         check_output_folder(Path(sheets), is_own_sheet, what="the sheets")
 
 
+def _find_other(other: Path | str | None) -> Path | str | None:
+    """Return what the images are compared with: of a workspace, the source that it saw last."""
+    if other is not None and Workspace(Path(other)).is_there():
+        return Workspace(Path(other)).newest_source()
+    return other
+
+
+def _check_inputs(
+    target: Address, other: Path | str | None, config: DedupConfig, space: Workspace
+) -> None:
+    """Check that all that is named is there, before the work.
+
+    Raises:
+        InputError: A source, a manifest or the model is not there.
+        UsageError: There is no such model, or labels of no such kind.
+    """
+    open_labels(config.labels)
+    for named in (target, *([other] if other is not None else [])):
+        if is_source(named):
+            check_source(named)
+        else:
+            read_manifest(Path(_only(named)))
+    if config.level is Level.SEMANTIC and is_source(target):
+        find_model(space, config.model)
+
+
 def _draw_sheets(
     sheets: Path | str | None,
     inputs: Inputs,
@@ -367,8 +396,6 @@ def _read_other(
     if other is None:
         return None, None
     limit = ScanConfig(max_pixels=config.max_pixels) if config is not None else None
-    if Workspace(Path(other)).is_there():
-        other = Workspace(Path(other)).newest_source()
     if not is_source(other):
         return read_manifest(Path(other)), str(Path(other).absolute())
     found = scan(other, space, progress, config=limit, engine=engine)

@@ -31,7 +31,14 @@ from curate.output_checks import check_apart, check_is_here
 from curate.pages.notebook import ShownInNotebooks
 from curate.parallel import ordered_map
 from curate.progress import Progress, Silent, task
-from curate.sources import NOT_FILES_HINT, PLACE_SCHEMA, Source, make_place, open_source
+from curate.sources import (
+    NOT_FILES_HINT,
+    PLACE_SCHEMA,
+    Source,
+    make_place,
+    name_source,
+    open_source,
+)
 from curate.sources.changes import Recorded, has_changed, has_other_content
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.workspace import Workspace, find_workspace
@@ -143,6 +150,7 @@ def export(
     settings = _read_settings(exporter_class, opened, rows)
     if config.null:
         settings["has_null_ends"] = True
+    exporter_class.check_rows(rows, **settings)
     watch = _Watch(config.changed, progress)
     with (
         replacing_folder(folder) as scratch,
@@ -360,7 +368,9 @@ def _items(
                 mtime_ns=None if time == _UNKNOWN else time,
             )
             row = batch.slice(number, 1)
-            name = str(file) if file is not None else f"{origin.address}/{facts['path']}"
+            name = (
+                str(file) if file is not None else f"{name_source(origin.address)}/{facts['path']}"
+            )
             item = Item(file=file, place=next(places), row=row, content=content, name=name)
             yield item, recorded
 
@@ -378,7 +388,8 @@ def _read(
     path, place = facts["path"], make_place(facts)
     if place.container is not None and not writes_content:
         raise UsageError(
-            f"{path} of {origin.address} is no file of its own: it lies in {place.container}",
+            f"{path} of {name_source(origin.address)} is no file of its own: it lies in "
+            f"{place.container}",
             hint=NOT_FILES_HINT,
         )
     is_file = origin.root is not None and place.container is None
@@ -387,7 +398,7 @@ def _read(
         raise InputError(f"{file} is gone since the manifest was written", hint=_HINT)
     if not writes_content:
         return file, None
-    with _reading(str(file) if file is not None else f"{origin.address}/{path}"):
+    with _reading(str(file) if file is not None else f"{name_source(origin.address)}/{path}"):
         try:
             return file, origin.read(path, place)
         except OSError as error:

@@ -21,7 +21,7 @@ from curate.removal.disk import Disk
 from curate.removal.journal import open_journal
 from curate.removal.plan import Choice, CopyPlan, Plan, plan_copies, plan_unreadable
 from curate.removal.prune_files import Pruning
-from curate.sources import open_source
+from curate.sources import name_source, open_source
 
 _SHOWN = 10
 
@@ -213,21 +213,21 @@ def _find_root(manifest: Manifest) -> Path:
         InputError: It is not there.
         UsageError: Its images are no files of one folder.
     """
-    root = open_source(manifest.source).root
+    root, source = open_source(manifest.source).root, name_source(manifest.source)
     if root is None:
         raise UsageError(
-            f"nothing can be pruned from {manifest.source}: its images are no files of one folder",
+            f"nothing can be pruned from {source}: its images are no files of one folder",
             hint="write what is kept anew: `curate export M.parquet --to DIR --as tar` or parquet",
         )
     if "container" in manifest.rows.schema.names:
         raise UsageError(
-            f"nothing can be pruned from {manifest.source}: its images lie in archives",
+            f"nothing can be pruned from {source}: its images lie in archives",
             hint="write what is kept anew: `curate export M.parquet --to DIR --as tar` or parquet",
         )
     root = root.absolute()
     if not root.is_dir():
         raise InputError(
-            f"the source {manifest.source} is no folder here",
+            f"the source {source} is no folder here",
             hint="connect the disk that it lies on, or write the manifest again",
         )
     return root

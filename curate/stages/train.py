@@ -19,7 +19,7 @@ from curate.field_types import take_types
 from curate.machine import count_cores
 from curate.pages.notebook import ShownInNotebooks
 from curate.progress import Progress, Silent
-from curate.sources import Address
+from curate.sources import Address, name_source
 from curate.workspace.models import read_metrics, require_device
 from curate.workspace.scan import ScanConfig, scan
 from curate.workspace.training import SwavRun
@@ -258,7 +258,7 @@ def train(
         table = _distinct(found.readable())
         if len(table) < FEWEST_IMAGES:
             raise InputError(
-                f"{found.source} has {count_of(len(table), 'different image')}, "
+                f"{name_source(found.source)} has {count_of(len(table), 'different image')}, "
                 f"training needs {FEWEST_IMAGES} or more",
                 hint="`curate dedup IMAGES` works without a model",
             )

@@ -9,6 +9,7 @@ from curate.amounts import count_of
 from curate.errors import CurateError, InputError
 from curate.files import remove
 from curate.progress import Progress
+from curate.sources import name_source
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.checked_lines import drop_damaged_lines, find_line_damage
 from curate.workspace.embedding import embed_missing
@@ -84,7 +85,9 @@ def repair(workspace: Workspace, progress: Progress) -> None:
             try:
                 scan(source, workspace, progress)
             except InputError as error:
-                progress.note(f"what was read of {source} cannot be made again: {error}")
+                progress.note(
+                    f"what was read of {name_source(source)} cannot be made again: {error}"
+                )
         _mend_trainings(workspace, progress)
         for name in workspace.models():
             _forget_measures(workspace.model(name), progress)
@@ -103,7 +106,7 @@ def _find_catalogue_damage(workspace: Workspace) -> Iterator[Damaged]:
     yield from found
     if workspace.catalogue not in {damage.path for damage in found}:
         for source in catalogue.lost_sources():
-            yield Damaged(workspace.catalogue, f"it has no rows of {source}")
+            yield Damaged(workspace.catalogue, f"it has no rows of {name_source(source)}")
 
 
 def _find_pixel_damage(workspace: Workspace) -> Iterator[Damaged]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from curate.manifest.manifest import Manifest, carry_over, find_carried, read_manifest
 from curate.progress import Progress
-from curate.sources import real_address
+from curate.sources import name_source, real_address
 
 _SHOWN = 6  # columns in a message
 
@@ -29,5 +29,7 @@ def keep_columns(fresh: Manifest, path: Path, progress: Progress) -> Manifest:
     lost = [name for name in names if old.rows.read([name])[name].null_count < len(old.rows)]
     if lost:
         shown = ", ".join([*lost[:_SHOWN], *(["…"] if len(lost) > _SHOWN else [])])
-        progress.note(f"{path} was of another source, {old.source}: its {shown} are not kept")
+        progress.note(
+            f"{path} was of another source, {name_source(old.source)}: its {shown} are not kept"
+        )
     return fresh

@@ -35,6 +35,7 @@ from curate.sources import (
     Source,
     describe_passed_over,
     is_url,
+    name_source,
     open_source,
     place_patterns,
     real_address,
@@ -108,7 +109,7 @@ class Scan:
             n = len(self.table)
             none_can = "the one image file cannot" if n == 1 else f"none of {n:,} image files can"
             raise InputError(
-                f"{self.source}: {none_can} be read; {path}: {reason}",
+                f"{name_source(self.source)}: {none_can} be read; {path}: {reason}",
                 hint="check that these files can be reached and are whole images",
             )
         return self.table.filter(pc.equal(self.table["status"], Status.OK.value))
@@ -269,7 +270,7 @@ def mend_catalogue(workspace: Workspace, progress: Progress) -> None:
 def _scan_lost_sources(workspace: Workspace, progress: Progress) -> None:
     """Scan the known sources that the catalogue has no rows of; one that is gone is forgotten."""
     for address in Catalogue(workspace).lost_sources():
-        progress.note(f"{address} is scanned again: the catalogue has lost it")
+        progress.note(f"{name_source(address)} is scanned again: the catalogue has lost it")
         try:
             _scan_source(open_source(address), workspace, progress, config=ScanConfig())
         except InputError as error:
@@ -331,7 +332,7 @@ def _scan_source(  # noqa: PLR0913 - as of `scan`
     if n_own == len(rows):
         told = f" ({describe_passed_over(passed_over)})" if passed_over else ""
         raise InputError(
-            f"{source.address} holds no images{told}",
+            f"{name_source(source.address)} holds no images{told}",
             hint="name another folder, list, archive or table, or pass over less with --exclude",
         )
     catalogue.replace_source(source.address, rows)

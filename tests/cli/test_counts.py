@@ -92,7 +92,12 @@ def test_one_reason_more_is_singular():
 
 
 def test_one_file_passed_over_is_singular():
-    assert describe_passed_over({"hidden folders": 1}) == "1 file passed over: 1 hidden folder"
+    assert describe_passed_over({"hidden folders": 1}) == "1 folder passed over: 1 hidden folder"
+    mixed = {".txt": 2, "hidden folders": 1, "links to nothing": 1, "special files": 1}
+    assert describe_passed_over(mixed) == (
+        "4 files and 1 folder passed over: 2 .txt, 1 hidden folder, 1 link to nothing, "
+        "1 special file"
+    )
     kinds = {f".{kind}": 2 for kind in range(9)}
     assert describe_passed_over(kinds).endswith("and 1 other kind")
 

@@ -187,3 +187,11 @@ def test_a_csv_that_lost_its_companion_shows_the_way_out(tmp_path):
     with pytest.raises(InputError, match="where the images") as caught:
         read_manifest(tmp_path / "m.csv")
     assert "curate merge" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x", "x.parquet.gz"])
+def test_a_name_that_no_command_takes_for_a_manifests_is_refused(tmp_path, name):
+    with pytest.raises(UsageError, match=r"ends in neither \.parquet nor \.csv"):
+        check_overwritable(tmp_path / name)
+    write_manifest(manifest(), tmp_path / name)
+    check_overwritable(tmp_path / name)  # one that is there is a manifest by what is in it

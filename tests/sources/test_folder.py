@@ -132,7 +132,7 @@ def test_what_is_passed_over_is_counted_by_ending(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     listing = open_source(tmp_path).list_files()
     assert listing.passed_over == {
-        ".mp4": 1, ".txt": 2, "excluded folders": 1, "hidden": 1, "no regular files": 1,
+        ".mp4": 1, ".txt": 2, "excluded folders": 1, "hidden": 1, "special files": 1,
         "without an ending": 1,
     }  # fmt: skip
     assert describe_passed_over({".txt": 12, ".mp4": 3}) == "15 files passed over: 12 .txt, 3 .mp4"

@@ -197,3 +197,42 @@ def test_a_list_of_which_nothing_is_left_is_told(folder, workspace, lines):
     for _ in range(2):
         with pytest.raises(InputError, match="holds no images"), workspace.writing():
             scan(folder.parent / "l.txt", workspace, Silent(), config=everything)
+
+
+def test_a_list_that_is_parquet_by_its_content_is_no_list_of_paths(tmp_path):
+    pq.write_table(pa.table({"path": ["a.png"]}), tmp_path / "x.txt")
+    with pytest.raises(InputError, match="is a Parquet file, and no list") as told:
+        open_source(tmp_path / "x.txt")
+    assert told.value.hint == "call it x.parquet"
+
+
+def test_a_zip_is_told_by_what_it_is(tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"PK")
+    with pytest.raises(InputError, match="is a zip archive, which is not read") as told:
+        open_source(tmp_path / "a.zip")
+    assert told.value.hint.startswith("unpack it")
+
+
+@pytest.mark.parametrize("pattern", ["{a,b}", "[ab]", "?", "{a,b,a}"])
+def test_a_pattern_of_folders_stands_for_the_images_in_them(tmp_path, pattern):
+    write_folder(tmp_path / "a", some_images(2))
+    write_folder(tmp_path / "b", some_images(3))
+    source = open_source(f"{tmp_path}/{pattern}")
+    paths = [file.path for file in source.list_files().files]
+    assert paths == ["a/cat/000.png", "a/dog/001.png", *(
+        f"b/{name}" for name in ("cat/000.png", "cat/002.png", "dog/001.png")
+    )]  # fmt: skip
+    again = open_source(source.address)
+    assert [file.path for file in again.list_files().files] == paths
+
+
+def test_a_pattern_of_one_folder_is_that_folder(tmp_path):
+    write_folder(tmp_path / "a1", some_images(2))
+    assert open_source(f"{tmp_path}/a*").address == str(tmp_path / "a1")
+
+
+def test_a_pattern_of_folders_and_files_is_refused(tmp_path):
+    write_folder(tmp_path / "all/a", some_images(2))
+    (tmp_path / "all/b.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"stands for folders and for files, such as b\.png"):
+        open_source(f"{tmp_path}/all/*")

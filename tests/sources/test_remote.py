@@ -295,7 +295,7 @@ def test_expired_credentials_and_refused_objects_are_told(
         rows = scanned("s3://images", workspace).table.to_pylist()
     assert [row["reason"] for row in rows[:4]] == [
         f"cannot be read: 403: access to {names[0]} is denied",
-        f"cannot be read: 404: there is no {names[1]}",
+        f"cannot be read: 404: {names[1]} is not there",
         "cannot be read: 401: the credentials are missing, wrong or expired",
         None,
     ]

@@ -9,7 +9,7 @@ import pytest
 
 from curate.choices import ExportAs
 from curate.copies.config import DedupConfig
-from curate.errors import UsageError
+from curate.errors import CurateError, UsageError
 from curate.stages.dedup import dedup
 from curate.stages.export import ExportConfig, export
 from curate.stages.prune import PruneConfig, prune
@@ -127,3 +127,35 @@ def test_a_file_that_two_sources_reach_is_one_file_and_no_copy(tmp_path, picture
     assert len(links) >= 7
     if reached == "by a link in another folder":
         assert all(path.startswith("links/deep/") for path in links)
+
+
+def test_several_sources_are_named_side_by_side_in_a_message(tmp_path, pictures):
+    sources = [str(write_folder(tmp_path / name, pictures)) for name in "ab"]
+    result = make_manifest(sources, tmp_path)
+    with pytest.raises(UsageError, match=f"from {tmp_path}/a, {tmp_path}/b: its images are no"):
+        prune(result.manifest, PruneConfig())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"against": "nofolder"}, "nofolder does not exist"),
+        ({"against": "no.parquet"}, "no manifest at no.parquet"),
+        ({"config": DedupConfig(level="semantic")}, "has no trained model"),
+    ],
+)
+def test_what_is_not_there_is_told_before_anything_is_scanned(tmp_path, pictures, options, said):
+    folder, space = write_folder(tmp_path / "a", pictures), tmp_path / ".curate"
+    with pytest.raises(CurateError, match=said):
+        dedup(folder, out=tmp_path / "m.parquet", workspace=space, **options)
+    assert not (space / "catalogue.parquet").exists()
+
+
+def test_a_name_that_a_list_cannot_hold_is_told_before_anything_is_read(tmp_path, pictures):
+    folder = write_folder(
+        tmp_path / "a", pictures | {"z/two\nlines.png": some_images(9)["cat/008.png"]}
+    )
+    result = make_manifest(folder, tmp_path)
+    (folder / "cat/002.png").unlink()
+    with pytest.raises(UsageError, match="line break"):
+        export(result.manifest, tmp_path / "list", ExportConfig(form=ExportAs.LIST))

@@ -162,11 +162,13 @@ def test_a_folder_that_was_only_scanned_is_searched_first(pictures, tmp_path):
 
 def test_a_folder_of_one_image_or_of_blank_ones_is_searched_too(pictures, tmp_path):
     save(tmp_path / "one/images/0.png", scene(0))
-    dedup(tmp_path / "one/images", out=tmp_path / "m", workspace=tmp_path / "one/.curate")
+    dedup(tmp_path / "one/images", out=tmp_path / "m.parquet", workspace=tmp_path / "one/.curate")
     assert names(copies_in(tmp_path / "one", [pictures])["cropped.jpg"]) == {"0.png"}
     for value in (0, 90, 200):
         save(tmp_path / "blank/images" / f"{value}.png", np.full((64, 64, 3), value, np.uint8))
-    dedup(tmp_path / "blank/images", out=tmp_path / "m", workspace=tmp_path / "blank/.curate")
+    dedup(
+        tmp_path / "blank/images", out=tmp_path / "m.parquet", workspace=tmp_path / "blank/.curate"
+    )
     save(tmp_path / "90.bmp", np.full((64, 64, 3), 90, np.uint8))
     found = copies_in(tmp_path / "blank", [tmp_path / "90.bmp", pictures])
     assert [(one.path[-6:], one.match) for one in found.pop("90.bmp")] == [("90.png", "pixels")]

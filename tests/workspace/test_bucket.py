@@ -691,6 +691,7 @@ def test_a_bucket_that_cannot_be_reached_is_an_error(turn, monkeypatch):
     with pytest.raises(CurateError, match=f"the workspace {WORKSPACE} cannot be used") as told:
         find_workspace(WORKSPACE)
     assert SECRET not in f"{told.value} {told.value.hint}"
+    assert str(told.value).endswith("cannot be used: the connection failed")
 
 
 @needs_rclone
