@@ -130,3 +130,11 @@ def test_the_example_pipeline_is_checked_next(go_on, run, few):
     assert command == "curate run 'my pipeline.toml' --dry-run"
     _, lines = run("run", "--init", "my pipeline.toml")
     assert lines[-1] == "hint: name another file: `curate run 'my pipeline2.toml' --init`"
+
+
+def test_what_lies_below_the_working_directory_is_called_from_there(run, few):
+    run("dedup", few, "--out", few.parent / "m.parquet")
+    code, lines = run("dedup")  # the workspace knows the manifest by its whole path
+    assert code == 0
+    assert "manifest: m.parquet" in lines
+    assert lines[-1] == "next: curate report m.parquet"
