@@ -122,7 +122,7 @@ def test_nothing_is_told_to_undo_where_that_cannot_be(run, few):
     code, lines = run("restore", "manifest.prune-1.jsonl")
     assert (code, lines[2]) == (3, "  1 not: deleted, which nothing undoes")
     code, lines = run("prune", "manifest.parquet", "--delete", "--yes")
-    assert (code, lines[-1]) == (0, "no file was touched")
+    assert (code, lines[-1]) == (3, "no file was touched, and no journal is kept")
 
 
 def test_the_example_pipeline_is_checked_next(go_on, run, few):
