@@ -151,6 +151,7 @@ def run(options: argparse.Namespace) -> TrainResult:
         TrainingError: The training failed.
     """
     check_options(options)
+    _refuse_no_folder(options.folder)
     paths = list_images(options.folder)
     side = median_side(paths)
     _refuse_few(len(paths) if side else 0, options.folder)
@@ -188,6 +189,20 @@ def check_options(options: argparse.Namespace) -> None:
     if options.init is not None:
         with _advising("name a .safetensors file of weights with --init, or leave it out"):
             read_backbone_weights(options.init)
+
+
+def _refuse_no_folder(folder: Path) -> None:
+    """Check that the images lie in a folder.
+
+    Raises:
+        WrongUse: It is not there, or is a file.
+    """
+    if not folder.is_dir():
+        raise WrongUse(
+            f"{folder} is a file, not a folder" if folder.exists() else f"no folder at {folder}",
+            advice="name a folder with at least two images",
+            exit_code=EXIT_UNUSABLE,
+        )
 
 
 def _refuse_few(n_readable: int, folder: Path) -> None:

@@ -13,7 +13,10 @@ from curate.errors import InputError, UsageError
 
 REGEX = "regex:"
 _TABLES = (".csv", ".parquet")
-_FORMS = "folder, regex:PATTERN, a CSV or Parquet file (FILE:COLUMN), COCO's JSON, YOLO's data.yaml or VOC's folder"  # noqa: E501
+_FORMS = (
+    f"{', '.join(Labels)}, regex:PATTERN, a CSV or Parquet file (FILE:COLUMN), COCO's JSON, "
+    "YOLO's data.yaml or VOC's folder"
+)
 
 
 def check_labels(text: str) -> None:

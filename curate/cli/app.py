@@ -35,6 +35,7 @@ from curate.cli.sheet import sheet
 from curate.cli.signals import interrupted_when_terminated
 from curate.cli.split import split
 from curate.cli.train import train
+from curate.cli.usage_errors import explain_mistake
 from curate.errors import CurateError, UsageError
 from curate.files import disk_error, is_disk_full
 from curate.manifest.contract import fills_line
@@ -128,10 +129,8 @@ def _run(words: Sequence[str], program: typer.Typer) -> int:
     except CurateError as error:
         code = _print_error(str(error), error.hint, error.exit_code, as_json=as_json)
     except typer.TyperException as error:
-        names = [command.__name__ for command in COMMANDS]
-        command = f"curate {words[0]}" if words[0] in names else "curate"
-        hint = f"see `{command} --help`"
-        code = _print_error(error.format_message(), hint, error.exit_code, as_json=as_json)
+        told = explain_mistake(error, words, program)
+        code = _print_error(str(told), told.hint, error.exit_code, as_json=as_json)
     except typer.Abort:
         code = EXIT_INTERRUPTED
     except OSError as error:

@@ -11,6 +11,7 @@ from curate.choices import Assign, Labels
 from curate.cli import options
 from curate.cli.drawing import draw_histogram
 from curate.cli.screen import Drawing, run_stage
+from curate.cli.shown_paths import show_path
 from curate.commands import format_command, name_file
 
 if TYPE_CHECKING:
@@ -115,6 +116,6 @@ def _describe(result: "ClusterResult", workspace: str | None) -> "Iterator[str |
     yield from options.describe_unreadable(result.unreadable)
     if result.labels is not None and not result.labels.are_told:
         yield f"labels: {result.labels.describe()}"
-    yield f"manifest: {result.manifest}"
-    dedup = format_command("dedup", name_file(result.manifest), workspace=workspace)
+    yield f"manifest: {show_path(result.manifest)}"
+    dedup = format_command("dedup", name_file(show_path(result.manifest)), workspace=workspace)
     yield f"next: {dedup}"

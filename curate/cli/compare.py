@@ -8,6 +8,7 @@ import typer
 from curate.amounts import count_of
 from curate.cli import options
 from curate.cli.screen import run_stage
+from curate.cli.shown_paths import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,4 +85,4 @@ def _describe(result: "CompareResult") -> "Iterator[str]":
     if len(result.conflicts) > _SHOWN:
         yield f"and {len(result.conflicts) - _SHOWN:,} more (all with --json)"
     if result.out:
-        yield f"picture: {result.out}"
+        yield f"picture: {show_path(result.out)}"

@@ -9,10 +9,10 @@ import typer
 from curate.amounts import count_of, format_bytes
 from curate.choices import KeepPolicy, Labels, Level, OnConflict, YesNo
 from curate.cli import options
-from curate.cli.drawing import draw_bar, draw_table
+from curate.cli.drawing import draw_table
 from curate.cli.next_step import suggest_next
 from curate.cli.screen import Drawing, run_stage
-from curate.cli.shown_paths import show_source
+from curate.cli.shown_paths import show_path, show_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,16 +194,13 @@ def dedup(
 def _draw(result: "DedupResult") -> "Table":
     rows = [
         (
-            rung.match,
-            f"{rung.n_groups:,}",
-            f"{rung.n_images:,}",
-            format_bytes(rung.bytes),
-            draw_bar(rung.n_images / result.n_duplicates),
+            (rung.match, f"{rung.n_groups:,}", f"{rung.n_images:,}", format_bytes(rung.bytes)),
+            rung.n_images / result.n_duplicates,
         )
         for rung in result.rungs
         if rung.n_images and rung.match != Level.FILE.value
     ]
-    return draw_table(("evidence", "groups", "images", "size", ""), rows)
+    return draw_table(("evidence", "groups", "images", "size"), rows)
 
 
 def _list_rungs(result: "DedupResult") -> list[str]:
@@ -237,9 +234,9 @@ def _describe(result: "DedupResult", workspace: str | None) -> "Iterator[str | D
         one = "decision of curate review is obeyed"
         many = "decisions of curate review are obeyed"
         yield count_of(result.n_reviews, one, many)
-    yield f"manifest: {result.manifest}"
+    yield f"manifest: {show_path(result.manifest)}"
     if result.evidence:
-        yield f"evidence: {result.evidence}"
+        yield f"evidence: {show_path(result.evidence)}"
     if result.sheets:
-        yield f"sheets: {result.sheets}, {result.n_drawn:,} of {groups}"
+        yield f"sheets: {show_path(result.sheets)}, {result.n_drawn:,} of {groups}"
     yield f"next: {suggest_next(result.manifest, workspace)}"

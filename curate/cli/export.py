@@ -9,6 +9,7 @@ from curate.amounts import count_of
 from curate.choices import Changed, ExportAs, Layout
 from curate.cli import options
 from curate.cli.screen import run_stage
+from curate.cli.shown_paths import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +82,7 @@ def export(
 
 
 def _describe(result: "ExportResult") -> "Iterator[str]":
-    yield f"{count_of(result.n_images, 'image')} as {result.form} in {result.folder}"
+    yield f"{count_of(result.n_images, 'image')} as {result.form} in {show_path(result.folder)}"
     if result.n_changed:
         files = count_of(result.n_changed, "file has", "files have")
         yield f"{files} changed since the manifest was written"

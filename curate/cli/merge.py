@@ -8,6 +8,7 @@ import typer
 from curate.amounts import count_of
 from curate.cli import options
 from curate.cli.screen import run_stage
+from curate.cli.shown_paths import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,4 +62,4 @@ def _describe(result: "MergeResult") -> "Iterator[str]":
         f"filled {', '.join(result.columns)} for {result.n_matched:,} of "
         f"{count_of(result.n_rows, 'image')}{f'; {unused}' if result.n_unused else ''}"
     )
-    yield f"manifest: {result.manifest}"
+    yield f"manifest: {show_path(result.manifest)}"

@@ -7,6 +7,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from curate.cli.shown_paths import show_path
 from curate.commands import format_command, name_file
 from curate.errors import CurateError
 
@@ -44,7 +45,7 @@ def suggest_next(manifest: Path | str, workspace: str | None = None) -> str:
     from curate.manifest.manifest import read_manifest
     from curate.manifest.selection import is_kept
 
-    read, file = read_manifest(Path(manifest)), name_file(manifest)
+    read, file = read_manifest(Path(manifest)), name_file(show_path(str(manifest)))
     n_kept = int(is_kept(read.rows).sum())
     if "cluster" not in read.rows.schema.names or n_kept == 0:
         return format_command("report", file, workspace=workspace)
@@ -72,7 +73,7 @@ def suggest_export(manifest: Path | str, workspace: str | None = None) -> str:
     words = [] if are_files else ["--as", "copy"]
     folder = name_file(next(_list_free_folders(folders)))
     return format_command(
-        "export", name_file(manifest), "--to", folder, *words, workspace=workspace
+        "export", name_file(show_path(str(manifest))), "--to", folder, *words, workspace=workspace
     )
 
 

@@ -9,8 +9,9 @@ from curate.amounts import count_of, format_bytes
 from curate.choices import Removal
 from curate.cli import options
 from curate.cli.screen import run_stage
+from curate.cli.shown_paths import show_path
 from curate.commands import format_command, name_file
-from curate.errors import UsageError
+from curate.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +109,8 @@ def prune(
 
     A file goes only if, at that moment, its content is what the manifest says and the image that
     stays is there, readable and what the manifest says. `curate restore` brings everything back
-    that was not deleted. Nothing in this command is random.
+    that was not deleted; where chosen files are left, the exit code is 3. Nothing in this command
+    is random.
 
     Example: curate prune manifest.parquet --move ../duplicates --yes
     """
@@ -132,12 +134,14 @@ def prune(
         sidecars=sidecars,
         is_plan=not yes,
     )
-    run_stage(
+    result = run_stage(
         lambda progress: run(manifest, config, journal=journal, progress=progress),
         _describe,
         as_json=as_json,
         is_quiet=quiet,
     )
+    if result.left:
+        raise typer.Exit(InputError.exit_code)
 
 
 def _choose_action(named: list[Removal]) -> Removal | None:
@@ -176,14 +180,17 @@ def _describe(result: "PruneResult") -> "Iterator[str]":
 
 def _describe_end(result: "PruneResult") -> "Iterator[str]":
     """Yield how to go on: what brings back what can come back."""
-    if result.journal is None:
+    if result.is_plan:
         yield "nothing was done; act with --yes and --move DIR, --trash, --hardlink or --delete"
+        return
+    if result.journal is None:
+        yield "no file was touched, and no journal is kept"
         return
     n_deleted = result.n_images if result.action == Removal.DELETE else 0
     n_to_undo = result.n_images - n_deleted + result.n_unreadable
     if n_deleted:
         yield "what is deleted does not come back"
     if n_to_undo:
-        yield f"undo: {format_command('restore', name_file(result.journal))}"
+        yield f"undo: {format_command('restore', name_file(show_path(result.journal)))}"
     if not n_deleted and not n_to_undo:
         yield "no file was touched"

@@ -9,6 +9,7 @@ from curate.amounts import count_of, format_bytes
 from curate.choices import MapBy
 from curate.cli import options
 from curate.cli.screen import run_stage
+from curate.cli.shown_paths import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,4 +60,4 @@ def _describe(result: "ReportResult") -> "Iterator[str]":
         f"{count_of(result.n_leaks, 'leak')} between splits, "
         f"{count_of(result.n_conflicts, 'label conflict')}"
     )
-    yield f"report: {result.report} ({format_bytes(result.bytes)})"
+    yield f"report: {show_path(result.report)} ({format_bytes(result.bytes)})"

@@ -67,6 +67,6 @@ def _describe(result: "ReviewResult", workspace: str | None) -> "Iterator[str]":
     yield f"{result.n_decided:,} of {count_of(result.n_groups, 'group')} {are_decided}"
     yield f"decisions: {show_path(result.log)}, {result.n_decisions:,} in all"
     if result.columns:
-        yield f"manifest: {result.manifest}, with {', '.join(result.columns)}"
-    dedup = format_command("dedup", name_file(result.manifest), workspace=workspace)
+        yield f"manifest: {show_path(result.manifest)}, with {', '.join(result.columns)}"
+    dedup = format_command("dedup", name_file(show_path(result.manifest)), workspace=workspace)
     yield f"next: {dedup}"

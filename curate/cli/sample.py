@@ -11,6 +11,7 @@ from curate.choices import Quota, Within
 from curate.cli import options
 from curate.cli.next_step import suggest_export
 from curate.cli.screen import run_stage
+from curate.cli.shown_paths import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,5 +113,5 @@ def _describe(result: "SampleResult", workspace: str | None) -> "Iterator[str]":
     )
     if result.n_lost:
         yield f"{count_of(result.n_lost, 'image')} drawn before cannot be drawn any more"
-    yield f"manifest: {result.manifest}"
+    yield f"manifest: {show_path(result.manifest)}"
     yield f"next: {suggest_export(result.manifest, workspace)}"

@@ -9,6 +9,7 @@ from curate.amounts import count_of
 from curate.choices import SearchBy
 from curate.cli import options
 from curate.cli.screen import run_stage
+from curate.cli.shown_paths import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +91,7 @@ def _describe(result: "SearchResult") -> "Iterator[str]":
     for name, reason in result.unreadable.items():
         yield f"{name}: cannot be read: {reason}"
     if result.sheet:
-        yield f"sheet: {result.sheet}"
+        yield f"sheet: {show_path(result.sheet)}"
 
 
 def _heading(answer: "Answer", result: "SearchResult") -> str:

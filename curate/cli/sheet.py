@@ -8,6 +8,7 @@ import typer
 from curate.amounts import count_of
 from curate.cli import options
 from curate.cli.screen import run_stage
+from curate.cli.shown_paths import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,4 +69,5 @@ def sheet(
 
 
 def _describe(result: "SheetResult") -> "Iterator[str]":
-    yield f"drew {result.n_drawn:,} of {count_of(result.n_chosen, 'image')}: {result.sheet}"
+    drawn = f"{result.n_drawn:,} of {count_of(result.n_chosen, 'image')}"
+    yield f"drew {drawn}: {show_path(result.sheet)}"

@@ -7,8 +7,9 @@ import typer
 
 from curate.amounts import count_of
 from curate.cli import options
-from curate.cli.drawing import draw_bar, draw_table
+from curate.cli.drawing import draw_table
 from curate.cli.screen import Drawing, run_stage
+from curate.cli.shown_paths import show_path
 from curate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,15 +84,17 @@ def _draw(result: "SplitResult") -> "Table":
     n_images = max(sum(result.n_images.values()), 1)
     rows = [
         (
-            name,
-            f"{count:,}",
-            f"{count / n_images:.3f}",
-            f"{result.ratios[name]:.3f}" if name in result.ratios else "",
-            draw_bar(count / n_images),
+            (
+                name,
+                f"{count:,}",
+                f"{count / n_images:.3f}",
+                f"{result.ratios[name]:.3f}" if name in result.ratios else "",
+            ),
+            count / n_images,
         )
         for name, count in result.n_images.items()
     ]
-    return draw_table(("split", "images", "share", "asked", ""), rows)
+    return draw_table(("split", "images", "share", "asked"), rows)
 
 
 def _parse_names(text: str | None) -> tuple[str, ...]:
@@ -127,4 +130,4 @@ def _describe(result: "SplitResult") -> "Iterator[str | Drawing]":
     if result.n_straddling:
         told = count_of(result.n_straddling, "group straddles: its", "groups straddle: their")
         yield f"  {told} images had splits already"
-    yield f"manifest: {result.manifest}"
+    yield f"manifest: {show_path(result.manifest)}"

@@ -12,6 +12,7 @@ import typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from curate.cli.session import Session, session
+from curate.cli.usage_errors import explain_mistake
 from curate.errors import UsageError
 from curate.pipeline.commands import Ended, Kind, Option
 
@@ -52,9 +53,8 @@ class ProgramCommands:
             try:
                 code = app([command, *words], standalone_mode=False)
             except typer.TyperException as error:
-                raise UsageError(
-                    f"{command}: {error.format_message()}", hint=f"see `curate {command} --help`"
-                ) from None
+                told = explain_mistake(error, [command, *words], app)
+                raise UsageError(f"{command}: {told}", hint=told.hint) from None
         return code if isinstance(code, int) else 0
 
 

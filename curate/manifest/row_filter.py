@@ -42,6 +42,8 @@ def matching(rows: Rows, expression: str) -> NDArray[np.bool_]:
             f"as manifest where ({expression}\n)"
         )
         try:
+            # alone first: an error is told of what was written, not of the brackets around it
+            connection.extract_statements(f"select * from manifest where {expression}")
             if len(connection.extract_statements(query)) != 1:
                 raise UsageError(f"{expression!r} is no expression", hint=_HINT)
             numbers = connection.execute(query).fetchnumpy()[number]

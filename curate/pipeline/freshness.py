@@ -134,7 +134,7 @@ class Freshness:
         """Return why a step has to run, or None."""
         old = self._record.step(step.name)
         if old is None:
-            return "it has not ended yet"
+            return "it was not done yet"
         if old["version"] != facts["version"]:
             return f"curate {old['version']} ran it"
         for what, noun in (("settings", "setting"), ("inputs", "input")):

@@ -64,13 +64,18 @@ class Entry:
 
 
 class Journal:
-    """A journal that is being written."""
+    """A journal that is being written.
+
+    Attributes:
+        has_entries: Whether it names a file that was about to go.
+    """
 
     def __init__(self, file: BinaryIO, disk: Disk) -> None:
         """Write on an open file."""
         self._file = file
         self._disk = disk
         self._left: list[dict[str, object]] = []
+        self.has_entries = False
 
     @property
     def path(self) -> Path:
@@ -85,6 +90,7 @@ class Journal:
         """
         self._write([*self._left, *(asdict(entry) for entry in entries)])
         self._left = []
+        self.has_entries |= bool(entries)
 
     def note_left(self, path: str, reason: str) -> None:
         """Keep for the next write that a file was left, and why."""
@@ -107,7 +113,7 @@ class Journal:
 
 @contextmanager
 def open_journal(path: Path, facts: Mapping[str, object], disk: Disk) -> Iterator[Journal]:
-    """Begin a journal that is not there yet.
+    """Begin a journal that is not there yet; one that names nothing to bring back is not kept.
 
     Args:
         path: The file.
@@ -134,6 +140,8 @@ def open_journal(path: Path, facts: Mapping[str, object], disk: Disk) -> Iterato
             journal = Journal(file, disk)
             yield journal
             journal.finish()
+        if not journal.has_entries:
+            disk.unlink(path)
 
 
 @contextmanager

@@ -13,6 +13,9 @@ EVEN_ENOUGH = 0.9
 of 850 from 2,100 photos, which shares out what there is, came to 0.98."""
 
 
+MOST_DRAWN = 500
+"""Images on a sheet that is proposed, at most."""
+
 FEWEST_TO_GROUP = 8
 """Readable images below which no training is proposed: there is nothing to group."""
 
@@ -158,6 +161,7 @@ def _act_on_labels(summary: Summary, commands: Commands) -> list[Action]:
             )
         )
     if summary.n_suspects:
+        n_drawn = min(summary.n_suspects, MOST_DRAWN)
         where = ("--where", f"label_suspect > {SUSPECT_FROM:g}")
         order = ("--by", "label_suspect", "--descending")
         actions.append(
@@ -168,8 +172,11 @@ def _act_on_labels(summary: Summary, commands: Commands) -> list[Action]:
                     f"; they predict {100 * summary.labels.agreement:.0f} % of all labels."
                     if summary.labels
                     else "."
+                )
+                + (f" The {n_drawn} most suspicious are drawn." * (n_drawn < summary.n_suspects)),
+                command=commands.format(
+                    "sheet", *where, *order, "--limit", str(n_drawn), "--out", "suspects.jpg"
                 ),
-                command=commands.format("sheet", *where, *order, "--out", "suspects.jpg"),
                 section="suspects",
             )
         )

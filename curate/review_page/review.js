@@ -171,7 +171,7 @@ function buildSide(group, kept, member, lay) {
     facts.append(fact("points that agree", lay.inliers ? String(lay.inliers) : "none; their frames do"), fact("textured tiles that agree", `${(100 * lay.agreement).toFixed(0)} %`));
     if (lay.mirrored) facts.append(fact("mirrored", "yes"));
   } else if (member !== kept) facts.append(fact("aligned", "no"));
-  if (member.reason && state.tab === "copies") facts.append(fact("why the other stays", member.reason));
+  if (member.reason && state.tab === "copies") facts.append(fact("why this one goes", member.reason));
   if (kept.label || member.label) facts.append(fact("labels", `${kept.label ?? "–"} / ${member.label ?? "–"}`));
   if (kept.split || member.split) facts.append(fact("splits", `${kept.split ?? "–"} / ${member.split ?? "–"}`));
   if (member.verdict) facts.append(fact("you said", member.verdict));

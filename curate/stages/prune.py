@@ -91,7 +91,7 @@ class PruneResult:
         passed_over: How many other rows have ``keep = false``, by the reason why they may not go.
         left: How many files were chosen and left, by the reason.
         examples: Some of the copies chosen, with the image that stays.
-        journal: What ``curate restore`` takes; None if nothing was done.
+        journal: What ``curate restore`` takes; None if no file was about to go.
     """
 
     manifest: str
@@ -183,7 +183,7 @@ def prune(
         by_match=copies.by_match,
         passed_over=copies.passed_over,
         left=dict((gone.left + moved.left).most_common()),
-        journal=str(place),
+        journal=str(place) if written.has_entries else None,
     )
 
 

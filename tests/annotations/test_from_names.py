@@ -1,6 +1,7 @@
 import pytest
 
 from curate.annotations.open_labels import open_labels
+from curate.choices import Labels
 from curate.errors import InputError, UsageError
 
 
@@ -38,8 +39,9 @@ def test_a_pattern_that_is_none_or_finds_nothing_is_told(asked):
 
 @pytest.mark.parametrize("text", ["foldr", "yes"])
 def test_a_word_that_names_no_source_is_refused(text):
-    with pytest.raises(UsageError, match="labels cannot be"):
+    with pytest.raises(UsageError, match="labels cannot be") as caught:
         open_labels(text)
+    assert all(choice.value in caught.value.hint for choice in Labels)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):

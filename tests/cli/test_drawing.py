@@ -1,5 +1,6 @@
 import io
 
+import pytest
 from rich.console import Console
 
 from curate.cli.drawing import draw_bar, draw_curve, draw_histogram, draw_table
@@ -7,9 +8,9 @@ from curate.cli.screen import Drawing, run_stage
 from curate.stages.split import SplitResult
 
 
-def render(drawing):
+def render(drawing, width=80):
     stream = io.StringIO()
-    Console(file=stream, width=80).print(drawing)
+    Console(file=stream, width=width).print(drawing)
     return stream.getvalue()
 
 
@@ -31,10 +32,19 @@ def test_bars_and_curves_have_a_greatest_width():
 
 def test_no_table_is_wider_than_80_columns():
     name = "a very long name of a split that nobody would ever want " * 2
-    table = draw_table(
-        ("split", "images", "share", "asked", ""), [(name, "1", "1", "1", draw_bar(1))]
-    )
+    table = draw_table(("split", "images", "share", "asked"), [((name, "1", "1", "1"), 1)])
     assert max(map(len, render(table).splitlines())) <= 80
+
+
+@pytest.mark.parametrize("width", [80, 60, 40])
+def test_on_a_narrow_terminal_bars_give_way_before_words_and_numbers(width):
+    rows = [(("semantic", "1,234", "12,345", "999.9 MB"), 1.0), (("near", "1", "1", "1 kB"), 0.5)]
+    lines = render(draw_table(("evidence", "groups", "images", "size"), rows), width).splitlines()
+    assert max(map(len, lines)) <= width
+    long = next(line for line in lines if "semantic" in line)
+    assert long.split()[:5] == ["semantic", "1,234", "12,345", "999.9", "MB"]
+    short = next(line for line in lines if "near" in line)
+    assert abs(long.count("█") - 2 * short.count("█")) <= 1
 
 
 def test_a_drawing_is_plain_lines_where_there_is_no_terminal(capsys):

@@ -122,7 +122,7 @@ def test_nothing_is_told_to_undo_where_that_cannot_be(run, few):
     code, lines = run("restore", "manifest.prune-1.jsonl")
     assert (code, lines[2]) == (3, "  1 not: deleted, which nothing undoes")
     code, lines = run("prune", "manifest.parquet", "--delete", "--yes")
-    assert (code, lines[-1]) == (0, "no file was touched")
+    assert (code, lines[-1]) == (3, "no file was touched, and no journal is kept")
 
 
 def test_the_example_pipeline_is_checked_next(go_on, run, few):
@@ -130,3 +130,11 @@ def test_the_example_pipeline_is_checked_next(go_on, run, few):
     assert command == "curate run 'my pipeline.toml' --dry-run"
     _, lines = run("run", "--init", "my pipeline.toml")
     assert lines[-1] == "hint: name another file: `curate run 'my pipeline2.toml' --init`"
+
+
+def test_what_lies_below_the_working_directory_is_called_from_there(run, few):
+    run("dedup", few, "--out", few.parent / "m.parquet")
+    code, lines = run("dedup")  # the workspace knows the manifest by its whole path
+    assert code == 0
+    assert "manifest: m.parquet" in lines
+    assert lines[-1] == "next: curate report m.parquet"

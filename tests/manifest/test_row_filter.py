@@ -45,6 +45,11 @@ def test_an_expression_reads_nothing_but_columns(expression):
         matching(ROWS, expression)
 
 
+def test_an_error_is_of_what_was_written_and_not_of_brackets_around_it():
+    with pytest.raises(UsageError, match=r"^'issues =' cannot be used: .* near \"=\"$"):
+        matching(ROWS, "issues =")
+
+
 def test_columns_that_differ_in_case_only_are_not_taken_for_each_other():
     rows = HeldRows(pa.table({"label": ["cat"], "Label": ["1"], "split": ["train"]}))
     assert matching(rows, "split = 'train'").tolist() == [True]

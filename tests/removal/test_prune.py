@@ -14,6 +14,7 @@ import pytest
 
 from curate import DedupConfig, PruneConfig, dedup, prune, restore
 from curate.choices import Removal
+from curate.cli.app import main
 from curate.errors import CurateError, InputError, ResourceError, UsageError
 from curate.removal.disk import Disk
 from curate.removal.prune_files import SAME_FILE
@@ -582,3 +583,22 @@ def test_copies_of_a_file_of_another_folder_stay_when_it_was_changed(leaks, tmp_
     assert (result.n_images, sum(result.left.values())) == (0, 3)
     assert set(result.left) == {"the file that stays for it is gone, unreadable or changed"}
     assert len(list((tmp_path / "train").iterdir())) == 4
+
+
+def test_a_prune_that_touches_nothing_leaves_no_journal_and_exits_as_restore_does(
+    manifest, source, tmp_path, capsys
+):
+    away = act(Removal.MOVE, to=tmp_path / "away")
+    first = prune(manifest, away)
+    assert Path(first.journal).is_file()
+    before = sorted(tmp_path.iterdir())
+    again = prune(manifest, away)
+    assert (again.n_images, again.journal) == (0, None)
+    assert again.left == {"it is not there any more": 1}
+    with pytest.raises(SystemExit) as caught:
+        main(["prune", str(manifest), "--move", str(tmp_path / "away"), "--yes"])
+    assert caught.value.code == 3
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "no file was touched, and no journal is kept"
+    )
+    assert sorted(tmp_path.iterdir()) == before

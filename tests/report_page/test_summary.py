@@ -114,6 +114,17 @@ def test_suspects_are_no_finding_where_the_features_do_not_predict_the_labels():
         assert len(list_subjects(ImagesTable(table))["label"]) == n_suspects
 
 
+@pytest.mark.parametrize(("n_suspects", "n_drawn"), [(176, 176), (600, 500)])
+def test_the_sheet_of_suspects_draws_as_many_as_are_told(n_suspects, n_drawn):
+    n = 4 * n_suspects
+    suspicion = [0.9] * n_suspects + [0.1] * (n - n_suspects)
+    table = make_table(n, label=["a", "b"] * (n // 2), label_suspect=suspicion)
+    actions = list_actions(summarize(ImagesTable(table)), COMMANDS)
+    (sheet,) = (action for action in actions if action.section == "suspects")
+    assert f"--limit {n_drawn} " in sheet.command
+    assert (f"The {n_drawn} most suspicious" in sheet.reason) is (n_drawn < n_suspects)
+
+
 def test_images_that_nothing_was_said_of_stay_and_are_to_be_searched():
     table = make_table(6, **(DUPLICATES | {"keep": [True, False, True, False, True, None]}))
     actions = list_actions(summarize(ImagesTable(table)), COMMANDS)

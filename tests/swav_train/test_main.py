@@ -124,6 +124,14 @@ def test_a_folder_without_images_is_exit_code_3(tmp_path, capsys):
     assert "no readable images" in said(capsys)
 
 
+def test_a_folder_that_is_not_there_is_told_to_be_none(tmp_path, capsys):
+    (tmp_path / "a.jpg").touch()
+    assert call(tmp_path / "nowhere") == 3
+    assert f"no folder at {tmp_path / 'nowhere'}" in said(capsys)
+    assert call(tmp_path / "a.jpg") == 3
+    assert "is a file, not a folder" in said(capsys)
+
+
 def test_a_place_that_cannot_be_written_is_exit_code_3(folder, tmp_path, capsys):
     (tmp_path / "file").touch()
     for place in ("/proc/x", tmp_path / "file", tmp_path / "file" / "x"):
