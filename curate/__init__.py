@@ -58,8 +58,9 @@ if TYPE_CHECKING:
     from curate.stages.search import Answer, SearchConfig, SearchResult, search
     from curate.stages.sheet import SheetConfig, SheetResult, sheet
     from curate.stages.split import SplitConfig, SplitResult, split
-    from curate.stages.train import TrainConfig, TrainResult, train
+    from curate.stages.train import TrainResult, train
     from curate.stages.verify import VerifyResult, verify
+    from curate.workspace.training_settings import TrainConfig
 
 __all__ = [
     "Answer",
@@ -179,8 +180,9 @@ _PLACES = {
     "curate.stages.search": "Answer SearchConfig SearchResult search",
     "curate.stages.sheet": "SheetConfig SheetResult sheet",
     "curate.stages.split": "SplitConfig SplitResult split",
-    "curate.stages.train": "TrainConfig TrainResult train",
+    "curate.stages.train": "TrainResult train",
     "curate.stages.verify": "VerifyResult verify",
+    "curate.workspace.training_settings": "TrainConfig",
 }
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names.split()}
 

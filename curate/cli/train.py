@@ -118,8 +118,8 @@ def train(
     Example: curate train ./images --budget 20m
     """
     from curate.sources import add_fps
-    from curate.stages.train import TrainConfig
     from curate.stages.train import train as run
+    from curate.workspace.training_settings import TrainConfig
 
     config = TrainConfig(
         recipe=recipe,

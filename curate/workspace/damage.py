@@ -10,6 +10,7 @@ from curate.errors import CurateError, InputError
 from curate.files import remove
 from curate.progress import Progress
 from curate.sources import name_source
+from curate.workspace.answers import find_answer_damage
 from curate.workspace.catalogue import Catalogue
 from curate.workspace.checked_lines import drop_damaged_lines, find_line_damage
 from curate.workspace.embedding import embed_missing
@@ -56,6 +57,7 @@ def find_damage(workspace: Workspace) -> list[Damaged]:
             for name in workspace.models()
             for damage in find_model_damage(workspace.model(name))
         ),
+        *find_answer_damage(workspace),
         *_find_training_damage(workspace),
         *(damage for store in _open_stores(workspace) for damage in store.find_damage()),
         *_find_evidence_damage(workspace),
@@ -88,6 +90,9 @@ def repair(workspace: Workspace, progress: Progress) -> None:
                 progress.note(
                     f"what was read of {name_source(source)} cannot be made again: {error}"
                 )
+        for damage in find_answer_damage(workspace):
+            progress.note(f"{damage}; the images are asked again by the next training")
+            remove(damage.path)
         _mend_trainings(workspace, progress)
         for name in workspace.models():
             _forget_measures(workspace.model(name), progress)

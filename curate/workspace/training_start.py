@@ -1,13 +1,16 @@
 """What images say before a training: which weights to start from, whether they have an up."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
+from curate.choices import Start
 from curate.progress import Progress, task
+from curate.workspace.answers import ask_once
 from curate.workspace.pixel_mending import open_pixels
+from curate.workspace.training_settings import TrainConfig, derive_settings
 from curate.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ FEW_IMAGES = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ChosenStart:
+class _ChosenStart:
     """What a training starts from.
 
     Attributes:
@@ -54,70 +57,129 @@ def advise_start(n_images: int, *, started_from: str) -> str | None:
 
 
 def choose_start(
-    workspace: Workspace,
-    table: pa.Table,
-    *,
-    random: "swav_config.TrainConfig",
-    published: "swav_config.TrainConfig",
-    progress: Progress,
-) -> ChosenStart:
-    """Return the start that a few of the images speak for.
+    config: TrainConfig, images: pa.Table, workspace: Workspace, progress: Progress
+) -> tuple[TrainConfig, str | None]:
+    """Return what is asked for with a start, and why that one where the images were asked.
 
     Published weights are taken where they are installed and their features tell two views of one
     image from other images better than those of an untrained network.
 
     Args:
-        workspace: Holds the pixels.
-        table: One row for each different image, in random order: ``hash``, ``width``, ``height``.
-        random: Settings of a training from random weights.
-        published: Settings of one from published weights.
-        progress: Hears that it is asked.
+        config: What is asked for.
+        images: One row for each different image, in random order: ``hash``, ``width``, ``height``.
+        workspace: Holds the pixels; the caller holds its lock.
+        progress: Hears the reason.
     """
+    if config.start != Start.AUTO:
+        return config, None
+    random = replace(config, start=Start.SCRATCH)
+    published = replace(config, start=Start.PRETRAINED)
+    found = _compare_starts(
+        workspace,
+        images,
+        random=derive_settings(random, images),
+        published=derive_settings(published, images),
+        progress=progress,
+    )
+    progress.note(f"start: {found.reason}")
+    return published if found.is_published else random, found.reason
+
+
+def find_orientation(
+    config: TrainConfig, images: pa.Table, workspace: Workspace, progress: Progress
+) -> tuple[TrainConfig, str | None]:
+    """Return what is asked for with what counts alike, and why where the images were asked.
+
+    They are where a published network is installed that can tell whether they have an up.
+
+    Args:
+        config: What is asked for.
+        images: One row for each different image, in random order: ``hash``, ``width``, ``height``.
+        workspace: Holds the pixels; the caller holds its lock.
+        progress: Hears the reason.
+    """
+    if config.vertical_flip is not None or config.recipe is not None or config.init is not None:
+        return config, None
+    published = replace(config, start=Start.PRETRAINED, backbone=None)
+    settings = derive_settings(published, images)
+    found = _tell_orientation(workspace, images, settings=settings, progress=progress)
+    if found is None:
+        return config, None
+    reason = found.describe()
+    progress.note(f"orientation: {reason}")
+    return replace(config, vertical_flip=not found.has_up), reason
+
+
+def _compare_starts(
+    workspace: Workspace,
+    images: pa.Table,
+    *,
+    random: "swav_config.TrainConfig",
+    published: "swav_config.TrainConfig",
+    progress: Progress,
+) -> _ChosenStart:
+    """Return the start that a few of the images speak for."""
     from swav_train.networks.pretrained import are_weights_installed
-    from swav_train.run.choose_start import IMAGES_COMPARED, compare_starts
+    from swav_train.run.choose_start import IMAGES_COMPARED, StartComparison, compare_starts
 
     if not are_weights_installed(published.backbone):
         reason = (
             f"random weights: no published ones of {published.backbone} are installed ({INSTALL})"
         )
-        return ChosenStart(is_published=False, reason=reason)
+        return _ChosenStart(is_published=False, reason=reason)
+    few = images.slice(0, IMAGES_COMPARED)
     side = max(random.cache_size, published.cache_size)
-    with task(progress, "choose a start", 1):
-        source = _read_few(workspace, table.slice(0, IMAGES_COMPARED), side, progress)
-        found = compare_starts(source, random=random, published=published)
-        progress.advance()
-    return ChosenStart(is_published=found.prefers_published, reason=found.describe())
+
+    def ask() -> dict[str, float]:
+        with task(progress, "choose a start", 1):
+            source = _read_few(workspace, few, side, progress)
+            figures = asdict(compare_starts(source, random=random, published=published))
+            progress.advance()
+        return figures
+
+    figures = ask_once(
+        workspace,
+        "start",
+        images=few["hash"].to_pylist(),
+        settings=[random.to_dict(), published.to_dict()],
+        ask=ask,
+        progress=progress,
+    )
+    found = StartComparison(**figures)
+    return _ChosenStart(is_published=found.prefers_published, reason=found.describe())
 
 
-def find_orientation(
+def _tell_orientation(
     workspace: Workspace,
-    table: pa.Table,
+    images: pa.Table,
     *,
     settings: "swav_config.TrainConfig",
     progress: Progress,
 ) -> "orientation.Orientation | None":
-    """Return whether the images have an up, as far as a published network can tell.
-
-    Args:
-        workspace: Holds the pixels.
-        table: One row for each different image, in random order: ``hash``, ``width``, ``height``.
-        settings: Of a training from published weights, which tell it.
-        progress: Hears that it is asked.
-
-    Returns:
-        None where the weights are not installed, or the images are too few.
-    """
+    """Return whether the images have an up, None where weights are missing or images too few."""
     from swav_train.networks.pretrained import are_weights_installed
-    from swav_train.run.orientation import ORIENTATION, tell_orientation
+    from swav_train.run.orientation import ORIENTATION, Orientation, tell_orientation
 
-    if not are_weights_installed(settings.backbone) or len(table) < ORIENTATION.fewest_images:
+    if not are_weights_installed(settings.backbone) or len(images) < ORIENTATION.fewest_images:
         return None
-    few = table.slice(0, ORIENTATION.most_images)
-    with task(progress, "ask whether the images have an up", 1):
-        source = _read_few(workspace, few, ORIENTATION.side, progress)
-        found = tell_orientation(source, settings)
-        progress.advance()
-    return found
+    few = images.slice(0, ORIENTATION.most_images)
+
+    def ask() -> dict[str, float]:
+        with task(progress, "ask whether the images have an up", 1):
+            source = _read_few(workspace, few, ORIENTATION.side, progress)
+            figures = asdict(tell_orientation(source, settings))
+            progress.advance()
+        return figures
+
+    figures = ask_once(
+        workspace,
+        "orientation",
+        images=few["hash"].to_pylist(),
+        settings=[settings.to_dict()],
+        ask=ask,
+        progress=progress,
+    )
+    return Orientation(**figures)
 
 
 def _read_few(

@@ -66,6 +66,11 @@ class Workspace:
         return self.root / "refused.parquet"
 
     @property
+    def answers(self) -> Path:
+        """The file of what images answered before a training."""
+        return self.root / "answers.json"
+
+    @property
     def evidence(self) -> Path:
         """The folder of the accepted pairs that results show."""
         return self.root / "evidence"

@@ -146,6 +146,9 @@ def test_the_images_are_asked_whether_they_have_an_up(
     result = train(images, TrainConfig(start="pretrained"), workspace=workspace.root)
     assert result.settings["vertical_flip"] == counts_alike
     assert result.orientation == found.describe()
+    monkeypatch.setattr(orientation, "tell_orientation", pytest.fail)
+    again = train(images, TrainConfig(start="pretrained"), workspace=workspace.root)
+    assert again.orientation == result.orientation
 
 
 @pytest.mark.parametrize(
