@@ -215,23 +215,31 @@ def _restore_fields(table: pa.Table, fields: Mapping[str, pa.Field]) -> pa.Table
     Raises:
         ValueError: There is a null where none may be.
     """
-    for index, name in enumerate(table.column_names):
-        field = fields.get(name)
-        if field is None:
-            continue
-        column = table[name]
-        if pa.types.is_list(field.type):
-            texts = pc.dictionary_encode(column).combine_chunks()
-            lists = [_split_list(text) for text in texts.dictionary.to_pylist()]
-            column = pc.cast(pa.array(lists, STRING_LIST), field.type).take(texts.indices)
-        elif pa.types.is_integer(field.type):
-            column = pc.cast(pc.replace_substring_regex(column, r"\.0+$", ""), field.type)
-        if not field.nullable and column.null_count:
-            raise ValueError(
-                f"the column {name!r} has no value in {count_of(column.null_count, 'row')}"
-            )
-        table = table.set_column(index, field, column)
-    return table
+    columns, schema = [], []
+    for read, column in zip(table.schema, table.columns, strict=True):
+        field = fields.get(read.name, read)
+        columns.append(_restore_column(column, field) if read.name in fields else column)
+        schema.append(field)
+    return pa.Table.from_arrays(columns, schema=pa.schema(schema, table.schema.metadata))
+
+
+def _restore_column(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
+    """Return a column as its field has it.
+
+    Raises:
+        ValueError: There is a null where none may be.
+    """
+    if pa.types.is_list(field.type):
+        texts = pc.dictionary_encode(column).combine_chunks()
+        lists = [_split_list(text) for text in texts.dictionary.to_pylist()]
+        column = pc.cast(pa.array(lists, STRING_LIST), field.type).take(texts.indices)
+    elif pa.types.is_integer(field.type):
+        column = pc.cast(pc.replace_substring_regex(column, r"\.0+$", ""), field.type)
+    if not field.nullable and column.null_count:
+        raise ValueError(
+            f"the column {field.name!r} has no value in {count_of(column.null_count, 'row')}"
+        )
+    return column
 
 
 def _type_name(field: pa.Field) -> str:

@@ -189,8 +189,9 @@ class FilledRows(Rows):
         self, names: Sequence[str], *, first: int = 0, end: int | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the columns side by side; those that are filled are not read from the rows."""
-        filled = [name for name in names if name in self._columns.schema.names]
-        kept = [name for name in names if name not in self._columns.schema.names]
+        others = set(self._columns.schema.names)
+        filled = [name for name in names if name in others]
+        kept = [name for name in names if name not in others]
         if not filled or not kept:
             only = self._columns if filled else self._rows
             yield from only.batches(names, first=first, end=end)

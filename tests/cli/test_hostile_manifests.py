@@ -63,8 +63,11 @@ def test_a_hostile_manifest_is_refused_in_two_lines_or_works(
     shutil.copy(place / "good.parquet", tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CURATE_WORKSPACE", raising=False)
+    hostile = tmp_path / "hostile.parquet"
+    write_hostile(kind, place / "good.parquet", hostile)
+    content = hostile.read_bytes()
     for line in COMMANDS:
-        write_hostile(kind, place / "good.parquet", tmp_path / "hostile.parquet")
+        hostile.write_bytes(content)
         with pytest.raises(SystemExit) as caught:
             main(line.replace("M", "hostile.parquet").split())
         code, err = caught.value.code, capsys.readouterr().err
