@@ -8,6 +8,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Annotated, NoReturn
 
 import typer
@@ -125,7 +126,7 @@ def _run(words: Sequence[str], program: typer.Typer) -> int:
     as_json = "--json" in words or os.environ.get("CURATE_JSON", "") in _TRUE
     try:
         _refuse_no_names(words, program)
-        code = program(words, standalone_mode=False)
+        code = _parser_of(program)(words, standalone_mode=False)
     except CurateError as error:
         code = _print_error(str(error), error.hint, error.exit_code, as_json=as_json)
     except typer.TyperException as error:
@@ -163,9 +164,15 @@ def _refuse_no_names(words: Sequence[str], program: typer.Typer) -> None:
             raise UsageError(f"{word!r} has a zero byte in it", hint="leave the zero byte out")
 
 
+@cache
+def _parser_of(program: typer.Typer) -> Callable[..., object]:
+    """Return what parses the words of a program; to build it anew takes longer than to parse."""
+    return typer.main.get_command(program)
+
+
 def _list_valued_options(command: str, program: typer.Typer) -> list[str]:
     """Return the names of the options of a command that take a value; of no command, none."""
-    known = getattr(typer.main.get_command(program), "commands", {}).get(command)
+    known = getattr(_parser_of(program), "commands", {}).get(command)
     parameters = known.params if known is not None else []
     takers = [one for one in parameters if not getattr(one, "is_flag", True)]
     return [name for one in takers for name in one.opts]

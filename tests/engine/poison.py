@@ -20,11 +20,15 @@ def die_of(images):
 EMBEDDING = """
 if IS_WORKER:
     import curate.workspace.embedding_shards as module
-    plain = module.encode
-    def encode(encoder, pixels, content_hashes):
-        die_of(content_hashes)
-        return plain(encoder, pixels, content_hashes)
-    module.encode = encode
+    plain = module.open_worker
+    class Worker:  # loads its model late: none of the many that die waits for torch
+        def __init__(self, *arguments):
+            self._arguments, self._worker = arguments, None
+        def work(self, items):
+            die_of(items["hash"].to_pylist())
+            self._worker = self._worker or plain(*self._arguments)
+            return self._worker.work(items)
+    module.open_worker = Worker
 """
 
 KEYPOINTS = """
