@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -7,7 +9,7 @@ from curate import SampleConfig, sample
 from curate.choices import Within
 from curate.errors import InputError, UsageError
 from curate.manifest.columns import SCAN_COLUMNS
-from curate.manifest.manifest import Manifest, write_manifest
+from curate.manifest.manifest import Manifest, read_manifest, write_manifest
 from curate.manifest.rows import HeldRows
 
 SIZES = {0: 60, 1: 25, 2: 4, 3: 1}
@@ -37,6 +39,25 @@ def drawn(manifest, **options):
     return result, pq.read_table(manifest.parent / "s.parquet")
 
 
+@pytest.fixture
+def draw(manifest, monkeypatch):
+    """Draws what `drawn` draws, of rows in memory into rows in memory, for hundreds of seeds."""
+    written, read = [], read_manifest(manifest)
+    held = replace(read, rows=HeldRows(read.rows.read()))
+    in_file = drawn(manifest, size=20, seed=7)[1]
+    monkeypatch.setattr("curate.stages.sample.read_manifest", lambda _: held)
+    monkeypatch.setattr(
+        "curate.stages.sample.write_manifest", lambda made, _: written.append(made.rows.read())
+    )
+
+    def draw(**options):
+        sample(manifest, SampleConfig(**options), out=manifest.parent / "unwritten.parquet")
+        return written.pop()
+
+    assert draw(size=20, seed=7).equals(in_file)
+    return draw
+
+
 def chosen(table):
     return table.filter(table["selected"]).to_pydict()
 
@@ -62,11 +83,11 @@ def test_every_row_stays_and_the_first_manifest_is_untouched(manifest):
     assert manifest.read_bytes() == before
 
 
-def test_weights_make_the_mean_of_any_column_unbiased(manifest):
+def test_weights_make_the_mean_of_any_column_unbiased(draw):
     truth = np.arange(90).mean()
     means = []
     for seed in range(400):
-        _, table = drawn(manifest, size=20, seed=seed)
+        table = draw(size=20, seed=seed)
         taken = chosen(table)
         assert sum(taken["weight"]) == pytest.approx(90)
         means.append(np.average(taken["bytes"], weights=taken["weight"]))
@@ -74,11 +95,11 @@ def test_weights_make_the_mean_of_any_column_unbiased(manifest):
     assert table.filter(pa.compute.invert(table["selected"]))["weight"].unique().to_pylist() == [0]
 
 
-def test_groups_that_give_none_are_stood_for_by_others(manifest):
+def test_groups_that_give_none_are_stood_for_by_others(draw):
     """Three draws from four clusters: each cluster may be left out, none always is."""
     estimates, seen = [], set()
     for seed in range(600):
-        _, table = drawn(manifest, size=3, seed=seed)
+        table = draw(size=3, seed=seed)
         taken = chosen(table)
         assert len(set(taken["cluster"])) == 3
         seen.update(taken["cluster"])
@@ -327,11 +348,11 @@ def test_complex_groups_give_more(trained, tmp_path):
     assert result.n_selected == 12
 
 
-def test_small_strata_have_their_chance_and_weights_stay_unbiased(manifest):
+def test_small_strata_have_their_chance_and_weights_stay_unbiased(draw):
     """Strata of 60, 25, 4 and 1 images, 5 draws: the last two are less than one draw each."""
     estimates, means, seen = [], [], np.zeros(4)
     for seed in range(1500):
-        _, table = drawn(manifest, size=5, by=("status",), stratify="cluster", seed=seed)
+        table = draw(size=5, by=("status",), stratify="cluster", seed=seed)
         taken = chosen(table)
         assert len(taken["path"]) == 5
         seen += np.bincount(taken["cluster"], minlength=4)
@@ -342,10 +363,10 @@ def test_small_strata_have_their_chance_and_weights_stay_unbiased(manifest):
         assert abs(np.mean(values) - truth) < 4 * np.std(values) / np.sqrt(len(values))
 
 
-def test_strata_and_levels_together_are_unbiased_too(manifest):
+def test_strata_and_levels_together_are_unbiased_too(draw):
     estimates = []
     for seed in range(800):
-        table = drawn(manifest, size=7, by=("format", "cluster"), stratify="cluster", seed=seed)[1]
+        table = draw(size=7, by=("format", "cluster"), stratify="cluster", seed=seed)
         taken = chosen(table)
         estimates.append(np.dot(taken["bytes"], taken["weight"]))
     truth = np.arange(90).sum()
