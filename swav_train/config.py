@@ -161,6 +161,8 @@ class TrainConfig:
         flip: Mirror half of the crops.
         vertical_flip: Turn half of the crops upside down, and describe whole images both ways: for
             images that have no up, such as those taken from above.
+        standardise: Bring each image to one mean and contrast before the network sees it: for
+            folders whose images differ much in exposure.
         average_decay: Of the moving average of the weights that becomes the model; 0: the last
             weights.
         precision: See :class:`Precision`.
@@ -205,6 +207,7 @@ class TrainConfig:
     blur_probability: float = 0.0
     flip: bool = True
     vertical_flip: bool = False
+    standardise: bool = False
     average_decay: float = 0.0
     precision: Precision = Precision.AUTO
     device: str = "auto"

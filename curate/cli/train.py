@@ -99,6 +99,13 @@ def train(
             show_default="asked of the images where published weights are installed",
         ),
     ] = None,
+    standardise: Annotated[
+        bool | None,
+        typer.Option(
+            help="Bring each image to one brightness and contrast: for folders of uneven exposure.",
+            show_default="by how much the images differ in contrast",
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="Store the model under this name.")] = "default",
     fps: options.Fps = None,
     exclude: options.Exclude = None,
@@ -137,6 +144,7 @@ def train(
         start=start,
         pretrained=pretrained,
         vertical_flip=vertical_flip,
+        standardise=standardise,
         name=name,
         resume=resume,
         seed=seed,
@@ -187,6 +195,8 @@ def _describe(result: "TrainResult", workspace: str | None) -> "Iterator[str | D
         yield f"  chosen           {result.start_reason}"
     if result.orientation:
         yield f"  orientation      {result.orientation}"
+    if result.exposure and settings["standardise"]:
+        yield f"  exposure         {result.exposure}"
     if result.kept:
         yield f"  features         {result.kept}"
     yield f"  model            {show_path(result.model)}"

@@ -26,7 +26,12 @@ from curate.workspace.training_settings import (
     find_budget,
     fit_settings,
 )
-from curate.workspace.training_start import advise_start, choose_start, find_orientation
+from curate.workspace.training_start import (
+    advise_start,
+    choose_start,
+    find_exposure,
+    find_orientation,
+)
 from curate.workspace.workspace import find_workspace
 
 FEWEST_IMAGES = 8
@@ -51,6 +56,7 @@ class TrainResult(ShownInNotebooks):
         started_from: What the features started from.
         start_reason: Why from that, where it was chosen; None where it was given.
         orientation: Whether the images have an up, and how that shows; None where not asked.
+        exposure: Whether the images differ in contrast, and how much; None where not asked.
         epochs: Passes done.
         loss: Of the last epoch.
         loss_ratio: Loss over log K; 1 means nothing was learned.
@@ -84,6 +90,7 @@ class TrainResult(ShownInNotebooks):
     started_from: str
     start_reason: str | None
     orientation: str | None
+    exposure: str | None
     epochs: int
     loss: float
     loss_ratio: float
@@ -149,6 +156,7 @@ def train(
             )
         config, start_reason = choose_start(config, table, space, progress)
         config, orientation = find_orientation(config, table, space, progress)
+        config, exposure = find_exposure(config, table, space, progress)
         if config.recipe == Recipe.PAPER:
             progress.note(_ENLARGED)
         run = SwavRun(
@@ -177,6 +185,7 @@ def train(
         n_held_out=count_held_out(len(table)),
         start_reason=start_reason,
         orientation=orientation,
+        exposure=exposure,
         advice=advise_start(len(table), started_from=result["started_from"]),
         scan_images_per_second=found.images_per_second,
         loss_ratios=_column(history, "loss_ratio"),

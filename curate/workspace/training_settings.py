@@ -52,6 +52,8 @@ class TrainConfig:
         vertical_flip: Whether upside down images count like upright ones, as where they have no up:
             half of the crops are turned, and embeddings are of both ways round. None asks the
             images where published weights are installed, and is else False.
+        standardise: Whether each image is brought to one mean and contrast before the network sees
+            it. None asks the images how much they differ in contrast.
         name: Name of the model in the workspace.
         resume: Go on where an interrupted training of the same settings stopped.
         seed: Of everything random.
@@ -72,6 +74,7 @@ class TrainConfig:
     start: Start | str | None = None
     pretrained: bool = False
     vertical_flip: bool | None = None
+    standardise: bool | None = None
     name: str = "default"
     resume: bool = True
     seed: int = 0
@@ -127,6 +130,7 @@ class TrainConfig:
             "crops": self.crops,
             "queue_size": self.queue,
             "vertical_flip": self.vertical_flip,
+            "standardise": self.standardise,
             "precision": str(self.precision),
             "seed": self.seed,
         }

@@ -1,10 +1,11 @@
-"""What images say before a training: which weights to start from, whether they have an up."""
+"""What images say before a training: where to start from, whether they have an up, exposure."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from curate.choices import Start
 from curate.progress import Progress, task
@@ -110,6 +111,45 @@ def find_orientation(
     return replace(config, vertical_flip=not found.has_up), reason
 
 
+def find_exposure(
+    config: TrainConfig, images: pa.Table, workspace: Workspace, progress: Progress
+) -> tuple[TrainConfig, str | None]:
+    """Return what is asked for with whether exposure is evened out, and why where it was asked.
+
+    Args:
+        config: What is asked for.
+        images: One row for each different image, in random order: ``hash``, ``width``, ``height``.
+        workspace: Holds the pixels; the caller holds its lock.
+        progress: Hears the reason where it is evened out.
+    """
+    import torch
+
+    from swav_train.method.exposure import EXPOSURE, Exposure, measure_exposure
+
+    is_settled = config.recipe is not None or config.init is not None
+    if config.standardise is not None or is_settled or len(images) < EXPOSURE.fewest_images:
+        return config, None
+    few = images.slice(0, EXPOSURE.most_images)
+
+    def ask() -> dict[str, float]:
+        squares = _read_squares(workspace, few, EXPOSURE.side, progress)
+        return asdict(measure_exposure(torch.from_numpy(squares)))
+
+    figures = ask_once(
+        workspace,
+        "exposure",
+        images=few["hash"].to_pylist(),
+        settings=[{"side": EXPOSURE.side}],
+        ask=ask,
+        progress=progress,
+    )
+    found = Exposure(**figures)
+    reason = found.describe()
+    if found.differs:
+        progress.note(f"exposure: {reason}")
+    return replace(config, standardise=found.differs), reason
+
+
 def _compare_starts(
     workspace: Workspace,
     images: pa.Table,
@@ -185,10 +225,18 @@ def _tell_orientation(
 def _read_few(
     workspace: Workspace, few: pa.Table, side: int, progress: Progress
 ) -> "pixel_source.PixelSource":
-    """Return the squashed squares of some images."""
+    """Return some images as a network is asked about them."""
     from swav_train.data.pixel_source import PixelSource
 
-    squares = np.empty((len(few), 3, side, side), np.uint8)
-    open_pixels(workspace, progress).squares(few["hash"].to_pylist(), side, out=squares)
+    squares = _read_squares(workspace, few, side, progress)
     aspects = few["width"].to_numpy() / few["height"].to_numpy()
     return PixelSource(squares, size=side, aspects=aspects)
+
+
+def _read_squares(
+    workspace: Workspace, few: pa.Table, side: int, progress: Progress
+) -> NDArray[np.uint8]:
+    """Return (B, 3, side, side) uint8, some images squashed."""
+    squares = np.empty((len(few), 3, side, side), np.uint8)
+    open_pixels(workspace, progress).squares(few["hash"].to_pylist(), side, out=squares)
+    return squares

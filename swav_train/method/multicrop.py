@@ -17,10 +17,8 @@ import torch
 from torch import Tensor
 
 from swav_train.config import CropSpec, TrainConfig
+from swav_train.method.exposure import LUMA, MEAN, STD, standardise
 
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
-LUMA = (0.299, 0.587, 0.114)
 N_TRIES = 10
 
 
@@ -232,6 +230,8 @@ class MultiCrop:
         Returns:
             One (B, 3, s, s) float32 per crop, normalised, channels last, in the config's order.
         """
+        if self._config.standardise:
+            pixels = standardise(pixels)
         images = pixels.to(self._precision)
         sizes = [crop.size for crop in self._config.crops for _ in range(crop.count)]
         return [self._cut(images, one, size) for one, size in zip(drawn, sizes, strict=True)]

@@ -22,6 +22,7 @@ from swav_train.files import (
     write_json,
     write_tensors,
 )
+from swav_train.method.exposure import standardise
 from swav_train.method.multicrop import normalise
 from swav_train.method.neighbor_prediction import PrototypeHead
 from swav_train.networks.backbone import build_backbone, pool_features
@@ -131,6 +132,7 @@ class Encoder:
         self.image_size = config.image_size
         self._n_stages = config.embedding_stages
         self._vertical_flip = config.vertical_flip
+        self._standardises = config.standardise
         self._device = device
         self._backbone = parts.backbone.to(device).to(memory_format=torch.channels_last).eval()
         self._whitening = Whitening(
@@ -173,7 +175,10 @@ class Encoder:
         if batch.ndim != 4 or batch.shape[1:] != (3, size, size) or batch.dtype != torch.uint8:
             given = f"{tuple(batch.shape)} {batch.dtype}"
             raise ValueError(f"pixels must be (B, 3, {size}, {size}) uint8, got {given}")
-        images = normalise(batch.to(self._device)).contiguous(memory_format=torch.channels_last)
+        squares = batch.to(self._device)
+        if self._standardises:
+            squares = standardise(squares)
+        images = normalise(squares).contiguous(memory_format=torch.channels_last)
         parts = describe_images(
             self._backbone, images, n_stages=self._n_stages, vertical_flip=self._vertical_flip
         )

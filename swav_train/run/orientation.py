@@ -19,7 +19,7 @@ from swav_train.run.state import build_published
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrientationParams:
-    """How the images are asked; measured by ``tests/benchmarks/orientation.py``.
+    """How the images are asked; measured by ``tests/benchmarks/asked_images.py``.
 
     Upright is told from upside down, of 256 images, three draws, in 0.48 to 0.54 of satellite
     tiles, in 0.76 to 0.81 of CIFAR-10, and in more of photographs, clothes, signs and faces:

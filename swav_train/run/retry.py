@@ -30,6 +30,7 @@ _KEPT_SETTINGS = (
     "whitening_power",
     "flip",
     "vertical_flip",
+    "standardise",
     "average_decay",
     "precision",
     "device",

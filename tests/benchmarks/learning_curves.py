@@ -7,9 +7,9 @@
 FOLDER holds one subfolder per class. For each size and seed some images are set aside to ask about,
 ``--asked`` at most, and so many of the others are the folder: training sees nothing else. Rows:
 pixels (32 px squares), the small network untrained, trained from scratch, the published network as
-it came and after training, all embedded as ours. k-NN: weighted votes of the nearest by cosine, a
-twentieth of the folder, 5 to 20. Seconds are CPU seconds of one thread, so a busy machine does not
-count.
+it came and after training, all embedded as ours; exposure is evened out where `curate train` does
+it, but not for the network as it came. k-NN: weighted votes of the nearest by cosine, a twentieth
+of the folder, 5 to 20. Seconds are CPU seconds of one thread, so a busy machine does not count.
 With ``--tracks`` images whose names begin alike up to the first ``_`` within a class are on one
 side.
 
@@ -25,6 +25,7 @@ import json
 import tempfile
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ from swav_train import derive_config, load_encoder, train
 from swav_train.__main__ import list_images, median_side, read_squares
 from swav_train.data.pixel_source import PixelSource
 from swav_train.errors import TrainingDiverged
+from swav_train.method.exposure import EXPOSURE, measure_exposure
 from swav_train.method.multicrop import squash
 from swav_train.method.neighbor_prediction import find_neighbors
 from swav_train.networks.encoder import Encoder
@@ -152,7 +154,7 @@ def trained_encoder(part, config, seconds):
         return load_encoder(Path(scratch) / "model", device="cpu"), facts
 
 
-def measure(part, row, side_px, seconds, images_per_second):
+def measure(part, row, side_px, seconds, images_per_second, *, has_figures):
     """Return what is known of the features of one row after some CPU seconds of training."""
     is_published = row in {"as it came", "pretrained"}
     config = derive_config(
@@ -164,6 +166,9 @@ def measure(part, row, side_px, seconds, images_per_second):
         overrides={"pretrained": is_published} if is_published else {},
         images_per_second=images_per_second,
     )
+    if row != "as it came":
+        few = part.squares(EXPOSURE.side)[: part.n_known][: EXPOSURE.most_images]
+        config = replace(config, standardise=measure_exposure(few).differs)
     facts = {}
     if row == "pixels":
         embed = embed_pixels(part)
@@ -177,6 +182,8 @@ def measure(part, row, side_px, seconds, images_per_second):
             return encode_all(encoder, pixels)[0]
 
     accuracy = knn_accuracy(embed(part.pixels), part.labels, part.n_known)
+    if not has_figures:
+        return {"knn": accuracy, **facts}
     seen = np.arange(min(N_VIEWS, part.n_known))
     asked = part.n_known + np.arange(min(N_VIEWS, len(part.labels) - part.n_known))
     return {
@@ -202,7 +209,7 @@ def run(arguments):
                 continue
             done.add((name, n_images, seed, row, spent))
             try:
-                found = measure(part, row, side_px, seconds, speed)
+                found = measure(part, row, side_px, seconds, speed, has_figures=arguments.figures)
             except TrainingDiverged as failure:
                 found = {"failed": failure.reason}
             line = {"folder": name, "n": n_images, "seed": seed, "row": row, "seconds": spent}
@@ -216,6 +223,14 @@ def read_lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def describe_mean(values):
+    """Return a mean, with its standard error where there are several values."""
+    if not values:
+        return ""
+    error = f" ± {np.std(values, ddof=1) / len(values) ** 0.5:.3f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.3f}{error}"
+
+
 def print_accuracy(lines):
     """Print k-NN for each folder, size, seconds and row, means over seeds."""
     found = defaultdict(list)
@@ -226,7 +241,7 @@ def print_accuracy(lines):
     print("| --- | --- | --- | --- |" + " --- |" * len(ROWS))
     for folder, n, seconds in sorted({key[:3] for key in found}):
         values = [found.get((folder, n, seconds, row), []) for row in ROWS]
-        cells = " | ".join(f"{np.mean(v):.3f}" if v else "" for v in values)
+        cells = " | ".join(map(describe_mean, values))
         print(f"| {folder} | {n:,} | {seconds:g} | {max(map(len, values))} | {cells} |")
 
 
@@ -234,7 +249,7 @@ def print_agreement(lines):
     """Print how often a figure ranks two features of one folder as k-NN does."""
     groups = defaultdict(dict)
     for line in lines:
-        if "knn" in line:
+        if "seen" in line:
             groups[line["folder"], line["n"], line["seed"]][line["row"], line["seconds"]] = line
     pairs = [
         ("scratch", "pixels"),
@@ -274,6 +289,9 @@ def main():
     parser.add_argument("--asked", type=int, default=MOST_ASKED)
     parser.add_argument("--rows", default=",".join(ROWS))
     parser.add_argument("--tracks", action="store_true")
+    parser.add_argument(
+        "--no-figures", dest="figures", action="store_false", help="Measure k-NN and nothing else."
+    )
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()

@@ -23,7 +23,8 @@ from swav_train import derive_config, load_encoder, train
 from swav_train.__main__ import list_images, median_side, read_squares
 from swav_train.data.pixel_source import PixelSource
 from swav_train.data.seeds import make_generator
-from swav_train.method.multicrop import MEAN, STD, MultiCrop
+from swav_train.method.exposure import MEAN, STD
+from swav_train.method.multicrop import MultiCrop
 from swav_train.method.neighbor_prediction import find_neighbors
 from swav_train.networks.encoder import Encoder
 from swav_train.networks.pretrained import read_published_weights

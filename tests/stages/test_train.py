@@ -6,6 +6,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import curate.workspace.training
+import swav_train.method.exposure
 import swav_train.networks.pretrained
 import swav_train.run.choose_start
 import swav_train.run.orientation
@@ -15,6 +16,7 @@ from curate.progress import Silent
 from curate.workspace.integrity import read_checked_json, write_checked_json
 from curate.workspace.training import SwavRun
 from curate.workspace.training_start import advise_start
+from swav_train.method.exposure import ExposureParams
 from swav_train.run.choose_start import StartComparison
 from swav_train.run.orientation import Orientation, OrientationParams
 from tests.conftest import picture, save
@@ -168,6 +170,23 @@ def test_few_images_and_those_who_were_told_are_not_asked(
     result = train(images, TrainConfig(**options), workspace=workspace.root)
     assert result.settings["vertical_flip"] == flips
     assert result.orientation is None
+
+
+@pytest.mark.parametrize(("darkest", "is_evened"), [(0.05, True), (0.8, False)])
+def test_images_of_very_different_contrast_are_evened_out(
+    tmp_path, workspace, monkeypatch, darkest, is_evened
+):
+    params = ExposureParams(fewest_images=8)
+    monkeypatch.setattr(swav_train.method.exposure, "EXPOSURE", params)
+    for seed, gain in enumerate(np.geomspace(darkest, 1, 12)):
+        save(tmp_path / "photos" / f"{seed}.png", (picture(seed) * gain).astype(np.uint8))
+    _skip_training(workspace, monkeypatch)
+    result = train(tmp_path / "photos", TrainConfig(), workspace=workspace.root)
+    assert result.settings["standardise"] == is_evened
+    assert ("differs much" if is_evened else "differs little") in result.exposure
+    told = train(tmp_path / "photos", TrainConfig(standardise=False), workspace=workspace.root)
+    assert not told.settings["standardise"]
+    assert told.exposure is None
 
 
 def test_the_recipe_of_the_paper_says_that_its_crops_are_enlarged(images, workspace, monkeypatch):

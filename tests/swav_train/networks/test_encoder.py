@@ -52,6 +52,18 @@ def test_a_mirrored_image_gets_the_same_vector(folder):
     torch.testing.assert_close(plain, mirrored, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize(("evened", "is_alike"), [(True, True), (False, False)])
+def test_exposure_is_evened_out_where_the_training_did(folder, evened, is_alike):
+    facts = read_json(folder / "model.json")
+    facts["config"]["standardise"] = evened
+    write_json(folder / "model.json", facts)
+    encoder = load_encoder(folder, device="cpu")
+    images = noise_images(5) // 2 + 60
+    dimmed = (images * 0.4 + 20).round().astype(np.uint8)
+    similar = (encoder.encode(images).embeddings * encoder.encode(dimmed).embeddings).sum(dim=1)
+    assert (similar.min() > 0.98) == is_alike
+
+
 @pytest.mark.parametrize(("side", "most"), [(48, 130), (96, 32), (192, 8), (1000, 8)])
 def test_few_images_go_through_a_network_on_a_cpu_at_once(side, most):
     assert DESCRIBE.count_images(side) == most
