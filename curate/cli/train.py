@@ -103,7 +103,7 @@ def train(
         bool | None,
         typer.Option(
             help="Bring each image to one brightness and contrast: for folders of uneven exposure.",
-            show_default="by how much the images differ in contrast",
+            show_default="by how much the images differ in exposure",
         ),
     ] = None,
     name: Annotated[str, typer.Option(help="Store the model under this name.")] = "default",

@@ -56,7 +56,7 @@ class TrainResult(ShownInNotebooks):
         started_from: What the features started from.
         start_reason: Why from that, where it was chosen; None where it was given.
         orientation: Whether the images have an up, and how that shows; None where not asked.
-        exposure: Whether the images differ in contrast, and how much; None where not asked.
+        exposure: Whether the images differ in exposure, and how much; None where not asked.
         epochs: Passes done.
         loss: Of the last epoch.
         loss_ratio: Loss over log K; 1 means nothing was learned.

@@ -53,7 +53,7 @@ class TrainConfig:
             half of the crops are turned, and embeddings are of both ways round. None asks the
             images where published weights are installed, and is else False.
         standardise: Whether each image is brought to one mean and contrast before the network sees
-            it. None asks the images how much they differ in contrast.
+            it. None asks the images how much they differ in exposure.
         name: Name of the model in the workspace.
         resume: Go on where an interrupted training of the same settings stopped.
         seed: Of everything random.

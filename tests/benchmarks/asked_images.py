@@ -5,10 +5,10 @@
     python tests/benchmarks/asked_images.py standardise FOLDER...
 
 FOLDER holds one subfolder per class. Prints, least and most of the draws, in how many of the images
-a classifier tells upright from upside down (``vertical_flip``) or how much their contrast differs
-(``standardise``), and the k-NN of the published features, and with ``--seconds`` of a training from
-scratch (CPU seconds of one thread), without the setting and with it. With ``--tracks`` images whose
-names begin alike up to the first ``_`` within a class are on one side.
+a classifier tells upright from upside down (``vertical_flip``) or by how many stops their exposure
+differs (``standardise``), and the k-NN of the published features, and with ``--seconds`` of a
+training from scratch (CPU seconds of one thread), without the setting and with it. With
+``--tracks`` images whose names begin alike up to the first ``_`` within a class are on one side.
 """
 
 import argparse
@@ -36,9 +36,9 @@ def ask_orientation(part, published):
 
 
 def ask_exposure(part, _published):
-    """Return how much contrast differs."""
+    """Return by how many stops exposure differs."""
     n_asked = min(part.n_known, EXPOSURE.most_images)
-    return measure_exposure(part.squares(EXPOSURE.side)[:n_asked]).contrast_spread
+    return measure_exposure(part.squares(EXPOSURE.side)[:n_asked]).stops
 
 
 QUESTIONS = {"vertical_flip": ask_orientation, "standardise": ask_exposure}

@@ -173,7 +173,7 @@ def test_few_images_and_those_who_were_told_are_not_asked(
 
 
 @pytest.mark.parametrize(("darkest", "is_evened"), [(0.05, True), (0.8, False)])
-def test_images_of_very_different_contrast_are_evened_out(
+def test_images_of_very_different_exposure_are_evened_out(
     tmp_path, workspace, monkeypatch, darkest, is_evened
 ):
     params = ExposureParams(fewest_images=8)
@@ -183,7 +183,7 @@ def test_images_of_very_different_contrast_are_evened_out(
     _skip_training(workspace, monkeypatch)
     result = train(tmp_path / "photos", TrainConfig(), workspace=workspace.root)
     assert result.settings["standardise"] == is_evened
-    assert ("differs much" if is_evened else "differs little") in result.exposure
+    assert ("is much" if is_evened else "is little") in result.exposure
     told = train(tmp_path / "photos", TrainConfig(standardise=False), workspace=workspace.root)
     assert not told.settings["standardise"]
     assert told.exposure is None

@@ -47,20 +47,34 @@ def test_noise_of_a_dark_image_is_not_stretched_to_a_picture():
     assert standardise(noise).float().std() < EXPOSURE.deviation / 3
 
 
-def test_differing_gains_are_measured_as_the_spread_of_their_logarithm():
-    gains = torch.logspace(-2.5, 0, 40, base=np.e)
-    found = measure_exposure(dim(photos(), gains))
-    assert found.contrast_spread == pytest.approx(gains.log().std().item(), abs=0.05)
+def test_differing_light_is_measured_in_stops():
+    gains = torch.logspace(-2.5, 0, 40, base=2)
+    found = measure_exposure(dim(photos(), gains, offset=0))
+    assert found.stops == pytest.approx(gains.log2().std().item(), abs=0.1)
     assert found.differs
     even = measure_exposure(photos())
-    assert even.contrast_spread < 0.05
+    assert even.stops < 0.1
     assert not even.differs
 
 
+@pytest.mark.parametrize("scale", ["contrast", "brightness"])
+def test_what_is_shown_may_differ_in_contrast_or_brightness_alone(scale):
+    values = photos().float()
+    factors = torch.linspace(0.1, 1, 40)[torch.randperm(40, generator=torch.Generator())]
+    if scale == "contrast":
+        pixels = (values - 120) * factors[:, None, None, None] + 120
+    else:
+        pixels = (values - 120) / 4 + 220 * factors[:, None, None, None] + 15
+    found = measure_exposure(pixels.round().clamp(0, 255).to(torch.uint8))
+    assert not found.differs
+
+
 def test_it_is_told_in_words():
-    assert "differs much" in Exposure(contrast_spread=0.9).describe()
-    assert "0.90" in Exposure(contrast_spread=0.9).describe()
-    assert "differs little" in Exposure(contrast_spread=0.1).describe()
+    assert Exposure(stops=0.94).describe() == (
+        "it differs by 0.9 stops between the images, which is much, so it is evened out"
+    )
+    assert "by 0.1 stops" in Exposure(stops=0.1).describe()
+    assert "is little" in Exposure(stops=0.1).describe()
 
 
 def test_crops_of_a_dim_image_are_those_of_the_bright_one():
