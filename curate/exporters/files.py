@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow.compute as pc
 
@@ -125,8 +125,8 @@ class ListExporter(Exporter, form=ExportAs.LIST):
             return
         for batch in rows.batches(["path"]):
             broken = batch.filter(pc.match_substring(batch["path"], "\n"))
-            for name in broken["path"].to_pylist():
-                _check_one_line(name, is_one=False)
+            if len(broken):
+                _refuse_line_break(broken["path"][0].as_py())
 
     def add(self, item: Item) -> None:
         """List one image; its name may be no UTF-8.
@@ -135,18 +135,18 @@ class ListExporter(Exporter, form=ExportAs.LIST):
             UsageError: There is a line break in it, and lines end the paths.
         """
         name = os.fsencode(item.local_file)
-        _check_one_line(str(item.file), is_one=self._end not in name)
+        if self._end in name:
+            _refuse_line_break(str(item.file))
         self._list.write(name + self._end)
 
 
-def _check_one_line(name: str, *, is_one: bool) -> None:
-    """Check that a name stands on one line.
+def _refuse_line_break(name: str) -> NoReturn:
+    """Tell that a name does not stand on one line.
 
     Raises:
-        UsageError: It does not.
+        UsageError: Always.
     """
-    if not is_one:
-        raise UsageError(
-            f"{name} has a line break in its name, so a list of lines cannot hold it",
-            hint="add --null, which ends each path with a zero byte, as `xargs -0` reads it",
-        )
+    raise UsageError(
+        f"{name} has a line break in its name, so a list of lines cannot hold it",
+        hint="add --null, which ends each path with a zero byte, as `xargs -0` reads it",
+    )

@@ -99,7 +99,7 @@ def find_orientation(
         workspace: Holds the pixels; the caller holds its lock.
         progress: Hears the reason.
     """
-    if config.vertical_flip is not None or config.recipe is not None or config.init is not None:
+    if config.vertical_flip is not None or _has_settings_of_others(config):
         return config, None
     published = replace(config, start=Start.PRETRAINED, backbone=None)
     settings = derive_settings(published, images)
@@ -126,8 +126,9 @@ def find_exposure(
 
     from swav_train.method.exposure import EXPOSURE, Exposure, measure_exposure
 
-    is_settled = config.recipe is not None or config.init is not None
-    if config.standardise is not None or is_settled or len(images) < EXPOSURE.fewest_images:
+    if config.standardise is not None or _has_settings_of_others(config):
+        return config, None
+    if len(images) < EXPOSURE.fewest_images:
         return config, None
     few = images.slice(0, EXPOSURE.most_images)
 
@@ -148,6 +149,11 @@ def find_exposure(
     if found.differs:
         progress.note(f"exposure: {reason}")
     return replace(config, standardise=found.differs), reason
+
+
+def _has_settings_of_others(config: TrainConfig) -> bool:
+    """Return whether a recipe or weights to start from were made for images as they are."""
+    return config.recipe is not None or config.init is not None
 
 
 def _compare_starts(

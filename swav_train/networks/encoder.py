@@ -86,6 +86,20 @@ class EncoderParts:
     head: PrototypeHead
 
 
+def prepare_images(squares: Tensor, *, is_evened: bool) -> Tensor:
+    """Return whole images as a network takes them.
+
+    Args:
+        squares: (B, 3, S, S) uint8.
+        is_evened: Whether each is brought to one mean and contrast before.
+
+    Returns:
+        (B, 3, S, S) float32, normalised, channels last.
+    """
+    evened = standardise(squares) if is_evened else squares
+    return normalise(evened).contiguous(memory_format=torch.channels_last)
+
+
 def describe_images(
     backbone: nn.Module, images: Tensor, *, n_stages: int, vertical_flip: bool = False
 ) -> list[Tensor]:
@@ -175,10 +189,7 @@ class Encoder:
         if batch.ndim != 4 or batch.shape[1:] != (3, size, size) or batch.dtype != torch.uint8:
             given = f"{tuple(batch.shape)} {batch.dtype}"
             raise ValueError(f"pixels must be (B, 3, {size}, {size}) uint8, got {given}")
-        squares = batch.to(self._device)
-        if self._standardises:
-            squares = standardise(squares)
-        images = normalise(squares).contiguous(memory_format=torch.channels_last)
+        images = prepare_images(batch.to(self._device), is_evened=self._standardises)
         parts = describe_images(
             self._backbone, images, n_stages=self._n_stages, vertical_flip=self._vertical_flip
         )

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from swav_train.config import TrainConfig
 from swav_train.data.pixel_source import PixelSource
 from swav_train.data.seeds import make_generator
-from swav_train.method.exposure import standardise
-from swav_train.method.multicrop import MultiCrop, normalise, squash
-from swav_train.networks.encoder import describe_images
+from swav_train.method.multicrop import MultiCrop, squash
+from swav_train.networks.encoder import describe_images, prepare_images
 from swav_train.networks.whitening import Whitening, fit_whitening
 
 
@@ -116,6 +115,4 @@ def read_whole(
     """Yield the images at each of ``parts`` as normalised (B, 3, S, S), one batch at a time."""
     for part in parts:
         squares = squash(source.read(part).to(device), config.image_size)
-        if config.standardise:
-            squares = standardise(squares)
-        yield normalise(squares).contiguous(memory_format=torch.channels_last)
+        yield prepare_images(squares, is_evened=config.standardise)
