@@ -154,9 +154,9 @@ def train(
                 f"training needs {FEWEST_IMAGES} or more",
                 hint="`curate dedup IMAGES` works without a model",
             )
+        config, exposure = find_exposure(config, table, space, progress)
         config, start_reason = choose_start(config, table, space, progress)
         config, orientation = find_orientation(config, table, space, progress)
-        config, exposure = find_exposure(config, table, space, progress)
         if config.recipe == Recipe.PAPER:
             progress.note(_ENLARGED)
         run = SwavRun(

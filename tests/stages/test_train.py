@@ -189,6 +189,24 @@ def test_images_of_very_different_exposure_are_evened_out(
     assert told.exposure is None
 
 
+def test_starts_are_compared_on_images_as_training_will_see_them(tmp_path, workspace, monkeypatch):
+    params = ExposureParams(fewest_images=8)
+    monkeypatch.setattr(swav_train.method.exposure, "EXPOSURE", params)
+    for seed, gain in enumerate(np.geomspace(0.05, 1, 12)):
+        save(tmp_path / "photos" / f"{seed}.png", (picture(seed) * gain).astype(np.uint8))
+    compared = []
+
+    def compare(_, *, random, published):
+        compared.extend([random.standardise, published.standardise])
+        return StartComparison(untrained=0.5, published=0.9)
+
+    monkeypatch.setattr(swav_train.networks.pretrained, "are_weights_installed", lambda _: True)
+    monkeypatch.setattr(swav_train.run.choose_start, "compare_starts", compare)
+    _skip_training(workspace, monkeypatch)
+    train(tmp_path / "photos", TrainConfig(start="auto"), workspace=workspace.root)
+    assert compared == [True, True]
+
+
 def test_the_recipe_of_the_paper_says_that_its_crops_are_enlarged(images, workspace, monkeypatch):
     class Listening(Silent):
         notes = ()
