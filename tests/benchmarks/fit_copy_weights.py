@@ -25,8 +25,7 @@ from curate.copies.probability import classifier
 from curate.copies.probability.classifier import CLOSE_NAMES
 
 N_SEEDS, N_IMAGES, N_COPIES = 2, 60, 2
-SMALL_KINDS = ("badges", "sprites", "tiny")
-FACTORS = np.arange(0, 20.1, 0.25)  # by which the log odds fall, per octave times 0.69 below 96 px
+FACTORS = np.arange(0, 20.1, 0.25)  # by which the log odds fall
 STRENGTH = 0.3  # inverse of the ridge; larger ones gained nothing on held-out folders
 
 
@@ -103,25 +102,13 @@ def find_sign(name):
 
 
 def fit(evidence, is_copy, kinds):
-    """Return centre, spread, weights and bias.
+    """Return centre, spread, weights and bias, of pairs of large pictures.
 
-    How much less is to be said of small pictures is learned on these alone, after the rest: they
-    would else decide what counts in large ones.
+    Small ones have weights of their own (``fit_small_pictures.py``): they would else decide what
+    counts in large ones.
     """
-    is_small, small = np.isin(kinds, SMALL_KINDS), CLOSE_NAMES.index("small")
-    large = [part[~is_small] for part in (evidence, is_copy, kinds)]
-    centre, spread, weights, bias = fit_signed(*large)
-    centre[small], spread[small] = 0, 1
-    odds = (evidence - centre) / spread @ weights + bias
-    rows = is_small & (evidence[:, small] > 0)
-    if rows.any():
-        y, x = np.where(is_copy[rows], 1, -1), evidence[rows, small]
-        weight = weigh(is_copy[rows], kinds[rows])
-        losses = [
-            (weight * np.logaddexp(0, -y * (odds[rows] - factor * x))).sum() for factor in FACTORS
-        ]
-        weights[small] = -FACTORS[int(np.argmin(losses))]
-    return centre, spread, weights, bias
+    is_large = evidence[:, CLOSE_NAMES.index("small")] == 0
+    return fit_signed(evidence[is_large], is_copy[is_large], kinds[is_large])
 
 
 def fit_grain(weights, evidence, is_copy, kinds):
@@ -193,8 +180,7 @@ def write(centre, spread, weights, bias, note):
 def format_weights(content):
     """Return the content of the file, a line for each kind of evidence."""
     looks = []
-    for look in ("first", "close"):
-        part = content[look]
+    for look, part in content.items():
         rows = ",\n".join("   " + json.dumps(row) for row in part["evidence"])
         looks.append(
             f' {json.dumps(look)}: {{\n  "note": {json.dumps(part["note"])},\n'

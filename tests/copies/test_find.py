@@ -84,6 +84,36 @@ def test_whoever_goes_is_told_the_evidence_and_the_reason(zoo):
     assert reason["copy/grey"] == "without colour"
 
 
+def shrink(pixels, side):
+    size = (side * pixels.shape[1] // pixels.shape[0], side)
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def test_copies_of_small_pictures_are_found_where_few_look_alike(folder, scene):
+    small = {f"{seed}": shrink(scene(seed), 32) for seed in range(16)}
+    copied = {
+        "0 darker": (small["0"] * 0.7).astype(np.uint8),
+        "1 mirrored": np.ascontiguousarray(small["1"][:, ::-1]),
+        "2 encoded": cv2.imdecode(cv2.imencode(".jpg", small["2"])[1], cv2.IMREAD_COLOR),
+        "3 larger": cv2.resize(small["3"], None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC),
+    }
+    made = folder(small | copied)
+    expected = [[name.split()[0], name] for name in copied]
+    assert groups_of(search(made), made.images) == expected
+
+
+def test_small_frames_of_a_camera_are_no_copies(folder, scene):
+    rng = np.random.default_rng(0)
+    frames = {}
+    for number in range(16):
+        frame = scene(5).copy()
+        middle = (int(rng.integers(40, 280)), int(rng.integers(40, 200)))
+        cv2.circle(frame, middle, 22, [int(v) for v in rng.integers(0, 256, 3)], -1)
+        frames[f"{number}"] = shrink(frame, 48)
+    made = folder(frames)
+    assert search(made).keep.all()
+
+
 def test_pairs_say_how_one_image_lies_in_the_other(zoo):
     made, copies = zoo
     path, pairs = made.images.path, copies.pairs

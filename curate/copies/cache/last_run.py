@@ -25,7 +25,7 @@ class LastRun:
         hashes: (C,) of 32 bytes, content hashes, rising.
         labels: For each rung above ``near``, strongest first: (C,) int64, row of the one content
             that stands for all that the rung says are the same.
-        weights: (K + 1,) float64, of the classifier fitted to them.
+        weights: (W,) float64, of the classifier fitted to them.
         probability: (P,) float64, of their likely candidates.
         context: What the folder says of each content: several columns, (C,) float64 each.
         seed: Seed of the run.

@@ -8,7 +8,7 @@ every pair follow from it. Copies and non-copies made of the images themselves s
 agree here, and what else does.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +31,9 @@ class CalibrationParams:
         n_copied: Images of which copies are made, those of the lowest content hashes; more cost
             time and change little.
         n_refused: Refused pairs of which non-copies are made, at most.
-        slipped: Pairs that are no copies and pass the rules, for each that a rule refuses. Of
-            frames of a fixed camera, re-encoded or altered, 0.01 to 0.05; with 1.0 faces lose
-            copies.
+        slipped: Pairs that are no copies and pass the rules, for each that a rule refuses, of large
+            and of small pictures. Of frames of a fixed camera, re-encoded or altered, 0.01 to 0.05;
+            with 1.0 faces lose copies. Of such frames of 32 to 64 px 0.5 to 2.4.
         surely_none: A pair that looks alike and is less probable than this is no copy.
         made_weight: How much a made pair counts: made copies are easier than those that people
             make.
@@ -46,7 +46,7 @@ class CalibrationParams:
 
     n_copied: int = 96
     n_refused: int = 96
-    slipped: float = 0.1
+    slipped: tuple[float, float] = (0.1, 1.0)
     surely_none: float = 0.02
     made_weight: float = 0.25
     prior_spread: float = 0.2
@@ -81,7 +81,7 @@ def calibrate(
     target = np.concatenate([made[1], guess, said])
     weight = np.ones(len(evidence))
     weight[: len(made[0])] = params.made_weight
-    prior = add_bias(CLOSE_LOOK, share)
+    prior = CLOSE_LOOK.add_bias(measure_bias(share))
     return fit_map(prior, evidence, target, weight, prior_spread=params.prior_spread)
 
 
@@ -102,14 +102,12 @@ def estimate_share(log_odds: Floats, n_none: float = 0) -> float:
 
 def shift_odds(log_odds: Floats, share: float) -> Floats:
     """Return probabilities, (E,), from log odds at even share, where copies have another share."""
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * (log_odds + np.log(share / (1 - share))))))
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * (log_odds + measure_bias(share)))))
 
 
-def add_bias(classifier: CopyClassifier, share: float) -> CopyClassifier:
-    """Return a classifier of even odds as one for a share of copies."""
-    weights = classifier.weights.copy()
-    weights[-1] += np.log(share / (1 - share))
-    return replace(classifier, weights=weights)
+def measure_bias(share: float) -> float:
+    """Return by how much log odds at even share change where copies have another share."""
+    return float(np.log(share / (1 - share)))
 
 
 def select_candidates(
@@ -138,10 +136,11 @@ def guess_copies(findings: Findings, evidence: Evidence) -> tuple[float, Floats]
         there is no evidence.
     """
     is_known = np.isfinite(evidence).all(axis=1)
-    n_looked_at = int(np.isfinite(findings.close).all(axis=1).sum())
-    n_refused = n_looked_at - int(is_known.sum())
+    is_refused = np.isfinite(findings.close).all(axis=1) & ~is_known
+    small = evidence[is_refused, CLOSE_LOOK.smallness].astype(np.float64)
     log_odds = CLOSE_LOOK.measure_odds(evidence[is_known])
-    share = estimate_share(log_odds, CALIBRATION_PARAMS.slipped * n_refused)
+    n_slipped = float(np.interp(small, (0, 1), CALIBRATION_PARAMS.slipped).sum())
+    share = estimate_share(log_odds, n_slipped)
     guess = np.zeros(len(findings))
     guess[is_known] = shift_odds(log_odds, share)
     return share, guess

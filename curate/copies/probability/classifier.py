@@ -1,9 +1,11 @@
 """The classifier: from evidence to the probability that a pair is a copy.
 
-Two logistic models. One judges the first look, at 128 px: which pairs are worth a close one, and
-which show the same scene. The other judges what both looks show: which pairs are copies. Their
-weights lie in ``weights.json``, with a note of what made them. What copies are worth among the
-user's own images, where they may be rare, is learned by `curate.copies.probability.calibrate`.
+Logistic models. One judges the first look, at 128 px: which pairs are worth a close one, and which
+show the same scene. Two others judge what both looks show: which pairs are copies, the one of large
+pictures, the other of small ones, in which other things tell, such as how many more look alike.
+Their weights lie in ``weights.json``, with a note of what made them. What copies are worth among
+the user's own images, where they may be rare, is learned by
+`curate.copies.probability.calibrate`.
 """
 
 import json
@@ -45,17 +47,22 @@ THRESHOLD_PARAMS = ThresholdParams()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CopyClassifier:
-    """A logistic model of copies.
+    """A logistic model of copies, or one of large and one of small pictures.
+
+    The log odds of a pair between both sizes lie between what the two models say.
 
     Attributes:
-        centre: (K,) float64, taken from each kind of evidence.
-        spread: (K,) float64 > 0, unit of each kind of evidence.
-        weights: (K + 1,) float64, one per kind of evidence, then the bias.
+        centre: (M, K) float64, taken from each kind of evidence, by each of the M models.
+        spread: (M, K) float64 > 0, unit of each kind of evidence.
+        weights: (M (K + 1),) float64: for each model one per kind of evidence, then the bias.
+        smallness: Column of the evidence that says how much the second model counts, in [0, 1];
+            None where there is one model.
     """
 
     centre: Floats64
     spread: Floats64
     weights: Floats64
+    smallness: int | None = None
 
     def predict(self, evidence: NDArray[np.float32]) -> Floats64:
         """Return the probability of each row of evidence, (P, K), to be a copy, in [0, 1].
@@ -72,37 +79,63 @@ class CopyClassifier:
         return self.standardize(evidence) @ self.weights
 
     def standardize(self, evidence: NDArray[np.float32]) -> Floats64:
-        """Return evidence, (P, K), in units of its spread, with a column of ones."""
-        standard = (evidence.astype(np.float64) - self.centre) / self.spread
-        return np.concatenate([standard, np.ones((len(evidence), 1))], axis=1)
+        """Return what each weight is to be multiplied with, (P, M (K + 1)).
+
+        Evidence, (P, K), in units of its spread, with a column of ones, once for each model, times
+        how much it counts.
+        """
+        raw = evidence.astype(np.float64)
+        counts = [np.ones((len(raw), 1))]
+        if self.smallness is not None:
+            small = raw[:, self.smallness, None]
+            counts = [1 - small, small]
+        models = zip(self.centre, self.spread, counts, strict=True)
+        parts = [
+            np.concatenate([(raw - centre) / spread, np.ones((len(raw), 1))], axis=1) * count
+            for centre, spread, count in models
+        ]
+        return np.concatenate(parts, axis=1)
+
+    def add_bias(self, bias: float) -> "CopyClassifier":
+        """Return a classifier whose log odds are higher by as much for every pair."""
+        weights = self.weights.reshape(len(self.centre), -1).copy()
+        weights[:, -1] += bias
+        return replace(self, weights=weights.ravel())
 
 
-def load_classifier(path: Path, look: str, names: Sequence[str]) -> CopyClassifier:
+def load_classifier(path: Path, looks: Sequence[str], names: Sequence[str]) -> CopyClassifier:
     """Return a classifier of a file of weights.
 
     Args:
         path: The file.
-        look: ``first`` or ``close``.
+        looks: The models that it consists of: ``first``, or ``close`` and ``close_small``.
         names: The kinds of evidence that it is to judge.
 
     Raises:
         ValueError: The file is for other kinds of evidence.
     """
-    content = json.loads(path.read_text())[look]
-    rows = content["evidence"]
-    if [row["evidence"] for row in rows] != list(names):
-        raise ValueError(f"{path} is for other kinds of evidence than {', '.join(names)}")
+    content = json.loads(path.read_text())
+    models = [content[look] for look in looks]
+    for model in models:
+        if [row["evidence"] for row in model["evidence"]] != list(names):
+            raise ValueError(f"{path} is for other kinds of evidence than {', '.join(names)}")
+
+    def read(column: str) -> Floats64:
+        return np.array([[row[column] for row in model["evidence"]] for model in models])
+
+    biases = np.array([[model["bias"]] for model in models])
     return CopyClassifier(
-        centre=np.array([row["centre"] for row in rows]),
-        spread=np.array([row["spread"] for row in rows]),
-        weights=np.array([*(row["weight"] for row in rows), content["bias"]]),
+        centre=read("centre"),
+        spread=read("spread"),
+        weights=np.concatenate([read("weight"), biases], axis=1).ravel(),
+        smallness=list(names).index("small") if len(models) > 1 else None,
     )
 
 
-FIRST_LOOK = load_classifier(_WEIGHTS, "first", NAMES)
+FIRST_LOOK = load_classifier(_WEIGHTS, ["first"], NAMES)
 CLOSE_NAMES = (*NAMES, *DETAIL_NAMES, *CONTEXT_NAMES)
 """The kinds of evidence that the close look is judged by."""
-CLOSE_LOOK = load_classifier(_WEIGHTS, "close", CLOSE_NAMES)
+CLOSE_LOOK = load_classifier(_WEIGHTS, ["close", "close_small"], CLOSE_NAMES)
 
 
 def fit_map(

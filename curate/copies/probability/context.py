@@ -34,7 +34,11 @@ class ContextParams:
             are no crowd.
         alike: Probability of the first look, from which on an image is one of a crowd.
         little: Share of an image that is too little to be carried: 8 px square of a cached one.
-        small: px, side of the overlap; of a smaller one little can be said.
+        small: px, sides of the smaller picture, at the resolution of the coarser one, between which
+            a pair comes to be judged as one of small pictures: of 40 frames of a camera, shrunk to
+            40 to 90 px, that differ in 2 % of what they show, 97 of 248 pairs passed for copies by
+            the weights of large ones, 2 where those of small ones alone count below 80 px
+            (``tests/benchmarks/fit_small_pictures.py`` makes and judges such).
         most_marked: Shares of an image between which marks come to say nothing: what covers more is
             no mark. Of copies 1 % are covered by more than 0.1 to 0.17 (photos, clothes, tiles,
             faces); of traffic signs of different scenes half by more than 0.9.
@@ -69,7 +73,7 @@ class ContextParams:
     n_triangles: int = 8
     alike: float = 0.5
     little: float = 1e-3
-    small: float = 96.0
+    small: tuple[float, float] = (80.0, 96.0)
     most_marked: tuple[float, float] = (0.2, 0.3)
     marked: float = 0.02
     marked_twice: float = 0.2
@@ -205,16 +209,16 @@ def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArr
     """
     marks = [findings.measure_close(f"marks_{side}") for side in ("first", "second")]
     once, twice = _drop_large(np.abs(marks[0] - marks[1])), np.minimum(*marks)
-    crowd = np.zeros(len(findings))
+    crowd = np.ones(len(findings))  # they look like each other at least
     evidence = findings.whole_evidence
     is_other = _are_two_captures(findings) | _share_an_inset(findings)
     is_other |= _lie_under_one_mark(findings) | _share_a_plain_frame(findings)
     evidence[is_other] = np.nan
     if context is not None:
-        crowd = np.log1p(np.minimum(context.crowd[findings.a], context.crowd[findings.b]))
+        crowd = np.maximum(1, np.minimum(context.crowd[findings.a], context.crowd[findings.b]))
         evidence[_do_both_carry(findings, context, once, twice)] = np.nan
-    side = np.log(CONTEXT_PARAMS.small) - findings.measure_close("log_side").astype(np.float64)
-    columns = np.stack([np.sqrt(once), np.sqrt(twice), crowd, np.maximum(side, 0)], axis=1)
+    small = _measure_smallness(findings)
+    columns = np.stack([np.sqrt(once), np.sqrt(twice), np.log1p(crowd), small], axis=1)
     return np.concatenate([evidence, columns.astype(np.float32)], axis=1)
 
 
@@ -222,6 +226,18 @@ def _drop_large(marks: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return shares of images that marks lie over, less where so much is covered by no mark."""
     least, most = CONTEXT_PARAMS.most_marked
     return np.asarray(marks * np.clip((most - marks) / (most - least), 0, 1), np.float32)
+
+
+def _measure_smallness(findings: Findings) -> Floats:
+    """Return how much each pair is one of small pictures, (P,) in [0, 1].
+
+    Large pictures that share a small part are none: the whole of the smaller one counts.
+    """
+    least, most = np.log(CONTEXT_PARAMS.small)
+    shared = findings.measure_close("log_side").astype(np.float64)
+    overlap = findings.evidence[:, NAMES.index("overlap")].astype(np.float64)
+    side = shared - np.log(np.maximum(overlap, 1e-3)) / 2
+    return np.asarray(np.clip((most - side) / (most - least), 0, 1))
 
 
 def _are_two_captures(findings: Findings) -> NDArray[np.bool_]:

@@ -48,8 +48,10 @@ def test_without_pairs_the_odds_are_even():
 def find_doubtful(n):
     """Return evidence of which the built-in classifier is in doubt, (n, F)."""
     rng = np.random.default_rng(0)
-    drawn = rng.normal(0, 1, (20_000, CLOSE_LOOK.centre.size))
-    evidence = (CLOSE_LOOK.centre + CLOSE_LOOK.spread * drawn).astype(np.float32)
+    centre, spread = CLOSE_LOOK.centre[0], CLOSE_LOOK.spread[0]
+    drawn = rng.normal(0, 1, (20_000, len(centre)))
+    evidence = (centre + spread * drawn).astype(np.float32)
+    evidence[:, CLOSE_LOOK.smallness] = 0
     probability = CLOSE_LOOK.predict(evidence)
     return evidence[(probability > 0.3) & (probability < 0.7)][:n]
 
@@ -95,7 +97,7 @@ def test_where_rules_refuse_many_pairs_copies_among_the_others_are_fewer():
 
 
 def test_of_refused_pairs_some_are_drawn_and_no_copies():
-    evidence = np.concatenate([find_doubtful(3), np.full((2, CLOSE_LOOK.centre.size), np.nan)])
+    evidence = np.concatenate([find_doubtful(3), np.full((2, CLOSE_LOOK.centre.shape[1]), np.nan)])
     findings = replace(Findings.unaligned(5), close=np.zeros((5, len(CLOSE_NAMES)), np.float32))
     findings.close[4] = np.nan  # never looked at
     fingerprints = np.arange(5, dtype=np.uint64)

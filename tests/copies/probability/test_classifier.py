@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from curate.copies.probability.classifier import (
+    CLOSE_LOOK,
+    CLOSE_NAMES,
     FIRST_LOOK,
     find_threshold,
     fit_map,
@@ -70,4 +72,23 @@ def test_weights_for_other_kinds_of_evidence_are_refused(tmp_path):
     row = {"evidence": "smell", "centre": 0, "spread": 1, "weight": 1}
     path.write_text(json.dumps({"first": {"evidence": [row], "bias": 0}}))
     with pytest.raises(ValueError, match="other kinds of evidence"):
-        load_classifier(path, "first", NAMES)
+        load_classifier(path, ["first"], NAMES)
+
+
+def test_between_sizes_the_odds_lie_between_those_of_large_and_small_pictures():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(0.4, 0.3, (50, len(CLOSE_NAMES))).astype(np.float32)
+    odds = []
+    for small in (0.0, 0.25, 1.0):
+        rows[:, CLOSE_LOOK.smallness] = small
+        odds.append(CLOSE_LOOK.measure_odds(rows))
+    # what the column itself weighs is the same in both models: nothing
+    assert np.allclose(odds[1], 0.75 * odds[0] + 0.25 * odds[2])
+    assert not np.allclose(odds[0], odds[2])
+
+
+@pytest.mark.parametrize("look", [FIRST_LOOK, CLOSE_LOOK])
+def test_a_bias_moves_all_odds_alike(look):
+    rows = np.random.default_rng(0).uniform(0, 1, (20, look.centre.shape[1])).astype(np.float32)
+    moved = look.add_bias(1.5).measure_odds(rows) - look.measure_odds(rows)
+    assert np.allclose(moved, 1.5)
