@@ -30,6 +30,8 @@ class CalibrationParams:
     Attributes:
         n_copied: Images of which copies are made, those of the lowest content hashes; more cost
             time and change little.
+        copied_per_pair: For each pair that was looked at closely so many images are copied at most:
+            where there is little to be judged the built-in weights serve.
         n_refused: Refused pairs of which non-copies are made, at most.
         slipped: Pairs that are no copies and pass the rules, for each that a rule refuses, of large
             and of small pictures. Of frames of a fixed camera, re-encoded or altered, 0.01 to 0.05;
@@ -45,6 +47,7 @@ class CalibrationParams:
     """
 
     n_copied: int = 96
+    copied_per_pair: int = 4
     n_refused: int = 96
     slipped: tuple[float, float] = (0.1, 1.0)
     surely_none: float = 0.02
@@ -144,6 +147,18 @@ def guess_copies(findings: Findings, evidence: Evidence) -> tuple[float, Floats]
     guess = np.zeros(len(findings))
     guess[is_known] = shift_odds(log_odds, share)
     return share, guess
+
+
+def count_copied(findings: Findings, n_images: int) -> int:
+    """Return of how many images copies are made.
+
+    Args:
+        findings: On all candidates, each pair once.
+        n_images: How many there are.
+    """
+    params = CALIBRATION_PARAMS
+    n_looked_at = int(np.isfinite(findings.close).all(axis=1).sum())
+    return min(n_images, params.n_copied, params.copied_per_pair * n_looked_at)
 
 
 def select_refused(findings: Findings, guess: Floats, fingerprints: NDArray[np.uint64]) -> Ints:

@@ -28,6 +28,7 @@ from curate.copies.verification.findings import (
 )
 from curate.copies.verification.keypoints import Keypoints, make_working_copy
 from curate.copies.verification.verifier import Verifier
+from curate.images.picture import SHORT_SIDE
 from curate.parallel import ordered_map
 
 Pixels = NDArray[np.uint8]
@@ -37,7 +38,6 @@ Read = Callable[[Sequence[int]], list[Pixels]]
 
 _FILE = "made_pairs.npz"
 _KEPT = ("method", "maps", "inliers", "evidence", "close")
-_CACHED_SIDE = 256  # px, short side of cached images: made copies get no better
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,7 +165,7 @@ def _spread(findings: Findings, n: int) -> Findings:
 def _alter(pixels: Pixels, other: Pixels, seed: Sequence[int]) -> Pixels:
     """Return an image altered, as it would be cached."""
     altered = make_copy(pixels, other, np.random.default_rng(seed))
-    factor = _CACHED_SIDE / min(altered.shape[:2])
+    factor = SHORT_SIDE / min(altered.shape[:2])
     if factor >= 1:
         return altered
     size = tuple(max(1, round(side * factor)) for side in altered.shape[1::-1])

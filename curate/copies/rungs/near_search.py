@@ -16,8 +16,8 @@ from curate.copies.candidates.incremental import CandidateSearch
 from curate.copies.candidates.pairs import Candidates, order_pairs
 from curate.copies.pair_tables import concat_pairs, take_pairs
 from curate.copies.probability.calibrate import (
-    CALIBRATION_PARAMS,
     calibrate,
+    count_copied,
     guess_copies,
     select_candidates,
     select_refused,
@@ -216,7 +216,7 @@ class NearSearch:
         """Return the classifier fitted to these images."""
         share, guess = guess_copies(findings, evidence)
         refused = take_pairs(findings, select_refused(findings, guess, self._fingerprints))
-        copied = np.arange(min(len(self._hashes), CALIBRATION_PARAMS.n_copied))
+        copied = np.arange(count_copied(findings, len(self._hashes)))
         sources = PairSources.of(copied, refused.a, refused.b)
         with task(self._progress, "calibrating on made pairs", None):
             made = load_made_findings(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from curate.copies.verification.detail import (
     CLOSE_NAMES,
+    DETAIL_PARAMS,
     N_DETAIL,
     look_closely,
     shrink_for_close_look,
@@ -20,6 +21,7 @@ from curate.copies.verification.findings import Findings
 from curate.copies.verification.fine_print import is_sparse, look_at_files
 from curate.copies.verification.laying import scale_map
 from curate.copies.verification.partners import list_partners
+from curate.images.picture import SHORT_SIDE
 from curate.parallel import ordered_map
 
 Floats = NDArray[np.float32]
@@ -70,6 +72,12 @@ def choose_pairs(findings: Findings, likely: NDArray[np.float64], n: int) -> NDA
     pairs, _, _ = list_partners(ends, likely[rows], n, most=params.n_partners)
     chosen[rows[pairs]] = True
     return chosen
+
+
+def _may_be_larger(grey: Greys) -> bool:
+    """Return whether the file of an image, as it is looked at closely, may show more of it."""
+    short, long = sorted(grey.shape[:2])
+    return short >= SHORT_SIDE or long >= DETAIL_PARAMS.longest_side
 
 
 class CloseLook:
@@ -138,7 +146,7 @@ class CloseLook:
         first, second = (tuple(self._shapes[image].tolist()) for image in pair)
         between = scale_map(a_to_b, (first, second), (greys[0].shape, greys[1].shape))
         close = look_closely(*greys, between)
-        if self._read_file is None or not is_sparse(close):
+        if self._read_file is None or not is_sparse(close) or not all(map(_may_be_larger, greys)):
             return close
         files = self._load_file(pair[0]), self._load_file(pair[1])
         if files[0] is None or files[1] is None:

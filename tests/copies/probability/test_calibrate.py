@@ -5,6 +5,7 @@ import pytest
 
 from curate.copies.probability.calibrate import (
     calibrate,
+    count_copied,
     estimate_share,
     guess_copies,
     select_refused,
@@ -104,3 +105,23 @@ def test_of_refused_pairs_some_are_drawn_and_no_copies():
     _, guess = guess_copies(findings, evidence.astype(np.float32))
     rows = select_refused(findings, guess, fingerprints)
     assert rows.tolist() == [3]
+
+
+@pytest.mark.parametrize(("n_looked_at", "n_copied"), [(0, 0), (3, 12), (60, 96)])
+def test_no_more_images_are_copied_than_the_pairs_are_worth(n_looked_at, n_copied):
+    findings = replace(Findings.unaligned(80), close=np.full((80, len(CLOSE_NAMES)), np.nan))
+    findings.close[:n_looked_at] = 0
+    assert count_copied(findings, 1000) == n_copied
+    assert count_copied(findings, 10) == min(10, n_copied)
+
+
+def test_where_rules_refuse_small_pictures_more_of_the_others_are_no_copies():
+    evidence = np.concatenate(
+        [find_doubtful(20), np.full((20, CLOSE_LOOK.centre.shape[1]), np.nan)]
+    )
+    findings = replace(Findings.unaligned(40), close=np.zeros((40, len(CLOSE_NAMES)), np.float32))
+    share = {}
+    for small in (0.0, 1.0):
+        evidence[20:, CLOSE_LOOK.smallness] = small
+        share[small], _ = guess_copies(findings, evidence.astype(np.float32))
+    assert share[1.0] < 0.8 * share[0.0]
