@@ -76,8 +76,8 @@ def choose_pairs(findings: Findings, likely: NDArray[np.float64], n: int) -> NDA
 
 def _may_be_larger(grey: Greys) -> bool:
     """Return whether the file of an image, as it is looked at closely, may show more of it."""
-    short, long = sorted(grey.shape[:2])
-    return short >= SHORT_SIDE or long >= DETAIL_PARAMS.longest_side
+    short, long = min(grey.shape), max(grey.shape)
+    return bool(short >= SHORT_SIDE or long >= DETAIL_PARAMS.longest_side)
 
 
 class CloseLook:
