@@ -94,7 +94,8 @@ def find_sign(name):
         "few_",
         "shear",
     )
-    if name in ("log_scale", "one_sided", "small"):  # of made folders they tell how these were made
+    # of made folders these tell how they were made
+    if name in ("log_scale", "one_sided", "little"):
         return None
     if name == "noise":
         return 0
@@ -102,13 +103,13 @@ def find_sign(name):
 
 
 def fit(evidence, is_copy, kinds):
-    """Return centre, spread, weights and bias, of pairs of large pictures.
+    """Return centre, spread, weights and bias, of pairs of pictures that show much.
 
-    Small ones have weights of their own (``fit_small_pictures.py``): they would else decide what
-    counts in large ones.
+    Others have weights of their own (``fit_small_pictures.py``): they would else decide what
+    counts in these.
     """
-    is_large = evidence[:, CLOSE_NAMES.index("small")] == 0
-    return fit_signed(evidence[is_large], is_copy[is_large], kinds[is_large])
+    shows_much = evidence[:, CLOSE_NAMES.index("little")] == 0
+    return fit_signed(evidence[shows_much], is_copy[shows_much], kinds[shows_much])
 
 
 def fit_grain(weights, evidence, is_copy, kinds):

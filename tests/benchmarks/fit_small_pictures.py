@@ -1,4 +1,4 @@
-"""Fit the weights that small pictures are judged by, and show what they are worth.
+"""Fit the weights that pictures of little to see are judged by, and show what they are worth.
 
     python tests/benchmarks/fit_small_pictures.py WORK --photos PHOTOS --folders FOLDER... [--write]
 
@@ -8,10 +8,10 @@ confused with. Pictures of the first half of each, in the order of their paths, 
 copies of every second one; the others are the test. Of PHOTOS frames of a fixed camera, slices,
 badges, silhouettes and tiny photos are made, one folder of each for the fit and one for the test.
 
-Only pairs are in it of which the smaller picture has less than 96 px, and only the weights named
-``close_small`` are fitted, each held to its sign. WORK keeps the folders and the evidence. Shown
-are, for each folder, percentiles 5, 25 and 50 of the log odds of copies, 50, 99 and 100 of the
-others, and how many of either are above 5.
+Only pairs are in it of which the smaller picture has less than 96 px, or that have few tiles with
+texture, and only the weights named ``close_little`` are fitted, each held to its sign. WORK keeps
+the folders and the evidence. Shown are, for each folder, percentiles 5, 25 and 50 of the log odds
+of copies, 50, 99 and 100 of the others, and how many of either are above 5.
 """
 
 import argparse
@@ -33,8 +33,8 @@ N_IMAGES, IN_A_ROW = 400, 20
 N_MADE = 80
 MADE = ("sprites", "badges", "tiny", "small_camera", "small_slices")
 STRENGTH = 0.3  # inverse of the ridge
-UNUSED = ("log_scale", "one_sided", "log_side", "small")
-SMALL = CLOSE_NAMES.index("small")
+UNUSED = ("log_scale", "one_sided", "log_side", "little")
+LITTLE = CLOSE_NAMES.index("little")
 
 
 def shrink(image, rng):
@@ -99,22 +99,22 @@ def list_parts(work, folders, photos):
 
 
 def read_small(folder, work):
-    """Return close evidence on pairs of small pictures, and which pairs are copies."""
+    """Return close evidence on pairs of little to see, and which pairs are copies."""
     evidence, is_copy = read_folder(folder, work)
-    is_small = evidence[:, SMALL] > 0
+    is_small = evidence[:, LITTLE] > 0
     return evidence[is_small], is_copy[is_small]
 
 
 def fit(evidence, is_copy, kinds):
-    """Return centre, spread, weights and bias of the model of small pictures.
+    """Return centre, spread, weights and bias of the model of pictures that show little.
 
-    Pairs between both sizes are judged by both models, of which the one of large ones stays.
+    Pairs between both are judged by both models, of which the other one stays.
     """
     centre, spread = evidence.mean(axis=0), evidence.std(axis=0) + 1e-6
     ones = np.ones((len(evidence), 1))
     x = np.concatenate([(evidence - centre) / spread, ones], axis=1)
     y, weight = np.where(is_copy, 1.0, -1.0), weigh(is_copy, kinds)
-    small = evidence[:, SMALL]
+    small = evidence[:, LITTLE]
     rest = measure_odds(evidence, None) * (1 - small)
     ridge = np.append(np.full(len(centre), 1 / STRENGTH), 0)
 
@@ -141,14 +141,14 @@ def find_small_sign(name):
 
 
 def measure_odds(evidence, small):
-    """Return log odds by the model of large pictures, or with a model of small ones beside it."""
+    """Return log odds by the model of pictures that show much, or by that and one of little."""
     centre, spread = CLOSE_LOOK.centre[0], CLOSE_LOOK.spread[0]
     *weights, bias = CLOSE_LOOK.weights[: len(centre) + 1]
     large = (evidence - centre) / spread @ np.array(weights) + bias
     if small is None:
         return large
     centre, spread, weights, bias = small
-    share = evidence[:, SMALL]
+    share = evidence[:, LITTLE]
     return (1 - share) * large + share * ((evidence - centre) / spread @ weights + bias)
 
 
@@ -169,7 +169,7 @@ def write(small, note):
     path = Path(classifier.__file__).with_name("weights.json")
     content = json.loads(path.read_text())
     rows = zip(CLOSE_NAMES, centre, spread, weights, strict=True)
-    content["close_small"] = {
+    content["close_little"] = {
         "note": note,
         "bias": round(bias, 4),
         "evidence": [
@@ -205,7 +205,7 @@ def main():
     if options.write:
         n_copies, n_others = int(is_copy.sum()), int((~is_copy).sum())
         note = (
-            "Of pairs of pictures below 96 px. Fitted by tests/benchmarks/fit_small_pictures.py on "
+            "Of pictures that show little. Fitted by tests/benchmarks/fit_small_pictures.py on "
             f"{n_copies} copies and {n_others} other pairs of {', '.join(dict.fromkeys(kinds))}."
         )
         write(small, note)

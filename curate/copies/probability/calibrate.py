@@ -33,9 +33,10 @@ class CalibrationParams:
         copied_per_pair: For each pair that was looked at closely so many images are copied at most:
             where there is little to be judged the built-in weights serve.
         n_refused: Refused pairs of which non-copies are made, at most.
-        slipped: Pairs that are no copies and pass the rules, for each that a rule refuses, of large
-            and of small pictures. Of frames of a fixed camera, re-encoded or altered, 0.01 to 0.05;
-            with 1.0 faces lose copies. Of such frames of 32 to 64 px 0.5 to 2.4.
+        slipped: Pairs that are no copies and pass the rules, for each that a rule refuses, of
+            pictures that show much and of such that show little. Of frames of a fixed camera,
+            re-encoded or altered, 0.01 to 0.05; with 1.0 faces lose copies. Of such frames of 32 to
+            64 px 0.5 to 2.4.
         surely_none: A pair that looks alike and is less probable than this is no copy.
         made_weight: How much a made pair counts: made copies are easier than those that people
             make.
@@ -140,9 +141,9 @@ def guess_copies(findings: Findings, evidence: Evidence) -> tuple[float, Floats]
     """
     is_known = np.isfinite(evidence).all(axis=1)
     is_refused = np.isfinite(findings.close).all(axis=1) & ~is_known
-    small = evidence[is_refused, CLOSE_LOOK.smallness].astype(np.float64)
+    little = evidence[is_refused, CLOSE_LOOK.littleness].astype(np.float64)
     log_odds = CLOSE_LOOK.measure_odds(evidence[is_known])
-    n_slipped = float(np.interp(small, (0, 1), CALIBRATION_PARAMS.slipped).sum())
+    n_slipped = float(np.interp(little, (0, 1), CALIBRATION_PARAMS.slipped).sum())
     share = estimate_share(log_odds, n_slipped)
     guess = np.zeros(len(findings))
     guess[is_known] = shift_odds(log_odds, share)

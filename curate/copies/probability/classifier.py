@@ -1,11 +1,10 @@
 """The classifier: from evidence to the probability that a pair is a copy.
 
 Logistic models. One judges the first look, at 128 px: which pairs are worth a close one, and which
-show the same scene. Two others judge what both looks show: which pairs are copies, the one of large
-pictures, the other of small ones, in which other things tell, such as how many more look alike.
-Their weights lie in ``weights.json``, with a note of what made them. What copies are worth among
-the user's own images, where they may be rare, is learned by
-`curate.copies.probability.calibrate`.
+show the same scene. Two others judge what both looks show: which pairs are copies. The second of
+them is for pictures that show little, where other things tell, such as how many more look alike.
+The weights lie in ``weights.json``, with a note of what made them. What copies are worth among the
+user's own images, where they may be rare, is learned by `curate.copies.probability.calibrate`.
 """
 
 import json
@@ -47,22 +46,22 @@ THRESHOLD_PARAMS = ThresholdParams()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CopyClassifier:
-    """A logistic model of copies, or one of large and one of small pictures.
+    """A logistic model of copies, or one for pictures that show much and one for those of little.
 
-    The log odds of a pair between both sizes lie between what the two models say.
+    The log odds of a pair between the two lie between what both models say.
 
     Attributes:
         centre: (M, K) float64, taken from each kind of evidence, by each of the M models.
         spread: (M, K) float64 > 0, unit of each kind of evidence.
         weights: (M (K + 1),) float64: for each model one per kind of evidence, then the bias.
-        smallness: Column of the evidence that says how much the second model counts, in [0, 1];
+        littleness: Column of the evidence that says how much the second model counts, in [0, 1];
             None where there is one model.
     """
 
     centre: Floats64
     spread: Floats64
     weights: Floats64
-    smallness: int | None = None
+    littleness: int | None = None
 
     def predict(self, evidence: NDArray[np.float32]) -> Floats64:
         """Return the probability of each row of evidence, (P, K), to be a copy, in [0, 1].
@@ -86,9 +85,9 @@ class CopyClassifier:
         """
         raw = evidence.astype(np.float64)
         counts = [np.ones((len(raw), 1))]
-        if self.smallness is not None:
-            small = raw[:, self.smallness, None]
-            counts = [1 - small, small]
+        if self.littleness is not None:
+            little = raw[:, self.littleness, None]
+            counts = [1 - little, little]
         models = zip(self.centre, self.spread, counts, strict=True)
         parts = [
             np.concatenate([(raw - centre) / spread, np.ones((len(raw), 1))], axis=1) * count
@@ -108,7 +107,7 @@ def load_classifier(path: Path, looks: Sequence[str], names: Sequence[str]) -> C
 
     Args:
         path: The file.
-        looks: The models that it consists of: ``first``, or ``close`` and ``close_small``.
+        looks: The models that it consists of: ``first``, or ``close`` and ``close_little``.
         names: The kinds of evidence that it is to judge.
 
     Raises:
@@ -128,14 +127,14 @@ def load_classifier(path: Path, looks: Sequence[str], names: Sequence[str]) -> C
         centre=read("centre"),
         spread=read("spread"),
         weights=np.concatenate([read("weight"), biases], axis=1).ravel(),
-        smallness=list(names).index("small") if len(models) > 1 else None,
+        littleness=list(names).index("little") if len(models) > 1 else None,
     )
 
 
 FIRST_LOOK = load_classifier(_WEIGHTS, ["first"], NAMES)
 CLOSE_NAMES = (*NAMES, *DETAIL_NAMES, *CONTEXT_NAMES)
 """The kinds of evidence that the close look is judged by."""
-CLOSE_LOOK = load_classifier(_WEIGHTS, ["close", "close_small"], CLOSE_NAMES)
+CLOSE_LOOK = load_classifier(_WEIGHTS, ["close", "close_little"], CLOSE_NAMES)
 
 
 def fit_map(

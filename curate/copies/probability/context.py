@@ -18,7 +18,7 @@ from curate.copies.verification.partners import list_partners
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-CONTEXT_NAMES = ("marked_once", "marked_twice", "crowd", "small")
+CONTEXT_NAMES = ("marked_once", "marked_twice", "crowd", "little")
 """The kinds of evidence that come from marks, other pairs and size, in order."""
 
 
@@ -35,10 +35,13 @@ class ContextParams:
         alike: Probability of the first look, from which on an image is one of a crowd.
         little: Share of an image that is too little to be carried: 8 px square of a cached one.
         small: px, sides of the smaller picture, at the resolution of the coarser one, between which
-            a pair comes to be judged as one of small pictures: of 40 frames of a camera, shrunk to
+            a pair comes to be judged as one that shows little: of 40 frames of a camera, shrunk to
             40 to 90 px, that differ in 2 % of what they show, 97 of 248 pairs passed for copies by
-            the weights of large ones, 2 where those of small ones alone count below 80 px
+            the weights of others, 2 where those for little alone count below 80 px
             (``tests/benchmarks/fit_small_pictures.py`` makes and judges such).
+        few_tiles: Tiles of 8 px with texture, between which the same happens: pictures of 80 and 96
+            px can have so many. Of icons of 96 px 198 pairs had log odds above 4 by size alone, now
+            49; of 1,569 copies of photos, clothes, tiles and faces two fewer have.
         most_marked: Shares of an image between which marks come to say nothing: what covers more is
             no mark. Of copies 1 % are covered by more than 0.1 to 0.17 (photos, clothes, tiles,
             faces); of traffic signs of different scenes half by more than 0.9.
@@ -74,6 +77,7 @@ class ContextParams:
     alike: float = 0.5
     little: float = 1e-3
     small: tuple[float, float] = (80.0, 96.0)
+    few_tiles: tuple[float, float] = (100.0, 144.0)
     most_marked: tuple[float, float] = (0.2, 0.3)
     marked: float = 0.02
     marked_twice: float = 0.2
@@ -217,8 +221,8 @@ def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArr
     if context is not None:
         crowd = np.maximum(1, np.minimum(context.crowd[findings.a], context.crowd[findings.b]))
         evidence[_do_both_carry(findings, context, once, twice)] = np.nan
-    small = _measure_smallness(findings)
-    columns = np.stack([np.sqrt(once), np.sqrt(twice), np.log1p(crowd), small], axis=1)
+    little = _measure_littleness(findings)
+    columns = np.stack([np.sqrt(once), np.sqrt(twice), np.log1p(crowd), little], axis=1)
     return np.concatenate([evidence, columns.astype(np.float32)], axis=1)
 
 
@@ -228,16 +232,22 @@ def _drop_large(marks: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(marks * np.clip((most - marks) / (most - least), 0, 1), np.float32)
 
 
-def _measure_smallness(findings: Findings) -> Floats:
-    """Return how much each pair is one of small pictures, (P,) in [0, 1].
+def _measure_littleness(findings: Findings) -> Floats:
+    """Return how much each pair is one of pictures that show little, (P,) in [0, 1].
 
-    Large pictures that share a small part are none: the whole of the smaller one counts.
+    Small ones do, and large ones in which few tiles have texture: letters, flags, symbols. Pictures
+    that share a part of themselves only count as if all of the smaller one were shared.
     """
-    least, most = np.log(CONTEXT_PARAMS.small)
-    shared = findings.measure_close("log_side").astype(np.float64)
     overlap = findings.evidence[:, NAMES.index("overlap")].astype(np.float64)
-    side = shared - np.log(np.maximum(overlap, 1e-3)) / 2
-    return np.asarray(np.clip((most - side) / (most - least), 0, 1))
+    unshared = -np.log(np.maximum(overlap, 1e-3))
+    side = findings.measure_close("log_side").astype(np.float64) + unshared / 2
+    bands = [findings.measure_close(f"{band}_log_tiles") for band in ("fine", "middle")]
+    tiles = np.log(np.maximum(np.expm1(np.maximum(*bands).astype(np.float64)), 1)) + unshared
+    shares = []
+    for measured, limits in ((side, CONTEXT_PARAMS.small), (tiles, CONTEXT_PARAMS.few_tiles)):
+        least, most = np.log(limits)
+        shares.append((most - measured) / (most - least))
+    return np.asarray(np.clip(np.maximum(*shares), 0, 1))
 
 
 def _are_two_captures(findings: Findings) -> NDArray[np.bool_]:

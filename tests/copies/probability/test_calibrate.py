@@ -52,7 +52,7 @@ def find_doubtful(n):
     centre, spread = CLOSE_LOOK.centre[0], CLOSE_LOOK.spread[0]
     drawn = rng.normal(0, 1, (20_000, len(centre)))
     evidence = (centre + spread * drawn).astype(np.float32)
-    evidence[:, CLOSE_LOOK.smallness] = 0
+    evidence[:, CLOSE_LOOK.littleness] = 0
     probability = CLOSE_LOOK.predict(evidence)
     return evidence[(probability > 0.3) & (probability < 0.7)][:n]
 
@@ -115,13 +115,13 @@ def test_no_more_images_are_copied_than_the_pairs_are_worth(n_looked_at, n_copie
     assert count_copied(findings, 10) == min(10, n_copied)
 
 
-def test_where_rules_refuse_small_pictures_more_of_the_others_are_no_copies():
+def test_where_rules_refuse_pictures_of_little_more_of_the_others_are_no_copies():
     evidence = np.concatenate(
         [find_doubtful(20), np.full((20, CLOSE_LOOK.centre.shape[1]), np.nan)]
     )
     findings = replace(Findings.unaligned(40), close=np.zeros((40, len(CLOSE_NAMES)), np.float32))
     share = {}
     for small in (0.0, 1.0):
-        evidence[20:, CLOSE_LOOK.smallness] = small
+        evidence[20:, CLOSE_LOOK.littleness] = small
         share[small], _ = guess_copies(findings, evidence.astype(np.float32))
     assert share[1.0] < 0.8 * share[0.0]

@@ -75,12 +75,12 @@ def test_weights_for_other_kinds_of_evidence_are_refused(tmp_path):
         load_classifier(path, ["first"], NAMES)
 
 
-def test_between_sizes_the_odds_lie_between_those_of_large_and_small_pictures():
+def test_the_odds_lie_between_those_of_pictures_that_show_much_and_little():
     rng = np.random.default_rng(0)
     rows = rng.normal(0.4, 0.3, (50, len(CLOSE_NAMES))).astype(np.float32)
     odds = []
-    for small in (0.0, 0.25, 1.0):
-        rows[:, CLOSE_LOOK.smallness] = small
+    for little in (0.0, 0.25, 1.0):
+        rows[:, CLOSE_LOOK.littleness] = little
         odds.append(CLOSE_LOOK.measure_odds(rows))
     # what the column itself weighs is the same in both models: nothing
     assert np.allclose(odds[1], 0.75 * odds[0] + 0.25 * odds[2])
