@@ -143,7 +143,7 @@ def fit_map(
     target: Floats64,
     weight: Floats64,
     *,
-    prior_spread: float,
+    prior_spread: float | Floats64,
 ) -> CopyClassifier:
     """Return the most probable classifier, given examples and a prior (maximum a posteriori).
 
@@ -152,11 +152,11 @@ def fit_map(
         evidence: (P, K) float32, finite.
         target: (P,) float64 in [0, 1], probability of being a copy.
         weight: (P,) float64 >= 0, how much each example counts.
-        prior_spread: Standard deviation of the prior on each weight, > 0.
+        prior_spread: Standard deviation of the prior on all weights, > 0, or on each.
     """
     x = prior.standardize(evidence)
     theta = prior.weights.copy()
-    precision = np.eye(x.shape[1]) / prior_spread**2
+    precision = np.eye(x.shape[1]) / np.square(prior_spread)
     for _ in range(_N_STEPS):
         p = _sigmoid(x @ theta)
         gradient = x.T @ (weight * (p - target)) + precision @ (theta - prior.weights)
