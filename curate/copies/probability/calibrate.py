@@ -156,13 +156,12 @@ def guess_copies(findings: Findings, evidence: Evidence) -> tuple[float, Floats]
 def _count_slipped(findings: Findings, evidence: Evidence) -> float:
     """Return how many pairs that are no copies pass all rules, as those that did not tell."""
     params = CALIBRATION_PARAMS
-    is_known = np.isfinite(evidence).all(axis=1)
     is_looked_at = np.isfinite(findings.close).all(axis=1)
     little = evidence[is_looked_at, CLOSE_LOOK.littleness].astype(np.float64)
     if len(little) == 0:
         return 0.0
     n_overlooked = params.overlooked * float((~is_looked_at).sum() * little.mean())
-    refused = little[~is_known[is_looked_at]]
+    refused = little[~np.isfinite(evidence[is_looked_at]).all(axis=1)]
     return n_overlooked + float(np.interp(refused, (0, 1), params.slipped).sum())
 
 
