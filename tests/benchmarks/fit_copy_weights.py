@@ -163,15 +163,17 @@ def show(name, odds, is_copy):
     print(f"{name:16}{is_copy.sum():6} copies {copies}  {len(rest):6} others {others}")
 
 
-def write(centre, spread, weights, bias, note):
+def write(look, model, note):
+    """Write a model (centre, spread, weights, bias) as one of the file of weights."""
+    centre, spread, weights, bias = model
     path = Path(classifier.__file__).with_name("weights.json")
     content = json.loads(path.read_text())
     rows = zip(CLOSE_NAMES, centre, spread, weights, strict=True)
-    content["close"] = {
+    content[look] = {
         "note": note,
         "bias": round(bias, 4),
         "evidence": [
-            {"evidence": name, "centre": round(c, 4), "spread": round(s, 4), "weight": round(w, 4)}
+            {"evidence": name, "centre": round(c, 4), "spread": round(s, 6), "weight": round(w, 4)}
             for name, c, s, w in rows
         ],
     }
@@ -214,7 +216,7 @@ def main():
             f"Fitted by tests/benchmarks/fit_copy_weights.py on {int(is_copy.sum())} copies and "
             f"{int((~is_copy).sum())} other pairs of {', '.join(sorted(set(kinds.tolist())))}."
         )
-        write(centre, spread, weights, bias, note)
+        write("close", (centre, spread, weights, bias), note)
 
 
 if __name__ == "__main__":

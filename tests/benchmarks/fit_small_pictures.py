@@ -15,16 +15,14 @@ of copies, 50, 99 and 100 of the others, and how many of either are above 5.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import cv2
 import numpy as np
-from fit_copy_weights import find_sign, format_weights, read_folder, weigh
+from fit_copy_weights import find_sign, read_folder, weigh, write
 from made_folders import KINDS, make, read_photos
 from scipy.optimize import minimize
 
-from curate.copies.probability import classifier
 from curate.copies.probability.augment import make_copy
 from curate.copies.probability.classifier import CLOSE_LOOK, CLOSE_NAMES
 
@@ -56,15 +54,19 @@ def shrink_all(maker):
     return make_small
 
 
+def pick_rows(n, n_picked, in_a_row):
+    """Return some of n rows at even steps, so many in a row: neighbours are frames of one scene."""
+    starts = np.linspace(0, max(0, n - in_a_row), max(1, n_picked // in_a_row)).astype(int)
+    return np.unique((starts[:, None] + np.arange(in_a_row)).clip(max=n - 1))
+
+
 def write_part(out, paths, seed):
     """Write pictures, shrunk, with two copies of every second one, and the truth about them."""
     if (out / "truth.csv").exists():
         return
     (out / "images").mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    # neighbours by name are frames of one scene: they come in rows
-    starts = np.linspace(0, max(0, len(paths) - IN_A_ROW), N_IMAGES // IN_A_ROW).astype(int)
-    rows = np.unique((starts[:, None] + np.arange(IN_A_ROW)).clip(max=len(paths) - 1))
+    rows = pick_rows(len(paths), N_IMAGES, IN_A_ROW)
     images = [shrink(cv2.imread(str(paths[row])), rng) for row in rows]
     truth = ["path,original,kind"]
     for number, image in enumerate(images):
@@ -164,22 +166,6 @@ def show(name, odds, is_copy):
     )
 
 
-def write(small, note):
-    centre, spread, weights, bias = small
-    path = Path(classifier.__file__).with_name("weights.json")
-    content = json.loads(path.read_text())
-    rows = zip(CLOSE_NAMES, centre, spread, weights, strict=True)
-    content["close_little"] = {
-        "note": note,
-        "bias": round(bias, 4),
-        "evidence": [
-            {"evidence": name, "centre": round(c, 4), "spread": round(s, 6), "weight": round(w, 4)}
-            for name, c, s, w in rows
-        ],
-    }
-    path.write_text(format_weights(content))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
@@ -208,7 +194,7 @@ def main():
             "Of pictures that show little. Fitted by tests/benchmarks/fit_small_pictures.py on "
             f"{n_copies} copies and {n_others} other pairs of {', '.join(dict.fromkeys(kinds))}."
         )
-        write(small, note)
+        write("close_little", small, note)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from fit_small_pictures import IN_A_ROW, shrink
+from fit_small_pictures import IN_A_ROW, pick_rows, shrink
 from folder_evidence import collect, read_truth
 
 from curate.copies.probability.classifier import find_threshold
@@ -30,9 +30,7 @@ ENDINGS = (".jpg", ".jpeg", ".png")
 def write_small(folder, out, n_images, in_a_row):
     """Write images of a folder, shrunk."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
-    n_rows = max(1, n_images // in_a_row)
-    starts = np.linspace(0, max(0, len(paths) - in_a_row), n_rows).astype(int)
-    rows = np.unique((starts[:, None] + np.arange(in_a_row)).clip(max=len(paths) - 1))
+    rows = pick_rows(len(paths), n_images, in_a_row)
     rng = np.random.default_rng(0)
     out.mkdir()
     for number, row in enumerate(rows.tolist()):
