@@ -65,6 +65,10 @@ class ContextParams:
             picture (``tests/benchmarks/dedup_one_picture.py``), and none of frames of a camera.
         apart: Share of both images outside what they share, from which on they are two views.
         far: Share of one image outside the other, from which on that one is a small piece.
+        alone: px that each of two images alone shows on plain ground, from which on both show
+            something of their own: of 1,538 copies of photos, clothes, faces and tiles none did, of
+            54 pairs of screenshots that passed for copies, of windows with other words or values,
+            40 (``tests/benchmarks/own_content.py``).
         spoilt: Share of such a view or piece that something lies over.
         unlike: Agreement of its least alike tiles, coarsely seen. Of 164 views and pieces of
             photos, clothes, tiles and faces none had more marks or less agreement; of 58 pairs of
@@ -88,6 +92,7 @@ class ContextParams:
     crushed: float = 1.3
     apart: float = 0.25
     far: float = 0.8
+    alone: float = 12.0
     spoilt: float = 0.03
     unlike: float = 0.9
 
@@ -203,9 +208,9 @@ def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArr
     """Return the evidence of both looks and of the context, (P, 60) float32.
 
     Rows are NaN where there was no close look, where both images carry something of their own, as
-    other pairs or their grain tell, and where both hold one cut-out, lie under one mark or have
-    one plain frame and are of other scenes: such pairs are no copies by definition, however little
-    they differ by.
+    other pairs, their grain or the plain ground below it tell, and where both hold one cut-out, lie
+    under one mark or have one plain frame and are of other scenes: such pairs are no copies by
+    definition, however little they differ by.
 
     Args:
         findings: On pairs of images.
@@ -216,6 +221,7 @@ def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArr
     crowd = np.ones(len(findings))  # they look like each other at least
     evidence = findings.whole_evidence
     is_other = _are_two_captures(findings) | _share_an_inset(findings)
+    is_other |= _does_each_show_its_own(findings)
     is_other |= _lie_under_one_mark(findings) | _share_a_plain_frame(findings)
     evidence[is_other] = np.nan
     if context is not None:
@@ -257,6 +263,16 @@ def _are_two_captures(findings: Findings) -> NDArray[np.bool_]:
     both &= ~are_crushed(findings)
     both &= findings.measure_close("two_sided_places") >= np.log(2)
     return np.asarray(both & (findings.measure_close("grain_deficit") > params.other_grain))
+
+
+def _does_each_show_its_own(findings: Findings) -> NDArray[np.bool_]:
+    """Return in which pairs each image alone shows something on plain ground, (P,) bool.
+
+    A marked copy does, and its original does not; of two states of one window, or two forms with
+    other words on them, both do.
+    """
+    alone = [findings.measure_close(f"alone_{side}") for side in ("first", "second")]
+    return np.asarray(np.minimum(*alone) >= CONTEXT_PARAMS.alone, np.bool_)
 
 
 def _share_an_inset(findings: Findings) -> NDArray[np.bool_]:

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from curate.copies.verification.conflicts import (
     CONFLICT_NAMES,
+    ConflictPlaces,
     find_conflict_places,
     measure_conflict_places,
 )
 from curate.copies.verification.grain import measure_grain_deficit
 from curate.copies.verification.laying import Laid, lay_over
+from curate.copies.verification.plain_ground import measure_alone
 from curate.copies.verification.surroundings import (
     SURROUNDING_NAMES,
     measure_marks,
@@ -79,7 +81,7 @@ DETAIL_PARAMS = DetailParams()
 
 
 def swap_sides(close: Floats) -> Floats:
-    """Return what close looks show, (P, 44), with first and second image exchanged."""
+    """Return what close looks show, (P, 46), with first and second image exchanged."""
     half = len(SURROUNDING_NAMES) // 2
     parts = (close[:, :N_DETAIL], close[:, N_DETAIL + half :], close[:, N_DETAIL:-half])
     return np.concatenate(parts, axis=1)
@@ -96,7 +98,7 @@ def shrink_for_close_look(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def look_closely(a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats) -> Floats:
-    """Return what a close look at a pair shows, (44,) float32 in the order of `CLOSE_NAMES`.
+    """Return what a close look at a pair shows, (46,) float32 in the order of `CLOSE_NAMES`.
 
     Args:
         a: (h, w) uint8, first image, as cached.
@@ -114,13 +116,15 @@ def look_closely(a: NDArray[np.uint8], b: NDArray[np.uint8], a_to_b: Floats) -> 
     covers_whole = np.asarray(cv2.warpPerspective(ones, laid.into, size), np.float32)
     views = [(laid.below, laid.valid), (laid.whole, (covers_whole > 0.5).astype(np.float32))]
     marks = measure_marks(laid.below, laid.above, laid.valid)
+    places = find_conflict_places(laid.below, laid.above, laid.valid)
+    alone = measure_alone(laid.below, laid.above, laid.valid, places)
     if not laid.is_first_below:
-        views, marks = views[::-1], marks[::-1]
-    around = measure_surroundings(views[0], views[1], marks)
-    return np.concatenate([measure_detail(laid), np.array(around, np.float32)])
+        views, marks, alone = views[::-1], marks[::-1], alone[::-1]
+    around = measure_surroundings(views[0], views[1], marks, alone)
+    return np.concatenate([_measure_detail(laid, places), np.array(around, np.float32)])
 
 
-def measure_detail(laid: Laid) -> Floats:
+def _measure_detail(laid: Laid, places: ConflictPlaces) -> Floats:
     """Return the evidence of detail, (36,) float32 in the order of `DETAIL_NAMES`."""
     params = DETAIL_PARAMS
     x, y, valid = laid.below, laid.above, laid.valid
@@ -150,19 +154,21 @@ def measure_detail(laid: Laid) -> Floats:
     values += [low, float(conflict.sum()) / n, _count_places(conflict)]
     values += _describe_residual(before[0], before[1], x, y, valid, used)
     values.append(float(np.log(np.sqrt(max(float(valid.sum()), 1.0)))))
-    values += _describe_conflicts(laid, blurred)
+    values += _describe_conflicts(laid, places, blurred)
     return np.array(values, np.float32)
 
 
-def _describe_conflicts(laid: Laid, blurred: list[tuple[Floats, Floats]]) -> list[float]:
+def _describe_conflicts(
+    laid: Laid, places: ConflictPlaces, blurred: list[tuple[Floats, Floats]]
+) -> list[float]:
     """Return what is measured of conflicts, and of the grain beside them.
 
     Args:
         laid: The images.
+        places: Where they conflict.
         blurred: Both, by the first and the second of the sigmas.
     """
     x, y = laid.below, laid.above
-    places = find_conflict_places(x, y, laid.valid)
     inside = (laid.valid > 0) & (places.label == 0)
     deficit = measure_grain_deficit([(x, y), *blurred[:2]], inside)
     return [*measure_conflict_places(x, y, places), deficit]

@@ -37,7 +37,7 @@ class Findings:
         maps: (P, 2, 3) float32, working px of ``a`` to working px of ``b``.
         inliers: (P,) int32.
         evidence: (P, 20) float32, NaN where the images cannot be aligned.
-        close: (P, 44) float32, what a close look shows, in the order of ``CLOSE_NAMES``; NaN where
+        close: (P, 46) float32, what a close look shows, in the order of ``CLOSE_NAMES``; NaN where
             there was none.
     """
 

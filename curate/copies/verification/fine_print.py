@@ -48,7 +48,7 @@ FINE_PRINT_PARAMS = FinePrintParams()
 
 
 def is_sparse(close: Floats) -> bool:
-    """Return whether what a close look has seen, (44,), fills little of the overlap."""
+    """Return whether what a close look has seen, (46,), fills little of the overlap."""
     if not np.isfinite(close).all():
         return False
     n_shown = float(np.expm1(max(close[_FINE], close[_MIDDLE])))

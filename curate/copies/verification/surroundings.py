@@ -16,8 +16,8 @@ Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
 SURROUNDING_NAMES = (
-    "outside_first", "seam_first", "varied_first", "marks_first",
-    "outside_second", "seam_second", "varied_second", "marks_second",
+    "outside_first", "seam_first", "varied_first", "marks_first", "alone_first",
+    "outside_second", "seam_second", "varied_second", "marks_second", "alone_second",
 )  # fmt: skip
 """What is measured of either image of a pair, in order."""
 
@@ -130,7 +130,10 @@ def measure_marks(x: Floats, y: Floats, valid: Floats) -> tuple[float, float]:
 
 
 def measure_surroundings(
-    first: tuple[Floats, Floats], second: tuple[Floats, Floats], marks: tuple[float, float]
+    first: tuple[Floats, Floats],
+    second: tuple[Floats, Floats],
+    marks: tuple[float, float],
+    alone: tuple[float, float],
 ) -> list[float]:
     """Return what is measured of either image, in the order of `SURROUNDING_NAMES`.
 
@@ -138,5 +141,9 @@ def measure_surroundings(
         first: The first image and where the second covers it.
         second: The second image and where the first covers it.
         marks: Share of the overlap that something lies over, in the first and in the second.
+        alone: px that only the first shows on plain ground, and only the second.
     """
-    return [*measure_outside(*first), marks[0], *measure_outside(*second), marks[1]]
+    return [
+        *measure_outside(*first), marks[0], alone[0],
+        *measure_outside(*second), marks[1], alone[1],
+    ]  # fmt: skip

@@ -51,6 +51,12 @@ def test_two_plain_pictures_under_one_watermark_are_no_copies():
     assert not has_no_evidence(chroma_deficit=0.6)  # a turned hue
 
 
+def test_two_windows_with_other_words_are_no_copies():
+    assert has_no_evidence(alone_first=20, alone_second=400)
+    assert not has_no_evidence(alone_first=400)
+    assert not has_no_evidence(alone_first=5, alone_second=400)
+
+
 def test_what_only_a_plain_frame_ties_has_the_same_hues():
     assert has_no_evidence(inliers=0, chroma_deficit=0.2)
     assert not has_no_evidence(inliers=0)
