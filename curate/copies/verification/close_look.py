@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from curate.copies.verification.detail import (
     CLOSE_NAMES,
     DETAIL_PARAMS,
+    N_DETAIL,
     look_closely,
     shrink_for_close_look,
 )
@@ -20,7 +21,6 @@ from curate.copies.verification.findings import Findings
 from curate.copies.verification.fine_print import is_sparse, look_at_files
 from curate.copies.verification.laying import scale_map
 from curate.copies.verification.partners import list_partners
-from curate.copies.verification.surroundings import SURROUNDING_NAMES
 from curate.images.picture import SHORT_SIDE
 from curate.parallel import ordered_map
 
@@ -55,10 +55,6 @@ class CloseLookParams:
 
 
 CLOSE_LOOK_PARAMS = CloseLookParams()
-
-_AROUND = [
-    CLOSE_NAMES.index(name) for name in SURROUNDING_NAMES if not name.startswith("alone")
-]  # what is seen of whole images only
 
 
 def choose_pairs(findings: Findings, likely: NDArray[np.float64], n: int) -> NDArray[np.bool_]:
@@ -158,8 +154,8 @@ class CloseLook:
         fine = look_at_files((files[0], files[1]), greys, between)
         if fine is None or not np.isfinite(fine).all():
             return close
-        fine[_AROUND] = close[_AROUND]
-        return fine
+        # what lies around the images is seen where all of them is, and a blur is narrow there
+        return np.concatenate([fine[:N_DETAIL], close[N_DETAIL:]])
 
     def _load(self, rows: list[int]) -> dict[int, Greys]:
         """Return grey cached images by row; recent ones are held."""
