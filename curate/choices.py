@@ -79,6 +79,10 @@ OVERLAPS = "overlaps"
 """What ties two views that share less than a copy must: told, and no reason to drop either."""
 
 
+RECOLOURED = "recoloured"
+"""What two pictures are that would be copies, but for the hue of a part."""
+
+
 IN_DOUBT = "in_doubt"
 """What two pictures are that are likelier copies than not, but not surely enough."""
 

@@ -63,6 +63,7 @@ def _name_relation(result: "CompareResult") -> str:
         "near": f"copies, with a probability of {result.probability:.4f}",
         "part_of": "no copies: one is a part of the other, a collage",
         "overlaps": "no copies: two views of one picture that share too little",
+        "recoloured": "no copies: the same picture, but a part has another colour",
         "in_doubt": f"in doubt: copies with a probability of {result.probability:.4f}, "
         "which is less than --precision",
         "scene": "no copies, with a probability of "

@@ -59,8 +59,11 @@ def dedup(
         typer.Option(help="Say yes if a picture under a mark, a caption or a frame is a copy."),
     ] = YesNo.YES,
     recolour: Annotated[
-        YesNo, typer.Option(help="Say yes if a picture in other hues is a copy.")
-    ] = YesNo.YES,
+        YesNo,
+        typer.Option(
+            help="Say yes if a picture with other hues is a copy; it may be another product."
+        ),
+    ] = YesNo.NO,
     min_overlap: Annotated[
         float,
         typer.Option(help="Drop no view that shares less than this with the one that stays."),

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.choices import IN_DOUBT, OVERLAPS, PART_OF, Level
+from curate.choices import IN_DOUBT, OVERLAPS, PART_OF, RECOLOURED, Level
 from curate.copies.config import DedupConfig
 from curate.copies.placement import place_pairs
 from curate.copies.probability.classifier import CLOSE_LOOK, FIRST_LOOK, THRESHOLD_PARAMS
 from curate.copies.probability.context import judge_in_context
 from curate.copies.records import Pairs, QueryImage
-from curate.copies.relations import sort_relations
+from curate.copies.relations import are_recoloured, sort_relations
 from curate.copies.verification.close_look import CloseLook
 from curate.copies.verification.conflicts import ConflictPlaces, find_conflict_places
 from curate.copies.verification.detail import shrink_for_close_look
@@ -43,9 +43,9 @@ class Comparison:
 
     Attributes:
         relation: ``bytes``, ``pixels`` or ``near`` for copies, ``part_of`` for a picture and a
-            collage, ``overlaps`` for views that share little, ``in_doubt`` where they are likelier
-            copies than not, but less than is asked for, ``scene``; None if they have nothing to do
-            with each other.
+            collage, ``overlaps`` for views that share little, ``recoloured`` where a part has
+            another hue and is else the same, ``in_doubt`` where they are likelier copies than not,
+            but less than is asked for, ``scene``; None if they have nothing to do with each other.
         probability: Of being copies, in [0, 1], at even odds.
         placement: How the first lies in the second, one row; none if they cannot be aligned.
         conflicts: Places in which they conflict, in the second: left, top, right, bottom, as shares
@@ -137,7 +137,7 @@ def _describe(
     relation = next((str(name) for name, some in named if len(some)), None)
     probability = float(links.probability[0])
     if relation in (None, Level.SCENE) and probability >= _AS_LIKELY_AS_NOT:
-        relation = IN_DOUBT
+        relation = RECOLOURED if are_recoloured(links.findings)[0] else IN_DOUBT
     greys = [shrink_for_close_look(one.pixels) for one in (first, second)]
     shapes = [tuple(shape) for shape in keypoints.shapes.tolist()]
     a_to_b = scale_map(

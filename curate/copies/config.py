@@ -18,7 +18,8 @@ class DedupConfig:
             least probability that counts.
         threshold: Least probability that counts, in (0, 1], in place of ``precision``.
         overlays: Whether an image under a mark, a caption or a frame is a copy of the one without.
-        recolour: Whether an image of other hues is a copy.
+        recolour: Whether an image of which a part has another hue is a copy: it may be another
+            colour of one product.
         min_overlap: Least share of the smaller image that must lie on the other one, in [0, 1]; of
             two views that share less each shows something of its own.
         per_scene: How many images of one scene stay at least at the level ``scene``: those that the
@@ -44,7 +45,7 @@ class DedupConfig:
     precision: float = 0.99
     threshold: float | None = None
     overlays: bool = True
-    recolour: bool = True
+    recolour: bool = False
     min_overlap: float = 0.4
     per_scene: int = 1
     keep: KeepPolicy = KeepPolicy.BEST

@@ -11,11 +11,11 @@ from curate.copies.pair_tables import take_pairs
 from curate.copies.placement import measure_overlap
 from curate.copies.probability.classifier import FIRST_LOOK
 from curate.copies.verification.evidence import NAMES
-from curate.copies.verification.findings import Links
+from curate.copies.verification.findings import Findings, Links
 
 Bools = NDArray[np.bool_]
 
-_CHROMA = NAMES.index("chroma_deficit")
+_TURNED_HUE = NAMES.index("turned_hue")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,12 +25,12 @@ class RelationParams:
     Attributes:
         least_scene: Probability of the first look, which sees whether frames agree and not what
             fills them, from which on two images show one scene: even odds.
-        recoloured: What the correlation of chroma lacks to 0.7, from which on hues have changed;
-            few copies lack more (`curate.copies.verification.color`).
+        recoloured: Share of the overlap whose hue was turned, from which on it is another colour
+            (`curate.copies.verification.color`).
     """
 
     least_scene: float = 0.5
-    recoloured: float = 0.1
+    recoloured: float = 0.04
 
 
 RELATION_PARAMS = RelationParams()
@@ -54,6 +54,11 @@ class Relations:
     scenes: Links
 
 
+def are_recoloured(findings: Findings) -> Bools:
+    """Return in which pairs hues were turned: another colour of one product, or an edit."""
+    return np.asarray(findings.evidence[:, _TURNED_HUE] > RELATION_PARAMS.recoloured, np.bool_)
+
+
 def sort_relations(
     links: Links, shapes: NDArray[np.int32], config: DedupConfig, *, threshold: float
 ) -> Relations:
@@ -74,7 +79,7 @@ def sort_relations(
     if not config.overlays:
         kept &= ~has_overlay(findings)
     if not config.recolour:
-        kept &= findings.evidence[:, _CHROMA] <= RELATION_PARAMS.recoloured
+        kept &= ~are_recoloured(findings)
     alike = FIRST_LOOK.predict(findings.evidence)
     is_scene = (
         ~kept & ~parts & (np.maximum(alike, links.probability) >= RELATION_PARAMS.least_scene)

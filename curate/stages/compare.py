@@ -26,8 +26,8 @@ class CompareResult:
         first: The one picture.
         second: The other.
         are_copies: Whether they are copies.
-        relation: ``bytes``, ``pixels``, ``near``, ``part_of``, ``overlaps``, ``in_doubt`` or
-            ``scene``; None for nothing.
+        relation: ``bytes``, ``pixels``, ``near``, ``part_of``, ``overlaps``, ``recoloured``,
+            ``in_doubt`` or ``scene``; None for nothing.
         probability: Of being copies, in [0, 1], where that is as likely as not beforehand.
         mirrored: Whether the second shows the first mirrored; None if they cannot be aligned, as
             the next four.

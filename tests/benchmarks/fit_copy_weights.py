@@ -95,7 +95,7 @@ def find_sign(name):
         "shear",
     )
     # of made folders these tell how they were made
-    if name in ("log_scale", "one_sided", "little"):
+    if name in ("log_scale", "one_sided", "turned_hue", "little"):
         return None
     if name == "noise":
         return 0

@@ -31,7 +31,7 @@ N_IMAGES, IN_A_ROW = 400, 20
 N_MADE = 80
 MADE = ("sprites", "badges", "tiny", "small_camera", "small_slices")
 STRENGTH = 0.3  # inverse of the ridge
-UNUSED = ("log_scale", "one_sided", "log_side", "little")
+UNUSED = ("log_scale", "one_sided", "turned_hue", "log_side", "little")
 LITTLE = CLOSE_NAMES.index("little")
 
 

@@ -195,7 +195,8 @@ def test_a_marked_copy_counts_only_where_overlays_may(folder, scene):
 
 def test_another_colour_counts_only_where_it_may(folder, scene):
     made = folder({"a": scene(1), "blue": np.ascontiguousarray(scene(1)[..., ::-1])})
-    assert search(made, recolour=False).keep.all()
+    assert search(made).keep.all()
+    assert search(made, recolour=True).keep.tolist() == [True, False]
 
 
 def test_views_that_share_little_are_kept_at_a_share_that_is_named(folder, scene):

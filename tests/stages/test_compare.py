@@ -81,6 +81,19 @@ def test_in_doubt_is_one_word_for_machines_and_people(pictures, capsys):
     assert " turned by 0 degrees" in told
 
 
+def test_another_colour_is_told_as_that(pictures, capsys):
+    with Image.open(pictures / "a.png") as opened:
+        luma, blue, red = opened.convert("YCbCr").split()
+    Image.merge("YCbCr", (luma, red, blue)).convert("RGB").save(pictures / "turned.png")
+    names = [str(pictures / name) for name in ("turned.png", "a.png")]
+    result = compare(*names)
+    assert (result.are_copies, result.relation) == (False, "recoloured")
+    assert compare(*names, DedupConfig(recolour=True)).relation == "near"
+    with pytest.raises(SystemExit):
+        main(["compare", *names])
+    assert capsys.readouterr().err.startswith("no copies: the same picture, but a part")
+
+
 def test_an_angle_has_no_minus_zero():
     assert f"{round_degrees(-0.04)}" == "0.0"
 

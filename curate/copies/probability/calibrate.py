@@ -77,9 +77,9 @@ def calibrate(
     """Return the built-in classifier fitted to evidence.
 
     Args:
-        made: (M, 60) float32, on made pairs, and (M,) bool, which are copies.
-        candidates: (E, 60) float32, on candidates that were looked at closely.
-        judged: (J, 60) float32, on pairs that a person judged, each as weighty as a candidate, and
+        made: (M, 61) float32, on made pairs, and (M,) bool, which are copies.
+        candidates: (E, 61) float32, on candidates that were looked at closely.
+        judged: (J, 61) float32, on pairs that a person judged, each as weighty as a candidate, and
             (J,) float64, 1 for copies, 0 for others.
         share: Of copies among pairs that were looked at closely, in (0, 1).
     """
@@ -123,11 +123,11 @@ def measure_bias(share: float) -> float:
 def select_candidates(
     findings: Findings, evidence: Evidence, fingerprints: NDArray[np.uint64]
 ) -> Evidence:
-    """Return evidence on candidates that were looked at closely, (E, 60).
+    """Return evidence on candidates that were looked at closely, (E, 61).
 
     Args:
         findings: On all candidates, each pair once.
-        evidence: (P, 60) float32, on the same.
+        evidence: (P, 61) float32, on the same.
         fingerprints: (R,) uint64, of the content hash of each image.
     """
     known = np.flatnonzero(np.isfinite(evidence).all(axis=1))
@@ -139,7 +139,7 @@ def guess_copies(findings: Findings, evidence: Evidence) -> tuple[float, Floats]
 
     Args:
         findings: On all candidates, each pair once.
-        evidence: (P, 60) float32, on the same.
+        evidence: (P, 61) float32, on the same.
 
     Returns:
         The share, in (0, 1), and how probable each pair is at that share, (P,) float64; 0 where

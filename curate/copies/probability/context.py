@@ -205,7 +205,7 @@ def _look_up(between: dict[tuple[int, int], float], one: int, other: int) -> flo
 
 
 def judge_in_context(findings: Findings, context: FolderContext | None) -> NDArray[np.float32]:
-    """Return the evidence of both looks and of the context, (P, 60) float32.
+    """Return the evidence of both looks and of the context, (P, 61) float32.
 
     Rows are NaN where there was no close look, where both images carry something of their own, as
     other pairs, their grain or the plain ground below it tell, and where both hold one cut-out, lie

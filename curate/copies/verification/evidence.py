@@ -1,4 +1,4 @@
-"""Evidence: what the pixels say about two aligned images, as twenty numbers.
+"""Evidence: what the pixels say about two aligned images, as 21 numbers.
 
 The overlap is cut into tiles. A tile is evidence only if it has texture: two clear skies
 correlate perfectly and prove nothing. For each textured tile the normalised correlation of the grey
@@ -44,6 +44,7 @@ NAMES = (
     "one_sided",
     "shade_conflict",
     "chroma_deficit",
+    "turned_hue",
     "faint",
 )
 """The kinds of evidence, in the order in which they are measured."""
@@ -95,7 +96,7 @@ class WorkingCopy:
 def measure_evidence(
     a: WorkingCopy, b: WorkingCopy, a_to_b: Floats, *, inliers: int, matches: int
 ) -> Floats | None:
-    """Return the evidence for one pair, (20,) float32 in the order of `NAMES`, or None.
+    """Return the evidence for one pair, (21,) float32 in the order of `NAMES`, or None.
 
     None says that the images cannot be aligned, or that next to nothing agrees.
 

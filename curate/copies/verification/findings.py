@@ -36,7 +36,7 @@ class Findings:
             `curate.copies.verification.verifier.Verifier.verify`.
         maps: (P, 2, 3) float32, working px of ``a`` to working px of ``b``.
         inliers: (P,) int32.
-        evidence: (P, 20) float32, NaN where the images cannot be aligned.
+        evidence: (P, 21) float32, NaN where the images cannot be aligned.
         close: (P, 46) float32, what a close look shows, in the order of ``CLOSE_NAMES``; NaN where
             there was none.
     """

@@ -50,6 +50,35 @@ def test_grey_follows_from_colour_but_not_one_colour_from_another(scene):
     assert measured(pixels, pixels[..., ::-1].copy())["chroma_deficit"] > 0.2
 
 
+GARMENT = (slice(60, 180), slice(90, 220))  # of a picture of 256 x 320 px
+
+
+def dress(pixels, hue):
+    """Return a picture of something coloured on its own ground."""
+    hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)
+    hsv[GARMENT][..., 0], hsv[GARMENT][..., 1] = hue, 160
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+
+
+def test_another_hue_of_a_part_and_of_the_whole_is_told(scene):
+    blue = dress(scene(1), 110)
+    assert measured(blue, dress(scene(1), 20))["turned_hue"] > 0.1
+    assert measured(blue, np.ascontiguousarray(blue[..., ::-1]))["turned_hue"] > 0.1
+
+
+def test_a_change_of_tone_and_a_sticker_turn_no_hue(scene):
+    blue = dress(scene(1), 110)
+    paler = (blue * 0.7 + 60).astype(np.uint8)
+    hsv = cv2.cvtColor(blue, cv2.COLOR_RGB2HSV)
+    hsv[..., 1] = (hsv[..., 1] * 0.5).astype(np.uint8)
+    duller = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    sepia = cv2.cvtColor(blue, cv2.COLOR_RGB2GRAY)[..., None] * np.array([1.0, 0.8, 0.6])
+    stuck = blue.copy()
+    stuck[80:120, 110:160] = (230, 90, 20)
+    for copy in (paler, duller, sepia.astype(np.uint8), stuck):
+        assert measured(blue, copy)["turned_hue"] <= 0.04
+
+
 def test_flat_images_give_no_evidence():
     assert (
         measured(np.full((128, 170, 3), 9, np.uint8), np.full((128, 170, 3), 9, np.uint8)) is None

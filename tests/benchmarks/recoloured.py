@@ -1,0 +1,100 @@
+"""How many pictures with a part in another hue are told from copies, and copies taken for such.
+
+    python tests/benchmarks/recoloured.py FOLDER [--images 60] [--copies FOLDER...]
+
+Of photos in FOLDER the largest coloured thing, 12 to 60 % of the picture, gets another hue, a sixth
+to five sixths of the circle away; what is around it stays. Each is compared with its original at
+the defaults of `curate dedup`. Of each of the ``--copies``, folders that copybench made, accepted
+pairs with ``--recolour yes`` are told, and those that the default refuses.
+"""
+
+import argparse
+import random
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+from folder_evidence import collect, read_truth
+
+from curate.copies.config import DedupConfig
+from curate.copies.probability.classifier import find_threshold
+from curate.copies.relations import RELATION_PARAMS
+from curate.copies.verification.evidence import NAMES
+from curate.manifest.manifest import read_manifest
+from curate.stages.dedup import dedup
+
+ENDINGS = (".jpg", ".jpeg", ".png")
+SIZES = (0.12, 0.6)  # of the part that is recoloured, as a share of the picture
+TURNED_HUE = NAMES.index("turned_hue")
+
+
+def recolour(picture, rng):
+    """Return a picture with its largest coloured thing in another hue; None if there is none."""
+    hsv = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV)
+    coloured = ((hsv[..., 1] > 90) & (hsv[..., 2] > 50)).astype(np.uint8)
+    closed = cv2.morphologyEx(coloured, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
+    n, label, stats, _ = cv2.connectedComponentsWithStats(closed)
+    if n < 2:
+        return None
+    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    if not SIZES[0] < stats[largest, cv2.CC_STAT_AREA] / label.size < SIZES[1]:
+        return None
+    part = cv2.GaussianBlur((label == largest).astype(np.float32), (0, 0), 1.5)[..., None]
+    hsv[..., 0] = (hsv[..., 0].astype(np.int64) + rng.choice((30, 60, 90, 120, 150))) % 180
+    turned = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
+    return (turned * part + picture * (1 - part)).astype(np.uint8)
+
+
+def write_pairs(folder, out, n):
+    """Write originals and the same with a part in another hue, and return how many."""
+    rng = random.Random(3)
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+    rng.shuffle(paths)
+    n_written = 0
+    for path in paths:
+        picture = cv2.imread(str(path))
+        other = None if picture is None else recolour(picture, rng)
+        if other is None:
+            continue
+        for name, image, quality in (("a", picture, 90), ("b", other, 88)):
+            file = out / f"{n_written:04d}{name}.jpg"
+            cv2.imwrite(str(file), image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        n_written += 1
+        if n_written == n:
+            break
+    return n_written
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--images", type=int, default=60)
+    parser.add_argument("--copies", type=Path, nargs="*", default=[])
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        images = Path(scratch) / "images"
+        images.mkdir()
+        n = write_pairs(options.folder, images, options.images)
+        for allowed in (True, False):
+            result = dedup(
+                images,
+                DedupConfig(recolour=allowed),
+                out=Path(scratch) / "manifest.parquet",
+                workspace=Path(scratch) / "workspace",
+            )
+            keep = read_manifest(result.manifest).rows.read(["keep"])["keep"].to_pylist()
+            print(f"{n} with a part in another hue, recolour={allowed}: {keep.count(False)} go")
+    for folder in options.copies:
+        with tempfile.TemporaryDirectory() as scratch:
+            found = collect(folder / "images", read_truth(folder / "truth.csv"), scratch)
+        accepted = found.probability >= find_threshold(found.probability, 0.99)
+        turned = found.evidence[:, TURNED_HUE] > RELATION_PARAMS.recoloured
+        n_right, n_refused = (
+            int((accepted & found.is_copy & some).sum()) for some in (True, turned)
+        )
+        print(f"{folder.name}: {n_right} right pairs, {n_refused} of them refused", flush=True)
+
+
+if __name__ == "__main__":
+    main()
