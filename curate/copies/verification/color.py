@@ -36,8 +36,8 @@ class ColourParams:
         widest_seam: px; what is no wider lies between two colours.
         shared_edge: What the border of turned hues has in common in both images, as a share of its
             steps in colour: the border of a garment has most, that of a sticker over one of them
-            next to nothing. Of 60 photos of clothes with a part in another hue 58 are told, of
-            1,538 copies of photos, clothes, faces and tiles none
+            next to nothing. Of 60 photos of clothes with a part in another hue 56 are told, of
+            1,530 copies of photos, clothes, faces and tiles none
             (``tests/benchmarks/recoloured.py``).
     """
 
