@@ -199,6 +199,18 @@ def test_another_colour_counts_only_where_it_may(folder, scene):
     assert search(made, recolour=True).keep.tolist() == [True, False]
 
 
+def test_many_copies_of_two_colours_stay_two_pictures(folder, scene):
+    colours = {"red": scene(1), "blue": np.ascontiguousarray(scene(1)[..., ::-1])}
+    versions = {
+        f"{name}{level}": np.clip(pixels.astype(np.int64) + level, 0, 255).astype(np.uint8)
+        for name, pixels in colours.items()
+        for level in range(6)
+    }
+    kept = search(folder(versions)).keep
+    names = [name for name, keep in zip(sorted(versions), kept, strict=True) if keep]
+    assert sorted(name.rstrip("0123456789") for name in names) == ["blue", "red"]
+
+
 def test_views_that_share_little_are_kept_at_a_share_that_is_named(folder, scene):
     wide = scene(7, 640, 240)
     made = folder({"left": wide[:, :400].copy(), "right": wide[:, 160:560].copy()})

@@ -37,6 +37,7 @@ from curate.copies.probability.context import (
 )
 from curate.copies.probability.synthetic_pairs import PairSources, load_made_findings
 from curate.copies.records import Pixels
+from curate.copies.relations import are_recoloured
 from curate.copies.rungs.base import Known
 from curate.copies.rungs.missing_keypoints import MissingKeypoints
 from curate.copies.sharded.pairs import PairsOn
@@ -274,7 +275,7 @@ def are_plain_copies(findings: Findings) -> NDArray[np.bool_]:
     probability = CLOSE_LOOK.predict(judge_in_context(findings, None))
     conflict = findings.measure_close("conflict_area").astype(np.float64) ** 2
     is_same = (conflict <= CLUMP_PARAMS.most_conflict) | are_crushed(findings)
-    return np.asarray((probability >= CLUMP_PARAMS.sure) & is_same)
+    return np.asarray((probability >= CLUMP_PARAMS.sure) & is_same & ~are_recoloured(findings))
 
 
 def _ignore(steps: int) -> None:
