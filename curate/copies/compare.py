@@ -137,7 +137,8 @@ def _describe(
     relation = next((str(name) for name, some in named if len(some)), None)
     probability = float(links.probability[0])
     if relation in (None, Level.SCENE) and probability >= _AS_LIKELY_AS_NOT:
-        relation = RECOLOURED if are_recoloured(links.findings)[0] else IN_DOUBT
+        is_other_colour = not config.recolour and are_recoloured(links.findings)[0]
+        relation = RECOLOURED if is_other_colour else IN_DOUBT
     greys = [shrink_for_close_look(one.pixels) for one in (first, second)]
     shapes = [tuple(shape) for shape in keypoints.shapes.tolist()]
     a_to_b = scale_map(

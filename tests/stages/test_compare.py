@@ -89,6 +89,8 @@ def test_another_colour_is_told_as_that(pictures, capsys):
     result = compare(*names)
     assert (result.are_copies, result.relation) == (False, "recoloured")
     assert compare(*names, DedupConfig(recolour=True)).relation == "near"
+    surer = DedupConfig(recolour=True, threshold=min(1, result.probability + 1e-9))
+    assert compare(*names, surer).relation == "in_doubt"
     with pytest.raises(SystemExit):
         main(["compare", *names])
     assert capsys.readouterr().err.startswith("no copies: the same picture, but a part")

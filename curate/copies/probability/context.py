@@ -66,9 +66,9 @@ class ContextParams:
         apart: Share of both images outside what they share, from which on they are two views.
         far: Share of one image outside the other, from which on that one is a small piece.
         alone: px that each of two images alone shows on plain ground, from which on both show
-            something of their own: of 1,538 copies of photos, clothes, faces and tiles none did, of
-            54 pairs of screenshots that passed for copies, of windows with other words or values,
-            40 (``tests/benchmarks/own_content.py``).
+            something of their own: of 1,530 copies of photos, clothes, faces and tiles none did, of
+            48 pairs of screenshots that passed for copies, most of them of windows with other words
+            or values, 31 (``tests/benchmarks/own_content.py``).
         spoilt: Share of such a view or piece that something lies over.
         unlike: Agreement of its least alike tiles, coarsely seen. Of 164 views and pieces of
             photos, clothes, tiles and faces none had more marks or less agreement; of 58 pairs of
