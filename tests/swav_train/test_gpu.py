@@ -48,6 +48,7 @@ def run_steps(config, device, n_steps, *, waits="default"):
     return state.tally.loss.item() / n_steps
 
 
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode:UserWarning")  # PyTorch, once
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "lars"])
 @pytest.mark.parametrize("queue_size", [0, 128])
 def test_no_part_of_a_step_makes_the_host_wait(optimizer, queue_size):
