@@ -43,7 +43,7 @@ def derive_config(  # noqa: PLR0913 - all that settings follow from
     * prototypes K = 3 sqrt(n), at least 10 images to each: 300 for 10,000 images, 10 for 100;
     * batch of 64 where its codes serve the prototypes, else 128, smaller where an epoch would have
       less than 4 steps, larger on a GPU;
-    * instance contrast beside SwAV's loss on a GPU, whose batches hold hundreds of images;
+    * from a random start instance contrast beside SwAV's loss;
     * a queue only where the batch has fewer than K / 5 images;
     * learning rate with the square root of the batch (arXiv:2205.10287 for Adam-like optimisers);
     * with ``pretrained``, a small network that has published weights and larger images; its batch
@@ -172,15 +172,16 @@ def _derive_counts(
 
 def _derive_others(start: StartParams, *, batch_size: int, is_gpu: bool) -> dict[str, Any]:
     """Return network, rates and embedding: they follow from what the backbone starts from."""
+    learning_rate = start.learning_rate_gpu if is_gpu else start.learning_rate_cpu
     return {
         "backbone": start.backbone_gpu if is_gpu else start.backbone_cpu,
         "embedding_stages": start.embedding_stages,
         "whitening_power": start.whitening_power,
-        "learning_rate": start.learning_rate * math.sqrt(batch_size / start.reference_batch),
+        "learning_rate": learning_rate * math.sqrt(batch_size / start.reference_batch),
         "backbone_rate": start.backbone_rate,
         "backbone_freeze": start.backbone_freeze,
         "freeze_batch_norm": start.freeze_batch_norm,
-        "contrast_weight": start.contrast_gpu if is_gpu else 0.0,
+        "contrast_weight": start.contrast_weight,
     }
 
 

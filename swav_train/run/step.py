@@ -85,8 +85,8 @@ def train_step(
     ]
     loss = swapped_prediction(scores, codes, config.temperature)
     whole_loss = loss
-    if config.contrast_weight:
-        full_projections = projections[: config.n_full_crops]
+    full_projections = projections[: config.n_full_crops]
+    if config.contrast_weight and len(full_projections[0]) > 1:
         contrast = instance_contrast(full_projections, config.temperature)
         whole_loss = loss + config.contrast_weight * contrast
     state.optimizer.zero_grad(set_to_none=True)

@@ -53,10 +53,16 @@ def test_prototypes_grow_with_the_folder():
     assert counts == sorted(set(counts))
 
 
-def test_instance_contrast_is_for_the_large_batches_of_a_gpu_from_a_random_start():
-    assert derive(device="cpu").contrast_weight == 0
-    assert derive(device="cuda").contrast_weight == 1
-    assert derive(device="cuda", overrides={"pretrained": True}).contrast_weight == 0
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_instance_contrast_is_for_a_random_start(device):
+    assert derive(device=device).contrast_weight == 1
+    assert derive(device=device, overrides={"pretrained": True}).contrast_weight == 0
+
+
+def test_the_large_batches_of_a_gpu_take_no_faster_steps():
+    here, there = (derive(device=device) for device in ("cpu", "cuda"))
+    assert here.batch_size < there.batch_size
+    assert here.learning_rate < there.learning_rate < 2 * here.learning_rate
 
 
 def test_pretrained_starts_get_gentle_settings():
