@@ -9,8 +9,8 @@ about, ``--asked`` at most; the methods learn from ``--images`` of the others at
 same CPU seconds of one thread, our settings of optimiser, batch and crops, a head of its own with a
 hidden layer as wide as ours, and a slowly following copy of network and head where the method has
 one. The encoder is made of its backbone as ours is of ours; k-NN as in `learning_curves.py`.
-Temperatures and weights of losses are lightly's defaults, but for SimCLR and MoCo, whose 0.1 is
-usual for small batches. Nothing was tuned for any of them; ours was chosen on these folders.
+Temperatures and weights of losses are lightly's defaults, but for SimCLR, DCL and MoCo, whose 0.1
+is usual for small batches. Nothing was tuned for any of them; ours was chosen on these folders.
 Settings of ours may follow a name. With ``--epochs`` each gets so many epochs in place of the
 seconds, so that several may share a GPU.
 
@@ -74,6 +74,12 @@ class SimCLR(Method):
 
     def loss(self, features, slow_features):
         return self.criterion(*map(self.head, features))
+
+
+class DCL(SimCLR):
+    def build(self, n):
+        super().build(n)
+        self.criterion = losses.DCLLoss(temperature=0.1)
 
 
 class BarlowTwins(Method):
@@ -143,7 +149,7 @@ class SwaV(Method):
         return self.criterion([self.prototypes(view) for view in unit], [])
 
 
-METHODS = {c.__name__: c for c in (SimCLR, VICReg, BYOL, DINO, BarlowTwins, MoCo, SwaV)}
+METHODS = {c.__name__: c for c in (SimCLR, DCL, VICReg, BYOL, DINO, BarlowTwins, MoCo, SwaV)}
 
 
 class Step:
