@@ -45,7 +45,8 @@ def derive_config(  # noqa: PLR0913 - all that settings follow from
       less than 4 steps, larger on a GPU;
     * from a random start instance contrast beside SwAV's loss;
     * a queue only where the batch has fewer than K / 5 images;
-    * learning rate with the square root of the batch (arXiv:2205.10287 for Adam-like optimisers);
+    * learning rate with the square root of the batch (arXiv:2205.10287 for Adam-like optimisers),
+      from a random start on a CPU twice that of a GPU for the same batch;
     * with ``pretrained``, a small network that has published weights and larger images; its batch
       statistics stay, it rests while the head learns, then moves at a thirtieth of the rate;
     * epochs from the budget, or from 8 minutes on two cores, less for under 2,000 images.

@@ -47,8 +47,8 @@ def fill_on_gpu(index: Any, rows: NDArray[np.float32], device: str) -> Any | Non
 def _is_usable(number: int) -> bool:
     """Tell whether FAISS can search on a GPU, tried in a process of its own.
 
-    Where its wheel has no code for a GPU (those before compute capability 7.0; 1.15 has it for an
-    H200, where it was tried) FAISS does not raise: it ends the process.
+    Where its wheel has no code for a GPU (those before compute capability 7.0; an earlier wheel on
+    an H200, where that of 1.15.1 works) FAISS does not raise: it ends the process.
     """
     command = [sys.executable, "-c", _TRIAL, str(number)]
     try:

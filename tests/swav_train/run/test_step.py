@@ -58,6 +58,15 @@ def test_instance_contrast_moves_the_network_and_is_not_counted_in_the_loss():
     assert not torch.equal(weights[0.0][1], weights[1.0][1])
 
 
+def test_a_process_whose_share_of_the_batch_is_one_image_has_nothing_to_contrast():
+    weights = {}
+    for weight in (0.0, 1.0):
+        state = new_state(replace(CONFIG, contrast_weight=weight), CPU)
+        train_step(state, [crop[:1] for crop in crops()], learning_rate=0.01)
+        weights[weight] = state.model.projector[0].weight.detach()
+    assert torch.equal(weights[0.0], weights[1.0])
+
+
 def test_a_still_backbone_does_not_move_and_the_head_does():
     state = new_state(CONFIG, CPU)
     before = {n: p.clone() for n, p in state.model.named_parameters()}
