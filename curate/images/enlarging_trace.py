@@ -7,11 +7,13 @@ different size the larger one was made of the smaller one if it waves with their
 """
 
 from dataclasses import dataclass
-from itertools import product
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from curate.images.steps import measure_steps
 
 Floats = NDArray[np.float32]
 
@@ -97,18 +99,16 @@ def _find_waves(grey: Floats, order: int) -> NDArray[np.float64]:
     Both along the rows and along the columns: an image is enlarged in both.
     """
     params = ENLARGING_TRACE_PARAMS
-    both = []
-    for lines in (grey, grey.T):
-        slopes = np.minimum(np.abs(np.diff(lines, n=order, axis=1)), params.clipped)
-        both.append(_transform(slopes.mean(axis=0)))
-    waves = np.sqrt(both[0] * both[1])
+    rows, columns = (
+        _transform(measure_steps(grey, axis, most=params.clipped, order=order)) for axis in (0, 1)
+    )
+    waves = np.sqrt(rows * columns)
     strength = waves / params.strong
-    grid = [waves[bin_ - 1 : bin_ + 1].max() for bin_ in _GRID]
-    for number, step in product(range(len(_GRID)), (-2, -1, 0, 1)):
-        others = max(wave for other, wave in enumerate(grid) if other != number)
-        place = _GRID[number] + step
-        if place < _N_BINS:
-            strength[place] = waves[place] / max(1.0, others) / params.strong_on_grid
+    grid = np.maximum(waves[_GRID - 1], np.pad(waves, (0, 1))[_GRID])
+    for number, wave in enumerate(_GRID):
+        places = slice(wave - 2, wave + 2)  # of the last one, as far as there are any
+        others = max(1.0, float(np.delete(grid, number).max()))
+        strength[places] = waves[places] / others / params.strong_on_grid
     strength[: params.slow] = 0
     return np.asarray(strength)
 
@@ -116,12 +116,18 @@ def _find_waves(grey: Floats, order: int) -> NDArray[np.float64]:
 def _transform(profile: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the strongest wave of a profile in each bin of frequency, over those around, (64,)."""
     params = ENLARGING_TRACE_PARAMS
-    window = np.ones(params.trend) / params.trend
-    trend = np.convolve(np.pad(profile, params.trend // 2, "edge"), window, "valid")
-    rest = (profile - trend) / (trend + 0.2) * np.hanning(len(profile))
+    half = params.trend // 2
+    sums = np.cumsum(np.pad(profile, (half + 1, half), "edge"))
+    trend = (sums[params.trend :] - sums[: -params.trend]) / params.trend
+    rest = (profile - trend) / (trend + 0.2) * _taper(len(profile))
     power = np.abs(np.fft.rfft(rest, params.transform))
-    bins = np.minimum(np.arange(len(power)) * 2 * _N_BINS // params.transform, _N_BINS - 1)
-    strongest = np.zeros(_N_BINS)
-    np.maximum.at(strongest, bins, power)
+    strongest = power[:-1].reshape(_N_BINS, -1).max(axis=1)
+    strongest[-1] = max(strongest[-1], power[-1])
     usual = ndimage.median_filter(strongest, params.around, mode="nearest")
     return np.asarray(strongest / (usual + 1e-9))
+
+
+@cache
+def _taper(length: int) -> NDArray[np.float64]:
+    """Return the weights that let a profile end in nothing, (length,)."""
+    return np.hanning(length)

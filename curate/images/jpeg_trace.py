@@ -68,7 +68,7 @@ def measure_jpeg_trace(grey: Floats) -> JpegTrace:
     """Return what JPEG left in an image, (H, W) float32, 0 to 255, at its full scale."""
     height, width = grey.shape
     starts = product({0, height % _BLOCK}, {0, width % _BLOCK})  # a flip moves the blocks
-    traces = [_measure_from(grey[top:, left:] - 128) for top, left in starts]
+    traces = [_measure_from(grey[top:, left:]) for top, left in starts]
     return max(traces, key=lambda trace: trace.step)
 
 
@@ -82,15 +82,15 @@ def _measure_from(grey: Floats) -> JpegTrace:
         (side // _BLOCK - n) // 2 * _BLOCK
         for side, n in zip(grey.shape, (rows, columns), strict=True)
     )
-    middle = grey[top : top + rows * _BLOCK, left : left + columns * _BLOCK]
-    blocks = middle.reshape(rows, _BLOCK, columns, _BLOCK)
+    middle = grey[top : top + rows * _BLOCK, left : left + columns * _BLOCK] - 128
     low = _low_frequencies()
-    values = np.abs(np.einsum("ui,aibj,vj->uvab", low, blocks, low, optimize=True))
+    turned = low @ middle.reshape(rows, _BLOCK, columns * _BLOCK)
+    values = np.abs(turned.reshape(-1, _BLOCK) @ low.T).reshape(rows, _N_LOW, columns, _N_LOW)
     cosines, is_beyond = _tables()
     n_bins = cosines.shape[1]
     bins = np.minimum(np.rint(values * _BINS), n_bins - 1).astype(np.int64)
     counts = np.stack(
-        [np.bincount(bins[u, v].ravel(), minlength=n_bins) for u, v in _FREQUENCIES]
+        [np.bincount(bins[:, u, :, v].ravel(), minlength=n_bins) for u, v in _FREQUENCIES]
     ).astype(np.float32)
     counts[:, -1] = 0  # all that is larger
     n_values = counts @ is_beyond.T

@@ -5,17 +5,21 @@ is no detail.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from curate.images.enlarging_trace import measure_enlarging_trace
 from curate.images.jpeg_trace import measure_jpeg_trace
+from curate.images.steps import measure_steps
 
 Floats = NDArray[np.float32]
 
 _BLOCK = 8  # px, of JPEG
+_LARGE_STEP = 16.0  # grey levels; larger ones count as much
 _NO_LINES = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
 """A filter that lines and slopes leave without an answer, and noise with its deviation."""
 
@@ -117,26 +121,55 @@ def _measure_noise(tiles: list[Floats]) -> float:
 
 def _measure_resolution(tiles: Floats, noise: float) -> float:
     """Return where the spectrum, less the noise, falls off, as a share of half a cycle a px."""
-    params = TRUE_DETAIL_PARAMS
-    side = tiles.shape[1]
-    window = np.hanning(side)[:, None] * np.hanning(side)[None]
-    centred = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * window
-    power = (np.abs(np.fft.rfft2(centred)) ** 2).mean(axis=0)
-    floor = params.noise_power * noise**2 * float((window**2).sum())
+    params, bins = TRUE_DETAIL_PARAMS, _spectrum_bins(tiles.shape[1])
+    centred = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * bins.window
+    power = (np.abs(fft.rfft2(centred)) ** 2).mean(axis=0, dtype=np.float64)
+    floor = params.noise_power * noise**2 * float((bins.window**2).sum(dtype=np.float64))
     power = np.maximum(power - floor, 0)
-    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
-    n_bins = max(4, side // 4)
-    bins = np.minimum((frequency * 2 * n_bins).astype(np.int64), n_bins)
-    mass = np.bincount(bins.ravel(), minlength=n_bins + 1)
-    level = np.bincount(bins.ravel(), (power * frequency**2).ravel(), n_bins + 1)
-    mean = (level / np.maximum(mass, 1))[:n_bins]
-    centre = (np.arange(n_bins) + 0.5) / (2 * n_bins)
+    level = np.bincount(bins.number.ravel(), (power * bins.weight).ravel(), bins.n + 1)[: bins.n]
     low, high = params.reference
-    reference = float(mean[(centre >= low) & (centre <= high)].max(initial=0.0))
+    is_reference = (bins.centre >= low) & (bins.centre <= high)
+    reference = float(level[is_reference].max(initial=0.0))
     if reference <= 0:
         return 0.0
-    shown = np.nonzero(mean * params.drop > reference)[0]
-    return float((shown.max(initial=0) + 1) / n_bins)
+    shown = np.nonzero(level * params.drop > reference)[0]
+    return float((shown.max(initial=0) + 1) / bins.n)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _SpectrumBins:
+    """Rings of the spectrum of a tile of ``side`` px, from slow waves to fine ones.
+
+    Attributes:
+        n: Rings up to half a cycle a px; what lies beyond is in one more.
+        window: (side, side) float32, that tapers a tile.
+        number: (side, side // 2 + 1) int64, the ring of each wave.
+        weight: Of the same shape, what the power of natural pictures falls by, over the waves of
+            its ring.
+        centre: (n,) cycles a px.
+    """
+
+    n: int
+    window: Floats
+    number: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    centre: NDArray[np.float64]
+
+
+@cache
+def _spectrum_bins(side: int) -> _SpectrumBins:
+    taper = np.hanning(side)
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
+    n = max(4, side // 4)
+    number = np.minimum((frequency * 2 * n).astype(np.int64), n)
+    mass = np.maximum(np.bincount(number.ravel(), minlength=n + 1), 1)
+    return _SpectrumBins(
+        n=n,
+        window=(taper[:, None] * taper[None]).astype(np.float32),
+        number=number,
+        weight=frequency**2 / mass[number],
+        centre=(np.arange(n) + 0.5) / (2 * n),
+    )
 
 
 def _cut_tiles(grey: Floats, side: int) -> list[Floats]:
@@ -150,7 +183,7 @@ def _cut_tiles(grey: Floats, side: int) -> list[Floats]:
 
 def _take_textured(tiles: list[Floats]) -> Floats:
     """Return the tiles with the most texture, (n, side, side)."""
-    texture = np.array([tile.std() for tile in tiles])
+    texture = np.array([cv2.meanStdDev(tile)[1][0, 0] for tile in tiles])
     order = np.argsort(-texture, kind="stable")[: TRUE_DETAIL_PARAMS.n_tiles]
     return np.stack([tiles[number] for number in order.tolist()])
 
@@ -166,7 +199,7 @@ def _measure_blocks(grey: Floats) -> float:
     for axis in (0, 1):
         if grey.shape[axis] < 4 * _BLOCK:
             continue
-        step = np.minimum(np.abs(np.diff(grey, axis=axis)), 16).mean(axis=1 - axis)
+        step = measure_steps(grey, axis, most=_LARGE_STEP)
         # a step beside the line of the grid is what the picture itself has there
         rest = step[1:-1] - (step[:-2] + step[2:]) / 2
         means = np.array([rest[phase::_BLOCK].mean() for phase in range(_BLOCK)])
