@@ -10,7 +10,6 @@ from functools import cache
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from curate.images.enlarging_trace import measure_enlarging_trace
 from curate.images.jpeg_trace import measure_jpeg_trace
@@ -123,7 +122,7 @@ def _measure_resolution(tiles: Floats, noise: float) -> float:
     """Return where the spectrum, less the noise, falls off, as a share of half a cycle a px."""
     params, bins = TRUE_DETAIL_PARAMS, _spectrum_bins(tiles.shape[1])
     centred = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * bins.window
-    power = (np.abs(fft.rfft2(centred)) ** 2).mean(axis=0, dtype=np.float64)
+    power = (np.abs(np.fft.rfft2(centred)) ** 2).mean(axis=0, dtype=np.float64)
     floor = params.noise_power * noise**2 * float((bins.window**2).sum(dtype=np.float64))
     power = np.maximum(power - floor, 0)
     level = np.bincount(bins.number.ravel(), (power * bins.weight).ravel(), bins.n + 1)[: bins.n]
