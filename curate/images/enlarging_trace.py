@@ -11,7 +11,6 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from curate.images.steps import measure_steps
 
@@ -38,7 +37,7 @@ class EnlargingTraceParams:
         trend: px, of the running mean that the image itself is taken out with.
         transform: Points of the Fourier transform.
         slow: Bins; slower waves are the image's own.
-        around: Bins, whose median wave is what the image itself has there.
+        around: Bins, an odd number, whose median wave is what the image itself has there.
         strong: Times that, from which on a wave is a trace.
         strong_on_grid: Times the strongest other wave of the blocks of a JPEG, where it is one of
             these itself, as twice and four times as large are.
@@ -123,7 +122,9 @@ def _transform(profile: NDArray[np.floating]) -> NDArray[np.float64]:
     power = np.abs(np.fft.rfft(rest, params.transform))
     strongest = power[:-1].reshape(_N_BINS, -1).max(axis=1)
     strongest[-1] = max(strongest[-1], power[-1])
-    usual = ndimage.median_filter(strongest, params.around, mode="nearest")
+    padded = np.pad(strongest, params.around // 2, "edge")
+    around = np.lib.stride_tricks.sliding_window_view(padded, params.around)
+    usual = np.sort(around, axis=1)[:, params.around // 2]  # the median of an odd number
     return np.asarray(strongest / (usual + 1e-9))
 
 

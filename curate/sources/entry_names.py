@@ -1,9 +1,11 @@
 """Names inside containers: which may be images, and unique paths for them."""
 
 import os
+import re
 from collections import Counter
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Sequence
+from fnmatch import translate
+from functools import lru_cache
 
 from curate.images.formats import EXTENSIONS, OTHER_EXTENSIONS, RAW_EXTENSIONS
 
@@ -61,18 +63,29 @@ def is_excluded(name: str, patterns: Sequence[str]) -> bool:
     """Return whether a name, or a folder above it, is of a pattern of what is passed over."""
     parts = name.split("/")
     paths = ["/".join(parts[:number]) for number in range(1, len(parts) + 1)]
-    return any(is_of_pattern(path, one) for path in paths for one in patterns)
+    return any(is_of_pattern(path, patterns) for path in paths)
 
 
-def is_of_pattern(path: str, pattern: str) -> bool:
-    """Return whether a path is of a pattern.
+def is_of_pattern(path: str, patterns: Sequence[str]) -> bool:
+    """Return whether a path is of one of some patterns.
 
     A pattern without a slash is of the last part of a path, wherever it lies; one with a slash, or
     that begins with ``./``, of the whole path.
     """
-    if "/" not in pattern:
-        return fnmatchcase(path.rpartition("/")[2], pattern)
-    return fnmatchcase(path, pattern.removeprefix(FROM_ROOT))
+    of_name, of_path = _compile_patterns(tuple(patterns))
+    return bool(of_name.match(path.rpartition("/")[2]) or of_path.match(path))
+
+
+@lru_cache(maxsize=64)
+def _compile_patterns(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what matches names, and what matches paths, of some patterns."""
+    of_path = [one.removeprefix(FROM_ROOT) for one in patterns if "/" in one]
+    return _compile_any(one for one in patterns if "/" not in one), _compile_any(of_path)
+
+
+def _compile_any(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Return what matches all that is of one of some patterns; nothing is of none."""
+    return re.compile("|".join(map(translate, patterns)) or r"(?!)")
 
 
 def tidy(name: str) -> str:

@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from curate.amounts import count_of
@@ -16,7 +15,6 @@ from curate.sources.base import (
     Container,
     Listing,
     Place,
-    SourceFile,
 )
 from curate.sources.containers import ContainerReader, make_container
 from curate.sources.entry_names import (
@@ -25,7 +23,8 @@ from curate.sources.entry_names import (
     is_of_pattern,
     is_video,
 )
-from curate.sources.file_list import FileList, file_table
+from curate.sources.file_list import FileList
+from curate.sources.found_files import FoundFiles
 from curate.sources.frame_rate import FrameRate, with_fps
 from curate.sources.named_paths import Roots
 from curate.sources.names import escape, unescape
@@ -120,17 +119,17 @@ class FolderSource:
                 f"{folder} cannot be listed: {error.strerror}", hint="check its permissions"
             ) from None
         found = list(walk.clips)
-        if not walk.files:  # beside images they are no source, but what somebody packed
+        if not len(walk.files):  # beside images they are no source, but what somebody packed
             found += walk.containers
             walk.passed_over.subtract(_ending_of(name.encode()) for name in walk.containers)
-        if not walk.files and not found:
+        if not len(walk.files) and not found:
             raise InputError(
                 f"{folder} holds no image files{_list_counts(walk.passed_over)}",
                 hint="name a folder with .jpg, .png, .webp, … files, at any depth; --fps 1 takes "
                 "frames of clips",
             )
         return Listing(
-            files=FileList(file_table(_name_links(walk.files))),
+            files=FileList(walk.files.finish()),
             passed_over=dict(sorted((+walk.passed_over).items())),
             problems=walk.problems,
             containers=[make_container(self._store, one, fps=self._fps) for one in sorted(found)],
@@ -208,7 +207,7 @@ class _Walk:
         self._exclude = exclude
         self._linked: set[_Identity] = set()
         self._links: list[tuple[bytes, bytes]] = []
-        self.files: list[tuple[SourceFile, bool]] = []
+        self.files = FoundFiles()
         self.containers: list[str] = []
         self.passed_over: Counter[str] = Counter()
         self.problems: list[str] = []
@@ -283,7 +282,7 @@ class _Walk:
             is_dead = entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110 - bytes
             self.passed_over["links to nothing" if is_dead else "special files"] += 1
         elif _may_be_image(entry):
-            self.files.append((_source_file(path, entry.stat()), is_link or entry.is_symlink()))
+            self.files.add(path, entry.stat(), is_link=is_link or entry.is_symlink())
         else:
             self._take_other(entry.name.decode("utf-8", "replace"), path)
 
@@ -311,7 +310,7 @@ class _Walk:
         return was_linked
 
     def _is_excluded(self, path: bytes) -> bool:
-        return any(is_of_pattern(os.fsdecode(path), one) for one in self._exclude)
+        return is_of_pattern(os.fsdecode(path), self._exclude)
 
 
 def _shortened(path: bytes) -> str:
@@ -327,17 +326,6 @@ def _leads_back(link: bytes) -> bool:
     return (holder + b"/").startswith(target.rstrip(b"/") + b"/")
 
 
-def _name_links(files: list[tuple[SourceFile, bool]]) -> list[SourceFile]:
-    """Return files sorted by path; of the names of one file, the others know whose they are."""
-    ranked = sorted(files, key=lambda one: (one[1], one[0].path))
-    first: dict[_Identity, str] = {}
-    named = []
-    for file, _ in ranked:
-        path = first.setdefault((file.device, file.inode), file.path)
-        named.append(file if path == file.path else replace(file, link_of=path))
-    return sorted(named, key=lambda file: file.path)
-
-
 def _ending_of(name: bytes) -> str:
     return os.path.splitext(name)[1].lower().decode("ascii", "replace")  # noqa: PTH122 - bytes
 
@@ -350,17 +338,6 @@ def _may_be_image(entry: "os.DirEntry[bytes]") -> bool:
         return False
     with open(entry.path, "rb") as file:  # noqa: PTH123 - bytes
         return sniff(file.read(HEAD_BYTES)) is not None
-
-
-def _source_file(path: bytes, facts: os.stat_result) -> SourceFile:
-    return SourceFile(
-        path=escape(path),
-        bytes=facts.st_size,
-        mtime_ns=facts.st_mtime_ns,
-        ctime_ns=facts.st_ctime_ns,
-        device=facts.st_dev,
-        inode=facts.st_ino,
-    )
 
 
 def _list_counts(passed_over: Counter[str]) -> str:

@@ -93,8 +93,8 @@ class Catalogue:
                 f"{self._workspace} has no images",
                 hint="start with `curate train IMAGES` or `curate dedup IMAGES`",
             )
-        rows = [("source", "=", source)] if source is not None else None
-        return read_table(path, columns, filters=rows, optional=CAPTURE_FACTS)
+        rows = ("source", source) if source is not None else None
+        return read_table(path, columns, where=rows, optional=CAPTURE_FACTS)
 
     def read_readable(self, columns: Sequence[str]) -> pa.Table:
         """Return columns of all files that can be used, ``status`` among them.
@@ -135,14 +135,14 @@ class Catalogue:
         known = pq.read_schema(str(name)).names
         if not set(columns.names) <= set(known):
             return columns.empty_table()  # of an older version
-        return read_table(path, columns.names, filters=[("source", "=", source)]).cast(columns)
+        return read_table(path, columns.names, where=("source", source)).cast(columns)
 
     def _read_known(self, source: str) -> pa.Table:
         """Return the rows of a source, what a killed scan left behind first: it is newer."""
         files = [*sorted(self._workspace.root.glob(_PENDING), reverse=True)]
         files += [self._workspace.catalogue] if self._workspace.catalogue.exists() else []
-        rows = [("source", "=", source)]
-        parts = [read_table(file, _JOURNAL.names, filters=rows) for file in files]
+        rows = ("source", source)
+        parts = [read_table(file, _JOURNAL.names, where=rows) for file in files]
         return pa.concat_tables([_JOURNAL.empty_table(), *parts])
 
     def replace_source(self, source: str, table: pa.Table) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from zlib import crc32
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.errors import InputError, ResourceError, first_line
@@ -95,7 +96,7 @@ def read_table(
     path: Path,
     columns: Sequence[str] | None = None,
     *,
-    filters: Any = None,  # noqa: ANN401
+    where: tuple[str, str] | None = None,
     owner: str = "",
     optional: pa.Schema = _NONE,
 ) -> pa.Table:
@@ -104,7 +105,7 @@ def read_table(
     Args:
         path: The file.
         columns: Those wanted; None for all.
-        filters: As for ``pyarrow.parquet.read_table``.
+        where: A column of text, and the value that its rows must have; None for all rows.
         owner: As it was written.
         optional: Columns that the file of an earlier version may lack: they are null.
 
@@ -113,20 +114,39 @@ def read_table(
         ResourceError: It may not be read.
     """
     check_table(path, owner=owner)
-    with reading(path):
-        name = Utf8Name(path)
-        there = pq.read_schema(str(name)).names if optional else []
-        nulls = [field for field in optional if field.name not in there]
-        lacking = {field.name for field in nulls}
-        table = pq.read_table(
-            str(name),
-            columns=None if columns is None else [one for one in columns if one not in lacking],
-            filters=filters,
-            page_checksum_verification=True,
-        )
-        for field in nulls:
-            table = table.append_column(field, pa.nulls(len(table), field.type))
-        return table if columns is None else table.select([*columns])
+    name = Utf8Name(path)  # lives until the file is read
+    # not `pq.read_table`: that imports pandas where it is installed, which takes half a second
+    with reading(path), pq.ParquetFile(str(name), page_checksum_verification=True) as file:
+        there = file.schema_arrow.names
+        if columns is None:
+            columns = [*there, *(name for name in optional.names if name not in there)]
+        wanted = {*columns, *(where[:1] if where is not None else ())}
+        read = [one for one in there if one in wanted]
+        table = file.read(read) if where is None else _read_rows(file, read, *where)
+        for field in optional:
+            if field.name not in there:
+                table = table.append_column(field, pa.nulls(len(table), field.type))
+        return table.select([*columns])
+
+
+def _read_rows(file: pq.ParquetFile, columns: list[str], name: str, value: str) -> pa.Table:
+    """Return the rows that have a value; row groups that have none, by their footer, are not read.
+
+    Args:
+        file: The file.
+        columns: Those read, ``name`` among them.
+        name: A column of text.
+        value: Its value.
+    """
+    footer = file.metadata
+    paths = [footer.schema.column(place).path for place in range(footer.num_columns)]
+    parts = [file.schema_arrow.empty_table().select(columns)]
+    for group in range(footer.num_row_groups):
+        facts = footer.row_group(group).column(paths.index(name)).statistics
+        if facts is None or not facts.has_min_max or facts.min <= value <= facts.max:
+            rows = file.read_row_group(group, columns)
+            parts.append(rows.filter(pc.equal(rows[name], value)))
+    return pa.concat_tables(parts)
 
 
 def check_table(path: Path, *, owner: str = "") -> None:

@@ -5,6 +5,7 @@ import pytest
 import typer
 
 from curate.cli.app import COMMANDS, app
+from tests.conftest import picture, save
 
 NAMES = [command.__name__ for command in COMMANDS]
 PROMISED = {
@@ -67,6 +68,20 @@ def test_heavy_packages_wait_until_a_command_runs():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_search_for_copies_starts_no_package_that_it_can_do_without(tmp_path):
+    for number in range(3):
+        save(tmp_path / f"images/{number}.jpg", picture(number))
+    code = (
+        "import sys, curate.cli.app\n"
+        "try: curate.cli.app.main(['dedup', 'images', '-q'])\n"
+        "except SystemExit as left: assert not left.code\n"
+        "heavy = {'torch', 'sklearn', 'pyarrow.dataset', 'duckdb'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,12 +3,29 @@ import pyarrow as pa
 import pytest
 
 from curate.errors import InputError
+from curate.manifest import joins
 from curate.manifest.joins import compare_column, find_partners, find_possible_twins
 from curate.manifest.rows import HeldRows
 
 
 def rows(*values, kind=None):
     return HeldRows(pa.table({"key": pa.array(values, kind)}))
+
+
+@pytest.fixture(params=["little text", "much text"], autouse=True)
+def amount(request, monkeypatch):
+    if request.param == "much text":
+        monkeypatch.setattr(joins, "LITTLE_TEXT", 0)
+
+
+def test_little_text_is_compared_without_duckdb(monkeypatch):
+    monkeypatch.setattr(joins, "LITTLE_TEXT", 100)
+    monkeypatch.setattr(joins, "_open_join", None)
+    assert find_partners(rows("b", None), rows("a", "b", "b", None), on="key").tolist() == [1, -1]
+    with pytest.raises(TypeError):
+        find_partners(rows("a" * 200), rows("b"), on="key")
+    with pytest.raises(TypeError):
+        find_partners(rows(1), rows(2), on="key")
 
 
 def test_every_row_finds_the_first_of_its_value_and_null_finds_nothing():

@@ -1,5 +1,6 @@
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curate.workspace.integrity import (
@@ -23,6 +24,35 @@ def test_a_table_comes_back_as_it_was(tmp_path):
     write_table(TABLE, tmp_path / "a.parquet")
     assert read_table(tmp_path / "a.parquet").equals(TABLE)
     assert read_table(tmp_path / "a.parquet", ["b"]).column_names == ["b"]
+
+
+def test_rows_of_one_value_are_read_and_row_groups_that_have_none_are_not(tmp_path, monkeypatch):
+    keys = [*"aaaa", "b", None, *"cdd", *[None] * 3]
+    table = pa.table({"nested": [{"key": "b"}] * 12, "key": keys, "n": range(12)})
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", write_in_groups_of_three)
+    write_table(table, tmp_path / "a.parquet")
+    read = []
+    monkeypatch.setattr(pq, "ParquetFile", hearing(read))
+    found = {
+        value: read_table(tmp_path / "a.parquet", ["n"], where=("key", value))["n"].to_pylist()
+        for value in ("a", "b", "d", "e")
+    }
+    assert found == {"a": [0, 1, 2, 3], "b": [4], "d": [7, 8], "e": []}
+    assert read == [0, 1, 3, 1, 3, 2, 3, 3]  # all null says nothing
+
+
+def write_in_groups_of_three(writer, table):
+    for start in range(0, len(table), 3):
+        writer.writer.write_table(table.slice(start, 3), row_group_size=3)
+
+
+def hearing(read):
+    class Hearing(pq.ParquetFile):
+        def read_row_group(self, group, columns):
+            read.append(group)
+            return super().read_row_group(group, columns)
+
+    return Hearing
 
 
 def test_every_bit_of_a_table_counts(tmp_path):
