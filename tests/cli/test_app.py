@@ -1,4 +1,5 @@
 import errno
+import gc
 import json
 import os
 import shutil
@@ -154,6 +155,17 @@ def test_a_bug_keeps_its_traceback():
 
     with pytest.raises(ZeroDivisionError):
         main(["train"], program=build_app([train]))
+
+
+def test_only_the_program_itself_leaves_its_garbage_to_the_end_of_the_process(monkeypatch, capsys):
+    frozen = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
+    for arguments in (["--version"], None):
+        monkeypatch.setattr(sys, "argv", ["curate", "--version"])
+        with pytest.raises(SystemExit):
+            main(arguments)
+    assert frozen == [True]
+    assert "curate" in capsys.readouterr().out
 
 
 def test_help_and_version_need_no_workspace(run):
