@@ -1,11 +1,12 @@
 """Show what `curate dedup` costs a second time, and once a folder has grown by one per cent.
 
     python tests/benchmarks/dedup_grow.py FOLDER [--images 16000] [--side 96] [--share 0.01]
+        [--copies 0.5]
 
-Images are made (see ``dedup_scale.py``) and written to FOLDER/images. Half of those that come later
-are copies of ones that were there. Each run is a process of its own; its CPU time is told, start
-and scan included. At the end the grown folder is searched from scratch, in a workspace of its own,
-and the groups are compared.
+Images are made (see ``dedup_scale.py``), one in fifty a copy of another, and written to
+FOLDER/images. Of those that come later ``--copies`` are copies of ones that were there. Each run is
+a process of its own; its CPU time is told, start and scan included. At the end the grown folder is
+searched from scratch, in a workspace of its own, and the groups are compared.
 """
 
 import argparse
@@ -54,6 +55,7 @@ def main():
     parser.add_argument("--images", type=int, default=16_000)
     parser.add_argument("--side", type=int, default=96, help="px, short side of the images")
     parser.add_argument("--share", type=float, default=0.01, help="by how much the folder grows")
+    parser.add_argument("--copies", type=float, default=0.5, help="share of those that come later")
     options = parser.parse_args()
     made, images = MadeImages(options.side), options.folder / "images"
     images.mkdir(parents=True)
@@ -69,8 +71,9 @@ def main():
     for step in range(round(options.share * options.images)):
         number = options.images + step
         original = made.original(step * EVERY)
-        is_copy = step % 2 == 0
-        pixels = made.altered(original, step // 2 % 4) if is_copy else made.original(number)
+        n_before, n_after = (int(options.copies * n) for n in (step, step + 1))
+        is_copy = n_after > n_before
+        pixels = made.altered(original, n_before % 4) if is_copy else made.original(number)
         write(images / f"{number:08d}.jpg", pixels)
     tell(f"grown by {options.share:.1%}", run(images, workspace, out))
     whole = options.folder / "whole.parquet"
