@@ -1,48 +1,104 @@
 """Fit the weights of the close look and write them with what made them.
 
-    python tests/benchmarks/fit_copy_weights.py WORK --photos PHOTOS [FOLDER...]
-        [--test FOLDER...] [--write]
+    python tests/benchmarks/fit_copy_weights.py WORK --photos PHOTOS --folders FOLDER...
+        [--copybench ../shared/copybench] [--test FOLDER...] [--write]
 
-Of PHOTOS (any will do), folders of all kinds that ``made_folders.py`` knows are made in WORK, with
-copies by ``curate.copies.probability.augment``. Each further FOLDER holds ``images/`` and
-``truth.csv`` with the columns path, original and kind, as ``made_folders.py --copies`` makes them.
-Folders named KIND_NUMBER are of one kind; all kinds weigh about the same, and copies as much as all
-other pairs: the weights speak of even odds. Shown are the log odds of copies and of others:
-percentiles 1, 5 and 25 of the ones, the median, percentiles 95 and 99 and the largest of the
-others. WORK keeps the evidence.
+Of PHOTOS (any will do), folders of all kinds that ``made_folders.py`` knows are made in WORK. Of
+each FOLDER, photos of which no two are copies, half is taken: every second of its subfolders, or of
+its images where it has none. Copies are made by
+``curate.copies.probability.augment``, and every other one by the kinds of copybench where that is
+given. All kinds weigh about the same, and copies as much as all other pairs: the weights speak of
+even odds. Frames of a camera say what grain is worth, after the rest. A folder of ``--test`` holds
+``images/`` and ``truth.csv`` with the columns path, original and kind, as ``made_folders.py
+--copies`` makes them. Shown are the log odds of copies and of others: percentiles 1, 5 and 25 of
+the ones, the median, percentiles 95 and 99 and the largest of the others. WORK keeps folders and
+evidence.
 """
 
 import argparse
 import json
+import random
 from pathlib import Path
 
+import cv2
 import numpy as np
+from base_rates import ENDINGS, load_kinds
 from folder_evidence import collect, read_truth
 from made_folders import KINDS, make, read_photos
+from PIL import Image
 from scipy.optimize import minimize
 
 from curate.copies.probability import classifier
+from curate.copies.probability.augment import make_copy
 from curate.copies.probability.classifier import CLOSE_NAMES
 
 N_SEEDS, N_IMAGES, N_COPIES = 2, 60, 2
-FACTORS = np.arange(0, 20.1, 0.25)  # by which the log odds fall
+N_HALF, N_COPIED = 400, 150  # images of half a folder, and of how many of them there are copies
+ONLY_GRAIN = "camera"
+UNUSED = ("pan", "photographs")  # frames of a pan may be copies; photos are those of the folders
+FACTORS = np.arange(0, 6.1, 0.125)  # by which the log odds fall for a usual lack of grain
 STRENGTH = 0.3  # inverse of the ridge; larger ones gained nothing on held-out folders
 
 
 def make_folders(out, photos):
     """Yield folders of all kinds, made of photos unless they are there already."""
-    for seed in range(1, N_SEEDS + 1) if photos else ():
-        seen = [photo for folder in photos for photo in read_photos(folder)][seed::N_SEEDS]
+    for seed in range(1, N_SEEDS + 1):
+        seen = read_photos(photos)[seed - 1 :: N_SEEDS]
         for kind in KINDS:
             folder = out / f"{kind}_{seed}"
+            if kind in UNUSED:
+                continue
             if not (folder / "truth.csv").exists():
                 make(out, kind, N_IMAGES, photos=seen, seed=seed, n_copies=N_COPIES)
             yield folder
 
 
-def read_folder(folder, work):
-    """Return close evidence and which pairs are copies."""
-    found = collect(folder / "images", read_truth(folder / "truth.csv"), work / folder.name)
+def pick_half(folder):
+    """Return the images of every second subfolder, or every second image of a folder without."""
+    parts = sorted(path for path in folder.iterdir() if path.is_dir())
+    places = parts[::2] if len(parts) > 1 else [folder]
+    paths = sorted(p for place in places for p in place.rglob("*") if p.suffix.lower() in ENDINGS)
+    return paths if len(parts) > 1 else paths[::2]
+
+
+def take_half(folder, out, kinds):
+    """Write half of a folder with copies of some of its images, and the truth about them.
+
+    Args:
+        folder: Of photos.
+        out: Where to write.
+        kinds: Of copies that copybench makes; none: all are made by ``augment``.
+    """
+    if (out / "truth.csv").exists():
+        return
+    (out / "images").mkdir(parents=True, exist_ok=True)
+    rng, lot = np.random.default_rng(0), random.Random(0)
+    paths = pick_half(folder)
+    paths = [paths[k] for k in np.sort(rng.permutation(len(paths))[:N_HALF])]
+    truth = ["path,original,kind"]
+    for number, path in enumerate(paths):
+        with Image.open(path) as opened:
+            image = opened.convert("RGB")
+        name = f"{number:04d}{path.suffix.lower()}"
+        (out / "images" / name).write_bytes(path.read_bytes())
+        truth.append(f"{name},{number},original")
+        for copy in range(N_COPIES if number % (len(paths) / N_COPIED) < 1 else 0):
+            if copy % 2 and kinds:
+                content, ending = lot.choice(kinds)(image, lot)
+            else:
+                other = cv2.imread(str(paths[int(rng.integers(len(paths)))]))[..., ::-1]
+                shown = make_copy(np.asarray(image), np.ascontiguousarray(other), rng)
+                content, ending = cv2.imencode(".png", shown[..., ::-1])[1].tobytes(), ".png"
+            name = f"{number:04d}_{copy}{ending}"
+            (out / "images" / name).write_bytes(content)
+            truth.append(f"{name},{number},altered")
+    (out / "truth.csv").write_text("\n".join(truth) + "\n")
+
+
+def read_folder(folder, work, *, in_context=False):
+    """Return close evidence and which pairs are copies; see ``folder_evidence.collect``."""
+    truth = read_truth(folder / "truth.csv")
+    found = collect(folder / "images", truth, work / folder.name, in_context=in_context)
     known = np.isfinite(found.evidence).all(axis=1)
     # two altered copies may both carry marks, which by our definition makes them none
     kind = read_truth(folder / "truth.csv", "kind")
@@ -112,20 +168,33 @@ def fit(evidence, is_copy, kinds):
     return fit_signed(evidence[shows_much], is_copy[shows_much], kinds[shows_much])
 
 
-def fit_grain(weights, evidence, is_copy, kinds):
-    """Return by how much a lack of shared grain lowers the log odds, the other weights as they are.
+def name_kind(folder_name):
+    """Return the kind of a folder: ``KIND_NUMBER``, or half of one that was given."""
+    first, _, rest = folder_name.partition("_")
+    return rest if first == "half" else first
+
+
+def measure_odds(model, evidence):
+    """Return log odds at even odds, by centre, spread, weights and bias."""
+    centre, spread, weights, bias = model
+    return (evidence - centre) / spread @ weights + bias
+
+
+def fit_grain(model, evidence, is_copy, kinds):
+    """Return a model with what a lack of shared grain is worth, the other weights as they are.
 
     It is learned with frames of a camera among the folders, which the other weights are not: what
     these frames differ by is too little for them, and would cost copies elsewhere.
     """
-    centre, spread, weight, bias = weights
+    centre, spread, weights, bias = model
     grain = CLOSE_NAMES.index("grain_deficit")
-    deficit = evidence[:, grain]
-    rest = np.where(np.arange(len(weight)) == grain, 0, weight)
-    odds = (evidence - centre) / spread @ rest + bias
+    rest = np.where(np.arange(len(weights)) == grain, 0, weights)
+    odds = measure_odds((centre, spread, rest, bias), evidence)
+    deficit = (evidence[:, grain] - centre[grain]) / spread[grain]
     y, share = np.where(is_copy, 1, -1), weigh(is_copy, kinds)
     losses = [(share * np.logaddexp(0, -y * (odds - factor * deficit))).sum() for factor in FACTORS]
-    return float(FACTORS[int(np.argmin(losses))])
+    rest[grain] = -FACTORS[int(np.argmin(losses))]
+    return centre, spread, rest, bias
 
 
 def fit_signed(evidence, is_copy, kinds):
@@ -154,6 +223,13 @@ def fit_signed(evidence, is_copy, kinds):
         options={"maxiter": 5000},
     )  # fmt: skip
     return centre, spread, found.x[:-1], float(found.x[-1])
+
+
+def show_weights(model):
+    """Print what counts, the heaviest first."""
+    weights = model[2]
+    order = [k for k in np.argsort(-np.abs(weights)) if abs(weights[k]) > 0.01]
+    print(", ".join(f"{CLOSE_NAMES[k]} {weights[k]:.2f}" for k in order))
 
 
 def show(name, odds, is_copy):
@@ -195,28 +271,43 @@ def format_weights(content):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
-    parser.add_argument("folders", type=Path, nargs="*", default=[])
-    parser.add_argument(
-        "--photos", type=Path, nargs="+", default=[], help="of which folders are made"
-    )
+    parser.add_argument("--photos", type=Path, required=True, help="of which folders are made")
+    parser.add_argument("--folders", type=Path, nargs="+", required=True)
+    parser.add_argument("--copybench", type=Path)
     parser.add_argument("--test", type=Path, nargs="*", default=[])
     parser.add_argument("--write", action="store_true", help="write curate/.../weights.json")
     options = parser.parse_args()
-    folders = [*options.folders, *make_folders(options.work / "made", options.photos)]
-    parts = {folder.name: read_folder(folder, options.work) for folder in folders}
+    by_family = load_kinds(options.copybench) if options.copybench else {}
+    copy_kinds = [make for family in by_family.values() for make in family.values()]
+    halves = [options.work / f"half_{folder.name}" for folder in options.folders]
+    for folder, half in zip(options.folders, halves, strict=True):
+        take_half(folder, half, copy_kinds)
+    parts = {
+        folder.name: read_folder(folder, options.work / "seen", in_context=True)
+        for folder in [*halves, *make_folders(options.work / "made", options.photos)]
+    }
     evidence = np.concatenate([one for one, _ in parts.values()])
     is_copy = np.concatenate([one for _, one in parts.values()])
-    kinds = np.repeat([name.split("_")[0] for name in parts], [len(y) for _, y in parts.values()])
-    centre, spread, weights, bias = fit(evidence, is_copy, kinds)
-    parts |= {folder.name: read_folder(folder, options.work) for folder in options.test}
+    kinds = np.repeat([name_kind(name) for name in parts], [len(y) for _, y in parts.values()])
+    is_fitted = kinds != ONLY_GRAIN
+    model = fit(evidence[is_fitted], is_copy[is_fitted], kinds[is_fitted])
+    model = fit_grain(model, evidence, is_copy, kinds)
+    parts |= {
+        folder.name: read_folder(folder, options.work / "test", in_context=True)
+        for folder in options.test
+    }
+    show_weights(model)
     for name, (x, y) in parts.items():
-        show(name, (x - centre) / spread @ weights + bias, y)
+        show(name, measure_odds(model, x), y)
     if options.write:
+        made_by = "augment and copybench" if copy_kinds else "augment"
         note = (
-            f"Fitted by tests/benchmarks/fit_copy_weights.py on {int(is_copy.sum())} copies and "
-            f"{int((~is_copy).sum())} other pairs of {', '.join(sorted(set(kinds.tolist())))}."
+            "Fitted by tests/benchmarks/fit_copy_weights.py on "
+            f"{int(is_copy[is_fitted].sum())} copies, made by {made_by}, and "
+            f"{int((~is_copy[is_fitted]).sum())} other pairs of "
+            f"{', '.join(sorted(set(kinds[is_fitted].tolist())))}; grain on camera, too."
         )
-        write("close", (centre, spread, weights, bias), note)
+        write("close", model, note)
 
 
 if __name__ == "__main__":

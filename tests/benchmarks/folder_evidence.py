@@ -40,13 +40,15 @@ class FolderEvidence:
     probability: np.ndarray
 
 
-def collect(images, truth, workspace):
+def collect(images, truth, workspace, *, in_context=False):
     """Return the evidence on a folder.
 
     Args:
         images: The folder.
         truth: Name of each path; images of one name are copies. Paths without one stand alone.
         workspace: Where what is found out is kept.
+        in_context: Leave out, as `curate dedup` does, pairs of which third images tell that both
+            carry something of their own.
     """
     space = find_workspace(Path(workspace))
     with space.writing(), one_thread_each():
@@ -69,8 +71,9 @@ def collect(images, truth, workspace):
         search = NearSearch(known, heads)
         verified = search.verify_candidates()
         links = verified.links
-        # what both images of a pair carry of their own is no matter of weights
-        alone = replace(verified.context, own=np.zeros(len(heads)))
+        context = verified.context
+        if not in_context:
+            context = replace(context, own=np.zeros(len(heads)))
     paths = [inputs.images.path[row] for row in heads.tolist()]
     names = [truth.get(path, path) for path in paths]
     pairs = zip(links.findings.a.tolist(), links.findings.b.tolist(), strict=True)
@@ -78,7 +81,7 @@ def collect(images, truth, workspace):
         paths=paths,
         a=links.findings.a,
         b=links.findings.b,
-        evidence=judge_in_context(links.findings, alone),
+        evidence=judge_in_context(links.findings, context),
         is_copy=np.array([names[a] == names[b] for a, b in pairs], bool),
         probability=links.probability,
     )
