@@ -115,7 +115,7 @@ def read_table(
     """
     check_table(path, owner=owner)
     name = Utf8Name(path)  # lives until the file is read
-    # not `pq.read_table`: that imports pandas where it is installed, which takes half a second
+    # not `pq.read_table`: that imports Arrow's datasets
     with reading(path), pq.ParquetFile(str(name), page_checksum_verification=True) as file:
         there = file.schema_arrow.names
         if columns is None:
