@@ -12,6 +12,7 @@ from typing import Any
 
 FULL_AREA = (0.2, 1.0)
 SMALL_AREA = (0.1, 0.4)
+SMALLEST_CROP = 8
 
 
 class Optimizer(StrEnum):
@@ -54,8 +55,10 @@ class CropSpec:
     max_area: float
 
     def __post_init__(self) -> None:
-        if self.count < 1 or self.size < 8:
-            raise ValueError(f"crops need count >= 1 and size >= 8, got {self.count}x{self.size}")
+        if self.count < 1 or self.size < SMALLEST_CROP:
+            raise ValueError(
+                f"crops need count >= 1 and size >= {SMALLEST_CROP}, got {self.count}x{self.size}"
+            )
         if not 0 < self.min_area <= self.max_area <= 1:
             raise ValueError(
                 f"crops need 0 < min_area <= max_area <= 1, got {self.min_area}-{self.max_area}"
@@ -131,6 +134,8 @@ class TrainConfig:
         image_size: Side of the squashed image the trained encoder takes, px.
         cache_size: Side of the squashed images that training reads, px.
         crops: Full-resolution crops first (two or more), then smaller ones.
+        half_size_share: Share of the training, from its start, in which all crops have half their
+            side: cheaper steps, so more of them in the same time; in [0, 1).
         n_prototypes: K, >= 2.
         epsilon: Entropy weight of the codes, > 0.
         sinkhorn_iterations: Rounds of normalisation of the codes, >= 1.
@@ -180,6 +185,7 @@ class TrainConfig:
     crops: tuple[CropSpec, ...] = (
         CropSpec(count=2, size=64, min_area=FULL_AREA[0], max_area=FULL_AREA[1]),
     )
+    half_size_share: float = 0.0
     n_prototypes: int = 300
     epsilon: float = 0.03
     sinkhorn_iterations: int = 3
@@ -258,6 +264,7 @@ _TINY = 1e-6
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("image_size", 8, 4096),
     ("cache_size", 8, 8192),
+    ("half_size_share", 0, 1 - _TINY),
     ("n_prototypes", 2, 10_000_000),
     ("epsilon", 1e-3, 100),
     ("sinkhorn_iterations", 1, 1000),

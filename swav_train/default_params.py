@@ -22,6 +22,8 @@ class BudgetParams:
             batches, on an H200 beside a slow CPU (`tests/benchmarks/swav_gpu.py`).
         gpu_fixed_cost: What an image costs a GPU however small its crops, in pairs of 32 px crops:
             there, 512 images as two crops of 64 px took 16.0 ms, of 32 px 11.3.
+        half_size_cost: What an image costs a CPU as crops of half the side: steps of 64 images of
+            ``resnet10_w32`` with crops of 16 px took 0.42 of those with 32 px, on one core.
         pretrained_cost: Images of a random start, of crops as large, that one of a pretrained start
             costs: 71 ms and 28 ms were measured on one core.
         most_epochs: However small the folder. On an H200 k-NN of 1,434 signs was 0.362 after 400
@@ -36,6 +38,7 @@ class BudgetParams:
     reference_cores: int = 2
     gpu_images_per_second: float = 25_000.0
     gpu_fixed_cost: float = 6.0
+    half_size_cost: float = 0.42
     pretrained_cost: int = 3
     most_epochs: int = 1600
 
@@ -123,6 +126,8 @@ class StartParams:
         backbone_freeze: See there.
         freeze_batch_norm: See there.
         contrast_weight: See there.
+        half_size_share_cpu: See there; where the training has a time and a CPU. A GPU takes about
+            as long for crops of half the side.
         reference_batch: Images of a step at that learning rate; it changes with their root.
     """
 
@@ -138,6 +143,7 @@ class StartParams:
     backbone_freeze: float
     freeze_batch_norm: bool
     contrast_weight: float
+    half_size_share_cpu: float
     reference_batch: int = 128
 
 
@@ -154,6 +160,7 @@ FROM_RANDOM = StartParams(
     backbone_freeze=0.0,
     freeze_batch_norm=False,
     contrast_weight=1.0,
+    half_size_share_cpu=0.7,
 )
 """Chosen on CIFAR-10 and clothes with `tests/benchmarks/swav_quality.py`. The contrast, and a CPU's
 learning rate beside it, in equal epochs of batches of 64 on four folders, three draws: k-NN 0.446,
@@ -173,6 +180,7 @@ FROM_PRETRAINED = StartParams(
     backbone_freeze=0.2,
     freeze_batch_norm=True,
     contrast_weight=0.0,
+    half_size_share_cpu=0.0,
 )
 """The network that has weights without a hub. Batch statistics taken anew from a folder of clothes
 cost 6 to 13 points of k-NN; the rest was chosen there."""

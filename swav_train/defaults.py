@@ -40,6 +40,7 @@ def derive_config(  # noqa: PLR0913 - all that settings follow from
 
     * the largest crops that the time affords 150 epochs of, 32 px at least: many epochs of small
       crops teach more than few of large ones; the encoder's size and the cached one from the crops;
+    * with a time and a CPU, from a random start, crops of half the side first: more epochs;
     * prototypes K = 3 sqrt(n), at least 10 images to each: 300 for 10,000 images, 10 for 100;
     * batch of 64 where its codes serve the prototypes, else 128, smaller where an epoch would have
       less than 4 steps, larger on a GPU;
@@ -87,10 +88,16 @@ def derive_config(  # noqa: PLR0913 - all that settings follow from
         affordable = replace(affordable, n_pairs=affordable.n_pairs / BUDGET.pretrained_cost)
     start = FROM_PRETRAINED if is_pretrained else FROM_RANDOM
     sizes = _derive_sizes(given, start, n_images=n_images, side_px=side_px, affordable=affordable)
+    share = 0.0 if is_gpu or budget_seconds is None else start.half_size_share_cpu
+    share = given.get("half_size_share", share)
     counts = _derive_counts(
-        given, n_images=n_images, crops=sizes["crops"], affordable=affordable, is_gpu=is_gpu
+        given,
+        n_images=n_images,
+        n_seen=affordable.count_images(sizes["crops"]) * (1 - share + share / BUDGET.half_size_cost),
+        is_gpu=is_gpu,
     )
     others = _derive_others(start, batch_size=counts["batch_size"], is_gpu=is_gpu)
+    others |= {"half_size_share": share}
     is_large = sizes["crops"][0].size > CROPS.most_for_small_stem
     stem = Stem.STANDARD if is_pretrained or is_large else Stem.SMALL
     return TrainConfig(**(sizes | counts | others | {"stem": stem, "device": device} | given))
@@ -150,17 +157,12 @@ def _derive_sizes(
 
 
 def _derive_counts(
-    given: Mapping[str, Any],
-    *,
-    n_images: int,
-    crops: tuple[CropSpec, ...],
-    affordable: _Affordable,
-    is_gpu: bool,
+    given: Mapping[str, Any], *, n_images: int, n_seen: float, is_gpu: bool
 ) -> dict[str, int]:
     """Return the numbers of prototypes, images of a step, rows of the queue, epochs and steps."""
     n_prototypes = given.get("n_prototypes") or _n_prototypes(n_images)
     batch_size = given.get("batch_size") or _batch_size(n_images, n_prototypes, is_gpu=is_gpu)
-    epochs = given.get("epochs") or _epochs(n_images, crops, affordable)
+    epochs = given.get("epochs") or max(1, min(BUDGET.most_epochs, round(n_seen / n_images)))
     return {
         "n_prototypes": n_prototypes,
         "batch_size": batch_size,
@@ -249,8 +251,3 @@ def _queue_size(n_images: int, n_prototypes: int, batch_size: int) -> int:
     if batch_size * BATCH.prototypes_an_image >= n_prototypes:
         return 0
     return batch_size * math.ceil(min(4 * n_prototypes, n_images / 4) / batch_size)
-
-
-def _epochs(n_images: int, crops: tuple[CropSpec, ...], affordable: _Affordable) -> int:
-    seen = affordable.count_images(crops)
-    return max(1, min(BUDGET.most_epochs, round(seen / n_images)))

@@ -8,6 +8,7 @@ PAPER: dict[str, object] = {
     "image_size": 224,
     "cache_size": 256,
     "crops": "2x224@0.14-1+6x96@0.05-0.14",
+    "half_size_share": 0.0,
     "n_prototypes": 3000,
     "epsilon": 0.05,
     "sinkhorn_iterations": 3,

@@ -16,7 +16,7 @@ import math
 import torch
 from torch import Tensor
 
-from swav_train.config import CropSpec, TrainConfig
+from swav_train.config import SMALLEST_CROP, CropSpec, TrainConfig
 from swav_train.method.exposure import LUMA, MEAN, STD, standardise
 
 N_TRIES = 10
@@ -220,12 +220,13 @@ class MultiCrop:
         ]
         return torch.cat(drawn)
 
-    def cut(self, pixels: Tensor, drawn: Tensor) -> list[Tensor]:
+    def cut(self, pixels: Tensor, drawn: Tensor, *, is_half_size: bool = False) -> list[Tensor]:
         """Cut the crops that were drawn.
 
         Args:
             pixels: (B, 3, S, S) uint8, squashed squares.
             drawn: (C, B, 17) from :meth:`draw`, on the same device.
+            is_half_size: Whether crops have half their side, 8 px at least.
 
         Returns:
             One (B, 3, s, s) float32 per crop, normalised, channels last, in the config's order.
@@ -233,17 +234,21 @@ class MultiCrop:
         if self._config.standardise:
             pixels = standardise(pixels)
         images = pixels.to(self._precision)
-        sizes = [crop.size for crop in self._config.crops for _ in range(crop.count)]
-        return [self._cut(images, one, size) for one, size in zip(drawn, sizes, strict=True)]
+        full_sizes = [crop.size for crop in self._config.crops for _ in range(crop.count)]
+        crops = []
+        for one, full_size in zip(drawn, full_sizes, strict=True):
+            size = max(SMALLEST_CROP, full_size // 2) if is_half_size else full_size
+            crops.append(self._cut(images, one, size, blur_scale=size / full_size))
+        return crops
 
-    def _cut(self, images: Tensor, drawn: Tensor, size: int) -> Tensor:
+    def _cut(self, images: Tensor, drawn: Tensor, size: int, *, blur_scale: float) -> Tensor:
         box, flips, sigmas, matrix, offset = drawn.split([4, 2, 1, 9, 1], dim=1)
         left, top, width, height = box.unbind(1)
         side = images.shape[-1]
         columns = resampling_matrices(left, width, flips[:, 0] > 0, side, size)
         rows = resampling_matrices(top, height, flips[:, 1] > 0, side, size)
         if self._config.blur_probability > 0:
-            blur = blur_matrices(sigmas[:, 0], size)
+            blur = blur_matrices(sigmas[:, 0] * blur_scale, size)
             columns, rows = blur @ columns, blur @ rows
         columns, rows = columns.to(images.dtype), rows.to(images.dtype)
         narrow = (images.flatten(1, 2) @ columns.transpose(1, 2)).unflatten(1, (3, side))

@@ -75,7 +75,7 @@ def make_step(attempt: Attempt, progress: float) -> None:
     factor = warmup_cosine(progress, warmup=config.warmup)
     attempt.job.parts.take_step(
         state,
-        attempt.views.cut(pixels, drawn),
+        attempt.views.cut(pixels, drawn, is_half_size=progress < config.half_size_share),
         learning_rate=config.learning_rate * factor,
         moves_backbone=progress >= config.backbone_freeze,
     )

@@ -20,6 +20,7 @@ _KEPT_SETTINGS = (
     "image_size",
     "cache_size",
     "batch_size",
+    "half_size_share",
     "backbone_freeze",
     "freeze_batch_norm",
     "epochs",

@@ -53,6 +53,26 @@ def test_prototypes_grow_with_the_folder():
     assert counts == sorted(set(counts))
 
 
+def test_small_crops_come_first_where_they_buy_epochs():
+    timed = derive(budget_seconds=480)
+    assert timed.half_size_share > 0
+    whole = derive(budget_seconds=480, overrides={"half_size_share": 0.0})
+    assert timed.epochs > 1.4 * whole.epochs
+    assert timed.crops == whole.crops
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"budget_seconds": None, "overrides": {"epochs": 20}},
+        {"device": "cuda"},
+        {"overrides": {"pretrained": True}},
+    ],
+)
+def test_small_crops_do_not_come_first_elsewhere(changes):
+    assert derive(**{"budget_seconds": 480} | changes).half_size_share == 0
+
+
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_instance_contrast_is_for_a_random_start(device):
     assert derive(device=device).contrast_weight == 1

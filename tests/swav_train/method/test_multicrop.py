@@ -86,6 +86,18 @@ def test_blur_matches_torchvision_away_from_the_border():
     torch.testing.assert_close(blurred[:, 8:-8, 8:-8], wanted[:, 8:-8, 8:-8], atol=1e-4, rtol=0)
 
 
+def test_half_size_crops_are_those_of_half_the_size():
+    pixels = torch.randint(0, 256, (4, 3, 48, 48), dtype=torch.uint8, generator=generator())
+    blurred = {"blur_probability": 1.0, "color_strength": 0.0, "gray_probability": 0.0}
+    large = MultiCrop(TrainConfig(crops=parse_crops("2x32+1x12"), **blurred))
+    small = MultiCrop(TrainConfig(crops=parse_crops("2x16+1x8"), **blurred))
+    drawn = large.draw(torch.ones(4), generator())
+    halved = large.cut(pixels, drawn, is_half_size=True)
+    assert [crop.shape[-1] for crop in halved] == [16, 16, 8]
+    wanted = small.cut(pixels, small.draw(torch.ones(4), generator()))
+    torch.testing.assert_close(halved[:2], wanted[:2])
+
+
 def test_no_blur_is_exact():
     assert torch.equal(multicrop.blur_matrices(torch.zeros(1), 9)[0], torch.eye(9))
 

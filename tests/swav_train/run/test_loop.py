@@ -16,6 +16,7 @@ from swav_train.errors import TrainingDiverged, WeightsUnusable
 from swav_train.networks.backbone import build_backbone
 from swav_train.run.attempt import RunParts
 from swav_train.run.checkpoint import CheckpointParams
+from swav_train.run.step import train_step
 from tests.swav_train.swav_samples import SHORT, noise_images
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,6 +50,19 @@ def test_a_run_leaves_a_model_and_nothing_else(tmp_path):
     assert result.steps == 12
     encoder = load_encoder(tmp_path, device="cpu")
     assert encoder.encode(IMAGES[:3]).projections.shape == (3, 8)
+
+
+def test_crops_have_half_their_side_for_a_share_of_the_training(tmp_path):
+    sides = []
+
+    def step(state, crops, **rest):
+        sides.append(crops[0].shape[-1])
+        train_step(state, crops, **rest)
+
+    config = replace(SHORT, half_size_share=0.5)
+    train(IMAGES, config, tmp_path, parts=RunParts(take_step=step))
+    side = SHORT.crops[0].size
+    assert sides == [side // 2] * 6 + [side] * 6
 
 
 def test_metrics_are_shares_of_what_is_possible(tmp_path):
