@@ -90,12 +90,8 @@ def derive_config(  # noqa: PLR0913 - all that settings follow from
     sizes = _derive_sizes(given, start, n_images=n_images, side_px=side_px, affordable=affordable)
     share = 0.0 if is_gpu or budget_seconds is None else start.half_size_share_cpu
     share = given.get("half_size_share", share)
-    counts = _derive_counts(
-        given,
-        n_images=n_images,
-        n_seen=affordable.count_images(sizes["crops"]) * (1 - share + share / BUDGET.half_size_cost),
-        is_gpu=is_gpu,
-    )
+    n_seen = affordable.count_images(sizes["crops"]) * (1 - share + share / BUDGET.half_size_cost)
+    counts = _derive_counts(given, n_images=n_images, n_seen=n_seen, is_gpu=is_gpu)
     others = _derive_others(start, batch_size=counts["batch_size"], is_gpu=is_gpu)
     others |= {"half_size_share": share}
     is_large = sizes["crops"][0].size > CROPS.most_for_small_stem

@@ -8,11 +8,11 @@ each FOLDER, photos of which no two are copies, half is taken: every second of i
 its images where it has none. Copies are made by
 ``curate.copies.probability.augment``, and every other one by the kinds of copybench where that is
 given. All kinds weigh about the same, and copies as much as all other pairs: the weights speak of
-even odds. Frames that share a ground say what grain is worth, after the rest. A folder of ``--test`` holds
-``images/`` and ``truth.csv`` with the columns path, original and kind, as ``made_folders.py
---copies`` makes them. Shown are the log odds of copies and of others: percentiles 1, 5 and 25 of
-the ones, the median, percentiles 95 and 99 and the largest of the others. WORK keeps folders and
-evidence.
+even odds. Frames that share a ground say what grain is worth, after the rest. A folder of
+``--test`` holds ``images/`` and ``truth.csv`` with the columns path, original and kind, as
+``made_folders.py --copies`` makes them. Shown are the log odds of copies and of others:
+percentiles 1, 5 and 25 of the ones, the median, percentiles 95 and 99 and the largest of the
+others. WORK keeps folders and evidence.
 """
 
 import argparse
@@ -311,7 +311,8 @@ def main():
             "Fitted by tests/benchmarks/fit_copy_weights.py on "
             f"{int(is_copy[is_fitted].sum())} copies, made by {made_by}, and "
             f"{int((~is_copy[is_fitted]).sum())} other pairs of "
-            f"{', '.join(sorted(set(kinds[is_fitted].tolist())))}; grain on {' and '.join(ONLY_GRAIN)}, too."
+            f"{', '.join(sorted(set(kinds[is_fitted].tolist())))}; "
+            f"grain on {' and '.join(ONLY_GRAIN)}, too."
         )
         write("close", model, note)
 
