@@ -165,7 +165,7 @@ FROM_RANDOM = StartParams(
 """Chosen on CIFAR-10 and clothes with `tests/benchmarks/swav_quality.py`. The contrast, and a CPU's
 learning rate beside it, in equal epochs of batches of 64 on four folders, three draws: k-NN 0.446,
 0.427 with half the rate, 0.428 without the contrast, 0.425 without both (`docs/training.md`). Half
-the side for 0.7 of 65 CPU seconds, six draws of four folders: k-NN 0.457, 0.418 without. On a
+the side for 0.7 of 65 CPU seconds, seven draws of four folders: k-NN 0.469, 0.438 without. On a
 GPU, batches of 512 and 320, with SimCLR's form of the contrast: 0.582 and 0.547 without on CIFAR-10
 after 36 epochs (two seeds), 0.649 and 0.625 after 150, 0.536 and 0.509 on imagenette after 100."""
 FROM_PRETRAINED = StartParams(
