@@ -16,7 +16,6 @@ from swav_train.errors import TrainingDiverged, WeightsUnusable
 from swav_train.networks.backbone import build_backbone
 from swav_train.run.attempt import RunParts
 from swav_train.run.checkpoint import CheckpointParams
-from swav_train.run.step import train_step
 from tests.swav_train.swav_samples import SHORT, noise_images
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -57,7 +56,10 @@ def test_crops_have_half_their_side_for_a_share_of_the_training(tmp_path):
 
     def step(state, crops, **rest):
         sides.append(crops[0].shape[-1])
-        train_step(state, crops, **rest)
+        state.tally.loss += 0.5
+        state.tally.usage += 1
+        state.tally.steps += 1
+        state.step += 1
 
     config = replace(SHORT, half_size_share=0.5)
     train(IMAGES, config, tmp_path, parts=RunParts(take_step=step))
