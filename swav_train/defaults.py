@@ -88,8 +88,8 @@ def derive_config(  # noqa: PLR0913 - all that settings follow from
         affordable = replace(affordable, n_pairs=affordable.n_pairs / BUDGET.pretrained_cost)
     start = FROM_PRETRAINED if is_pretrained else FROM_RANDOM
     sizes = _derive_sizes(given, start, n_images=n_images, side_px=side_px, affordable=affordable)
-    share = 0.0 if is_gpu or budget_seconds is None else start.half_size_share_cpu
-    share = given.get("half_size_share", share)
+    is_timed = budget_seconds is not None
+    share = given.get("half_size_share", _half_size_share(start, is_timed=is_timed, is_gpu=is_gpu))
     n_seen = affordable.count_images(sizes["crops"]) * (1 - share + share / BUDGET.half_size_cost)
     counts = _derive_counts(given, n_images=n_images, n_seen=n_seen, is_gpu=is_gpu)
     others = _derive_others(start, batch_size=counts["batch_size"], is_gpu=is_gpu)
@@ -158,7 +158,7 @@ def _derive_counts(
     """Return the numbers of prototypes, images of a step, rows of the queue, epochs and steps."""
     n_prototypes = given.get("n_prototypes") or _n_prototypes(n_images)
     batch_size = given.get("batch_size") or _batch_size(n_images, n_prototypes, is_gpu=is_gpu)
-    epochs = given.get("epochs") or max(1, min(BUDGET.most_epochs, round(n_seen / n_images)))
+    epochs = given.get("epochs") or _epochs(n_images, n_seen)
     return {
         "n_prototypes": n_prototypes,
         "batch_size": batch_size,
@@ -220,6 +220,15 @@ def _cache_size(side_px: int, crop_size: int, image_size: int) -> int:
     no coarser than what the encoder will be asked about; never more than the images have.
     """
     return max(crop_size, min(side_px, max(image_size, 8 * round(1.5 * crop_size / 8))))
+
+
+def _half_size_share(start: StartParams, *, is_timed: bool, is_gpu: bool) -> float:
+    """Return the share of the time with small crops; a training by epochs has none."""
+    return start.half_size_share_cpu if is_timed and not is_gpu else 0.0
+
+
+def _epochs(n_images: int, n_seen: float) -> int:
+    return max(1, min(BUDGET.most_epochs, round(n_seen / n_images)))
 
 
 def _n_prototypes(n_images: int) -> int:
