@@ -1,14 +1,16 @@
 """Fit the weights of the close look and write them with what made them.
 
     python tests/benchmarks/fit_copy_weights.py WORK --photos PHOTOS --folders FOLDER...
-        [--copybench ../shared/copybench] [--test FOLDER...] [--write]
+        [--copybench ../shared/copybench] [--leave-out NAME...] [--test FOLDER...] [--write]
 
 Of PHOTOS (any will do), folders of all kinds that ``made_folders.py`` knows are made in WORK. Of
 each FOLDER, photos of which no two are copies, half is taken: every second of its subfolders, or of
-its images where it has none. Copies are made by
+its images where it has none. Where two are copies all the same, ``--leave-out`` names one of them:
+taken for others, they cost more than any choice below. Copies are made by
 ``curate.copies.probability.augment``, and every other one by the kinds of copybench where that is
-given. All kinds weigh about the same, and copies as much as all other pairs: the weights speak of
-even odds. Frames of a camera say what grain is worth, after the rest. A folder of ``--test`` holds
+given; of some images views are made, too, that share a part. All kinds weigh about the same, and
+copies as much as all other pairs: the weights speak of even odds. Frames of a camera say what grain
+is worth, after the rest. A folder of ``--test`` holds
 ``images/`` and ``truth.csv`` with the columns path, original and kind, as ``made_folders.py
 --copies`` makes them. Shown are the log odds of copies and of others: percentiles 1, 5 and 25 of
 the ones, the median, percentiles 95 and 99 and the largest of the others. WORK keeps folders and
@@ -24,7 +26,7 @@ import cv2
 import numpy as np
 from base_rates import ENDINGS, load_kinds
 from folder_evidence import collect, read_truth
-from made_folders import KINDS, make, read_photos
+from made_folders import KINDS, make, make_views, read_photos
 from PIL import Image
 from scipy.optimize import minimize
 
@@ -37,7 +39,8 @@ N_HALF, N_COPIED = 400, 150  # images of half a folder, and of how many of them 
 ONLY_GRAIN = "camera"
 UNUSED = ("pan", "photographs")  # frames of a pan may be copies; photos are those of the folders
 FACTORS = np.arange(0, 6.1, 0.125)  # by which the log odds fall for a usual lack of grain
-STRENGTH = 0.3  # inverse of the ridge; larger ones gained nothing on held-out folders
+STRENGTH = 0.03  # inverse of the ridge, which makes evidence that tells the same share the weight
+N_VIEWED = 60  # images of half a folder of which views are made
 
 
 def make_folders(out, photos):
@@ -53,6 +56,15 @@ def make_folders(out, photos):
             yield folder
 
 
+def make_half_views(folder, out, leave_out):
+    """Write views of images of half a folder."""
+    if not (out / "truth.csv").exists():
+        paths = [path for path in pick_half(folder) if path.name not in leave_out]
+        chosen = np.random.default_rng(0).permutation(len(paths))[:N_VIEWED]
+        photos = [cv2.imread(str(paths[at])) for at in chosen.tolist()]
+        make_views(out, photos=photos, seed=0)
+
+
 def pick_half(folder):
     """Return the images of every second subfolder, or every second image of a folder without."""
     parts = sorted(path for path in folder.iterdir() if path.is_dir())
@@ -66,19 +78,20 @@ def find_name(folder):
     return folder.parent.name if folder.name == "images" else folder.name
 
 
-def take_half(folder, out, kinds):
+def take_half(folder, out, kinds, leave_out=()):
     """Write half of a folder with copies of some of its images, and the truth about them.
 
     Args:
         folder: Of photos.
         out: Where to write.
         kinds: Of copies that copybench makes; none: all are made by ``augment``.
+        leave_out: Names of images that are copies of others.
     """
     if (out / "truth.csv").exists():
         return
     (out / "images").mkdir(parents=True, exist_ok=True)
     rng, lot = np.random.default_rng(0), random.Random(0)
-    paths = pick_half(folder)
+    paths = [path for path in pick_half(folder) if path.name not in leave_out]
     paths = [paths[k] for k in np.sort(rng.permutation(len(paths))[:N_HALF])]
     truth = ["path,original,kind"]
     for number, path in enumerate(paths):
@@ -174,9 +187,9 @@ def fit(evidence, is_copy, kinds):
 
 
 def name_kind(folder_name):
-    """Return the kind of a folder: ``KIND_NUMBER``, or half of one that was given."""
+    """Return the kind of a folder: ``KIND_NUMBER``, or half of one that was given or its views."""
     first, _, rest = folder_name.partition("_")
-    return rest if first == "half" else first
+    return {"half": rest, "views": f"views of {rest}"}.get(first, first)
 
 
 def measure_odds(model, evidence):
@@ -227,7 +240,11 @@ def fit_signed(evidence, is_copy, kinds):
         loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=[*bounds, (None, None)],
         options={"maxiter": 5000},
     )  # fmt: skip
-    return centre, spread, found.x[:-1], float(found.x[-1])
+    odds = x @ found.x
+    # the ridge makes all odds too small: their scale and bias are fitted without it
+    scaled = minimize(lambda q: (weight * np.logaddexp(0, -y * (q[0] * odds + q[1]))).sum(), (1, 0))
+    scale, bias = scaled.x.tolist()
+    return centre, spread, scale * found.x[:-1], scale * float(found.x[-1]) + bias
 
 
 def show_weights(model):
@@ -279,17 +296,21 @@ def main():
     parser.add_argument("--photos", type=Path, required=True, help="of which folders are made")
     parser.add_argument("--folders", type=Path, nargs="+", required=True)
     parser.add_argument("--copybench", type=Path)
+    parser.add_argument("--leave-out", nargs="*", default=[], metavar="NAME")
     parser.add_argument("--test", type=Path, nargs="*", default=[])
     parser.add_argument("--write", action="store_true", help="write curate/.../weights.json")
     options = parser.parse_args()
     by_family = load_kinds(options.copybench) if options.copybench else {}
     copy_kinds = [make for family in by_family.values() for make in family.values()]
-    halves = [options.work / f"half_{find_name(folder)}" for folder in options.folders]
-    for folder, half in zip(options.folders, halves, strict=True):
-        take_half(folder, half, copy_kinds)
+    real = []
+    for folder in options.folders:
+        half, views = (options.work / f"{what}_{find_name(folder)}" for what in ("half", "views"))
+        take_half(folder, half, copy_kinds, options.leave_out)
+        make_half_views(folder, views, options.leave_out)
+        real += [half, views]
     parts = {
         folder.name: read_folder(folder, options.work / "seen", in_context=True)
-        for folder in [*halves, *make_folders(options.work / "made", options.photos)]
+        for folder in [*real, *make_folders(options.work / "made", options.photos)]
     }
     evidence = np.concatenate([one for one, _ in parts.values()])
     is_copy = np.concatenate([one for _, one in parts.values()])

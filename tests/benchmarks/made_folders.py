@@ -105,7 +105,7 @@ def cards(n, rng, photos):
     )
     for x in range(0, 640, int(rng.integers(9, 22))):
         cv2.line(ground, (x, 60), (x + 50, 400), (190, 205, 215), 1)
-    for _ in range(n):
+    for face in _pick_different(photos, n, rng):
         card = ground.copy()
         _write(
             card,
@@ -116,7 +116,6 @@ def cards(n, rng, photos):
             ink=(20, 40, 90),
             thick=2,
         )
-        face = photos[int(rng.integers(len(photos)))]
         card[90:330, 30:220] = cv2.resize(face, (190, 240))
         for row in range(4):
             _write(
@@ -208,15 +207,8 @@ def slices(n, rng, photos):
 def floors(n, rng, photos):
     """Things laid on one floor, photographed from nearly the same spot."""
     floor = cv2.resize(photos[int(rng.integers(len(photos)))], (500, 500))
-    for _ in range(n):
-        shifted = np.roll(floor, rng.integers(-3, 4, 2), (0, 1))
-        thing = cv2.resize(photos[int(rng.integers(len(photos)))], (250, 250))
-        mask = np.zeros((250, 250), np.uint8)
-        shape = np.array([[125, 0], [240, 70], [200, 249], [50, 249], [10, 70]])
-        cv2.fillPoly(mask, [shape], 255)
-        np.copyto(shifted[125:375, 125:375], thing, where=mask[..., None] > 0)
-        lit = shifted * rng.normal(1, 0.05) + rng.normal(0, 2, shifted.shape)
-        yield np.clip(lit, 0, 255).astype(np.uint8)
+    for thing in _pick_different(photos, n, rng):
+        yield _expose(_lay(_capture(floor, rng), thing, rng), rng)
 
 
 def sprites(n, rng, photos):
@@ -268,6 +260,52 @@ def badges(n, rng, photos):
         side = int(np.exp(rng.uniform(np.log(20), np.log(90))))
         small = np.clip(lit, 0, 255).astype(np.uint8)
         yield cv2.resize(small, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def _pick_different(photos, n, rng):
+    """Return n photos, no two the same: two of one on one ground would be copies."""
+    if n > len(photos):
+        raise ValueError(f"need {n} different photos, got {len(photos)}")
+    return [photos[at] for at in rng.permutation(len(photos))[:n].tolist()]
+
+
+def _lay(ground, thing, rng):
+    """Return the ground with a piece of a photo on its middle, an eighth to a half of it."""
+    height, width = ground.shape[:2]
+    side = float(np.exp(rng.uniform(np.log(0.12), np.log(0.5)))) ** 0.5
+    w, h = (min(int(size * side * rng.uniform(0.8, 1.2)), size) for size in (width, height))
+    angles = np.linspace(0, 2 * np.pi, 9, endpoint=False) + rng.uniform(0, 0.6, 9)
+    corners = np.stack([np.cos(angles), np.sin(angles)], axis=1) * rng.uniform(0.7, 1, (9, 1))
+    mask = np.zeros((h, w), np.uint8)
+    cv2.fillPoly(mask, [((corners + 1) / 2 * [w - 1, h - 1]).astype(np.int32)], 255)
+    y, x = (
+        int(np.clip((size - part) / 2 + rng.normal(0, 0.05) * size, 0, size - part))
+        for size, part in ((height, h), (width, w))
+    )
+    laid = ground.copy()
+    np.copyto(laid[y : y + h, x : x + w], cv2.resize(thing, (w, h)), where=mask[..., None] > 0)
+    return laid
+
+
+def _capture(scene, rng):
+    """Return a scene as another capture shows it: a little from the side, without its noise."""
+    height, width = scene.shape[:2]
+    size = np.array([width, height], np.float32)
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * size
+    pulled = corners + rng.normal(0, 0.006, (4, 2)).astype(np.float32) * size
+    moved = cv2.getPerspectiveTransform(corners, pulled)
+    soft = cv2.GaussianBlur(scene, (0, 0), 1.2)
+    return cv2.warpPerspective(soft, moved, (width, height), borderMode=cv2.BORDER_REFLECT)
+
+
+def _expose(scene, rng):
+    """Return a scene in light of its own, from a side of its own, with the noise of a sensor."""
+    height, width = scene.shape[:2]
+    y, x = np.linspace(-1, 1, height)[:, None, None], np.linspace(-1, 1, width)[None, :, None]
+    slope = rng.normal(0, 0.08, 2)
+    light = rng.normal(1, 0.06) * rng.normal(1, 0.03, 3) * (1 + slope[0] * y + slope[1] * x)
+    lit = scene * light + rng.normal(0, rng.uniform(0.5, 4), scene.shape)
+    return np.clip(lit, 0, 255).astype(np.uint8)
 
 
 def _scan(page, rng):
@@ -346,6 +384,28 @@ def make(out, kind, n, *, photos, seed, n_copies=0):
     if n_copies:
         (folder / "truth.csv").write_text("\n".join(rows) + "\n")
     return folder
+
+
+def make_views(out, *, photos, seed, n_views=3):
+    """Write a folder of views of photos, which share some of what they show.
+
+    Each is a window of 0.45 to 0.8 of either side, in light of its own and compressed. The folder
+    holds ``images/`` and ``truth.csv`` as that of :func:`make` does; no view is marked, so all are
+    called originals.
+    """
+    rng = np.random.default_rng([seed, *b"views"])
+    (out / "images").mkdir(parents=True, exist_ok=True)
+    rows = ["path,original,kind"]
+    for number, photo in enumerate(photos):
+        for view in range(n_views):
+            sides = (np.array(photo.shape[:2]) * rng.uniform(0.45, 0.8, 2)).astype(int)
+            y, x = rng.integers(0, np.array(photo.shape[:2]) - sides + 1)
+            shown = photo[y : y + sides[0], x : x + sides[1]] * rng.uniform(0.8, 1.2)
+            name, quality = f"{number:04d}_{view}.jpg", int(rng.integers(60, 96))
+            shown = np.clip(shown, 0, 255).astype(np.uint8)
+            cv2.imwrite(str(out / "images" / name), shown, [cv2.IMWRITE_JPEG_QUALITY, quality])
+            rows.append(f"{name},{number},original")
+    (out / "truth.csv").write_text("\n".join(rows) + "\n")
 
 
 def main():
