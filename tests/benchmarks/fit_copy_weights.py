@@ -141,13 +141,17 @@ def add_lone_pairs(evidence, is_copy, kinds):
     )
 
 
-def weigh(is_copy, kinds):
-    """Return a weight for each pair: either class one half, the kinds within it by their root."""
+def weigh(is_copy, kinds, most=np.inf):
+    """Return a weight for each pair: either class one half, the kinds within it by their root.
+
+    No kind counts as more than ``most`` pairs: 500 pairs of 60 images of one crowd say less than
+    500 of a thousand.
+    """
     weight = np.zeros(len(is_copy))
     for value in (True, False):
         for kind in np.unique(kinds[is_copy == value]):
             rows = (is_copy == value) & (kinds == kind)
-            weight[rows] = 1 / np.sqrt(rows.sum())
+            weight[rows] = np.sqrt(min(rows.sum(), most)) / rows.sum()
         weight[is_copy == value] /= weight[is_copy == value].sum()
     return weight * len(is_copy) / 2
 
@@ -209,7 +213,7 @@ def fit_grain(model, evidence, is_copy, kinds):
     rest = np.where(np.arange(len(weights)) == grain, 0, weights)
     odds = measure_odds((centre, spread, rest, bias), evidence)
     deficit = (evidence[:, grain] - centre[grain]) / spread[grain]
-    y, share = np.where(is_copy, 1, -1), weigh(is_copy, kinds)
+    y, share = np.where(is_copy, 1, -1), weigh(is_copy, kinds, N_IMAGES)
     losses = [(share * np.logaddexp(0, -y * (odds - factor * deficit))).sum() for factor in FACTORS]
     rest[grain] = -FACTORS[int(np.argmin(losses))]
     return centre, spread, rest, bias
@@ -225,7 +229,7 @@ def fit_signed(evidence, is_copy, kinds):
     evidence, is_copy, kinds = add_lone_pairs(evidence, is_copy, kinds)
     centre, spread = evidence.mean(axis=0), evidence.std(axis=0) + 1e-6
     x = np.concatenate([(evidence - centre) / spread, np.ones((len(evidence), 1))], axis=1)
-    y, weight = np.where(is_copy, 1.0, -1.0), weigh(is_copy, kinds)
+    y, weight = np.where(is_copy, 1.0, -1.0), weigh(is_copy, kinds, N_IMAGES)
     ridge = np.append(np.full(len(centre), 1 / STRENGTH), 0)
 
     def loss(theta):

@@ -387,18 +387,19 @@ def make(out, kind, n, *, photos, seed, n_copies=0):
 
 
 def make_views(out, *, photos, seed, n_views=3):
-    """Write a folder of views of photos, which share some of what they show.
+    """Write a folder of photos and views of them, which share some of what they show.
 
-    Each is a window of 0.45 to 0.8 of either side, in light of its own and compressed. The folder
-    holds ``images/`` and ``truth.csv`` as that of :func:`make` does; no view is marked, so all are
+    A view is a window of 0.35 to 0.8 of either side, in light of its own and compressed. The folder
+    holds ``images/`` and ``truth.csv`` as that of :func:`make` does; nothing is marked, so all are
     called originals.
     """
     rng = np.random.default_rng([seed, *b"views"])
     (out / "images").mkdir(parents=True, exist_ok=True)
     rows = ["path,original,kind"]
     for number, photo in enumerate(photos):
-        for view in range(n_views):
-            sides = (np.array(photo.shape[:2]) * rng.uniform(0.45, 0.8, 2)).astype(int)
+        for view in range(n_views + 1):
+            share = rng.uniform(0.35, 0.8, 2) if view else np.ones(2)
+            sides = (np.array(photo.shape[:2]) * share).astype(int)
             y, x = rng.integers(0, np.array(photo.shape[:2]) - sides + 1)
             shown = photo[y : y + sides[0], x : x + sides[1]] * rng.uniform(0.8, 1.2)
             name, quality = f"{number:04d}_{view}.jpg", int(rng.integers(60, 96))
