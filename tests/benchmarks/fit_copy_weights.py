@@ -56,10 +56,19 @@ def make_folders(out, photos):
             yield folder
 
 
-def make_half_views(folder, out, leave_out):
-    """Write views of images of half a folder."""
-    if not (out / "truth.csv").exists():
+def take_halves(folders, work, kinds, leave_out):
+    """Yield half of each folder, and views of it, made unless they are there already."""
+    for folder in folders:
         paths = [path for path in pick_half(folder) if path.name not in leave_out]
+        half, views = (work / f"{what}_{find_name(folder)}" for what in ("half", "views"))
+        take_half(paths, half, kinds)
+        make_half_views(paths, views)
+        yield from (half, views)
+
+
+def make_half_views(paths, out):
+    """Write some images of half a folder and views of them."""
+    if not (out / "truth.csv").exists():
         chosen = np.random.default_rng(0).permutation(len(paths))[:N_VIEWED]
         photos = [cv2.imread(str(paths[at])) for at in chosen.tolist()]
         make_views(out, photos=photos, seed=0)
@@ -78,20 +87,18 @@ def find_name(folder):
     return folder.parent.name if folder.name == "images" else folder.name
 
 
-def take_half(folder, out, kinds, leave_out=()):
+def take_half(paths, out, kinds):
     """Write half of a folder with copies of some of its images, and the truth about them.
 
     Args:
-        folder: Of photos.
+        paths: Of its photos, of which no two are copies.
         out: Where to write.
         kinds: Of copies that copybench makes; none: all are made by ``augment``.
-        leave_out: Names of images that are copies of others.
     """
     if (out / "truth.csv").exists():
         return
     (out / "images").mkdir(parents=True, exist_ok=True)
     rng, lot = np.random.default_rng(0), random.Random(0)
-    paths = [path for path in pick_half(folder) if path.name not in leave_out]
     paths = [paths[k] for k in np.sort(rng.permutation(len(paths))[:N_HALF])]
     truth = ["path,original,kind"]
     for number, path in enumerate(paths):
@@ -306,12 +313,7 @@ def main():
     options = parser.parse_args()
     by_family = load_kinds(options.copybench) if options.copybench else {}
     copy_kinds = [make for family in by_family.values() for make in family.values()]
-    real = []
-    for folder in options.folders:
-        half, views = (options.work / f"{what}_{find_name(folder)}" for what in ("half", "views"))
-        take_half(folder, half, copy_kinds, options.leave_out)
-        make_half_views(folder, views, options.leave_out)
-        real += [half, views]
+    real = take_halves(options.folders, options.work, copy_kinds, options.leave_out)
     parts = {
         folder.name: read_folder(folder, options.work / "seen", in_context=True)
         for folder in [*real, *make_folders(options.work / "made", options.photos)]
