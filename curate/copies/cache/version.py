@@ -8,7 +8,7 @@ from curate.errors import InputError
 from curate.files import remove
 from curate.workspace.integrity import read_checked_json, write_checked_json
 
-CACHE_VERSION = 12
+CACHE_VERSION = 13
 """Raised by hand when other keypoints, candidates or evidence would be found on the same pixels.
 
 ``tests/copies/cache/test_version.py`` fails when that was forgotten, and says how to go on.

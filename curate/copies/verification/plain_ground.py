@@ -37,6 +37,9 @@ class PlainGroundParams:
         around: px around conflicts that tell nothing of how exactly the images agree.
         exact: Difference as a share of such texture, up to which the one image is neither blurred
             nor moved against the other: then nothing is allowed for that.
+        mostly: Share of a picture that has its two commonest grey levels, below which it is no
+            window, form or diagram: what a mark hides in a photograph looks like something that
+            only the photograph shows.
     """
 
     ring: int = 6
@@ -49,6 +52,7 @@ class PlainGroundParams:
     varied: float = 8.0
     around: int = 3
     exact: float = 0.15
+    mostly: float = 0.55
 
 
 PLAIN_GROUND_PARAMS = PlainGroundParams()
@@ -70,6 +74,8 @@ def measure_alone(
         return 0.0, 0.0
     params = PLAIN_GROUND_PARAMS
     has_both = valid > 0
+    if min(_measure_plain_share(image[has_both]) for image in (x, y)) < params.mostly:
+        return 0.0, 0.0
     inside = _widen(places.label, 1)
     around = _widen(places.label, params.ring + 1)
     ring = (around > 0) & (inside == 0) & has_both
@@ -87,6 +93,19 @@ def measure_alone(
         for one, other in zip(apart, shown[::-1], strict=True)
     ]
     return float(alone[0].sum()), float(alone[1].sum())
+
+
+def _measure_plain_share(levels: Floats) -> float:
+    """Return the share of px, (n,) float32, that is near the two commonest grey levels."""
+    near = PLAIN_GROUND_PARAMS.near
+    counts = np.bincount(np.clip(np.round(levels), 0, 255).astype(np.int64), minlength=256)
+    total = 0
+    for _ in range(2):
+        level = int(np.convolve(counts, np.ones(2 * near + 1, np.int64), mode="same").argmax())
+        around = slice(max(0, level - near), level + near + 1)
+        total += int(counts[around].sum())
+        counts[around] = 0
+    return total / max(1, len(levels))
 
 
 def _widen(label: NDArray[np.int32], reach: int) -> NDArray[np.int32]:

@@ -38,6 +38,29 @@ def test_another_light_turns_no_hue(factors):
     assert measure_turned(lit, picture) == 0
 
 
+FILTERS = {
+    "gamma": lambda levels: levels ** [0.7, 1.0, 1.4],
+    "faded": lambda levels: levels**1.2 * [0.8, 1.0, 1.1] + [0.12, 0.0, 0.05],
+    "warm lights": lambda levels: levels + levels.mean(axis=2, keepdims=True) * [0.12, 0, -0.12],
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filter_turns_no_hue(name):
+    picture = make_picture()
+    filtered = np.clip(255 * FILTERS[name](picture / 255), 0, 255).astype(np.uint8)
+    assert measure_turned(picture, filtered) == 0
+    assert measure_turned(filtered, picture) == 0
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_thing_in_another_hue_is_seen_through_a_filter(name):
+    picture = make_picture()
+    other = turn_hue(picture, 120, np.s_[50:110, 60:140])
+    filtered = np.clip(255 * FILTERS[name](other / 255), 0, 255).astype(np.uint8)
+    assert measure_turned(picture, filtered) > RELATION_PARAMS.recoloured
+
+
 @pytest.mark.parametrize("degrees", [60, 120, 180, 240])
 def test_a_thing_in_another_hue_is_seen_in_any_light(degrees):
     picture = make_picture()

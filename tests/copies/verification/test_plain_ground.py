@@ -90,5 +90,18 @@ def test_on_a_ground_with_texture_nothing_is_told():
     assert alone(first, second) == (0.0, 0.0)
 
 
+def test_what_a_mark_hides_in_a_photograph_is_nothing_of_its_own():
+    rng = np.random.default_rng(0)
+    rough = rng.uniform(40, 220, (5, 7)).astype(np.float32)
+    photo = cv2.resize(rough, (240, 160), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    photo[60:110, 30:210] = 90  # a wall with a pipe on it, which the mark hides in part
+    photo[80:84, 40:200] = 200
+    marked = photo.copy()
+    marked[74:90, 90:130] = 94
+    write(marked, "TV", (140, 104), 240)
+    assert len(find_places(photo, marked).area) > 0
+    assert alone(photo, marked) == (0.0, 0.0)
+
+
 def test_images_without_conflict_show_nothing_alone():
     assert alone(draw_window("quality"), draw_window("quality")) == (0.0, 0.0)
