@@ -11,7 +11,7 @@ from curate.choices import Start
 from curate.progress import Progress, task
 from curate.workspace.answers import ask_once
 from curate.workspace.pixel_mending import open_pixels
-from curate.workspace.training_settings import TrainConfig, derive_settings
+from curate.workspace.training_settings import TrainConfig, derive_settings, find_budget
 from curate.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ def find_orientation(
 ) -> tuple[TrainConfig, str | None]:
     """Return what is asked for with what counts alike, and why where the images were asked.
 
-    They are where a published network is installed that can tell whether they have an up.
+    They are where a published network is installed that can tell whether they have an up, and there
+    is time for that.
 
     Args:
         config: What is asked for.
@@ -99,7 +100,12 @@ def find_orientation(
         workspace: Holds the pixels; the caller holds its lock.
         progress: Hears the reason.
     """
+    from swav_train.run.orientation import ORIENTATION
+
     if config.vertical_flip is not None or _has_settings_of_others(config):
+        return config, None
+    budget = find_budget(config, len(images))
+    if budget is not None and budget < ORIENTATION.least_seconds:
         return config, None
     published = replace(config, start=Start.PRETRAINED, backbone=None)
     settings = derive_settings(published, images)

@@ -15,6 +15,7 @@ from swav_train.method.multicrop import normalise, squash
 from swav_train.networks.backbone import pool_features
 from swav_train.networks.pretrained import read_published_weights
 from swav_train.run.state import build_published
+from swav_train.run.thread_choice import with_fastest_threads
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +31,9 @@ class OrientationParams:
         fewest_images: Fewer tell nothing.
         side: Of the squares that are described, px.
         n_at_once: Images described at a time.
+        n_timed: The same, to find the number of threads; chosen.
+        least_seconds: Time of a training, from which on the images are asked: it takes some 5 s of
+            a core; chosen.
         chance: Share told rightly up to which the images have no up.
         n_folds: Of the cross-validation.
         ridge: Of the classifier, times the mean squared length of what it learns from; chosen.
@@ -39,6 +43,8 @@ class OrientationParams:
     fewest_images: int = 128
     side: int = 128
     n_at_once: int = 16
+    n_timed: int = 4
+    least_seconds: float = 60.0
     chance: float = 0.65
     n_folds: int = 5
     ridge: float = 1.0
@@ -96,12 +102,18 @@ def tell_orientation(
     backbone = build_published(config, weights, device).eval()
     upright: list[list[Tensor]] = []
     turned: list[list[Tensor]] = []
-    for rows in torch.arange(min(len(source), params.most_images)).split(params.n_at_once):
-        squares = normalise(squash(source.read(rows).to(device), params.side))
-        for images, found in ((squares, upright), (squares.flip(2), turned)):
-            batch = images.contiguous(memory_format=torch.channels_last)
-            with torch.no_grad():
-                found.append(pool_features(backbone, batch, n_stages=config.embedding_stages))
+
+    def describe(images: Tensor) -> list[Tensor]:
+        batch = images.contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            return pool_features(backbone, batch, n_stages=config.embedding_stages)
+
+    some = torch.zeros(params.n_timed, 3, params.side, params.side, device=device)
+    with with_fastest_threads(device, lambda: describe(some)):
+        for rows in torch.arange(min(len(source), params.most_images)).split(params.n_at_once):
+            squares = normalise(squash(source.read(rows).to(device), params.side))
+            upright.append(describe(squares))
+            turned.append(describe(squares.flip(2)))
     stages = [
         [torch.cat(stage).float() for stage in zip(*f, strict=True)] for f in (upright, turned)
     ]

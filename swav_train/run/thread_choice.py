@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+
+from swav_train.cores import count_cores
 
 N_LOOKS = 2
 """Measurements of each number, of which the faster counts; chosen."""
@@ -51,3 +54,24 @@ def keeping_threads() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def with_fastest_threads(device: torch.device, work: Callable[[], object]) -> Iterator[None]:
+    """Compute on a CPU with the number of threads that some work is fastest with.
+
+    Args:
+        device: Where it is computed; on a GPU the number does not matter.
+        work: A little of what is to be done.
+    """
+
+    def measure() -> float:
+        began = time.monotonic()
+        work()
+        return time.monotonic() - began
+
+    with keeping_threads():
+        if device.type == "cpu":
+            most = min(count_cores(), torch.get_num_threads())
+            choose_threads(list_thread_counts(most), measure)
+        yield

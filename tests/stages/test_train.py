@@ -142,7 +142,8 @@ def test_the_images_are_asked_whether_they_have_an_up(
     found = Orientation(told_rightly=told_rightly)
     orientation = swav_train.run.orientation
     monkeypatch.setattr(swav_train.networks.pretrained, "are_weights_installed", lambda _: True)
-    monkeypatch.setattr(orientation, "ORIENTATION", OrientationParams(fewest_images=2))
+    few = OrientationParams(fewest_images=2, least_seconds=0)
+    monkeypatch.setattr(orientation, "ORIENTATION", few)
     monkeypatch.setattr(orientation, "tell_orientation", lambda *_: found)
     _skip_training(workspace, monkeypatch)
     result = train(images, TrainConfig(start="pretrained"), workspace=workspace.root)
@@ -151,6 +152,20 @@ def test_the_images_are_asked_whether_they_have_an_up(
     monkeypatch.setattr(orientation, "tell_orientation", pytest.fail)
     again = train(images, TrainConfig(start="pretrained"), workspace=workspace.root)
     assert again.orientation == result.orientation
+
+
+@pytest.mark.parametrize(("budget", "is_asked"), [(59, False), (60, True)])
+def test_a_short_training_does_not_ask_them(images, workspace, monkeypatch, budget, is_asked):
+    found = Orientation(told_rightly=0.5)
+    orientation = swav_train.run.orientation
+    monkeypatch.setattr(swav_train.networks.pretrained, "are_weights_installed", lambda _: True)
+    monkeypatch.setattr(orientation, "ORIENTATION", OrientationParams(fewest_images=2))
+    monkeypatch.setattr(orientation, "tell_orientation", lambda *_: found)
+    _skip_training(workspace, monkeypatch)
+    config = TrainConfig(start="pretrained", budget_seconds=budget)
+    result = train(images, config, workspace=workspace.root)
+    assert result.settings["vertical_flip"] == is_asked
+    assert result.orientation == (found.describe() if is_asked else None)
 
 
 @pytest.mark.parametrize(

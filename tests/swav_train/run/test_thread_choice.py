@@ -1,6 +1,12 @@
 import torch
 
-from swav_train.run.thread_choice import choose_threads, keeping_threads, list_thread_counts
+from swav_train.run import thread_choice
+from swav_train.run.thread_choice import (
+    choose_threads,
+    keeping_threads,
+    list_thread_counts,
+    with_fastest_threads,
+)
 
 
 def test_all_cores_and_fewer_are_tried():
@@ -26,3 +32,21 @@ def test_threads_are_as_before_afterwards():
     with keeping_threads():
         torch.set_num_threads(before + 1)
     assert torch.get_num_threads() == before
+
+
+def test_a_block_runs_with_the_fastest_threads_and_gives_back_the_others(monkeypatch):
+    seconds = {2: 9.0, 1: 0.5}
+    spent = [0.0]
+    monkeypatch.setattr(thread_choice, "count_cores", lambda: 2)
+    monkeypatch.setattr(thread_choice.time, "monotonic", lambda: spent[0])
+
+    def work():
+        spent[0] += seconds[torch.get_num_threads()]
+
+    with keeping_threads():
+        torch.set_num_threads(2)
+        with with_fastest_threads(torch.device("cpu"), work):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+        with with_fastest_threads(torch.device("cuda"), work):
+            assert torch.get_num_threads() == 2
