@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.copies.verification.conflicts import ConflictPlaces
+from curate.copies.verification.surroundings import measure_variety
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -74,7 +75,7 @@ def measure_alone(
         return 0.0, 0.0
     params = PLAIN_GROUND_PARAMS
     has_both = valid > 0
-    if min(_measure_plain_share(image[has_both]) for image in (x, y)) < params.mostly:
+    if max(measure_variety(image[has_both]) for image in (x, y)) > 1 - params.mostly:
         return 0.0, 0.0
     inside = _widen(places.label, 1)
     around = _widen(places.label, params.ring + 1)
@@ -93,19 +94,6 @@ def measure_alone(
         for one, other in zip(apart, shown[::-1], strict=True)
     ]
     return float(alone[0].sum()), float(alone[1].sum())
-
-
-def _measure_plain_share(levels: Floats) -> float:
-    """Return the share of px, (n,) float32, that is near the two commonest grey levels."""
-    near = PLAIN_GROUND_PARAMS.near
-    counts = np.bincount(np.clip(np.round(levels), 0, 255).astype(np.int64), minlength=256)
-    total = 0
-    for _ in range(2):
-        level = int(np.convolve(counts, np.ones(2 * near + 1, np.int64), mode="same").argmax())
-        around = slice(max(0, level - near), level + near + 1)
-        total += int(counts[around].sum())
-        counts[around] = 0
-    return total / max(1, len(levels))
 
 
 def _widen(label: NDArray[np.int32], reach: int) -> NDArray[np.int32]:

@@ -83,10 +83,10 @@ def measure_outside(image: Floats, covered: Floats) -> tuple[float, float, float
     near = slice(reach + 1 - params.seam, reach + 2 + params.seam)
     beside = np.concatenate([profile[1 : near.start], profile[near.stop : -1]])
     seam = float(profile[near].max() / (beside.mean() + 1.0))
-    return outside, seam, _measure_variety(image[inside == 0])
+    return outside, seam, measure_variety(image[inside == 0])
 
 
-def _measure_variety(greys: Floats) -> float:
+def measure_variety(greys: Floats) -> float:
     """Return the share of some grey values that are near neither of their two commonest levels."""
     reach = SURROUNDING_PARAMS.plain
     levels = np.bincount(np.clip(np.round(greys), 0, 255).astype(np.int64), minlength=256)
