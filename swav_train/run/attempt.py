@@ -8,11 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from swav_train.config import TrainConfig
-from swav_train.cores import count_cores
 from swav_train.data.batch_reader import BatchReader
 from swav_train.data.pixel_source import PixelSource
 from swav_train.data.seeds import make_generator
@@ -49,7 +47,7 @@ from swav_train.run.state import (
     new_state,
 )
 from swav_train.run.step import train_step
-from swav_train.run.thread_choice import choose_threads, list_thread_counts
+from swav_train.run.thread_choice import choose_threads, list_usable_counts
 from swav_train.run.view_agreement import HeldOutViews, choose_interval, split_held_out
 
 
@@ -255,8 +253,7 @@ def _fit_to_machine(attempt: Attempt, budget_seconds: float) -> None:
         return measure_seconds_per_image(state, job.source, read_clock=job.parts.read_clock)
 
     if state.device.type == "cpu":
-        most = min(count_cores(), torch.get_num_threads())
-        _, seconds_per_image = choose_threads(list_thread_counts(most), measure)
+        _, seconds_per_image = choose_threads(list_usable_counts(), measure)
     else:
         seconds_per_image = measure()
     attempt.finish = plan_finish(

@@ -8,11 +8,10 @@ from collections.abc import Callable
 import torch
 
 from swav_train.config import Precision, Stem
-from swav_train.cores import count_cores
 from swav_train.default_params import BATCH, BUDGET, FROM_RANDOM
 from swav_train.device import resolve_device, resolve_precision
 from swav_train.networks.backbone import build_backbone
-from swav_train.run.thread_choice import choose_threads, keeping_threads, list_thread_counts
+from swav_train.run.thread_choice import choose_threads, keeping_threads, list_usable_counts
 
 N_IMAGES = 32
 """Of a timed step on a CPU; chosen: 0.06 s on a core that makes 550 a second."""
@@ -50,8 +49,7 @@ def measure_images_per_second(
             return read_clock() - began
 
         time_step()
-        counts = list_thread_counts(min(count_cores(), torch.get_num_threads()))
-        _, seconds = choose_threads(counts, time_step)
+        _, seconds = choose_threads(list_usable_counts(), time_step)
     return n_images / max(seconds, 1e-9)
 
 

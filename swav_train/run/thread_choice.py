@@ -26,6 +26,11 @@ def list_thread_counts(n_cores: int) -> list[int]:
     return counts
 
 
+def list_usable_counts() -> list[int]:
+    """Return the numbers of threads to try here: up to its cores, and to what torch may use."""
+    return list_thread_counts(min(count_cores(), torch.get_num_threads()))
+
+
 def choose_threads(counts: Sequence[int], measure: Callable[[], float]) -> tuple[int, float]:
     """Return the number of threads that work is fastest with, and its time; torch keeps it.
 
@@ -72,6 +77,5 @@ def with_fastest_threads(device: torch.device, work: Callable[[], object]) -> It
 
     with keeping_threads():
         if device.type == "cpu":
-            most = min(count_cores(), torch.get_num_threads())
-            choose_threads(list_thread_counts(most), measure)
+            choose_threads(list_usable_counts(), measure)
         yield
